@@ -1,0 +1,1 @@
+"""All that an examination needs: intake, preprocessing, networks, verdicts and heatmaps."""

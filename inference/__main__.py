@@ -1,0 +1,171 @@
+"""The command line: `python -m inference examine PHOTO` and `python -m inference compare A B`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from PIL import Image
+
+from inference.authenticity import AuthenticityExaminer
+from inference.examiner import as_probability
+from inference.exhibit import read_exhibit
+from inference.heatmap import overlay, picture
+from inference.records import Comparison, Crop, Exhibit, Heatmap, Refusal, Verdict, as_json
+from inference.trademarks import TrademarkExaminer
+from inference.weights import WEIGHTS_FOLDER, Task, WeightsRefused, read_catalogue
+
+_REFUSED, _INTERRUPTED = 2, 130
+
+
+@dataclass(frozen=True)
+class ExamineOptions:
+    """Examine a photo: is the part genuine or counterfeit."""
+
+    photo: tyro.conf.Positional[Path]
+    """JPEG, PNG, WebP, TIFF or BMP."""
+    model: str | None = None
+    """Name of an authenticity model; the first one there is, in alphabetical order."""
+    series: str | None = None
+    """The series, where you know it."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
+    """The part to examine, in pixels of the upright picture."""
+    json: bool = False
+    """Print the whole record as JSON."""
+    heatmaps: Path | None = None
+    """Folder to write the heatmap and its overlay to, as PNG."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Compare two marks: are the signs visually similar."""
+
+    first: tyro.conf.Positional[Path]
+    """JPEG, PNG, WebP, TIFF or BMP."""
+    second: tyro.conf.Positional[Path]
+    """The other mark."""
+    model: str | None = None
+    """Name of a trademark model; the first one there is, in alphabetical order."""
+    json: bool = False
+    """Print the whole record as JSON."""
+    heatmaps: Path | None = None
+    """Folder to write both heatmaps and their overlays to, as PNG."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+def examine(options: ExamineOptions) -> None:
+    """Print a verdict, and write its heatmap where asked."""
+    crop = Crop.parse(options.crop) if options.crop else None
+    exhibit = read_exhibit(options.photo)
+    name = _chosen(options.model, "authenticity", options.weights)
+    examiner = AuthenticityExaminer.load(name, options.weights, options.device)
+    verdict = examiner.examine(exhibit, options.series, crop)
+    if options.heatmaps:
+        _write_heatmap(verdict.heatmap, exhibit, crop, options.heatmaps, options.photo.stem)
+    print(_json(verdict) if options.json else _verdict_text(verdict))
+
+
+def compare(options: CompareOptions) -> None:
+    """Print a comparison, and write both heatmaps where asked."""
+    pair = read_exhibit(options.first), read_exhibit(options.second)
+    name = _chosen(options.model, "trademark", options.weights)
+    comparison = TrademarkExaminer.load(name, options.weights, options.device).compare(*pair)
+    if options.heatmaps:
+        for number, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True), 1):
+            _write_heatmap(heatmap, exhibit, None, options.heatmaps, f"mark_{number}")
+    print(_json(comparison) if options.json else _comparison_text(comparison))
+
+
+def _chosen(name: str | None, task: Task, folder: Path) -> str:
+    names = read_catalogue(folder).names(task)
+    if name is None and not names:
+        msg = f"There is no model for {task} in {folder}; put its .safetensors and .json there."
+        raise WeightsRefused(msg)
+    if name is not None and name not in names:
+        msg = f"There is no model {name!r} for {task} in {folder}; there are: {', '.join(names) or 'none'}."
+        raise WeightsRefused(msg)
+    return name or names[0]
+
+
+def _write_heatmap(heatmap: Heatmap, exhibit: Exhibit, crop: Crop | None, folder: Path, stem: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = exhibit.crop(crop)
+    height, width = part.shape[:2]
+    Image.fromarray(picture(heatmap, width, height)).save(folder / f"{stem}.heatmap.png")
+    Image.fromarray(overlay(heatmap, part)).save(folder / f"{stem}.overlay.png")
+
+
+def _json(record: Verdict | Comparison) -> str:
+    return json.dumps(as_json(record), indent=1, ensure_ascii=False)
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    fixed = "fixed by the examiner" if verdict.series_fixed else "most probable"
+    return "\n".join(
+        [
+            verdict.outcome.upper(),
+            verdict.reason,
+            "",
+            f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)",
+            f"series      {verdict.series} ({fixed})",
+            *_facts(verdict),
+            f"exhibit     {verdict.exhibit.name}, SHA-256 {verdict.exhibit.sha256}",
+        ]
+    )
+
+
+def _comparison_text(comparison: Comparison) -> str:
+    return "\n".join(
+        [
+            comparison.outcome.upper(),
+            comparison.reason,
+            "It speaks of the visual similarity of the signs, never of infringement.",
+            "",
+            f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
+            *_facts(comparison),
+            *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),
+        ]
+    )
+
+
+def _facts(record: Verdict | Comparison) -> list[str]:
+    provenance = record.provenance
+    heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.heatmaps
+    checks = record.scope_checks if isinstance(record, Verdict) else sum(record.scope_checks, ())
+    peaks = ", ".join(f"peak {heatmap.peak:.3g} of {heatmap.full_scale:.3g}" for heatmap in heatmaps)
+    return [
+        f"heatmap     {heatmaps[0].target}, {peaks}",
+        *(f"scope       {check.status}: {check.text}" for check in checks),
+        f"model       {provenance.model}, weights {provenance.weights_sha256[:12]}…, Assay {provenance.code_version}",
+    ]
+
+
+def main() -> int:
+    """Run a command; a refusal is one sentence and exit status 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    commands: dict[str, Callable[..., Any]] = {"examine": examine, "compare": compare}
+    try:
+        tyro.extras.subcommand_cli_from_dict(commands, prog="python -m inference", config=(tyro.conf.OmitArgPrefixes,))
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return _REFUSED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Exhibit to verdict: is this part genuine or counterfeit, and what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from inference.examiner import Examiner
+from inference.records import AuthenticityOutcome, Crop, Exhibit, Refusal, Verdict
+from inference.scope import physical_checks
+
+
+class AuthenticityExaminer(Examiner):
+    """Examines parts with one authenticity model; safe to share between threads."""
+
+    task = "authenticity"
+    sides = ("genuine", "counterfeit")
+
+    def examine(self, exhibit: Exhibit, series: str | None = None, crop: Crop | None = None) -> Verdict:
+        """One verdict.
+
+        Args:
+            exhibit: What is examined.
+            series: The series, where the examiner knows it.
+            crop: The part to look at; None for the whole picture.
+
+        Raises:
+            Refusal: if the model does not know the series, or the crop reaches outside the picture.
+        """
+        return self.examine_batch([exhibit], series, [crop])[0]
+
+    def examine_batch(
+        self,
+        exhibits: Sequence[Exhibit],
+        series: str | None = None,
+        crops: Sequence[Crop | None] | None = None,
+    ) -> tuple[Verdict, ...]:
+        """A verdict for each exhibit, with one pass of the network for all of them; see `examine`."""
+        if series is not None and series not in self.card.series:
+            known = ", ".join(self.card.series)
+            msg = f"{self.card.name} does not know the series {series!r}; it knows {known}."
+            raise Refusal(msg)
+        crops = crops or [None] * len(exhibits)
+        parts = [exhibit.crop(crop) for exhibit, crop in zip(exhibits, crops, strict=True)]
+        prepared = [self.card.preprocessing(part) for part in parts]
+        logits, maps = self._look(
+            # The size of the log odds is the log odds of the side the part leans to.
+            [part.tensor for part in prepared],
+            lambda logits: log_odds_genuine(logits, self.card.classes, series).abs(),
+        )
+        genuine = torch.sigmoid(log_odds_genuine(logits.double(), self.card.classes, series)).tolist()
+        verdicts = []
+        for index, (exhibit, crop) in enumerate(zip(exhibits, crops, strict=True)):
+            checks = physical_checks(parts[index], self.card.preprocessing)
+            outcome, reason = self._outcome(genuine[index], checks)
+            settings = {"series": series or "not fixed", "crop": str(crop) if crop else "whole picture"}
+            verdicts.append(
+                Verdict(
+                    outcome=cast("AuthenticityOutcome", outcome),
+                    reason=reason,
+                    exhibit=exhibit,
+                    crop=crop,
+                    series=series or self._series(logits[index]),
+                    series_fixed=series is not None,
+                    probability_genuine=genuine[index],
+                    class_probabilities=dict(
+                        zip(self.card.classes, logits[index].double().softmax(0).tolist(), strict=True)
+                    ),
+                    band=self.band,
+                    heatmap=self._heatmap(maps[index], self._leaning(genuine[index]), prepared[index]),
+                    scope_checks=checks,
+                    provenance=self._provenance(settings, prepared[index].sentences),
+                )
+            )
+        return tuple(verdicts)
+
+    def _series(self, logits: Tensor) -> str:
+        """The most probable series: P(series) is the sum over its two classes."""
+        probabilities = logits.softmax(0).tolist()
+        by_series = dict.fromkeys(self.card.series, 0.0)
+        for name, probability in zip(self.card.classes, probabilities, strict=True):
+            by_series[name.rpartition("/")[0]] += probability
+        return max(by_series, key=by_series.__getitem__)
+
+
+def log_odds_genuine(logits: Tensor, classes: Sequence[str], series: str | None = None) -> Tensor:
+    """Log P(genuine) - log P(counterfeit), each the sum over its classes.
+
+    Args:
+        logits: (B, classes).
+        classes: Their names, `series/genuine` and `series/counterfeit`.
+        series: Renormalise over the two classes of this series; None for all.
+
+    Returns:
+        (B,), in nats.
+    """
+    chosen = [
+        (index, name.rpartition("/")[2])
+        for index, name in enumerate(classes)
+        if series is None or name.rpartition("/")[0] == series
+    ]
+    genuine = [index for index, label in chosen if label == "genuine"]
+    counterfeit = [index for index, label in chosen if label == "counterfeit"]
+    return logits[:, genuine].logsumexp(1) - logits[:, counterfeit].logsumexp(1)

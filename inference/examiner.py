@@ -1,0 +1,112 @@
+"""What every examiner does: one pass of the backbone, one of the head, a lock around both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from typing_extensions import Self
+
+from inference.heatmap import HeadGradCam, Target
+from inference.preprocessing import Prepared
+from inference.provenance import code_version, library_versions
+from inference.records import Heatmap, InconclusiveBand, Provenance, ScopeCheck
+from inference.scope import refusal
+from inference.weights import WEIGHTS_FOLDER, Model, Task, WeightsRefused, load_model
+
+
+class Examiner:
+    """One model, ready to examine; safe to share between threads.
+
+    Raises:
+        WeightsRefused: if the model is for another task, or its card lacks what a verdict needs.
+    """
+
+    task: ClassVar[Task]
+    sides: ClassVar[tuple[str, str]]
+
+    def __init__(self, model: Model, device: str = "cpu") -> None:
+        card = model.card
+        if card.task != self.task:
+            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
+            raise WeightsRefused(msg)
+        if card.band is None or card.heatmap_full_scale is None:
+            msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
+            raise WeightsRefused(msg)
+        self.card = card
+        self.band: InconclusiveBand = card.band
+        self.device = torch.device(device)
+        self._full_scale: float = card.heatmap_full_scale
+        self._card_sha256 = model.card_sha256
+        self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
+        self._grad_cam = HeadGradCam(self._network.head)
+        self._lock = Lock()
+
+    @classmethod
+    def load(cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu") -> Self:
+        """The examiner with the model of that name.
+
+        Raises:
+            WeightsRefused: if the model cannot be loaded, or is for another task.
+        """
+        return cls(load_model(name, folder), device)
+
+    def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
+        """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""
+        with self._lock:
+            with torch.no_grad():
+                feature_map = self._network.features(torch.stack(list(images)).to(self.device))
+            logits, maps = self._grad_cam(feature_map, target)
+        return logits.cpu(), maps
+
+    def _heatmap(self, raw: NDArray[np.float32], side: str, prepared: Prepared) -> Heatmap:
+        first, second = self.sides
+        other = second if side == first else first
+        target = f"log P({side}) - log P({other})"
+        return Heatmap(raw.copy(), "last feature map", target, self._full_scale, prepared.placement)
+
+    def _outcome(self, probability: float, checks: Sequence[ScopeCheck]) -> tuple[str, str]:
+        """Outcome and reason for the uncalibrated probability of the first side."""
+        out_of_scope = refusal(checks)
+        if out_of_scope is not None:
+            return "out of scope", out_of_scope
+        first, second = self.sides
+        stated = f"P({first}), uncalibrated, is {as_probability(probability)}"
+        edges = f"{as_probability(self.band.lower)} to {as_probability(self.band.upper)}"
+        match self.band.side(probability):
+            case "first":
+                return first, f"{stated}, above the inconclusive band of {edges}."
+            case "second":
+                return second, f"{stated}, below the inconclusive band of {edges}."
+            case _:
+                return "inconclusive", f"{stated}, inside the inconclusive band of {edges}."
+
+    def _leaning(self, probability: float) -> str:
+        return self.sides[0] if probability >= 0.5 else self.sides[1]
+
+    def _provenance(self, settings: dict[str, str], sentences: tuple[str, ...]) -> Provenance:
+        return Provenance(
+            model=self.card.name,
+            weights_sha256=self.card.weights_sha256,
+            card_sha256=self._card_sha256,
+            code_version=code_version(),
+            settings=settings,
+            preprocessing=sentences,
+            device=str(self.device),
+            libraries=library_versions(),
+        )
+
+
+def as_probability(value: float) -> str:
+    """A probability as text, never rounded to certainty."""
+    if value > 0.999:
+        return "> 0.999"
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}"

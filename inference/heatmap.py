@@ -1,0 +1,113 @@
+"""Grad-CAM on a network's head, and its picture on a fixed scale.
+
+The backbone runs once and without a graph; only the head runs under autograd, so that a heatmap
+costs next to nothing. Source: Selvaraju et al., Grad-CAM (KAG-MTLN paper, section 4.4.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pytorch_grad_cam import GradCAM
+from torch import Tensor, nn
+
+from inference.records import Heatmap
+
+Pixels = NDArray[np.uint8]
+Target = Callable[[Tensor], Tensor]
+
+_COLOUR_BAR_WIDTH = 84
+_INK, _PAPER = (38, 42, 48), (255, 255, 255)
+
+
+class HeadGradCam:
+    """Grad-CAM at the feature map that enters a head.
+
+    Not thread-safe (hooks and gradients live on the module): its examiner holds one lock.
+    """
+
+    def __init__(self, head: nn.Module) -> None:
+        entry = nn.Identity()
+        self._cam = GradCAM(model=nn.Sequential(entry, head), target_layers=[entry])
+
+    def __call__(self, feature_map: Tensor, target: Target) -> tuple[Tensor, NDArray[np.float32]]:
+        """Logits and raw maps from one pass of the head.
+
+        Args:
+            feature_map: (B, C, h, w), from the backbone.
+            target: Logits to one score an image, (B, K) to (B,); its gradient is what the map shows.
+
+        Returns:
+            Logits (B, K), detached, and raw maps float32 (B, h, w), >= 0, without any rescaling.
+        """
+        entering = feature_map.detach().float().requires_grad_()
+        with torch.enable_grad():
+            logits = self._cam.activations_and_grads(entering)
+            target(logits).sum().backward()
+        record = self._cam.activations_and_grads
+        maps = self._cam.get_cam_image(entering, None, None, record.activations[0].numpy(), record.gradients[0].numpy())
+        return logits.detach(), np.maximum(maps, 0).astype(np.float32)
+
+
+def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
+    """The part with the map laid over it, uint8 (H, W, 3).
+
+    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a part
+    without evidence stays as it was photographed.
+
+    Args:
+        heatmap: The map of this part.
+        part: The pixels that were examined, uint8 (H, W, 3).
+        opacity: Cover of a pixel at full scale, 0 to 1.
+    """
+    height, width = part.shape[:2]
+    value = strength(heatmap, width, height)
+    cover = (opacity * np.sqrt(value))[..., None]
+    return np.round(part * (1 - cover) + _colours(value) * cover).astype(np.uint8)
+
+
+def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:
+    """The map alone on its fixed scale, with its colour bar: uint8 (height, width + bar, 3)."""
+    colours = _colours(strength(heatmap, width, height))
+    return np.hstack([colours, colour_bar(heatmap, height)])
+
+
+def strength(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
+    """The map over the examined part as a share of full scale, float32 (height, width), 0 to 1."""
+    rows, columns = heatmap.raw.shape
+    place = heatmap.placement
+    # Sampling at pixel centres; the map's cells tile the square that the network saw.
+    x = (place.left + (np.arange(width) + 0.5) / width * place.width) * columns - 0.5
+    y = (place.top + (np.arange(height) + 0.5) / height * place.height) * rows - 0.5
+    grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    sampled = cv2.remap(heatmap.raw, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(sampled / np.float32(heatmap.full_scale), 0, 1).astype(np.float32)
+
+
+def colour_bar(heatmap: Heatmap, height: int) -> Pixels:
+    """The scale of a map: colours from 0 (bottom) to full scale (top), and a mark at its peak."""
+    bar = Image.new("RGB", (_COLOUR_BAR_WIDTH, height), _PAPER)
+    levels = np.linspace(1, 0, max(height - 24, 2), dtype=np.float32)[:, None].repeat(16, axis=1)
+    bar.paste(Image.fromarray(_colours(levels)), (8, 12))
+    draw = ImageDraw.Draw(bar)
+    font = ImageFont.load_default(11)
+    peak = min(heatmap.peak / heatmap.full_scale, 1)
+    peak_y = 12 + (1 - peak) * (height - 24)
+    draw.text((30, 5), f"{heatmap.full_scale:.3g}", _INK, font)
+    draw.text((30, height - 19), "0", _INK, font)
+    draw.polygon([(25, peak_y), (31, peak_y - 4), (31, peak_y + 4)], _INK)
+    if 20 < peak_y < height - 28:
+        draw.text((34, peak_y - 7), f"{heatmap.peak:.2g}", _INK, font)
+    return np.asarray(bar)
+
+
+def _colours(value: NDArray[np.float32]) -> Pixels:
+    """Shares of full scale (H, W), 0 to 1, in the inferno colour map, uint8 RGB (H, W, 3)."""
+    levels = np.round(value * 255).astype(np.uint8)
+    bgr = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)

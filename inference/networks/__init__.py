@@ -1,0 +1,26 @@
+"""Plain networks without I/O, each in two halves: `features(images)` and `head(feature map)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from inference.networks.backbones import build_backbone
+from inference.networks.hms import Siamese
+from inference.networks.kag_mtln import KagMtln
+
+_NETWORKS: dict[str, Any] = {"kag_mtln": KagMtln, "siamese": Siamese, "backbone": build_backbone}
+
+
+def build_network(network: str, arguments: dict[str, Any]) -> nn.Module:
+    """The network a card names, randomly initialised.
+
+    Raises:
+        ValueError: if there is no such network.
+        TypeError: if the arguments are not the network's.
+    """
+    if network not in _NETWORKS:
+        msg = f"there is no network {network!r}; there are {', '.join(_NETWORKS)}"
+        raise ValueError(msg)
+    return _NETWORKS[network](**arguments)

@@ -1,0 +1,77 @@
+"""Feature extractors: an image batch in, its last feature map out, stride 32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Literal, get_args
+
+import timm
+import torchvision
+from torch import Tensor, nn
+
+BackboneName = Literal[
+    "six_layer_cnn", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "efficientnet_lite0"
+]
+
+
+class Backbone(nn.Module):
+    """A convolutional body and the number of channels it ends with."""
+
+    def __init__(self, body: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.body = body
+        self.channels = channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to their feature map (B, channels, H / 32, W / 32)."""
+        return self.body(images)
+
+
+def build_backbone(name: BackboneName) -> Backbone:
+    """The feature extractor of that name, randomly initialised.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    if name not in _BUILDERS:
+        msg = f"there is no backbone {name!r}; there are {', '.join(get_args(BackboneName))}"
+        raise ValueError(msg)
+    return _BUILDERS[name]()
+
+
+def _six_layer_cnn() -> Backbone:
+    """Six times convolution, batch norm and ReLU, pooled after the first five.
+
+    Source: HMS paper, section 3.2 and Fig. 5; widths are our reading, the figure gives none.
+    """
+    widths = (3, 64, 64, 128, 128, 256, 512)
+    layers: list[nn.Module] = []
+    for index, (inputs, outputs) in enumerate(pairwise(widths)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        if index < 5:
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+    return Backbone(nn.Sequential(*layers), widths[-1])
+
+
+def _resnet(name: str) -> Backbone:
+    whole = torchvision.models.get_model(name, weights=None)
+    channels = whole.fc.in_features
+    parts = {part: module for part, module in whole.named_children() if part not in ("avgpool", "fc")}
+    body = nn.Sequential()
+    for part, module in parts.items():
+        body.add_module(part, module)
+    return Backbone(body, channels)
+
+
+def _efficientnet_lite0() -> Backbone:
+    body = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0, global_pool="")
+    return Backbone(body, body.num_features)
+
+
+_BUILDERS: dict[str, Callable[[], Backbone]] = {
+    "six_layer_cnn": _six_layer_cnn,
+    "efficientnet_lite0": _efficientnet_lite0,
+    **{name: partial(_resnet, name) for name in get_args(BackboneName) if name.startswith("resnet")},
+}

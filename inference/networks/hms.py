@@ -1,0 +1,78 @@
+"""The Siamese network of the HMS paper, with a head in which the two marks meet.
+
+Source: HMS paper, section 3.2 and Fig. 4.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.networks.backbones import BackboneName, build_backbone
+
+PairFeature = Literal["interacting", "concat"]
+
+
+class PairHead(nn.Module):
+    """Two feature maps to the logits (dissimilar, similar): s * W x, no bias (HMS paper, section 2.1).
+
+    Args:
+        channels: Channels of the feature maps.
+        pair_feature: `interacting` is [|x1 - x2|, x1 * x2], symmetric. `concat` is the paper's
+            [x1, x2]: a linear layer on it is a(x1) + b(x2) and cannot compare, it is kept for the
+            paper's table only.
+        scale: The paper's s.
+    """
+
+    def __init__(self, channels: int, pair_feature: PairFeature, scale: float) -> None:
+        super().__init__()
+        self.pair_feature: PairFeature = pair_feature
+        self.scale = scale
+        self.classifier = nn.Linear(2 * channels, 2, bias=False)
+
+    def embed(self, feature_maps: Tensor) -> Tensor:
+        """Feature maps (B, C, h, w) to embeddings x (B, C), by global average pooling."""
+        return functional.adaptive_avg_pool2d(feature_maps, 1).flatten(1)
+
+    def pair(self, first: Tensor, second: Tensor) -> Tensor:
+        """Embeddings (B, C) of both marks to the feature of the pair (B, 2 * C)."""
+        if self.pair_feature == "concat":
+            return torch.cat([first, second], dim=1)
+        return torch.cat([(first - second).abs(), first * second], dim=1)
+
+    def logits(self, pair_features: Tensor) -> Tensor:
+        """Pair features (B, 2 * C) to logits (B, 2) without margins, as they are used after training."""
+        return self.scale * self.classifier(pair_features)
+
+    def forward(self, feature_maps: Tensor) -> Tensor:
+        """Maps of all first marks, then of all second marks, (2 * B, C, h, w), to logits (B, 2)."""
+        first, second = self.embed(feature_maps).chunk(2)
+        return self.logits(self.pair(first, second))
+
+
+class Siamese(nn.Module):
+    """One backbone for both marks, and the head that compares them.
+
+    Args:
+        backbone: Feature extractor.
+        pair_feature: How the two embeddings meet, see `PairHead`.
+        scale: The paper's s; 90 there, a parameter to search here.
+    """
+
+    classes = ("dissimilar", "similar")
+
+    def __init__(self, backbone: BackboneName, pair_feature: PairFeature = "interacting", scale: float = 90.0) -> None:
+        super().__init__()
+        self.backbone = build_backbone(backbone)
+        self.head = PairHead(self.backbone.channels, pair_feature, scale)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to feature maps (B, C, h, w)."""
+        return self.backbone(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to embeddings (B, C): pairs are made, and mined, from these."""
+        return self.head.embed(self.features(images))

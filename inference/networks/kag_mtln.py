@@ -1,0 +1,70 @@
+"""KAG-MTLN: one backbone, one spatial pyramid, a main and an auxiliary classifier.
+
+Source: KAG-MTLN paper, section 3, Fig. 1, 4 and 5.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.spatial_pyramid import SpatialPyramid
+
+
+class TaskLogits(NamedTuple):
+    """Logits of the main task (B, classes) and of the auxiliary task (B, 2: intact, disturbed)."""
+
+    main: Tensor
+    auxiliary: Tensor
+
+
+class Classifier(nn.Sequential):
+    """Spatial pyramid, then two linear layers with ReLU between (Fig. 5); softmax is left to the loss."""
+
+    def __init__(self, channels: int, hidden: int, classes: int) -> None:
+        super().__init__(
+            SpatialPyramid(),
+            nn.Linear(channels * SpatialPyramid.cells, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, classes),
+        )
+
+
+class KagMtln(nn.Module):
+    """Main task: which series, genuine or counterfeit. Auxiliary task: was the image disturbed.
+
+    Args:
+        backbone: Feature extractor.
+        classes: Number of classes of the main task: series x {genuine, counterfeit}.
+        hidden: Width of the classifiers' middle layer.
+        auxiliary: Whether the auxiliary branch is there: it is dropped on export.
+    """
+
+    def __init__(self, backbone: BackboneName, classes: int, hidden: int = 512, auxiliary: bool = True) -> None:
+        super().__init__()
+        self.backbone = build_backbone(backbone)
+        self.main = Classifier(self.backbone.channels, hidden, classes)
+        self.auxiliary = Classifier(self.backbone.channels, hidden, 2) if auxiliary else None
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to the feature map (B, C, h, w)."""
+        return self.backbone(images)
+
+    @property
+    def head(self) -> nn.Module:
+        """Feature map (B, C, h, w) to the main task's logits (B, classes)."""
+        return self.main
+
+    def forward(self, images: Tensor) -> TaskLogits:
+        """Both tasks, for training.
+
+        Raises:
+            RuntimeError: if the auxiliary branch was dropped.
+        """
+        if self.auxiliary is None:
+            msg = "an exported KAG-MTLN has no auxiliary branch: use features and head"
+            raise RuntimeError(msg)
+        feature_map = self.features(images)
+        return TaskLogits(self.main(feature_map), self.auxiliary(feature_map))

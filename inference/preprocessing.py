@@ -1,0 +1,187 @@
+"""From the pixels of a part to the tensor a network sees: tone, FWD padding, scale.
+
+There is exactly one implementation, for training and for use. What a model was trained with stands
+in its card as a `Preprocessing`; what was done to one photo comes back as sentences for the verdict.
+Source: KAG-MTLN paper, sections 3.5 (FWD) and 4.2 (gamma correction, auto-contrast).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from inference.records import Placement, require
+
+Padding = Literal["none", "black", "white", "gray", "random", "uniform"]
+Pixels = NDArray[np.uint8]
+RGB = tuple[float, float, float]
+
+IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
+IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
+HALF: RGB = (0.5, 0.5, 0.5)
+
+_FIXED_COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "gray": (128, 128, 128)}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to the pixels of a part before a network sees them."""
+
+    size: int
+    """Side of the network's square input in pixels."""
+    padding: Padding = "gray"
+    """What FWD fills the square with; `none` stretches the part to the square instead."""
+    gamma: float = 1.0
+    """Gamma correction: values in 0..1 are raised to 1/gamma; 1 leaves them, above 1 brightens."""
+    auto_contrast: float | None = None
+    """Per cent of the darkest and of the brightest pixels clipped by auto-contrast; None leaves it out."""
+    mean: RGB = IMAGENET_MEAN
+    """Subtracted from each channel (0..1) at the end."""
+    std: RGB = IMAGENET_STD
+    """Each channel is divided by it after that."""
+
+    def __post_init__(self) -> None:
+        require(self.size >= 8, f"a network sees at least 8 x 8 pixels, not {self.size}")
+        require(self.gamma > 0, f"gamma is above 0, not {self.gamma}")
+        require(
+            self.auto_contrast is None or 0 <= self.auto_contrast < 50,
+            f"auto-contrast clips 0 to 50 % at each end, not {self.auto_contrast}",
+        )
+        require(all(value > 0 for value in self.std), "std is above 0 in each channel")
+
+    def tone_and_scale(self, part: Pixels) -> Pixels:
+        """Gamma, auto-contrast, and a scale at which the part's long side is `size`.
+
+        Without padding the part is stretched to `size` x `size`. The KAG disturbance comes after
+        this step and before `frame`, so that padding is never shuffled.
+
+        Args:
+            part: uint8 (H, W, 3).
+
+        Returns:
+            uint8 (h, w, 3) with max(h, w) = `size`.
+        """
+        toned = auto_contrast(gamma_correction(part, self.gamma), self.auto_contrast)
+        height, width = toned.shape[:2]
+        if self.padding == "none":
+            return resize(toned, self.size, self.size)
+        ratio = self.size / max(height, width)
+        return resize(toned, max(1, round(width * ratio)), max(1, round(height * ratio)))
+
+    def frame(self, scaled: Pixels) -> tuple[Pixels, Placement]:
+        """FWD: the square the network sees, uint8 (`size`, `size`, 3), and where the part lies in it."""
+        square, placement = pad_to_square(scaled, self.padding)
+        return resize(square, self.size, self.size), placement
+
+    def tensor(self, framed: Pixels) -> torch.Tensor:
+        """Framed pixels, uint8 (`size`, `size`, 3), as a normalised float32 tensor (3, `size`, `size`)."""
+        values = (framed.astype(np.float32) / 255 - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+    def __call__(self, part: Pixels) -> Prepared:
+        """All of it, with what was done in words."""
+        framed, placement = self.frame(self.tone_and_scale(part))
+        return Prepared(self.tensor(framed), placement, self._sentences(part))
+
+    def _sentences(self, part: Pixels) -> tuple[str, ...]:
+        done = []
+        if self.gamma != 1:
+            done.append(f"gamma correction: values raised to 1/{self.gamma:g}")
+        if self.auto_contrast is not None:
+            done.append(f"auto-contrast: {self.auto_contrast:g} % clipped at each end")
+        framing = "stretched to the square" if self.padding == "none" else f"FWD padding {self.padding}"
+        done.append(f"{part.shape[1]} x {part.shape[0]} to {self.size} x {self.size} pixels, {framing}")
+        done.append(f"normalised with mean {_listed(self.mean)}, std {_listed(self.std)}")
+        return tuple(done)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A part as the network sees it.
+
+    Attributes:
+        tensor: float32 (3, size, size), normalised.
+        placement: Where the part lies in the square.
+        sentences: What was done to the pixels, in order.
+    """
+
+    tensor: torch.Tensor
+    placement: Placement
+    sentences: tuple[str, ...]
+
+
+def gamma_correction(pixels: Pixels, gamma: float) -> Pixels:
+    """uint8 pixels with their values (as 0..1) raised to 1/gamma."""
+    if gamma == 1:
+        return pixels
+    curve = np.round(255 * (np.arange(256) / 255) ** (1 / gamma)).astype(np.uint8)
+    return curve[pixels]
+
+
+def auto_contrast(pixels: Pixels, clipped: float | None) -> Pixels:
+    """Luminance stretched to the full range, `clipped` per cent ignored at each end; hue is kept."""
+    if clipped is None:
+        return pixels
+    return np.asarray(ImageOps.autocontrast(Image.fromarray(pixels), cutoff=clipped, preserve_tone=True))
+
+
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Antialiased bicubic resampling of uint8 (H, W, 3) to (height, width, 3)."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def pad_to_square(pixels: Pixels, padding: Padding) -> tuple[Pixels, Placement]:
+    """FWD: fill a picture up to a centred square, so that scaling does not deform letters.
+
+    `random` draws one colour from the picture's own bytes, so that the same picture is always
+    padded alike; `uniform` fills each side with the mean colour of the edge it continues.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+        padding: The colour; `none` returns the picture as it is.
+
+    Returns:
+        uint8 (S, S, 3) with S = max(H, W), and where the picture lies in it.
+
+    Source: KAG-MTLN paper, section 3.5 and Fig. 8.
+    """
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    if padding == "none" or height == width:
+        return pixels, Placement(0, 0, 1, 1)
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.empty((side, side, 3), np.uint8)
+    before, after = _padding_colours(pixels, padding)
+    if height < width:
+        square[:top], square[top + height :] = before, after
+    else:
+        square[:, :left], square[:, left + width :] = before, after
+    square[top : top + height, left : left + width] = pixels
+    return square, Placement(left / side, top / side, width / side, height / side)
+
+
+def _padding_colours(pixels: Pixels, padding: Padding) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Colours before (top or left of) and after (bottom or right of) the picture."""
+    if padding == "uniform":
+        wide = pixels.shape[0] < pixels.shape[1]
+        edges = (pixels[0], pixels[-1]) if wide else (pixels[:, 0], pixels[:, -1])
+        first, last = (np.round(edge.mean(axis=0)).astype(np.uint8) for edge in edges)
+        return first, last
+    if padding == "random":
+        seed = zlib.crc32(np.ascontiguousarray(pixels).tobytes())
+        colour = np.random.default_rng(seed).integers(0, 256, 3, dtype=np.uint8)
+    else:
+        colour = np.array(_FIXED_COLOURS[padding], np.uint8)
+    return colour, colour
+
+
+def _listed(values: RGB) -> str:
+    return ", ".join(f"{value:g}" for value in values)

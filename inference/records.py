@@ -1,0 +1,334 @@
+"""The records an examination makes: frozen, and validated when they are made.
+
+They know nothing of networks, files or pages. Whatever the app, the command line or the API
+shows is read from one of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+AuthenticityOutcome = Literal["genuine", "counterfeit", "inconclusive", "out of scope"]
+SimilarityOutcome = Literal["similar", "dissimilar", "inconclusive", "out of scope"]
+CheckStatus = Literal["ok", "warn", "refuse"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Refusal(ValueError):  # noqa: N818 - a refusal is the field's word, and it is not our error
+    """Something that is not examined, loaded or trained on, said in one sentence a person can act on."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Guard a record's field.
+
+    Raises:
+        ValueError: with `message`, if `condition` does not hold.
+    """
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of an exhibit that is examined, in pixels of the upright picture.
+
+    Attributes:
+        x: Left edge, >= 0.
+        y: Top edge, >= 0.
+        width: At least 1.
+        height: At least 1.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        require(self.x >= 0 and self.y >= 0, f"a crop starts inside the picture, not at ({self.x}, {self.y})")
+        require(
+            self.width >= 1 and self.height >= 1,
+            f"a crop is at least 1 x 1, not {self.width} x {self.height}",
+        )
+
+    def __str__(self) -> str:
+        return f"{self.x},{self.y},{self.width},{self.height}"
+
+    @classmethod
+    def parse(cls, text: str) -> Crop:
+        """A crop from `x,y,w,h` in pixels.
+
+        Raises:
+            Refusal: if it is not four whole numbers that make a crop.
+        """
+        try:
+            x, y, width, height = (int(part) for part in text.split(","))
+            return cls(x, y, width, height)
+        except ValueError as error:
+            msg = f"The crop {text!r} is not four whole numbers x,y,w,h with a width and a height above 0."
+            raise Refusal(msg) from error
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One image as it was handed in, and the pixels that are examined.
+
+    Attributes:
+        name: File name as given, without folders.
+        sha256: Lower-case hex SHA-256 of the original bytes.
+        size_bytes: Length of the original file, >= 1.
+        format: Container as detected from the bytes: JPEG, PNG, WEBP, TIFF, BMP or HEIF.
+        mode: Pillow's name of the stored pixel mode, before any conversion.
+        exif: What the file states of itself (tag name to text); unverified.
+        conversions: Every change made between the stored pixels and `pixels`, in order, as sentences.
+        warnings: What an examiner should know of the file (frames ignored, trailing bytes), as sentences.
+        pixels: uint8 (H, W, 3), upright, sRGB, read-only.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    format: str
+    mode: str
+    exif: dict[str, str]
+    conversions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    pixels: NDArray[np.uint8] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require(bool(_SHA256.fullmatch(self.sha256)), "sha256 is 64 lower-case hex digits")
+        require(self.size_bytes >= 1, "a file has at least one byte")
+        require(
+            self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3,
+            f"pixels are uint8 (H, W, 3), not {self.pixels.dtype} {self.pixels.shape}",
+        )
+        self.pixels.setflags(write=False)
+
+    @property
+    def width(self) -> int:
+        """Width of the upright picture in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height of the upright picture in pixels."""
+        return int(self.pixels.shape[0])
+
+    def crop(self, crop: Crop | None) -> NDArray[np.uint8]:
+        """The pixels of the part that is examined, (h, w, 3); all of them without a crop.
+
+        Raises:
+            Refusal: if the crop does not lie inside the picture.
+        """
+        if crop is None:
+            return self.pixels
+        if crop.x + crop.width > self.width or crop.y + crop.height > self.height:
+            msg = (
+                f"The crop {crop} reaches outside {self.name} "
+                f"({self.width} x {self.height} pixels); draw it inside the picture."
+            )
+            raise Refusal(msg)
+        return self.pixels[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the examined part lies in the square the network saw; fractions of its side, 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def __post_init__(self) -> None:
+        inside = min(self.left, self.top, 1 - self.left - self.width, 1 - self.top - self.height) >= -1e-9
+        require(inside and self.width > 0 and self.height > 0, f"{self} does not lie in the unit square")
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Grad-CAM evidence for one stated target.
+
+    Attributes:
+        raw: float32 (h, w), one value a cell of the feature map, >= 0, before any rescaling.
+        layer: The feature map it was taken at.
+        target: What the map is evidence for, in words.
+        full_scale: The raw value drawn with the last colour, > 0; a property of the model
+            (its card), never of this photo, so that pictures can be compared.
+        placement: Where the examined part lies in the map.
+    """
+
+    raw: NDArray[np.float32] = field(repr=False)
+    layer: str
+    target: str
+    full_scale: float
+    placement: Placement
+
+    def __post_init__(self) -> None:
+        require(self.raw.dtype == np.float32 and self.raw.ndim == 2, "a raw map is float32 (h, w)")
+        require(bool(np.isfinite(self.raw).all()) and bool((self.raw >= 0).all()), "a raw map is finite and >= 0")
+        require(self.full_scale > 0, "the colour scale ends above zero")
+        self.raw.setflags(write=False)
+
+    @property
+    def peak(self) -> float:
+        """Largest raw value."""
+        return float(self.raw.max())
+
+    @property
+    def shows_evidence(self) -> bool:
+        """Whether any cell reaches the first visible step of the fixed colour scale."""
+        return self.peak >= self.full_scale / 256
+
+
+@dataclass(frozen=True)
+class ScopeCheck:
+    """One physical check of the input, with the number behind it."""
+
+    name: str
+    status: CheckStatus
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class InconclusiveBand:
+    """The probabilities between which no side is taken, found on validation data only.
+
+    Attributes:
+        lower: At or below it the second side is taken (counterfeit, dissimilar); 0 to 0.5.
+        upper: At or above it the first side is taken (genuine, similar); 0.5 to 1.
+        rule: How the edges were found, in a sentence.
+    """
+
+    lower: float
+    upper: float
+    rule: str
+
+    def __post_init__(self) -> None:
+        require(0 <= self.lower <= 0.5 <= self.upper <= 1, f"a band holds 0.5, not [{self.lower}, {self.upper}]")
+
+    def side(self, probability: float) -> Literal["first", "second"] | None:
+        """The side that `probability` (of the first side) falls on; None inside the band."""
+        if self.lower < probability < self.upper:
+            return None
+        return "first" if probability >= self.upper else "second"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is needed to repeat an examination.
+
+    Attributes:
+        model: Name of the model.
+        weights_sha256: SHA-256 of the weights file.
+        card_sha256: SHA-256 of the card file.
+        code_version: Version of Assay, with the commit where it is known.
+        settings: What the examiner chose (series, crop), as text.
+        preprocessing: What was done to the pixels, in order, as sentences.
+        device: Where it ran.
+        libraries: Versions of the libraries the numbers depend on.
+    """
+
+    model: str
+    weights_sha256: str
+    card_sha256: str
+    code_version: str
+    settings: dict[str, str]
+    preprocessing: tuple[str, ...]
+    device: str
+    libraries: dict[str, str]
+
+
+def _require_distribution(probabilities: dict[str, float]) -> None:
+    total = sum(probabilities.values())
+    require(all(0 <= p <= 1 for p in probabilities.values()), "probabilities lie between 0 and 1")
+    require(abs(total - 1) < 1e-4, f"class probabilities sum to 1, not {total:.6f}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one examination for authenticity.
+
+    Attributes:
+        outcome: What the findings come to.
+        reason: Why, in one sentence.
+        exhibit: What was examined.
+        crop: The part of it that was; None for the whole picture.
+        series: The most probable series, or the one the examiner fixed.
+        series_fixed: Whether the examiner fixed it.
+        probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised
+            over its two classes where the series is fixed.
+        class_probabilities: Uncalibrated, class name to 0..1, over all classes of the model; sums to 1.
+        band: The inconclusive band it was read against.
+        heatmap: Evidence for the side the probability leans to.
+        scope_checks: Physical checks of the input.
+        provenance: What is needed to repeat it.
+    """
+
+    outcome: AuthenticityOutcome
+    reason: str
+    exhibit: Exhibit
+    crop: Crop | None
+    series: str
+    series_fixed: bool
+    probability_genuine: float
+    class_probabilities: dict[str, float]
+    band: InconclusiveBand
+    heatmap: Heatmap
+    scope_checks: tuple[ScopeCheck, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        require(0 <= self.probability_genuine <= 1, "a probability lies between 0 and 1")
+        _require_distribution(self.class_probabilities)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
+
+    Attributes:
+        outcome: What the findings come to.
+        reason: Why, in one sentence.
+        exhibits: The two marks.
+        crops: The part of each that was compared; None for the whole picture.
+        probability_similar: Uncalibrated, 0 to 1.
+        band: The inconclusive band it was read against.
+        heatmaps: One a mark, evidence for the side the probability leans to.
+        scope_checks: Physical checks, one tuple a mark.
+        provenance: What is needed to repeat it.
+    """
+
+    outcome: SimilarityOutcome
+    reason: str
+    exhibits: tuple[Exhibit, Exhibit]
+    crops: tuple[Crop | None, Crop | None]
+    probability_similar: float
+    band: InconclusiveBand
+    heatmaps: tuple[Heatmap, Heatmap]
+    scope_checks: tuple[tuple[ScopeCheck, ...], tuple[ScopeCheck, ...]]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")
+
+
+def as_json(record: Any) -> Any:
+    """A record as plain JSON values: everything but the pixels, which the hash stands for."""
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        return {f.name: as_json(getattr(record, f.name)) for f in dataclasses.fields(record) if f.name != "pixels"}
+    if isinstance(record, np.ndarray):
+        return record.tolist()
+    if isinstance(record, dict):
+        return {key: as_json(value) for key, value in record.items()}
+    if isinstance(record, (list, tuple)):
+        return [as_json(value) for value in record]
+    return record

@@ -1,0 +1,46 @@
+"""What may be examined at all: physical checks of the part, each with the number behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.preprocessing import Preprocessing
+from inference.records import CheckStatus, ScopeCheck
+
+_WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
+_BLANK_SPREAD = 2.0
+
+
+def physical_checks(part: NDArray[np.uint8], preprocessing: Preprocessing) -> tuple[ScopeCheck, ...]:
+    """Checks of a part, uint8 (H, W, 3), against what the network was made to see."""
+    return _resolution(part, preprocessing.size), _content(part)
+
+
+def refusal(checks: Sequence[ScopeCheck]) -> str | None:
+    """Why the part is out of scope, in one sentence; None if it is not."""
+    return next((check.text for check in checks if check.status == "refuse"), None)
+
+
+def _resolution(part: NDArray[np.uint8], size: int) -> ScopeCheck:
+    long_side = max(part.shape[:2])
+    enlargement = size / long_side
+    status: CheckStatus = "ok"
+    text = f"The part is {part.shape[1]} x {part.shape[0]} pixels; the network sees {size} on the long side."
+    if enlargement > _REFUSE_ENLARGEMENT:
+        status = "refuse"
+        text = f"The part is only {long_side} pixels long, too few to judge; photograph it closer."
+    elif enlargement > _WARN_ENLARGEMENT:
+        status = "warn"
+        text = f"The part is only {long_side} pixels long and was enlarged {enlargement:.1f} times."
+    return ScopeCheck("resolution", status, float(long_side), text)
+
+
+def _content(part: NDArray[np.uint8]) -> ScopeCheck:
+    spread = float(part.std(axis=(0, 1)).max())
+    if spread < _BLANK_SPREAD:
+        text = f"The part is blank (its values spread by {spread:.1f} of 255); choose one with something on it."
+        return ScopeCheck("content", "refuse", spread, text)
+    return ScopeCheck("content", "ok", spread, f"The part's values spread by {spread:.1f} of 255.")

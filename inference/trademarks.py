@@ -1,0 +1,85 @@
+"""Two exhibits to a comparison: are the signs visually similar, and where does that lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from inference.examiner import Examiner
+from inference.records import Comparison, Crop, Exhibit, SimilarityOutcome
+from inference.scope import physical_checks
+
+Pair = tuple[Exhibit, Exhibit]
+Crops = tuple[Crop | None, Crop | None]
+
+
+class TrademarkExaminer(Examiner):
+    """Compares marks with one trademark model; safe to share between threads."""
+
+    task = "trademark"
+    sides = ("similar", "dissimilar")
+
+    def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
+        """One comparison; the same, to the bit, whichever mark comes first.
+
+        Raises:
+            Refusal: if a crop reaches outside its picture.
+        """
+        return self.compare_batch([(first, second)], [crops])[0]
+
+    def compare_batch(self, pairs: Sequence[Pair], crops: Sequence[Crops] | None = None) -> tuple[Comparison, ...]:
+        """A comparison for each pair, with one pass of the network for all of them; see `compare`."""
+        crops = crops or [(None, None)] * len(pairs)
+        parts = [tuple(map(Exhibit.crop, pair, both)) for pair, both in zip(pairs, crops, strict=True)]
+        prepared = [tuple(map(self.card.preprocessing, both)) for both in parts]
+        # A canonical order inside each pair makes the comparison symmetric for any head and any kernel.
+        swapped = [_order(pair[1], both[1]) < _order(pair[0], both[0]) for pair, both in zip(pairs, crops, strict=True)]
+        ordered = [both[::-1] if swap else both for both, swap in zip(prepared, swapped, strict=True)]
+        tensors = [first.tensor for first, _ in ordered] + [second.tensor for _, second in ordered]
+        logits, maps = self._look(tensors, lambda logits: log_odds_similar(logits).abs())
+        similar = torch.sigmoid(log_odds_similar(logits.double())).tolist()
+        comparisons = []
+        for index, pair in enumerate(pairs):
+            raw = (maps[index], maps[len(pairs) + index])
+            raw = raw[::-1] if swapped[index] else raw
+            side = self._leaning(similar[index])
+            heatmaps = tuple(map(self._heatmap, raw, (side, side), prepared[index]))
+            checks = tuple(physical_checks(part, self.card.preprocessing) for part in parts[index])
+            outcome, reason = self._outcome(similar[index], [check for mark in checks for check in mark])
+            settings = {
+                f"crop of mark {number}": str(crop) if crop else "whole picture"
+                for number, crop in enumerate(crops[index], 1)
+            }
+            comparisons.append(
+                Comparison(
+                    outcome=cast("SimilarityOutcome", outcome),
+                    reason=reason,
+                    exhibits=pair,
+                    crops=crops[index],
+                    probability_similar=similar[index],
+                    band=self.band,
+                    heatmaps=(heatmaps[0], heatmaps[1]),
+                    scope_checks=(checks[0], checks[1]),
+                    provenance=self._provenance(
+                        settings,
+                        tuple(
+                            f"mark {number}: {sentence}"
+                            for number, mark in enumerate(prepared[index], 1)
+                            for sentence in mark.sentences
+                        ),
+                    ),
+                )
+            )
+        return tuple(comparisons)
+
+
+def log_odds_similar(logits: Tensor) -> Tensor:
+    """Log P(similar) - log P(dissimilar) from logits (B, 2: dissimilar, similar), in nats, (B,)."""
+    return logits[:, 1] - logits[:, 0]
+
+
+def _order(exhibit: Exhibit, crop: Crop | None) -> tuple[str, str]:
+    return exhibit.sha256, str(crop)

@@ -1,0 +1,287 @@
+"""Weights on disk: NAME.safetensors beside its card, NAME.json.
+
+A model is whatever its card says. Adding one is dropping the two files into the folder; nothing is
+unpickled, and weights that do not hash to what the card states are not loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+import safetensors.torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from torch import Tensor, nn
+
+from inference.files import write_whole
+from inference.networks import build_network
+from inference.preprocessing import Preprocessing
+from inference.records import InconclusiveBand, Refusal, as_json, require
+
+logger = logging.getLogger(__name__)
+
+CARD_FORMAT = 1
+WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
+HISTOGRAM_BINS = 20
+
+Task = Literal["authenticity", "trademark", "pretrained"]
+
+
+class WeightsRefused(Refusal):
+    """A card or its weights are damaged, foreign, newer than this Assay, or not there."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a model.
+
+    Attributes:
+        value: The figure.
+        low: Lower end of its 95% interval.
+        high: Upper end.
+        over: What it was measured on, with counts, and how the interval was made.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    over: str
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of true class (rows) against predicted class (columns).
+
+    Attributes:
+        over: What was counted.
+        classes: Names of rows and columns.
+        counts: One row a true class.
+    """
+
+    over: str
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        square = len(self.counts) == len(self.classes) == len({*self.classes})
+        require(square and all(len(row) == len(self.classes) for row in self.counts), "a confusion is square")
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a probability is distributed over groups with known truth.
+
+    Attributes:
+        over: What was counted.
+        probability: Whose probability it is, such as P(genuine).
+        counts: Group name to counts in equal bins from 0 to 1.
+    """
+
+    over: str
+    probability: str
+    counts: dict[str, tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        require(
+            all(len(bins) == HISTOGRAM_BINS for bins in self.counts.values()),
+            f"{HISTOGRAM_BINS} bins a group",
+        )
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is, what it was made from, what it is good for.
+
+    Attributes:
+        assay_card: Format of the card.
+        name: The model's name, equal to its files' stem.
+        title: What a person reads in a list.
+        task: What it is for; `pretrained` is a start for training, not a model for examinations.
+        network: The network, see `inference.networks`.
+        arguments: The network's arguments.
+        classes: Main classes in the order of the logits, `series/genuine` and `series/counterfeit`,
+            or `dissimilar`, `similar`.
+        preprocessing: What is done to the pixels.
+        band: The inconclusive band found on validation data.
+        heatmap_full_scale: Raw Grad-CAM value drawn with the last colour.
+        split_rule: How training, validation and test were kept apart.
+        data: What it was trained on, in words.
+        data_sha256: Hash of the training set's manifest.
+        seed: Seed of the run.
+        settings: All settings of the run.
+        metrics: Figures on data the network has not trained on.
+        confusion: Counts on test data.
+        histogram: Distribution of the main probability on test data.
+        licence: Licence of the weights.
+        source: Where they come from.
+        intended_use: What they are for.
+        limits: What they are not for, and what is known to go wrong.
+        made: Date of the run, ISO 8601.
+        weights_sha256: SHA-256 of the weights file.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    title: str
+    task: Task
+    network: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    band: InconclusiveBand | None
+    heatmap_full_scale: float | None
+    split_rule: str
+    data: str
+    data_sha256: str
+    seed: int
+    settings: dict[str, Any]
+    metrics: dict[str, Metric]
+    confusion: Confusion | None
+    histogram: Histogram | None
+    licence: str
+    source: str
+    intended_use: str
+    limits: tuple[str, ...]
+    made: str
+    weights_sha256: str
+    assay_card: int = CARD_FORMAT
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The series an authenticity model knows."""
+        return tuple(dict.fromkeys(name.rpartition("/")[0] for name in self.classes if "/" in name))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: its card, its network in evaluation mode, and the hash of the card file."""
+
+    card: Card
+    network: nn.Module
+    card_sha256: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The models of a folder, by name, and a sentence for each card that could not be read."""
+
+    cards: dict[str, Card]
+    refusals: tuple[str, ...]
+
+    def names(self, task: Task) -> tuple[str, ...]:
+        """Names of the models for a task, in alphabetical order."""
+        return tuple(name for name, card in self.cards.items() if card.task == task)
+
+
+_CARD = TypeAdapter(Card)
+
+
+def read_catalogue(folder: Path = WEIGHTS_FOLDER) -> Catalogue:
+    """The cards of a folder; one bad card hides no other."""
+    cards, refusals = {}, []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            cards[path.stem] = read_card(path)
+        except WeightsRefused as refusal:
+            logger.warning("%s", refusal)
+            refusals.append(str(refusal))
+    return Catalogue(cards, tuple(refusals))
+
+
+def read_card(path: Path) -> Card:
+    """A card from its JSON file.
+
+    Raises:
+        WeightsRefused: if it is missing, damaged, not a card of Assay's, newer than this Assay, or
+            named otherwise than its file.
+    """
+    return _parse_card(path, _read(path))
+
+
+def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
+    """A model by name, its weights checked against the hash in its card.
+
+    Raises:
+        WeightsRefused: if the card is refused, or the weights are missing, changed, damaged or do
+            not fit the network the card describes.
+    """
+    card_path, weights_path = folder / f"{name}.json", folder / f"{name}.safetensors"
+    card_bytes = _read(card_path)
+    card = _parse_card(card_path, card_bytes)
+    weights = _read(weights_path)
+    found = hashlib.sha256(weights).hexdigest()
+    if found != card.weights_sha256:
+        msg = (
+            f"{weights_path.name} is not the file its card describes: its SHA-256 is {found[:12]}…, the card "
+            f"states {card.weights_sha256[:12]}…; restore both files from the same source."
+        )
+        raise WeightsRefused(msg)
+    try:
+        network = build_network(card.network, card.arguments)
+        network.load_state_dict(safetensors.torch.load(weights))
+    except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError) as error:
+        logger.exception("%s", weights_path)
+        msg = f"{weights_path.name} does not fit the network its card describes; restore both files."
+        raise WeightsRefused(msg) from error
+    return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest())
+
+
+def save_model(card: Card, state: Mapping[str, Tensor], folder: Path) -> Card:
+    """Write NAME.safetensors and NAME.json; the card's hash is made true.
+
+    The card is written last and each file is moved into place whole, so that an interruption leaves
+    no card without its weights.
+
+    Returns:
+        The card as written.
+    """
+    weights = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+    card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest())
+    write_whole(folder / f"{card.name}.safetensors", weights)
+    text = json.dumps(as_json(card), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    write_whole(folder / f"{card.name}.json", text.encode())
+    return card
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path.name} cannot be read in {path.parent}; choose one of the models that are there."
+        raise WeightsRefused(msg) from error
+
+
+def _parse_card(path: Path, content: bytes) -> Card:
+    try:
+        stated = json.loads(content)
+    except ValueError as error:
+        msg = f"{path.name} is damaged: it is not readable JSON; restore it with its weights."
+        raise WeightsRefused(msg) from error
+    if not isinstance(stated, dict) or not isinstance(stated.get("assay_card"), int):
+        msg = f"{path.name} is not a card of Assay's: it states no card format; remove it from the folder."
+        raise WeightsRefused(msg)
+    if stated["assay_card"] > CARD_FORMAT:
+        msg = (
+            f"{path.name} is written in card format {stated['assay_card']} and this Assay reads up to "
+            f"{CARD_FORMAT}; update Assay."
+        )
+        raise WeightsRefused(msg)
+    try:
+        card = _CARD.validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the card"
+        logger.warning("%s: %s", path, error)
+        msg = f"{path.name} is damaged: {where}: {first['msg']}; restore it with its weights."
+        raise WeightsRefused(msg) from error
+    if card.name != path.stem:
+        msg = f"{path.name} is the card of {card.name!r}; give the card and its weights that name."
+        raise WeightsRefused(msg)
+    return card

@@ -1,0 +1,239 @@
+"""The command line: the same records as the examiners', and one line for a refusal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+from inference import __main__ as command_line
+from inference.authenticity import AuthenticityExaminer
+from inference.exhibit import read_exhibit
+from inference.heatmap import overlay, picture
+from inference.records import Crop, Exhibit, as_json
+from inference.trademarks import TrademarkExaminer
+from inference.weights import read_card, save_model
+
+ROOT = Path(__file__).parents[2]
+
+
+class Files(NamedTuple):
+    """A folder with `part.png`, `mark.png`, `other.png`, `note.txt` and the tiny models in `weights`."""
+
+    folder: Path
+    weights: Path
+
+    def __getitem__(self, name: str) -> Path:  # type: ignore[override]
+        return self.folder / name
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    error: str
+
+
+@pytest.fixture
+def files(tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit]) -> Files:
+    for name, exhibit in (
+        ("part.png", striped("blue/counterfeit", width=80, height=60)),
+        ("mark.png", striped("red/genuine", 1)),
+        ("other.png", striped("blue/counterfeit", 2, 40, 60)),
+    ):
+        Image.fromarray(exhibit.pixels).save(tmp_path / name)
+    (tmp_path / "note.txt").write_text("not a picture\n")
+    weights = tmp_path / "weights"
+    shutil.copytree(tiny_models, weights)
+    return Files(tmp_path, weights)
+
+
+def started(*arguments: object) -> Ran:
+    """The command in a process of its own."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "inference", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """The command in this process, which saves it the import of torch; it logs as in one of its own."""
+
+    def call(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        status = command_line.main()
+        return Ran(status, *capsys.readouterr())
+
+    return call
+
+
+def assert_refused(ran: Ran, words: str) -> None:
+    assert ran.status == 2
+    assert ran.out == ""
+    assert ran.error.count("\n") == 1, ran.error
+    assert ran.error.endswith(".\n")
+    assert words in ran.error
+
+
+def assert_pictures(folder: Path, expected: dict[str, np.ndarray]) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == sorted(expected)
+    for name, pixels in expected.items():
+        assert np.array_equal(np.asarray(Image.open(folder / name)), pixels), name
+
+
+def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(files: Files) -> None:
+    target = files["heatmaps"] / "new"
+    ran = started(
+        "examine", files["part.png"], "--weights", files.weights, "--crop", "10,5,50,40", "--heatmaps", target
+    )
+    exhibit, crop = read_exhibit(files["part.png"]), Crop(10, 5, 50, 40)
+    verdict = AuthenticityExaminer.load("tiny_parts", files.weights).examine(exhibit, crop=crop)
+    lines = ran.out.splitlines()
+    assert (ran.status, ran.error) == (0, "")
+    assert lines[:2] == ["COUNTERFEIT", verdict.reason]
+    assert f"P(genuine)  {verdict.probability_genuine:.3f}  (uncalibrated)" in lines
+    assert "series      blue (most probable)" in lines
+    assert f"exhibit     part.png, SHA-256 {exhibit.sha256}" in lines
+    assert sum(line.startswith("scope       ") for line in lines) == len(verdict.scope_checks)
+    assert any(f"weights {verdict.provenance.weights_sha256[:12]}" in line for line in lines)
+    assert any("log P(counterfeit) - log P(genuine)" in line for line in lines)
+    assert_pictures(
+        target,
+        {
+            "part.heatmap.png": picture(verdict.heatmap, 50, 40),
+            "part.overlay.png": overlay(verdict.heatmap, exhibit.crop(crop)),
+        },
+    )
+
+
+def test_examine_prints_the_examiners_own_record_as_json(files: Files) -> None:
+    ran = started("examine", files["part.png"], "--weights", files.weights, "--series", "red", "--json")
+    verdict = AuthenticityExaminer.load("tiny_parts", files.weights).examine(read_exhibit(files["part.png"]), "red")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(verdict)
+
+
+def test_compare_prints_the_comparison_and_writes_both_heatmaps(files: Files) -> None:
+    target = files["heatmaps"]
+    ran = started("compare", files["mark.png"], files["other.png"], "--weights", files.weights, "--heatmaps", target)
+    marks = read_exhibit(files["mark.png"]), read_exhibit(files["other.png"])
+    comparison = TrademarkExaminer.load("tiny_marks", files.weights).compare(*marks)
+    lines = ran.out.splitlines()
+    assert (ran.status, ran.error) == (0, "")
+    assert lines[:3] == [
+        "DISSIMILAR",
+        comparison.reason,
+        "It speaks of the visual similarity of the signs, never of infringement.",
+    ]
+    assert f"P(similar)  {comparison.probability_similar:.3f}  (uncalibrated)" in lines
+    for mark in marks:
+        assert f"exhibit     {mark.name}, SHA-256 {mark.sha256}" in lines
+    expected = {}
+    for number, (heatmap, mark) in enumerate(zip(comparison.heatmaps, marks, strict=True), 1):
+        expected[f"mark_{number}.heatmap.png"] = picture(heatmap, mark.width, mark.height)
+        expected[f"mark_{number}.overlay.png"] = overlay(heatmap, mark.pixels)
+    assert_pictures(target, expected)
+
+
+def test_compare_prints_the_examiners_own_record_as_json(files: Files) -> None:
+    ran = started("compare", files["mark.png"], files["other.png"], "--weights", files.weights, "--json")
+    marks = read_exhibit(files["mark.png"]), read_exhibit(files["other.png"])
+    comparison = TrademarkExaminer.load("tiny_marks", files.weights).compare(*marks)
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(comparison)
+
+
+def test_a_refusal_ends_the_process_with_status_2_and_one_line(files: Files) -> None:
+    ran = started("examine", files["part.png"], "--weights", files.weights, "--series", "green")
+    assert_refused(ran, "tiny_parts does not know the series 'green'; it knows blue, red.")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--crop", "1,2,3"], "The crop '1,2,3' is not four whole numbers x,y,w,h"),
+        (["--crop", "1,2,3,4,5"], "is not four whole numbers"),
+        (["--crop", "a,b,c,d"], "is not four whole numbers"),
+        (["--crop", "1.5,2,3,4"], "is not four whole numbers"),
+        (["--crop", "1,2,0,4"], "with a width and height above 0"),
+        (["--crop=-1,0,4,4"], "is not four whole numbers"),
+        (["--crop", "70,0,11,60"], "The crop 70,0,11,60 reaches outside part.png (80 x 60 pixels)"),
+        (["--model", "oracle"], "There is no model 'oracle' for authenticity"),
+        (["--model", "tiny_marks"], "there are: tiny_parts."),
+        (["--model", "../tiny_parts"], "There is no model '../tiny_parts'"),
+        (["--series", "green"], "does not know the series 'green'"),
+        (["--series", ""], "does not know the series ''"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_examine_refuses_wrong_options(
+    options: list[str], words: str, files: Files, called: Callable[..., Ran]
+) -> None:
+    assert_refused(called("examine", files["part.png"], "--weights", files.weights, *options), words)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("note.txt", "note.txt is text"), ("absent.png", "absent.png does not exist"), ("weights", "is a folder")],
+)
+def test_what_is_no_picture_is_refused(name: str, words: str, files: Files, called: Callable[..., Ran]) -> None:
+    assert_refused(called("examine", files[name], "--weights", files.weights), words)
+    assert_refused(called("compare", files["mark.png"], files[name], "--weights", files.weights), words)
+
+
+@pytest.mark.parametrize(("command", "task"), [("examine", "authenticity"), ("compare", "trademark")])
+def test_a_folder_without_models_is_refused(
+    command: str, task: str, files: Files, called: Callable[..., Ran], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    marks = [files["mark.png"]] * (2 if command == "compare" else 1)
+    assert_refused(called(command, *marks, "--weights", empty), f"There is no model for {task} in ")
+    assert_refused(called(command, *marks, "--weights", empty, "--model", "x"), "there are: none.")
+
+
+def test_weights_that_were_changed_are_refused(files: Files, called: Callable[..., Ran]) -> None:
+    with (files.weights / "tiny_parts.safetensors").open("ab") as weights:
+        weights.write(b"\0")
+    ran = called("examine", files["part.png"], "--weights", files.weights)
+    assert_refused(ran, "tiny_parts.safetensors is not the file its card describes")
+
+
+def test_weights_of_another_network_are_refused(files: Files, called: Callable[..., Ran]) -> None:
+    save_model(read_card(files.weights / "tiny_parts.json"), {"x": torch.zeros(1)}, files.weights)
+    assert safetensors.torch.load_file(files.weights / "tiny_parts.safetensors").keys() == {"x"}
+    ran = called("examine", files["part.png"], "--weights", files.weights)
+    assert_refused(ran, "tiny_parts.safetensors does not fit the network its card describes")
+
+
+def test_the_first_model_in_the_alphabet_is_taken_unless_one_is_named(files: Files, called: Callable[..., Ran]) -> None:
+    for ending in ("json", "safetensors"):
+        text = (files.weights / f"tiny_parts.{ending}").read_bytes()
+        text = text.replace(b'"name": "tiny_parts"', b'"name": "another"') if ending == "json" else text
+        (files.weights / f"another.{ending}").write_bytes(text)
+    for options, name in (([], "another"), (["--model", "tiny_parts"], "tiny_parts")):
+        ran = called("examine", files["part.png"], "--weights", files.weights, "--json", *options)
+        assert (ran.status, ran.error) == (0, "")
+        assert json.loads(ran.out)["provenance"]["model"] == name
+
+
+def test_an_interruption_ends_quietly(
+    files: Files, called: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_path: Path) -> Exhibit:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "read_exhibit", interrupted)
+    assert called("examine", files["part.png"], "--weights", files.weights) == Ran(130, "", "")

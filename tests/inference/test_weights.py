@@ -1,0 +1,365 @@
+"""Weights on disk: what is written is read again, and what is damaged or foreign is refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from inference.networks.kag_mtln import KagMtln
+from inference.records import as_json
+from inference.weights import (
+    HISTOGRAM_BINS,
+    WEIGHTS_FOLDER,
+    Card,
+    Confusion,
+    Histogram,
+    Metric,
+    WeightsRefused,
+    load_model,
+    read_card,
+    read_catalogue,
+    save_model,
+)
+
+NAME = "tiny_parts"
+
+
+@pytest.fixture
+def folder(tiny_models: Path, tmp_path: Path) -> Path:
+    """A folder of its own with the two files of one model."""
+    copies = tmp_path / "weights"
+    copies.mkdir()
+    for ending in ("json", "safetensors"):
+        shutil.copy(tiny_models / f"{NAME}.{ending}", copies)
+    return copies
+
+
+def change_card(folder: Path, **changed: Any) -> None:
+    path = folder / f"{NAME}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+def write_card(content: str | bytes) -> Callable[[Path], None]:
+    data = content.encode() if isinstance(content, str) else content
+    return lambda folder: (folder / f"{NAME}.json").write_bytes(data)
+
+
+def card_with(**changed: Any) -> Callable[[Path], None]:
+    return lambda folder: change_card(folder, **changed)
+
+
+def replace_weights(content: bytes) -> Callable[[Path], None]:
+    """Other weights, with their right hash in the card."""
+
+    def damage(folder: Path) -> None:
+        (folder / f"{NAME}.safetensors").write_bytes(content)
+        change_card(folder, weights_sha256=hashlib.sha256(content).hexdigest())
+
+    return damage
+
+
+def drop_card(folder: Path) -> None:
+    (folder / f"{NAME}.json").unlink()
+
+
+def drop_weights(folder: Path) -> None:
+    (folder / f"{NAME}.safetensors").unlink()
+
+
+def folder_as_card(folder: Path) -> None:
+    drop_card(folder)
+    (folder / f"{NAME}.json").mkdir()
+
+
+def truncate_card(folder: Path) -> None:
+    path = folder / f"{NAME}.json"
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def drop_field(folder: Path) -> None:
+    path = folder / f"{NAME}.json"
+    stated = json.loads(path.read_text())
+    del stated["licence"]
+    path.write_text(json.dumps(stated))
+
+
+def flip_a_byte(folder: Path) -> None:
+    path = folder / f"{NAME}.safetensors"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def truncate_weights(folder: Path) -> None:
+    path = folder / f"{NAME}.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def weights_of_another_network(folder: Path) -> None:
+    replace_weights(safetensors.torch.save(KagMtln("six_layer_cnn", 4, hidden=8, auxiliary=False).state_dict()))(folder)
+
+
+CARD, WEIGHTS = f"{NAME}.json", f"{NAME}.safetensors"
+DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "missing card": (drop_card, f"{CARD} cannot be read"),
+    "a folder as card": (folder_as_card, f"{CARD} cannot be read"),
+    "empty card": (write_card(""), f"{CARD} is damaged: it is not readable JSON"),
+    "truncated JSON": (truncate_card, f"{CARD} is damaged: it is not readable JSON"),
+    "bytes that are no text": (write_card(b"\xff\xfe\x00\xd8"), f"{CARD} is damaged: it is not readable JSON"),
+    "JSON without end": (write_card("[" * 200_000), f"{CARD} is damaged: it is not readable JSON"),
+    "JSON list": (write_card("[1, 2]"), f"{CARD} is not a card of Assay's"),
+    "JSON text": (write_card('"assay_card"'), f"{CARD} is not a card of Assay's"),
+    "another program's JSON": (write_card('{"name": "tiny_parts"}'), f"{CARD} is not a card of Assay's"),
+    "format that is no number": (card_with(assay_card="1"), f"{CARD} is not a card of Assay's"),
+    "newer format": (card_with(assay_card=99, new_field=1), f"{CARD} is written in card format 99"),
+    "unknown key": (card_with(colour="blue"), f"{CARD} is damaged: colour:"),
+    "unknown key inside": (card_with(preprocessing={"size": 40, "gama": 2}), f"{CARD} is damaged: preprocessing.gama:"),
+    "missing key": (drop_field, f"{CARD} is damaged: licence:"),
+    "seed that is no number": (card_with(seed="seven"), f"{CARD} is damaged: seed:"),
+    "classes that are no list": (card_with(classes=4), f"{CARD} is damaged: classes:"),
+    "preprocessing that is a list": (card_with(preprocessing=[]), f"{CARD} is damaged: preprocessing:"),
+    "preprocessing out of range": (card_with(preprocessing={"size": 2}), f"{CARD} is damaged: preprocessing:"),
+    "band without 0.5": (card_with(band={"lower": 0.6, "upper": 0.7, "rule": ""}), f"{CARD} is damaged: band:"),
+    "unknown task": (card_with(task="portraits"), f"{CARD} is damaged: task:"),
+    "name of another file": (card_with(name="other"), f"{CARD} is the card of 'other'"),
+    "missing weights": (drop_weights, f"{WEIGHTS} cannot be read"),
+    "weights with one byte flipped": (flip_a_byte, f"{WEIGHTS} is not the file its card describes"),
+    "truncated weights": (truncate_weights, f"{WEIGHTS} is not the file its card describes"),
+    "weights of another network": (weights_of_another_network, f"{WEIGHTS} does not fit the network"),
+    "weights that are none": (replace_weights(b"hello"), f"{WEIGHTS} does not fit the network"),
+    "no weights at all": (replace_weights(b""), f"{WEIGHTS} does not fit the network"),
+    "unknown network": (card_with(network="oracle"), f"{WEIGHTS} does not fit the network"),
+    "unknown arguments": (card_with(arguments={"colour": "blue"}), f"{WEIGHTS} does not fit the network"),
+    "arguments of another kind": (
+        card_with(arguments={"backbone": ["six_layer_cnn"], "classes": 4}),
+        f"{WEIGHTS} does not fit the network",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "words"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_model_is_refused_in_one_sentence(damage: Callable[[Path], Any], words: str, folder: Path) -> None:
+    damage(folder)
+    with pytest.raises(WeightsRefused) as refusal:
+        load_model(NAME, folder)
+    sentence = str(refusal.value)
+    assert sentence.startswith(words)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("name", ["JSON list", "truncated JSON", "JSON without end", "newer format", "unknown key"])
+def test_one_bad_card_hides_no_other(name: str, folder: Path) -> None:
+    damage, words = DAMAGES[name]
+    good = read_card(folder / CARD)
+    damage(folder)
+    for spare in ("before", "z_after"):
+        save_model(dataclasses.replace(good, name=spare), {"x": torch.zeros(1)}, folder)
+    catalogue = read_catalogue(folder)
+    assert set(catalogue.cards) == {"before", "z_after"}
+    assert len(catalogue.refusals) == 1
+    assert catalogue.refusals[0].startswith(words)
+
+
+class _Bomb:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        return Path.mkdir, (self.target,)
+
+
+def test_a_pickle_is_never_unpickled(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "exploded"
+    bomb = pickle.dumps(_Bomb(target))
+    replace_weights(bomb)(folder)
+    with pytest.raises(WeightsRefused, match="does not fit the network"):
+        load_model(NAME, folder)
+    assert not target.exists()
+    pickle.loads(bomb)
+    assert target.exists(), "the bomb was a live one"
+
+
+def test_a_checkpoint_of_torch_is_refused(folder: Path, tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "checkpoint.pt")
+    replace_weights((tmp_path / "checkpoint.pt").read_bytes())(folder)
+    with pytest.raises(WeightsRefused, match="does not fit the network"):
+        load_model(NAME, folder)
+
+
+def test_a_model_is_loaded_as_it_was_saved(folder: Path, tmp_path: Path) -> None:
+    model = load_model(NAME, folder)
+    saved = save_model(dataclasses.replace(model.card, name="again"), model.network.state_dict(), tmp_path / "other")
+    again = load_model("again", tmp_path / "other")
+    state, state_again = model.network.state_dict(), again.network.state_dict()
+    assert list(state) == list(state_again)
+    assert all(state[key].equal(state_again[key]) for key in state)
+    assert all(state[key].dtype == state_again[key].dtype for key in state)
+    assert again.card == saved == dataclasses.replace(model.card, name="again")
+    assert not again.network.training
+
+
+def test_hashes_are_those_of_the_files(folder: Path) -> None:
+    model = load_model(NAME, folder)
+    assert model.card.weights_sha256 == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    assert model.card_sha256 == hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
+
+
+def test_tensors_are_saved_however_they_lie(folder: Path, tmp_path: Path) -> None:
+    weight = torch.arange(6.0, requires_grad=True).reshape(2, 3).T
+    save_model(read_card(folder / CARD), {"weight": weight}, tmp_path)
+    assert safetensors.torch.load_file(tmp_path / WEIGHTS)["weight"].equal(weight)
+
+
+def test_a_card_keeps_all_it_states(folder: Path, tmp_path: Path) -> None:
+    card = dataclasses.replace(
+        read_card(folder / CARD),
+        title="Größe & ®",
+        settings={"loss": {"alpha": 0.5}, "epochs": [1, 2], "resumed": None},
+        metrics={"auc": Metric(0.9, 0.85, 0.95, "40 photos"), "accuracy": Metric(0.8, None, None, "40 photos")},
+        confusion=Confusion("test", ("a", "b"), ((1, 2), (3, 4))),
+        histogram=Histogram("test", "P(genuine)", {"genuine": tuple(range(HISTOGRAM_BINS))}),
+        band=None,
+        heatmap_full_scale=None,
+    )
+    saved = save_model(card, {"x": torch.zeros(1)}, tmp_path)
+    assert read_card(tmp_path / CARD) == saved
+    assert json.loads((tmp_path / CARD).read_text(encoding="utf-8")) == as_json(saved)
+    assert dataclasses.replace(saved, weights_sha256=card.weights_sha256) == card
+
+
+def test_nothing_but_the_two_files_is_left(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder"
+    save_model(read_card(folder / CARD), {"x": torch.zeros(1)}, target)
+    assert sorted(path.name for path in target.iterdir()) == [CARD, WEIGHTS]
+
+
+INTERRUPTIONS = list(itertools.product(["write_bytes", "replace"], [1, 2]))
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, step: str, at: int) -> None:
+    """Ctrl-C at the first or second such step; a file that is being written is left half done."""
+    whole = getattr(Path, step)
+    calls = itertools.count(1)
+
+    def interrupted(path: Path, argument: Any) -> Any:
+        if next(calls) != at:
+            return whole(path, argument)
+        if step == "write_bytes":
+            whole(path, argument[: len(argument) // 2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, step, interrupted)
+
+
+@pytest.mark.parametrize(("step", "at"), INTERRUPTIONS)
+def test_an_interrupted_save_leaves_no_card_without_its_weights(
+    step: str, at: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, target = load_model(NAME, folder), tmp_path / "target"
+    with monkeypatch.context() as patch:
+        interrupt(patch, step, at)
+        with pytest.raises(KeyboardInterrupt):
+            save_model(model.card, model.network.state_dict(), target)
+    catalogue = read_catalogue(target)
+    assert catalogue.cards == {}
+    assert catalogue.refusals == ()
+    save_model(model.card, model.network.state_dict(), target)
+    assert load_model(NAME, target).card == model.card
+
+
+@pytest.mark.parametrize(("step", "at"), INTERRUPTIONS)
+def test_an_interrupted_save_over_a_model_never_mixes_the_two(
+    step: str, at: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = load_model(NAME, folder)
+    new = {key: value + 1 for key, value in old.network.state_dict().items()}
+    with monkeypatch.context() as patch:
+        interrupt(patch, step, at)
+        with pytest.raises(KeyboardInterrupt):
+            save_model(old.card, new, folder)
+    if (step, at) in {("write_bytes", 1), ("replace", 1)}:
+        assert load_model(NAME, folder).card == old.card
+    else:
+        with pytest.raises(WeightsRefused, match="is not the file its card describes"):
+            load_model(NAME, folder)
+
+
+def test_two_files_dropped_into_a_folder_are_a_model(tiny_models: Path, folder: Path) -> None:
+    assert read_catalogue(folder).names("trademark") == ()
+    for path in tiny_models.glob("tiny_marks.*"):
+        shutil.copy(path, folder)
+    assert read_catalogue(folder).names("trademark") == ("tiny_marks",)
+    assert load_model("tiny_marks", folder).card.task == "trademark"
+
+
+def test_an_empty_or_missing_folder_is_an_empty_catalogue(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        catalogue = read_catalogue(folder)
+        assert (catalogue.cards, catalogue.refusals) == ({}, ())
+
+
+def test_names_come_by_task_in_alphabetical_order(folder: Path) -> None:
+    card = read_card(folder / CARD)
+    for name in ("tiny_parts_2", "a", "a-b", "zz"):
+        save_model(dataclasses.replace(card, name=name), {"x": torch.zeros(1)}, folder)
+    save_model(dataclasses.replace(card, name="m", task="pretrained"), {"x": torch.zeros(1)}, folder)
+    catalogue = read_catalogue(folder)
+    assert catalogue.names("authenticity") == ("a", "a-b", "tiny_parts", "tiny_parts_2", "zz")
+    assert catalogue.names("pretrained") == ("m",)
+    assert catalogue.names("trademark") == ()
+
+
+def test_every_committed_card_is_read_and_loads_its_weights() -> None:
+    catalogue = read_catalogue(WEIGHTS_FOLDER)
+    assert catalogue.refusals == ()
+    assert set(catalogue.cards) == {path.stem for path in WEIGHTS_FOLDER.glob("*.safetensors")}
+    assert catalogue.cards, "the pretrained start of training at least"
+    for name, card in catalogue.cards.items():
+        assert load_model(name).card == card
+
+
+@pytest.mark.parametrize(
+    ("classes", "series"),
+    [
+        ((), ()),
+        (("dissimilar", "similar"), ()),
+        (("a/genuine", "a/counterfeit"), ("a",)),
+        (("b/genuine", "a/counterfeit", "a/genuine", "b/counterfeit"), ("b", "a")),
+        (("shoes/left/genuine", "shoes/left/counterfeit"), ("shoes/left",)),
+    ],
+    ids=str,
+)
+def test_the_series_of_a_card_are_those_of_its_classes(
+    classes: tuple[str, ...], series: tuple[str, ...], folder: Path
+) -> None:
+    card: Card = dataclasses.replace(read_card(folder / CARD), classes=classes)
+    assert card.series == series
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Confusion("test", ("a", "b"), ((1, 2),)),
+        lambda: Confusion("test", ("a", "b"), ((1, 2), (3,))),
+        lambda: Confusion("test", ("a", "a"), ((1, 2), (3, 4))),
+        lambda: Histogram("test", "P(genuine)", {"genuine": (1, 2)}),
+    ],
+    ids=["row missing", "row too short", "class named twice", "too few bins"],
+)
+def test_figures_of_a_card_are_validated(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"square|bins"):
+        make()
