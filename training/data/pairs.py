@@ -1,0 +1,196 @@
+"""Marks and which of them are similar: families of drawings, or pairs that somebody labelled."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from training.data.groups import connected_groups
+from training.data.photos import DataRefused, Split
+
+logger = logging.getLogger(__name__)
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
+_HELD_OUT = 0.1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One picture of a mark.
+
+    Attributes:
+        path: The picture.
+        family: Marks of one family may be similar and are never used as dissimilar.
+        split: The split of the whole family.
+    """
+
+    path: Path
+    family: str
+    split: Split
+
+
+@dataclass(frozen=True)
+class MarkSet:
+    """Marks, and pairs of their indices.
+
+    Attributes:
+        marks: All marks.
+        similar: Pairs that are similar, each within one family.
+        dissimilar: Pairs that somebody labelled dissimilar; others are mined in training.
+        split_rule: How families were split, in a sentence.
+    """
+
+    marks: tuple[Mark, ...]
+    similar: tuple[tuple[int, int], ...]
+    dissimilar: tuple[tuple[int, int], ...]
+    split_rule: str
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The family of each mark."""
+        return tuple(mark.family for mark in self.marks)
+
+    def of(self, split: Split) -> tuple[int, ...]:
+        """Indices of the marks of a split."""
+        return tuple(index for index, mark in enumerate(self.marks) if mark.split == split)
+
+    def pairs(self, split: Split, *, similar: bool) -> tuple[tuple[int, int], ...]:
+        """Labelled pairs of a split."""
+        chosen = self.similar if similar else self.dissimilar
+        return tuple(pair for pair in chosen if self.marks[pair[0]].split == split)
+
+    @cached_property
+    def manifest_sha256(self) -> str:
+        """Hash over every picture's bytes, family and split, and over the pairs."""
+        digest = hashlib.sha256()
+        for mark in self.marks:
+            content = hashlib.sha256(mark.path.read_bytes()).hexdigest()
+            digest.update(f"{content}\t{mark.family}\t{mark.split}\n".encode())
+        digest.update(repr((self.similar, self.dissimilar)).encode())
+        return digest.hexdigest()
+
+
+def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
+    """Marks from a folder with one subfolder a family, or from a CSV of a, b, label.
+
+    A `train/val/test` level above the families is honoured; otherwise families are split 8:1:1. In
+    a CSV, label is `similar` or `dissimilar` (or 1, 0), paths are relative to it, and a family is
+    whatever hangs together by similar pairs.
+
+    Raises:
+        DataRefused: if it cannot be read, or a split has no similar pair.
+    """
+    if not data.exists():
+        msg = f"There is no {data}; give a folder with one subfolder a mark family, or a CSV of a, b, label."
+        raise DataRefused(msg)
+    marks = _from_csv(data, seed) if data.is_file() else _from_folder(data, seed)
+    for split in get_args(Split):
+        if not marks.pairs(split, similar=True):
+            msg = (
+                f"{data} leaves no pair of similar marks for {split}; give more families with two or more drawings, "
+                f"at least ten in all."
+            )
+            raise DataRefused(msg)
+    return marks
+
+
+def _from_folder(root: Path, seed: int) -> MarkSet:
+    splits = [root / name for name in get_args(Split) if (root / name).is_dir()]
+    if splits and len(splits) < len(get_args(Split)):
+        missing = next(name for name in get_args(Split) if not (root / name).is_dir())
+        msg = f"{root} has some of the folders train, val and test, but no {missing}; give all three or none."
+        raise DataRefused(msg)
+    families = {folder: _pictures(folder) for parent in splits or [root] for folder in _folders(parent)}
+    families = {folder: pictures for folder, pictures in families.items() if pictures}
+    if not families:
+        msg = f"{root} holds no pictures in subfolders; put the drawings of each mark family into a folder of its own."
+        raise DataRefused(msg)
+    if splits:
+        split_of: dict[str, Split] = {folder.name: folder.parent.name for folder in families}  # type: ignore[misc]
+        if len(split_of) < len(families):
+            msg = f"{root} has a family in more than one of train, val and test; keep each in one."
+            raise DataRefused(msg)
+        rule = "By family, as given by the set's own train, val and test folders."
+    else:
+        several = [folder.name for folder, pictures in families.items() if len(pictures) > 1]
+        alone = [folder.name for folder, pictures in families.items() if len(pictures) == 1]
+        split_of = _split_families(several, seed) | _split_families(alone, seed)
+        rule = f"By family, 8:1:1, shuffled with seed {seed}."
+    marks = tuple(
+        Mark(path, folder.name, split_of[folder.name]) for folder, pictures in families.items() for path in pictures
+    )
+    by_family = defaultdict(list)
+    for index, mark in enumerate(marks):
+        by_family[mark.family].append(index)
+    similar = tuple(pair for members in by_family.values() for pair in combinations(members, 2))
+    return MarkSet(marks, similar, (), rule)
+
+
+def _from_csv(table: Path, seed: int) -> MarkSet:
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"a", "b", "label"} <= rows[0].keys():
+        msg = f"{table.name} needs a header with the columns a, b and label, and at least one row."
+        raise DataRefused(msg)
+    labels = {"similar": True, "1": True, "dissimilar": False, "0": False}
+    pairs = []
+    for number, row in enumerate(rows, 2):
+        label = labels.get((row["label"] or "").strip().lower())
+        if label is None:
+            msg = f"{table.name}, line {number}: the label is {row['label']!r}; write similar or dissimilar."
+            raise DataRefused(msg)
+        paths = [table.parent / (row[column] or "") for column in ("a", "b")]
+        missing = next((path for path in paths if not path.is_file()), None)
+        if missing:
+            msg = f"{table.name}, line {number}: there is no file {missing}; paths are relative to the table."
+            raise DataRefused(msg)
+        pairs.append((paths[0], paths[1], label))
+    paths = sorted({path for a, b, _ in pairs for path in (a, b)})
+    index = {path: position for position, path in enumerate(paths)}
+    similar = [(index[a], index[b]) for a, b, label in pairs if label]
+    dissimilar = [(index[a], index[b]) for a, b, label in pairs if not label]
+    family = connected_groups(len(paths), similar)
+    clash = next(((a, b) for a, b in dissimilar if family[a] == family[b]), None)
+    if clash:
+        first, second = (paths[position].name for position in clash)
+        msg = f"{table.name} calls {first} and {second} dissimilar, but similar pairs connect them; mend the labels."
+        raise DataRefused(msg)
+    several = {family[position] for pair in similar for position in pair}
+    alone = set(family) - several
+    split_of = _split_families(map(str, sorted(several)), seed) | _split_families(map(str, sorted(alone)), seed)
+    marks = tuple(Mark(path, str(name), split_of[str(name)]) for path, name in zip(paths, family, strict=True))
+    kept = [(a, b) for a, b in dissimilar if marks[a].split == marks[b].split]
+    if len(kept) < len(dissimilar):
+        logger.info("%d dissimilar pairs cross two splits and are left out", len(dissimilar) - len(kept))
+    rule = f"By family of similar marks, 8:1:1, shuffled with seed {seed}; dissimilar pairs across splits left out."
+    return MarkSet(marks, tuple(similar), tuple(kept), rule)
+
+
+def _split_families(families: Iterable[str], seed: int) -> dict[str, Split]:
+    """8:1:1 of the families, at least one in each split where there are three or more."""
+    names = sorted(families)
+    order = np.random.default_rng(seed).permutation(len(names))
+    held_out = max(round(len(names) * _HELD_OUT), 1) if len(names) >= 3 else 0
+    result: dict[str, Split] = {}
+    for rank, position in enumerate(order):
+        split: Split = "test" if rank < held_out else "val" if rank < 2 * held_out else "train"
+        result[names[position]] = split
+    return result
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and path.name[0] != ".")

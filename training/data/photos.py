@@ -1,0 +1,592 @@
+"""A lab's own photos: what is there, what each one shows, and which of them may be learned from.
+
+Everything that can be wrong with a set is said here, before any training. Every photo is decoded
+once; from that pass come its SHA-256, for the manifest, and a perceptual hash, so that copies of
+one photo do not end up on both sides of a split.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.records import Refusal
+from training.data.groups import Groups
+
+logger = logging.getLogger(__name__)
+
+Label = Literal["genuine", "counterfeit"]
+Split = Literal["train", "val", "test"]
+
+LABELS: dict[str, Label] = {
+    "genuine": "genuine",
+    "real": "genuine",
+    "authentic": "genuine",
+    "original": "genuine",
+    "counterfeit": "counterfeit",
+    "fake": "counterfeit",
+    "replica": "counterfeit",
+    "forged": "counterfeit",
+}
+"""What a label may be called, in any case."""
+
+SPLITS: dict[str, Split] = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+}
+"""What a split may be called, in any case."""
+
+SHARES: dict[Split, int] = {"train": 8, "val": 1, "test": 1}
+"""Parts of the items each split gets. Source: KAG-MTLN paper, section 4.1."""
+
+NEAR_BITS = 32
+"""Photos whose hashes differ by at most this many of 255 bits are near-duplicates.
+
+Measured on 100 phone photos of banknotes: re-encoded, brightened and halved copies differ by at most
+16 bits, two shots of one burst by 30 and 50, the closest photos of two notes by 52.
+"""
+
+_LAYOUT = (
+    "the expected layout is <data>/<series>/genuine/* and <data>/<series>/counterfeit/*, or for one "
+    "series <data>/genuine/* and <data>/counterfeit/*, where a train, val and test level may come first "
+    "and a folder below a label holds the photos of one item"
+)
+_SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
+_SIDE_FILES = {".txt", ".csv", ".json", ".xml", ".md", ".yaml", ".yml", ".log"}
+_REQUIRED_COLUMNS = ("path", "series", "label")
+_GRID = 32
+_FREQUENCIES = 16
+_BLOCK = 512
+_DRAWS = 100
+
+
+class DataRefused(Refusal):
+    """A set of photos that nothing can be trained on as it is."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of a set.
+
+    Attributes:
+        path: Where the file lies.
+        series: What kind of part or product it shows.
+        label: Whether that is genuine or counterfeit.
+        item: The physical item it shows, as the set states it; else as it is stated of one of its
+            near-duplicates; else the relative path of the first of these.
+        split: What it may be used for.
+    """
+
+    path: Path
+    series: str
+    label: Label
+    item: str
+    split: Split
+
+    @property
+    def class_name(self) -> str:
+        """Name of its class, `series/label`."""
+        return f"{self.series}/{self.label}"
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """The photos of a set, each in one split.
+
+    Attributes:
+        photos: Every photo, in the order of their relative paths.
+        split_rule: How the split was made, for the model card.
+        manifest_sha256: Lower-case hex SHA-256 over one line a photo, in this order: its path relative to
+            the data folder (or the CSV's), SHA-256 of its bytes, series, label, item and split, with
+            tabs between.
+    """
+
+    photos: tuple[Photo, ...]
+    split_rule: str
+    manifest_sha256: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, `series/label`, sorted."""
+        return tuple(sorted({photo.class_name for photo in self.photos}))
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Names of the series, sorted."""
+        return tuple(sorted({photo.series for photo in self.photos}))
+
+    def of(self, split: Split) -> tuple[Photo, ...]:
+        """The photos of one split."""
+        return tuple(photo for photo in self.photos if photo.split == split)
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A photo as the set states it, before it is read; `name` is its relative path with slashes."""
+
+    path: Path
+    name: str
+    series: str
+    label: Label
+    item: str | None
+    split: Split | None
+
+    @property
+    def class_name(self) -> str:
+        return f"{self.series}/{self.label}"
+
+
+def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3) -> PhotoSet:
+    """Read, check and split a lab's photos.
+
+    A folder is laid out as `<data>/<series>/<label>/*`; a single series needs no folder of its own and
+    is called after `data`. A level train, val, test may come first, and is kept. A folder below a label
+    is one item. A CSV file has the columns path (relative to it), series and label, and may have item
+    (the same text is the same item, in whatever class) and split.
+
+    What the set does not split itself is split 8:1:1, and a split it lacks is taken from its training
+    photos in the same proportion: by item, stratified by class, at least one item of each class in each
+    split. A photo without a stated item is kept together with its near-duplicates.
+
+    Args:
+        data: The folder, or the CSV file.
+        seed: Draws the split, >= 0; the same set and seed give the same split.
+        least_items: Items needed of each class over all splits; never fewer than 3 are.
+
+    Raises:
+        DataRefused: If nothing can be trained on the set as it is.
+    """
+    if not data.exists():
+        msg = f"{data} does not exist; check the path, and note that {_LAYOUT}."
+        raise DataRefused(msg)
+    listed = sorted(_list_folder(data) if data.is_dir() else _list_csv(data), key=lambda photo: photo.name)
+    _require_both_labels(listed)
+
+    sha256s, hashes = _read(listed)
+    _require_one_class_a_file(listed, sha256s)
+
+    near, groups = _group(listed, sha256s, hashes)
+    splits, rule = _split(listed, groups, seed, least_items)
+    photos = tuple(
+        Photo(entry.path, entry.series, entry.label, item, split)
+        for entry, item, split in zip(listed, _items(listed, groups), splits, strict=True)
+    )
+    return PhotoSet(photos, rule + _crossings(listed, near, splits), _manifest_sha256(listed, sha256s, photos))
+
+
+def _list_folder(root: Path) -> list[_Listed]:
+    found = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    files = [file for file in found if not _is_ignored(file)]
+    if len(files) < len(found):
+        logger.info("Ignored %d hidden and side files in %s.", len(found) - len(files), root)
+    levels = [[folder.lower() for folder in file.parts[:-1]] for file in files]
+    if not any(folder in LABELS for folders in levels for folder in folders):
+        msg = f"{root} holds no photos in folders named genuine and counterfeit; {_LAYOUT}."
+        raise DataRefused(msg)
+    has_splits = any(folders[0] in SPLITS for folders in levels if folders)
+    has_series = not any(folder in LABELS for folders in levels for folder in folders[has_splits:][:1])
+    return [_place(root, file, has_splits, has_series) for file in files]
+
+
+def _is_ignored(file: Path) -> bool:
+    hidden = any(part.startswith(".") or part.lower() in _SYSTEM_NAMES for part in file.parts)
+    return hidden or file.suffix.lower() in _SIDE_FILES
+
+
+def _place(root: Path, file: Path, has_splits: bool, has_series: bool) -> _Listed:
+    """What its folders say of a photo."""
+    folders = iter(file.parts[:-1])
+    split = SPLITS.get(next(folders, "").lower()) if has_splits else None
+    series = next(folders, "") if has_series else root.resolve().name
+    label = LABELS.get(next(folders, "").lower())
+    item = next(folders, None)
+    if label is None or (has_splits and split is None) or (item or "").lower() in LABELS:
+        msg = f"{file.as_posix()} does not lie as the other photos of {root} do; move or remove it: {_LAYOUT}."
+        raise DataRefused(msg)
+    return _Listed(root / file, file.as_posix(), series, label, item and f"{series}/{label}/{item}", split)
+
+
+def _list_csv(file: Path) -> list[_Listed]:
+    if file.suffix.lower() != ".csv":
+        msg = f"{file} is neither a folder nor a CSV file; {_LAYOUT}."
+        raise DataRefused(msg)
+    try:
+        rows = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{file} cannot be read as a table ({error}); save it as a CSV file in UTF-8."
+        raise DataRefused(msg) from error
+    columns = [cell.strip().lower() for cell in rows[0]] if rows else []
+    missing = [column for column in _REQUIRED_COLUMNS if column not in columns]
+    if missing:
+        msg = (
+            f"{file} lacks the column {' and '.join(missing)}; its first row names the columns path, series and "
+            "label and, where they are known, item and split, with commas between."
+        )
+        raise DataRefused(msg)
+    if len(rows) == 1:
+        msg = f"{file} has no row below its header; list one photo a row."
+        raise DataRefused(msg)
+    listed = [_list_row(file, number, columns, row) for number, row in enumerate(rows[1:], start=2)]
+    _require_listed_once(file, listed)
+    _require_all_or_none_split(file, listed)
+    return listed
+
+
+def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str]) -> _Listed:
+    """What one row says of a photo; its number counts from 1 at the header, as in a spreadsheet."""
+    where = f"Row {number} of {file}"
+    if len(row) > len(columns):
+        msg = f"{where} has {len(row)} cells for {len(columns)} columns; put quotes round a cell with a comma."
+        raise DataRefused(msg)
+    given = dict(zip(columns, (cell.strip() for cell in row), strict=False))
+    empty = [column for column in _REQUIRED_COLUMNS if not given.get(column)]
+    if empty:
+        what = "is empty" if not any(given.values()) else f"has no {' and no '.join(empty)}"
+        msg = f"{where} {what}; fill it in or delete the row."
+        raise DataRefused(msg)
+    label, split = given["label"].lower(), given.get("split", "").lower()
+    if label not in LABELS:
+        msg = f"{where} has the unknown label {given['label']!r}; use one of {', '.join(LABELS)}."
+        raise DataRefused(msg)
+    if split and split not in SPLITS:
+        msg = f"{where} has the unknown split {given['split']!r}; use one of {', '.join(SPLITS)}."
+        raise DataRefused(msg)
+    photo = Path(given["path"])
+    if not (file.parent / photo).is_file():
+        msg = f"{where} lists {photo}, which is no file; paths start from the folder of the CSV file."
+        raise DataRefused(msg)
+    return _Listed(
+        file.parent / photo,
+        photo.as_posix(),
+        given["series"],
+        LABELS[label],
+        given.get("item") or None,
+        SPLITS.get(split),
+    )
+
+
+def _require_listed_once(file: Path, listed: Sequence[_Listed]) -> None:
+    first_rows: dict[Path, int] = {}
+    for number, photo in enumerate(listed, start=2):
+        first = first_rows.setdefault(photo.path.resolve(), number)
+        if first != number:
+            msg = f"Rows {first} and {number} of {file} both list {photo.name}; delete one of them."
+            raise DataRefused(msg)
+
+
+def _require_all_or_none_split(file: Path, listed: Sequence[_Listed]) -> None:
+    without = [number for number, photo in enumerate(listed, start=2) if photo.split is None]
+    if 0 < len(without) < len(listed):
+        msg = f"Row {without[0]} of {file} has no split while others have one; give every row a split, or none."
+        raise DataRefused(msg)
+
+
+def _require_both_labels(listed: Sequence[_Listed]) -> None:
+    found = {(photo.series, photo.label) for photo in listed}
+    for series in sorted({series for series, _ in found}):
+        for label in ("genuine", "counterfeit"):
+            if (series, label) not in found:
+                msg = f"The series {series} has no {label} photos; add some, or leave the series out."
+                raise DataRefused(msg)
+
+
+def _read(listed: Sequence[_Listed]) -> tuple[list[str], NDArray[np.bool_]]:
+    """SHA-256 of every file, and perceptual hashes (n, 255)."""
+    with ThreadPoolExecutor() as threads:
+        looks = threads.map(_look, (photo.path for photo in listed))
+        seen = list(tqdm(looks, "Reading photos", total=len(listed), unit="photo", disable=None))
+    refused = [(photo, look) for photo, look in zip(listed, seen, strict=True) if isinstance(look, ExhibitRefused)]
+    if refused:
+        named = ", ".join(photo.name for photo, _ in refused[:5])
+        more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+        reason = refused[0][1]
+        msg = (
+            f"{len(refused)} of {len(listed)} photos cannot be read, {named}{more}; repair or remove them "
+            f"(of the first: {str(reason).rstrip('.')})."
+        )
+        raise DataRefused(msg) from reason
+    looks_read = [look for look in seen if not isinstance(look, ExhibitRefused)]
+    return [sha256 for sha256, _ in looks_read], np.stack([bits for _, bits in looks_read])
+
+
+def _look(path: Path) -> tuple[str, NDArray[np.bool_]] | ExhibitRefused:
+    """SHA-256 and perceptual hash of a photo, or why it cannot be read: all of these are wanted, not the first."""
+    try:
+        exhibit = read_exhibit(path)
+    except ExhibitRefused as error:
+        return error
+    return exhibit.sha256, perceptual_hash(exhibit.pixels)
+
+
+def _require_one_class_a_file(listed: Sequence[_Listed], sha256s: Sequence[str]) -> None:
+    first_with: dict[str, _Listed] = {}
+    for photo, sha256 in zip(listed, sha256s, strict=True):
+        first = first_with.setdefault(sha256, photo)
+        if first.class_name != photo.class_name:
+            msg = (
+                f"{first.name} and {photo.name} are the same file, once as {first.class_name} and once as "
+                f"{photo.class_name}; remove the one that is wrong."
+            )
+            raise DataRefused(msg)
+
+
+def perceptual_hash(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """255 bits of a picture that hardly change when it is re-encoded, resized or slightly brightened.
+
+    The grey picture at 32 x 32 is taken to cosine frequencies; each of the 16 x 16 lowest but the mean
+    says whether it lies above their median.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+
+    Returns:
+        Bool (255,).
+
+    Source:
+        C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010; there with
+        8 x 8 frequencies, which do not tell photos of like items apart.
+    """
+    small = Image.fromarray(pixels).convert("L").resize((_GRID, _GRID), Image.Resampling.BOX)
+    spectrum = _COSINES @ np.asarray(small, dtype=np.float64) @ _COSINES.T
+    # rounded, or the bits of a flat picture would be those of rounding errors
+    frequencies = spectrum.ravel()[1:].round(3)
+    return np.asarray(frequencies > np.median(frequencies))
+
+
+def _lowest_cosines() -> NDArray[np.float64]:
+    """The first rows of the cosine transform (DCT-II), (16, 32)."""
+    frequency, position = np.ogrid[:_FREQUENCIES, :_GRID]
+    return np.asarray(np.cos(np.pi * frequency * (2 * position + 1) / (2 * _GRID)))
+
+
+_COSINES = _lowest_cosines()
+
+
+def hamming_distances(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Bits that differ between each row of `a` (n, bits) and each of `b` (m, bits), as int32 (n, m)."""
+    signs_a, signs_b = (np.where(bits, np.float32(1), np.float32(-1)) for bits in (a, b))
+    # a pair of equal bits adds 1 and a pair of different ones -1: exact in float32
+    return ((a.shape[1] - signs_a @ signs_b.T) / 2).astype(np.int32)
+
+
+def near_duplicates(hashes: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Every photo that has near-duplicates among the later ones, and these, as rows of `hashes` (n, bits)."""
+    for start in range(0, len(hashes), _BLOCK):
+        near = hamming_distances(hashes[start : start + _BLOCK], hashes[start:]) <= NEAR_BITS
+        near = np.triu(near, k=1)
+        for row in np.flatnonzero(near.any(axis=1)):
+            yield start + int(row), start + np.flatnonzero(near[row])
+
+
+def _group(
+    listed: Sequence[_Listed], sha256s: Sequence[str], hashes: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """For each photo its group of near-duplicates, and the group that no split may part.
+
+    The second believes what is stated: two stated items are joined only by a file that is in both,
+    because scans of two labels can look as alike as two scans of one.
+    """
+    near, together = Groups(len(listed)), Groups(len(listed))
+    stated = np.array([photo.item is not None for photo in listed])
+    for photo, others in near_duplicates(hashes):
+        near.join(photo, others)
+        together.join(photo, others[~stated[others]] if stated[photo] else others)
+    for same in ([photo.item for photo in listed], sha256s):
+        for members in _alike(same):
+            together.join(members[0], np.array(members))
+    sizes = [size for size in Counter(near.of.tolist()).values() if size > 1]
+    logger.info("Found %d groups of near-duplicates: %d of %d photos.", len(sizes), sum(sizes), len(listed))
+    return near.of, together.of
+
+
+def _alike(values: Sequence[str | None]) -> list[list[int]]:
+    """The indices of each value; None is like nothing."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index, value in enumerate(values):
+        if value is not None:
+            found[value].append(index)
+    return list(found.values())
+
+
+def _items(listed: Sequence[_Listed], groups: NDArray[np.intp]) -> list[str]:
+    """The item of each photo: its own where that is stated, else its group's."""
+    names: dict[int, str] = {}
+    for photo, group in sorted(zip(listed, groups.tolist(), strict=True), key=lambda pair: pair[0].item is None):
+        names.setdefault(group, photo.item or photo.name)
+    return [photo.item or names[group] for photo, group in zip(listed, groups.tolist(), strict=True)]
+
+
+def _split(listed: Sequence[_Listed], groups: NDArray[np.intp], seed: int, least_items: int) -> tuple[list[Split], str]:
+    """The split of every photo, and the rule for the card."""
+    given = {photo.split for photo in listed if photo.split}
+    if given and "train" not in given:
+        msg = f"The set has {_listing(sorted(given))} and no train; add the photos to train on."
+        raise DataRefused(msg)
+    shares = {split: share for split, share in SHARES.items() if split == "train" or split not in given}
+    _require_items(listed, groups, given, shares, least_items)
+
+    classes_of: dict[int, set[str]] = defaultdict(set)
+    for photo, group in zip(listed, groups.tolist(), strict=True):
+        if photo.split in (None, "train"):
+            classes_of[group].add(photo.class_name)
+    drawn = dict(zip(classes_of, stratified_split(list(classes_of.values()), shares, seed), strict=True))
+    splits = [
+        photo.split if photo.split in ("val", "test") else drawn[group]
+        for photo, group in zip(listed, groups.tolist(), strict=True)
+    ]
+    return splits, _rule(listed, shares, seed)
+
+
+def _require_items(
+    listed: Sequence[_Listed],
+    groups: NDArray[np.intp],
+    given: set[Split],
+    shares: Mapping[Split, int],
+    least_items: int,
+) -> None:
+    """Each class has items enough, over all splits and in each one that is given."""
+    found: dict[tuple[str, Split | None], set[int]] = defaultdict(set)
+    for photo, group in zip(listed, groups.tolist(), strict=True):
+        found[photo.class_name, None].add(group)
+        if photo.split:
+            found[photo.class_name, photo.split].add(group)
+    needed: dict[Split | None, int] = {split: len(shares) if split == "train" else 1 for split in sorted(given)}
+    needed[None] = max(least_items, len(SHARES))
+    for name in sorted({photo.class_name for photo in listed}):
+        for split, least in needed.items():
+            items = len(found[name, split])
+            if items < least:
+                msg = (
+                    f"The class {name} has {items} item{'s' * (items != 1)}{f' in {split}' if split else ''} and "
+                    f"needs {least}; add photos of other items, or state which photos show which item, because "
+                    "near-duplicates without a stated item count as one."
+                )
+                raise DataRefused(msg)
+
+
+def stratified_split(classes: Sequence[set[str]], shares: Mapping[Split, int], seed: int) -> list[Split]:
+    """Draw a split for each group of photos, so that each class is spread as the shares ask.
+
+    The rarest class is served first; a group that holds several classes counts for each of them.
+
+    Args:
+        classes: The classes that each group holds photos of.
+        shares: Parts for each split; the first also gets what rounding leaves.
+        seed: Draws the order of the groups.
+
+    Returns:
+        One split a group.
+
+    Raises:
+        DataRefused: If some class is left without a group in some split, draw after draw.
+
+    Source:
+        After K. Sechidis, G. Tsoumakas, I. Vlahavas, On the Stratification of Multi-Label Data, ECML PKDD 2011.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(_DRAWS):
+        splits = _draw(classes, shares, rng)
+        reached = {(name, split) for names, split in zip(classes, splits, strict=True) for name in names}
+        left_out = sorted({(name, split) for name, _ in reached for split in shares} - reached)
+        if not left_out:
+            return splits
+    name, split = left_out[0]
+    msg = (
+        f"The class {name} gets no item in {split} in any of {_DRAWS} draws, because items or near-duplicates "
+        "are in several classes; add items that are in one class only."
+    )
+    raise DataRefused(msg)
+
+
+def _draw(classes: Sequence[set[str]], shares: Mapping[Split, int], rng: np.random.Generator) -> list[Split]:
+    waiting: dict[str, list[int]] = defaultdict(list)
+    for group in rng.permutation(len(classes)).tolist():
+        for name in classes[group]:
+            waiting[name].append(group)
+    wanted = {name: _counts(len(groups), shares) for name, groups in waiting.items()}
+    drawn: dict[int, Split] = {}
+    while waiting:
+        rarest = min(waiting, key=lambda name: (sum(group not in drawn for group in waiting[name]), name))
+        for group in waiting.pop(rarest):
+            if group not in drawn:
+                drawn[group] = max(shares, key=wanted[rarest].__getitem__)
+                for name in classes[group]:
+                    wanted[name][drawn[group]] -= 1
+    return [drawn[group] for group in range(len(classes))]
+
+
+def _counts(groups: int, shares: Mapping[Split, int]) -> dict[Split, int]:
+    """How many of a class's groups each split should get; at least one each."""
+    first, *others = shares
+    parts = sum(shares.values())
+    counts = {split: max(1, round(groups * shares[split] / parts)) for split in others}
+    return {first: groups - sum(counts.values()), **counts}
+
+
+def _rule(listed: Sequence[_Listed], shares: Mapping[Split, int], seed: int) -> str:
+    own = [split for split in SHARES if split not in shares]
+    if len(own) == len(SHARES) - 1:
+        return f"The split into {_listing(list(SHARES))} is the set's own."
+    stated = {photo.item is not None for photo in listed}
+    if stated == {True}:
+        unit = "by item"
+    elif stated == {False}:
+        unit = "by photo (no items are stated, near-duplicates were kept together)"
+    else:
+        unit = "by item (photos without a stated item by photo, near-duplicates kept together)"
+    what = f"the photos for {_listing(own)} are the set's own, the others" if own else "the photos"
+    ratio = ":".join(str(share) for share in shares.values())
+    rule = f"{what} were split {ratio} into {_listing(list(shares))} {unit}, stratified by class, seed {seed}."
+    return rule[0].upper() + rule[1:]
+
+
+def _crossings(listed: Sequence[_Listed], near: NDArray[np.intp], splits: Sequence[Split]) -> str:
+    """What lies in more than one split, logged and for the card; empty where nothing does."""
+    items = _count_crossing([photo.item for photo in listed], splits)
+    duplicates = _count_crossing(near.tolist(), splits)
+    counts = f"{items} stated items" * (items > 0), f"{duplicates} groups of near-duplicates" * (duplicates > 0)
+    if not any(counts):
+        return ""
+    warning = f"{' and '.join(filter(None, counts))} lie in more than one split, which flatters the figures."
+    logger.warning(warning)
+    return f" {warning}"
+
+
+def _count_crossing(keys: Sequence[Hashable], splits: Sequence[Split]) -> int:
+    """How many keys other than None occur in more than one split."""
+    found = defaultdict(set)
+    for key, split in zip(keys, splits, strict=True):
+        if key is not None:
+            found[key].add(split)
+    return sum(len(there) > 1 for there in found.values())
+
+
+def _listing(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _manifest_sha256(listed: Sequence[_Listed], sha256s: Sequence[str], photos: Sequence[Photo]) -> str:
+    lines = [
+        "\t".join((entry.name, sha256, photo.series, photo.label, photo.item, photo.split))
+        for entry, sha256, photo in zip(listed, sha256s, photos, strict=True)
+    ]
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()

@@ -1,0 +1,182 @@
+"""Figures with intervals, the inconclusive band and the heatmap scale: what a card states of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.heatmap import HeadGradCam
+from inference.records import InconclusiveBand
+from inference.weights import HISTOGRAM_BINS, Confusion, Metric
+
+Scores = NDArray[np.float64]
+Sources = Sequence[str] | NDArray[np.str_]
+
+_Z_95 = 1.959963984540054
+_BOOTSTRAPS = 2000
+_PEAK_QUANTILE = 0.99
+_BAND_ERROR = 0.05
+
+
+def auc(first: Scores, second: Scores) -> float:
+    """Probability that a score of the first side exceeds one of the second, ties counted half."""
+    return float(_weighted_auc(first, second, np.ones((1, len(first))), np.ones((1, len(second))))[0])
+
+
+def auc_metric(first: Scores, second: Scores, first_sources: Sources, second_sources: Sources, over: str) -> Metric:
+    """AUC with a 95% interval from a bootstrap by source (item or brand).
+
+    Args:
+        first: Scores of the first side (n,).
+        second: Scores of the second side (m,).
+        first_sources: The source of each score of the first side.
+        second_sources: The source of each score of the second side.
+        over: What was measured, in words.
+    """
+    names, index = np.unique([*first_sources, *second_sources], return_inverse=True)
+    rng = np.random.default_rng(0)
+    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    weights = draws[:, index].astype(np.float64)
+    weights_first, weights_second = weights[:, : len(first)], weights[:, len(first) :]
+    both_sides = (weights_first.sum(1) > 0) & (weights_second.sum(1) > 0)
+    values = _weighted_auc(first, second, weights_first[both_sides], weights_second[both_sides])
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Metric(
+        auc(first, second),
+        float(low),
+        float(high),
+        f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws",
+    )
+
+
+def _weighted_auc(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> Scores:
+    """AUC for each row of weights: (R, n) and (R, m) to (R,)."""
+    levels, rank = np.unique(np.concatenate([first, second]), return_inverse=True)
+    rank_first, rank_second = rank[: len(first)], rank[len(first) :]
+    result = np.empty(len(w_first))
+    for row, (weights_first, weights_second) in enumerate(zip(w_first, w_second, strict=True)):
+        at_level = np.bincount(rank_second, weights_second, len(levels))
+        below = np.cumsum(at_level) - at_level
+        wins = (weights_first * (below + at_level / 2)[rank_first]).sum()
+        result[row] = wins / (weights_first.sum() * weights_second.sum())
+    return result
+
+
+def share(successes: int, total: int, over: str) -> Metric:
+    """A share with its 95% Wilson interval."""
+    p, z2 = successes / total, _Z_95**2
+    centre = (p + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z_95 * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return Metric(p, max(0.0, centre - half), min(1.0, centre + half), f"{over}; {total} counted, Wilson interval")
+
+
+def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources, over: str) -> Metric:
+    """A share of photos with a 95% interval from a bootstrap by source: photos of one item are not independent."""
+    names, index = np.unique(sources, return_inverse=True)
+    if all(right) or not any(right):
+        # A bootstrap of equal values has no width; every source right bounds the error by the number of sources.
+        bound = share(len(names) if all(right) else 0, len(names), over)
+        return Metric(
+            bound.value,
+            bound.low,
+            bound.high,
+            f"{over}; {len(right)} cases of {len(names)} sources, Wilson interval by source",
+        )
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    hits = np.bincount(index, np.array(right, float), len(names))
+    counts = np.bincount(index, minlength=len(names))
+    values = (draws @ hits) / (draws @ counts)
+    low, high = np.quantile(values, [0.025, 0.975])
+    over = f"{over}; {len(right)} cases of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
+    return Metric(float(np.mean(right)), float(low), float(high), over)
+
+
+def inconclusive_band(first: Scores, second: Scores, sides: tuple[str, str]) -> InconclusiveBand:
+    """The band between what 95% of either side's validation scores reach.
+
+    The first side is taken only above what all but 5% of the second side's scores reach, and the
+    other way round; between the two both sides, or neither, would explain the score. Each quantile
+    has the finite-sample correction of split conformal prediction; with fewer than 19 scores a side
+    it is that side's most extreme score, and 5% is no promise.
+
+    Args:
+        first: P(first side) of validation samples of the first side.
+        second: The same of the second side.
+        sides: Names of the sides.
+    """
+    of_first = -_conformal_quantile(-first)
+    of_second = _conformal_quantile(second)
+    lower, upper = sorted((of_first, of_second))
+    rule = (
+        f"Between the probabilities that 95% of the {len(first)} {sides[0]} and of the {len(second)} {sides[1]} "
+        f"validation samples reach (class-conditional conformal quantiles), widened to hold 0.5."
+    )
+    if min(len(first), len(second)) < round(1 / _BAND_ERROR) - 1:
+        rule += " With fewer than 19 samples a side the edges are the most extreme scores, and promise no rate."
+    return InconclusiveBand(min(lower, 0.5), max(upper, 0.5), rule)
+
+
+def _conformal_quantile(scores: Scores) -> float:
+    rank = math.ceil((len(scores) + 1) * (1 - _BAND_ERROR))
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+
+
+def histogram(probabilities: Scores) -> tuple[int, ...]:
+    """Counts of probabilities in equal bins from 0 to 1."""
+    return tuple(np.histogram(probabilities, HISTOGRAM_BINS, (0, 1))[0].tolist())
+
+
+def look(
+    features: Callable[[Tensor], Tensor],
+    head: torch.nn.Module,
+    batches: Iterable[Tensor],
+    target: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, float]:
+    """Logits of every sample, and the heatmap's full scale: the 99% quantile of the raw maps' peaks.
+
+    Args:
+        features: First half of a network.
+        head: Second half.
+        batches: Images (B, 3, S, S), on the network's device.
+        target: Logits to the score a heatmap explains, as in use.
+    """
+    grad_cam = HeadGradCam(head)
+    logits, peaks = [], []
+    for images in batches:
+        with torch.no_grad():
+            feature_map = features(images)
+        seen, maps = grad_cam(feature_map, target)
+        logits.append(seen.float().cpu())
+        peaks.append(maps.max(axis=(1, 2)))
+    return torch.cat(logits), float(max(np.quantile(np.concatenate(peaks), _PEAK_QUANTILE), 1e-6))
+
+
+def draw_confusion(confusion: Confusion, path: Path) -> None:
+    """A confusion matrix as a PNG: counts, shaded by their share of the true class."""
+    counts = np.array(confusion.counts)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    side = 2.5 + 0.6 * len(confusion.classes)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ticks = range(len(confusion.classes))
+    axes.set_xticks(ticks, confusion.classes, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, confusion.classes)
+    axes.set(xlabel="predicted", ylabel="true", title=confusion.over)
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(
+            column,
+            row,
+            str(count),
+            ha="center",
+            va="center",
+            color="white" if shares[row, column] > 0.5 else "black",
+        )
+    figure.savefig(path, dpi=150)

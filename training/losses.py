@@ -1,0 +1,92 @@
+"""The losses of both papers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.networks.kag_mtln import TaskLogits
+
+_COSINE_LIMIT = 1 - 1e-6  # arccos has no gradient at its ends
+
+
+class FusionLoss(nn.Module):
+    """alpha * L_main + (1 - alpha) * L_aux. Source: KAG-MTLN paper, section 3.4, eq. 4 and 5.
+
+    Args:
+        alpha: Weight of the main task, 0 to 1; 1 is the single-task network of Table 7.
+        class_weights: Weight of each main class (classes,); disturbed images make counterfeits the majority.
+    """
+
+    class_weights: Tensor
+
+    def __init__(self, alpha: float, class_weights: Tensor) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.register_buffer("class_weights", class_weights)
+
+    def forward(self, logits: TaskLogits, label: Tensor, disturbed: Tensor) -> Tensor:
+        """The fused loss of a batch.
+
+        Args:
+            logits: Of both tasks.
+            label: Main class of each image, int64 (B,).
+            disturbed: 1 where the image was disturbed, int64 (B,).
+        """
+        main = functional.cross_entropy(logits.main.float(), label, weight=self.class_weights)
+        auxiliary = functional.cross_entropy(logits.auxiliary.float(), disturbed)
+        return self.alpha * main + (1 - self.alpha) * auxiliary
+
+
+class HybridMarginSoftmax(nn.Module):
+    """HMS: softmax cross-entropy with a margin on the angle and one on the cosine of the target class.
+
+    Target logit s * |W_y| |x| * (cos(theta_y + d1) - d2), others s * |W_j| |x| * cos(theta_j); nothing
+    is normalised and there is no bias. The printed formula lost its brackets: `margin_inside` is the
+    reading that matches the printed decision boundary, in which |x| cancels; outside, the target
+    logit is s * (|W_y| |x| cos(theta_y + d1) - d2).
+
+    Source: HMS paper, section 2.1, eq. 3 and 4; margins and s in section 3.2.
+
+    Args:
+        scale: s.
+        angular: d1 in radians.
+        additive: d2.
+        margin_inside: Whether d2 stands inside the norms.
+    """
+
+    def __init__(
+        self, scale: float, angular: float = 0.003, additive: float = 0.006, margin_inside: bool = True
+    ) -> None:
+        super().__init__()
+        self.scale = scale
+        self.angular = angular
+        self.additive = additive
+        self.margin_inside = margin_inside
+
+    def logits(self, features: Tensor, weight: Tensor, label: Tensor) -> Tensor:
+        """Logits with the target's margins.
+
+        Args:
+            features: x (B, D).
+            weight: W (N, D).
+            label: y, int64 (B,).
+
+        Returns:
+            (B, N).
+        """
+        features, weight = features.float(), weight.float()
+        norms = features.norm(dim=1, keepdim=True) * weight.norm(dim=1)
+        cosine = functional.normalize(features) @ functional.normalize(weight).T
+        inner = cosine.clamp(-_COSINE_LIMIT, _COSINE_LIMIT)
+        turned = inner * math.cos(self.angular) - (1 - inner**2).sqrt() * math.sin(self.angular)
+        target = norms * (turned - self.additive) if self.margin_inside else norms * turned - self.additive
+        chosen = functional.one_hot(label, weight.shape[0]).bool()
+        return self.scale * torch.where(chosen, target, norms * cosine)
+
+    def forward(self, features: Tensor, weight: Tensor, label: Tensor) -> Tensor:
+        """Mean cross-entropy of the margin logits; shapes as in `logits`."""
+        return functional.cross_entropy(self.logits(features, weight, label), label)

@@ -1,0 +1,514 @@
+"""Training the Siamese network with the HMS loss. Source: HMS paper, sections 2.1 and 3.2."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from inference.exhibit import read_exhibit
+from inference.networks.backbones import BackboneName
+from inference.networks.hms import PairFeature, PairHead, Siamese
+from inference.preprocessing import HALF, Preprocessing
+from inference.trademarks import TrademarkExaminer, log_odds_similar
+from inference.weights import Card, Confusion, Histogram, save_model
+from training.data.pairs import Mark, MarkSet, read_mark_set
+from training.data.photos import Split
+from training.evaluate import (
+    auc,
+    auc_metric,
+    draw_confusion,
+    histogram,
+    inconclusive_band,
+    look,
+    share_by_source,
+)
+from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
+from training.losses import HybridMarginSoftmax
+from training.pretrained import frozen_embedding, start_from_imagenet
+from training.runs import RunFolder, plain
+
+logger = logging.getLogger(__name__)
+
+Pixels = NDArray[np.uint8]
+Pair = tuple[int, int]
+T = TypeVar("T")
+
+_EVALUATION_BATCH = 64
+_NEIGHBOURS = 16
+_HEATMAP_PAIRS = 256
+
+
+@dataclass(frozen=True)
+class TrademarkSettings:
+    """Train a Siamese network on similar marks with the HMS loss."""
+
+    data: Path
+    """Folder with one subfolder a mark family (optionally below train, val, test), or a CSV of a, b, label."""
+    fit: tyro.conf.OmitArgPrefixes[FitSettings]
+    preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
+    name: str = "trademark"
+    """Name of the model's two files, lower case with underscores."""
+    title: str = "HMS"
+    """What an examiner reads in the list of models."""
+    licence: str = "not stated"
+    """Licence the weights are given under."""
+    remarks: tuple[str, ...] = ()
+    """Sentences put first among the card's limits."""
+    backbone: BackboneName = "resnet18"
+    """Feature extractor."""
+    pair_feature: PairFeature = "interacting"
+    """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
+    scale: float = 90.0
+    """The paper's s."""
+    angular_margin: float = 0.003
+    """d1, added to the angle of the target class, in radians."""
+    additive_margin: float = 0.006
+    """d2, taken from the cosine of the target class."""
+    margin_inside: bool = True
+    """Whether d2 stands inside the norms, the reading that fits the printed boundary."""
+    augment: bool = True
+    """Vary colour, contrast, position, angle and size of training marks."""
+
+
+PRESETS = {
+    "paper": TrademarkSettings(
+        data=tyro.MISSING,
+        fit=FitSettings(out=tyro.MISSING, epochs=100, batch=16, learning_rate=0.001, weight_decay=0.0),
+        preprocessing=Preprocessing(size=224, padding="white", mean=HALF, std=HALF),
+        augment=False,
+    ),
+    "small": TrademarkSettings(
+        data=tyro.MISSING,
+        fit=FitSettings(
+            out=tyro.MISSING,
+            epochs=16,
+            batch=48,
+            optimiser="adamw",
+            learning_rate=1e-3,
+            weight_decay=0.01,
+            schedule="one_cycle",
+            bf16=False,  # depthwise networks gain nothing from it
+        ),
+        preprocessing=Preprocessing(size=128, padding="white", mean=HALF, std=HALF),
+        backbone="efficientnet_lite0",
+        scale=1.0,
+    ),
+}
+"""`paper`: section 3.2. `small`: for machines without a GPU, with a scale that trains."""
+
+
+def train(settings: TrademarkSettings) -> Card | None:
+    """Read the marks, fit, evaluate, and write weights and card into the run folder.
+
+    Returns:
+        The card; None in the processes of a distributed run that do not write it.
+
+    Raises:
+        Refusal: if the marks, the run folder or the device cannot be used; before any training.
+    """
+    marks = read_mark_set(settings.data, seed=settings.fit.seed)
+    pictures = _read(marks.marks, settings.preprocessing)
+    accelerator = accelerator_for(settings.fit)
+    run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    torch.manual_seed(settings.fit.seed)
+    network = Siamese(settings.backbone, settings.pair_feature, settings.scale)
+    start = start_from_imagenet(network.backbone, settings.backbone)
+    logger.info("%d marks, %d similar pairs; the backbone starts from %s", len(marks.marks), len(marks.similar), start)
+
+    nearest = nearest_of_other_families(marks, pictures, settings.preprocessing.size, accelerator.device)
+    training = TrainingPairs(marks, pictures, nearest, settings)
+    loss = HybridMarginSoftmax(
+        settings.scale, settings.angular_margin, settings.additive_margin, settings.margin_inside
+    )
+    trials = {split: trial_pairs(marks, nearest, split) for split in ("val", "test")}
+
+    def score(split: Split) -> dict[str, NDArray[np.float64]]:
+        device = accelerator.device
+        return {
+            kind: similar_probabilities(network, pictures, pairs, settings.preprocessing, device)
+            for kind, pairs in trials[split].items()
+        }
+
+    def validate(_: nn.Module) -> Scores:
+        scores = score("val")
+        figures = {f"auc_{kind}": auc(scores["similar"], scores[kind]) for kind in ("random", "hard")}
+        return {"score": sum(figures.values()) / 2, **figures}
+
+    sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
+    fit(SiameseLearner(network, loss), training, sampler, validate, settings.fit, run, accelerator)
+    if not accelerator.is_main_process:
+        return None
+    network.eval().to(accelerator.device)
+    # Similar and hard pairs alike: what an examiner looks at.
+    sample = [pair for both in zip(trials["val"]["similar"], trials["val"]["hard"], strict=False) for pair in both]
+    batches = _pair_batches(pictures, sample[:_HEATMAP_PAIRS], settings.preprocessing, accelerator.device)
+    _, full_scale = look(network.features, network.head, batches, lambda logits: log_odds_similar(logits).abs())
+    anchors = {kind: [marks.marks[a].family for a, _ in pairs] for kind, pairs in trials["test"].items()}
+    return _finish(network, marks, score("val"), score("test"), anchors, full_scale, settings, start, run)
+
+
+class TrainingPairs(Dataset[dict[str, Tensor]]):
+    """Pairs as they are drawn in training; (epoch, index) decides all that is random in one.
+
+    An index below the number of families stands for two of the family's drawings, or, where it has
+    but one, for two variations of it; the indices above stand for the labelled dissimilar pairs.
+    """
+
+    def __init__(
+        self,
+        marks: MarkSet,
+        pictures: Sequence[Pixels],
+        nearest: Sequence[Sequence[int]],
+        settings: TrademarkSettings,
+    ) -> None:
+        self._pictures = pictures
+        self._settings = settings
+        self._similar: dict[str, list[Pair]] = defaultdict(list)
+        for pair in marks.pairs("train", similar=True):
+            self._similar[marks.marks[pair[0]].family].append(pair)
+        members: dict[str, list[int]] = defaultdict(list)
+        for index in marks.of("train"):
+            members[marks.marks[index].family].append(index)
+        # A drawing on its own is a pair only if its two copies are varied apart.
+        self._families = [name for name in members if settings.augment or name in self._similar]
+        self._members = members
+        self._number = {name: number for number, name in enumerate(self._families)}
+        self._family_of = [self._number.get(mark.family, -1) for mark in marks.marks]
+        self._dissimilar = marks.pairs("train", similar=False)
+        self._neighbours = {
+            name: sorted({self._family_of[near] for index in members[name] for near in nearest[index]} - {-1})
+            for name in self._families
+        }
+
+    def __len__(self) -> int:
+        return min(2 * len(self._similar), len(self._families)) + len(self._dissimilar)
+
+    def draw(self, generator: torch.Generator) -> list[int]:
+        """An epoch: every family of several drawings once, each followed by one that looks like it.
+
+        Lookalikes thus meet in a batch, where they are each other's hard negatives. Single drawings
+        fill the epoch up to its length.
+        """
+        drawn: dict[int, None] = {}
+        several = [self._number[name] for name in self._similar]
+        for position in torch.randperm(len(several), generator=generator).tolist():
+            family = several[position]
+            drawn.setdefault(family)
+            near = [other for other in self._neighbours[self._families[family]] if other not in drawn]
+            if near:
+                drawn.setdefault(near[int(torch.randint(len(near), (1,), generator=generator))])
+        drawn |= dict.fromkeys(torch.randperm(len(self._families), generator=generator).tolist())
+        labelled = torch.randperm(len(self._dissimilar), generator=generator) + len(self._families)
+        return [*drawn][: len(self) - len(labelled)] + labelled.tolist()
+
+    def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Tensor]:
+        """One sample: pictures `a` and `b` (3, S, S), their `family_a` and `family_b`, and `similar`."""
+        epoch, index = drawn
+        rng = np.random.default_rng(derive_seed(self._settings.fit.seed, epoch, index))
+        similar = index < len(self._families)
+        if similar:
+            name = self._families[index]
+            pairs = self._similar.get(name)
+            only = self._members[name][0]
+            a, b = pairs[rng.integers(len(pairs))] if pairs else (only, only)
+        else:
+            a, b = self._dissimilar[index - len(self._families)]
+        a, b = (b, a) if rng.random() < 0.5 else (a, b)
+        return {
+            "a": self._tensor(a, rng),
+            "b": self._tensor(b, rng),
+            "family_a": torch.tensor(self._family_of[a]),
+            "family_b": torch.tensor(self._family_of[b]),
+            "similar": torch.tensor(int(similar)),
+        }
+
+    def _tensor(self, index: int, rng: np.random.Generator) -> Tensor:
+        preprocessing = self._settings.preprocessing
+        framed, _ = preprocessing.frame(self._pictures[index])
+        return preprocessing.tensor(vary(framed, rng) if self._settings.augment else framed)
+
+
+def vary(framed: Pixels, rng: np.random.Generator) -> Pixels:
+    """Another colour, contrast, position, angle and size of a mark, uint8 (S, S, 3); never mirrored."""
+    varied: Pixels = framed
+    if rng.random() < 0.3:
+        varied = varied[..., rng.permutation(3)]
+    if rng.random() < 0.15:
+        varied = varied.mean(axis=2, keepdims=True).astype(np.uint8).repeat(3, axis=2)
+    if rng.random() < 0.1:
+        varied = np.uint8(255) - varied
+    if rng.random() < 0.2:
+        ground = rng.integers(150, 256, 3)
+        varied = (varied * (ground / 255)).astype(np.uint8)
+    if rng.random() < 0.8:
+        varied = _moved(np.ascontiguousarray(varied), rng)
+    if rng.random() < 0.1:
+        blurred = cv2.GaussianBlur(np.ascontiguousarray(varied), (0, 0), rng.uniform(0.5, 1.5))
+        varied = blurred.astype(np.uint8)
+    return varied
+
+
+def _moved(framed: Pixels, rng: np.random.Generator) -> Pixels:
+    side = framed.shape[0]
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-12, 12), rng.uniform(0.75, 1.1))
+    turn[:, 2] += rng.uniform(-0.06, 0.06, 2) * side
+    turn[0, 1] += rng.uniform(-0.08, 0.08)
+    corner = [int(value) for value in framed[0, 0]]
+    return cv2.warpAffine(framed, turn, (side, side), flags=cv2.INTER_LINEAR, borderValue=corner).astype(np.uint8)
+
+
+class SiameseLearner(nn.Module):
+    """Network, mined negatives and HMS loss: a batch in, its loss out."""
+
+    def __init__(self, network: Siamese, loss: HybridMarginSoftmax) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss over labelled pairs, and over a hardest and a random dissimilar pair for each mark."""
+        head = self.network.head
+        images = torch.cat([batch["a"], batch["b"]]).to(memory_format=torch.channels_last)
+        first, second = self.network(images).float().chunk(2)
+        hardest, random = mine_dissimilar(first, second, batch["family_a"], batch["family_b"], head)
+        features = torch.cat(
+            [
+                head.pair(first, second),
+                head.pair(*pick(first, second, hardest)),
+                head.pair(*pick(first, second, random)),
+            ]
+        )
+        mined = len(hardest) + len(random)
+        label = torch.cat([batch["similar"], batch["similar"].new_zeros(mined)])
+        return self.loss(features, head.classifier.weight, label)
+
+
+def mine_dissimilar(
+    first: Tensor, second: Tensor, family_first: Tensor, family_second: Tensor, head: PairHead
+) -> tuple[Tensor, Tensor]:
+    """Dissimilar pairs across a batch: for each first mark the most similar second one, and a random one.
+
+    Args:
+        first: Embeddings of the first marks (B, C).
+        second: Embeddings of the second marks (B, C).
+        family_first: Their families (B,).
+        family_second: Their families (B,).
+        head: The pair head, which says what looks similar now.
+
+    Returns:
+        Two tensors of index pairs (M, 2), into first and second; M < B where a mark has no stranger.
+    """
+    strangers = family_first[:, None] != family_second[None, :]
+    rows = strangers.any(dim=1).nonzero()[:, 0]
+    with torch.no_grad():
+        features = head.pair(first[:, None].expand(-1, len(second), -1).flatten(0, 1), second.repeat(len(first), 1))
+        similarity = log_odds_similar(head.logits(features)).view(len(first), len(second))
+    hardest = similarity.masked_fill(~strangers, -torch.inf)[rows].argmax(dim=1)
+    random = torch.multinomial(strangers[rows].float(), 1)[:, 0] if len(rows) else hardest
+    return torch.stack([rows, hardest], dim=1), torch.stack([rows, random], dim=1)
+
+
+def pick(first: Tensor, second: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Embeddings of index pairs (M, 2): twice (M, C)."""
+    return first[pairs[:, 0]], second[pairs[:, 1]]
+
+
+def nearest_of_other_families(
+    marks: MarkSet, pictures: Sequence[Pixels], size: int, device: torch.device
+) -> list[list[int]]:
+    """For each mark the nearest marks of other families in its split, by a frozen embedding.
+
+    The embedding is the ImageNet network as it came, so that what counts as a hard pair does not
+    depend on the network under test. Families of which one name contains the other (a firm and its
+    product) are not counted as other brands.
+    """
+    backbone, preprocessing = frozen_embedding()
+    preprocessing = replace(preprocessing, size=size, padding="white")
+    backbone.to(device)
+    indices = range(len(pictures))
+    batches = tqdm(list(_chunks(indices, _EVALUATION_BATCH)), "embedding marks", unit="batch", leave=False)
+    embeddings = []
+    with torch.no_grad():
+        for chunk in batches:
+            framed = [preprocessing(pictures[index]).tensor for index in chunk]
+            embeddings.append(functional.normalize(backbone(torch.stack(framed).to(device)).mean((2, 3))).cpu())
+    embedding = torch.cat(embeddings)
+    nearest: list[list[int]] = [[] for _ in indices]
+    for split in ("train", "val", "test"):
+        members = list(marks.of(split))
+        names = [marks.marks[index].family for index in members]
+        similarity = embedding[members] @ embedding[members].T
+        for row, order in enumerate(similarity.argsort(dim=1, descending=True).tolist()):
+            others = (other for other in order if not same_brand(names[row], names[other]))
+            nearest[members[row]] = [members[other] for other, _ in zip(others, range(_NEIGHBOURS), strict=False)]
+    return nearest
+
+
+def same_brand(first: str, second: str) -> bool:
+    """Whether two families are one brand, or one name (of four letters or more) contains the other."""
+    short, long = sorted((first, second), key=len)
+    return short == long or (len(short) >= 4 and not short.isdigit() and short in long)
+
+
+def trial_pairs(marks: MarkSet, nearest: Sequence[Sequence[int]], split: Split) -> dict[str, list[Pair]]:
+    """Pairs a network is judged by: `similar`, and as many `random` and `hard` dissimilar ones.
+
+    A hard pair is the first mark of a similar pair beside the nearest mark of another family; pairs
+    that somebody labelled dissimilar are counted among the hard ones. A family gives at most three
+    similar pairs, so that one with many drawings does not decide the figures.
+    """
+    rng = np.random.default_rng(0)
+    members = marks.of(split)
+    by_family: dict[str, list[Pair]] = defaultdict(list)
+    for pair in marks.pairs(split, similar=True):
+        by_family[marks.marks[pair[0]].family].append(pair)
+    pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}
+    for family, similar in by_family.items():
+        strangers = [index for index in members if not same_brand(marks.marks[index].family, family)]
+        for chosen in rng.permutation(len(similar))[:3].tolist():
+            a, b = similar[chosen]
+            pairs["similar"].append((a, b))
+            pairs["random"].append((a, strangers[rng.integers(len(strangers))]))
+            pairs["hard"].append((a, nearest[a][0]))
+    pairs["hard"] += marks.pairs(split, similar=False)
+    return pairs
+
+
+def similar_probabilities(
+    network: Siamese,
+    pictures: Sequence[Pixels],
+    pairs: Sequence[Pair],
+    preprocessing: Preprocessing,
+    device: torch.device,
+) -> NDArray[np.float64]:
+    """P(similar) of pairs (n,); each picture is embedded once."""
+    used = sorted({index for pair in pairs for index in pair})
+    place = {index: position for position, index in enumerate(used)}
+    with torch.no_grad():
+        embedding = torch.cat(
+            [
+                network(_stack(pictures, chunk, preprocessing, device)).float()
+                for chunk in _chunks(used, _EVALUATION_BATCH)
+            ]
+        )
+        features = network.head.pair(embedding[[place[a] for a, _ in pairs]], embedding[[place[b] for _, b in pairs]])
+        log_odds = log_odds_similar(network.head.logits(features).double())
+    return torch.sigmoid(log_odds).cpu().numpy()
+
+
+def _finish(
+    network: Siamese,
+    marks: MarkSet,
+    validation: dict[str, NDArray[np.float64]],
+    test: dict[str, NDArray[np.float64]],
+    families: dict[str, list[str]],
+    full_scale: float,
+    settings: TrademarkSettings,
+    start: str,
+    run: RunFolder,
+) -> Card:
+    """Band from validation, figures from test, and the model's two files."""
+    sides = TrademarkExaminer.sides
+    band = inconclusive_band(validation["similar"], np.concatenate([validation["random"], validation["hard"]]), sides)
+    counts = f"{len(test['similar'])} similar pairs of {len(set(families['similar']))} test families"
+    metrics = {}
+    for kind in ("random", "hard"):
+        over = f"{counts} against {len(test[kind])} {kind} dissimilar pairs"
+        metrics[f"AUC, {kind} pairs"] = auc_metric(
+            test["similar"], test[kind], families["similar"], families[kind], over
+        )
+        metrics[f"accuracy, {kind} pairs"] = share_by_source(
+            [*(test["similar"] > 0.5), *(test[kind] <= 0.5)],
+            families["similar"] + families[kind],
+            f"{over}, at P(similar) = 0.5",
+        )
+    metrics["inconclusive share"] = share_by_source(
+        [band.side(value) is None for value in np.concatenate(list(test.values()))],
+        [family for kind in test for family in families[kind]],
+        "similar, random and hard test pairs inside the band",
+    )
+    dissimilar = np.concatenate([test["random"], test["hard"]])
+    confusion = Confusion(
+        f"{counts}, and {len(dissimilar)} random and hard dissimilar ones; at P(similar) = 0.5",
+        sides,
+        (_counts(test["similar"]), _counts(dissimilar)),
+    )
+    draw_confusion(confusion, run.path / "confusion_matrix.png")
+    run.write_json("metrics.json", {name: asdict(metric) for name, metric in metrics.items()})
+    card = Card(
+        name=settings.name,
+        title=settings.title,
+        task="trademark",
+        network="siamese",
+        arguments={
+            "backbone": settings.backbone,
+            "pair_feature": settings.pair_feature,
+            "scale": settings.scale,
+        },
+        classes=Siamese.classes,
+        preprocessing=settings.preprocessing,
+        band=band,
+        heatmap_full_scale=full_scale,
+        split_rule=marks.split_rule,
+        data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {settings.data.name}",
+        data_sha256=marks.manifest_sha256,
+        seed=settings.fit.seed,
+        settings=plain(asdict(settings)) | {"backbone_start": start},
+        metrics=metrics,
+        confusion=confusion,
+        histogram=Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()}),
+        licence=settings.licence,
+        source="trained with python -m training trademark",
+        intended_use="The visual similarity of two signs, shown flat and alone.",
+        limits=(
+            *settings.remarks,
+            "Probabilities are uncalibrated: they order pairs, they do not weigh evidence.",
+            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
+        ),
+        made=date.today().isoformat(),
+        weights_sha256="",
+    )
+    return save_model(card, network.state_dict(), run.path)
+
+
+def _counts(probabilities: NDArray[np.float64]) -> tuple[int, int]:
+    similar = int((probabilities > 0.5).sum())
+    return similar, len(probabilities) - similar
+
+
+def _read(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+    bar = tqdm(marks, "reading marks", unit="mark", leave=False)
+    return [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
+
+
+def _stack(
+    pictures: Sequence[Pixels], indices: Sequence[int], preprocessing: Preprocessing, device: torch.device
+) -> Tensor:
+    return torch.stack([preprocessing.tensor(preprocessing.frame(pictures[index])[0]) for index in indices]).to(device)
+
+
+def _pair_batches(
+    pictures: Sequence[Pixels], pairs: Sequence[Pair], preprocessing: Preprocessing, device: torch.device
+) -> Iterator[Tensor]:
+    """Batches of all first marks, then all second marks, as the pair head takes them."""
+    for chunk in _chunks(pairs, _EVALUATION_BATCH // 2):
+        yield _stack(pictures, [a for a, _ in chunk] + [b for _, b in chunk], preprocessing, device)
+
+
+def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (values[start : start + size] for start in range(0, len(values), size))
