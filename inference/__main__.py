@@ -68,7 +68,7 @@ class CompareOptions:
 
 def examine(options: ExamineOptions) -> None:
     """Print a verdict, and write its heatmap where asked."""
-    crop = Crop.parse(options.crop) if options.crop else None
+    crop = Crop.parse(options.crop) if options.crop is not None else None
     exhibit = read_exhibit(options.photo)
     name = _chosen(options.model, "authenticity", options.weights)
     examiner = AuthenticityExaminer.load(name, options.weights, options.device)

@@ -43,6 +43,8 @@ class AuthenticityExaminer(Examiner):
             known = ", ".join(self.card.series)
             msg = f"{self.card.name} does not know the series {series!r}; it knows {known}."
             raise Refusal(msg)
+        if not exhibits:
+            return ()
         crops = crops or [None] * len(exhibits)
         parts = [exhibit.crop(crop) for exhibit, crop in zip(exhibits, crops, strict=True)]
         prepared = [self.card.preprocessing(part) for part in parts]

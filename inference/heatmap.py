@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pytorch_grad_cam import GradCAM
 from torch import Tensor, nn
 
-from inference.records import Heatmap
+from inference.records import FIRST_STEP, Heatmap
 
 Pixels = NDArray[np.uint8]
 Target = Callable[[Tensor], Tensor]
@@ -78,15 +78,23 @@ def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:
 
 
 def strength(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
-    """The map over the examined part as a share of full scale, float32 (height, width), 0 to 1."""
+    """The map over the examined part as a share of full scale, float32 (height, width), 0 to 1.
+
+    Bilinear between the centres of the cells, which tile the square the network saw. What does not
+    reach the first step of the scale is 0: it would darken the photo without being seen.
+    """
     rows, columns = heatmap.raw.shape
     place = heatmap.placement
-    # Sampling at pixel centres; the map's cells tile the square that the network saw.
-    x = (place.left + (np.arange(width) + 0.5) / width * place.width) * columns - 0.5
-    y = (place.top + (np.arange(height) + 0.5) / height * place.height) * rows - 0.5
-    grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-    sampled = cv2.remap(heatmap.raw, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(sampled / np.float32(heatmap.full_scale), 0, 1).astype(np.float32)
+    down = _bilinear(place.top, place.height, height, rows)
+    across = _bilinear(place.left, place.width, width, columns)
+    value = np.clip(down @ heatmap.raw @ across.T / np.float32(heatmap.full_scale), 0, 1)
+    return np.where(value < FIRST_STEP, np.float32(0), value)
+
+
+def _bilinear(start: float, extent: float, pixels: int, cells: int) -> NDArray[np.float32]:
+    """Weights (pixels, cells) of the two nearest cells for pixel centres along one side of the part."""
+    at = np.clip((start + (np.arange(pixels) + 0.5) / pixels * extent) * cells - 0.5, 0, cells - 1)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(cells))).astype(np.float32)
 
 
 def colour_bar(heatmap: Heatmap, height: int) -> Pixels:

@@ -18,6 +18,9 @@ AuthenticityOutcome = Literal["genuine", "counterfeit", "inconclusive", "out of 
 SimilarityOutcome = Literal["similar", "dissimilar", "inconclusive", "out of scope"]
 CheckStatus = Literal["ok", "warn", "refuse"]
 
+FIRST_STEP = 1 / 256
+"""Share of full scale below which a heatmap shows nothing."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -185,7 +188,7 @@ class Heatmap:
     @property
     def shows_evidence(self) -> bool:
         """Whether any cell reaches the first visible step of the fixed colour scale."""
-        return self.peak >= self.full_scale / 256
+        return self.peak >= self.full_scale * FIRST_STEP
 
 
 @dataclass(frozen=True)
@@ -203,8 +206,8 @@ class InconclusiveBand:
     """The probabilities between which no side is taken, found on validation data only.
 
     Attributes:
-        lower: At or below it the second side is taken (counterfeit, dissimilar); 0 to 0.5.
-        upper: At or above it the first side is taken (genuine, similar); 0.5 to 1.
+        lower: Below it the second side is taken (counterfeit, dissimilar); 0 to 0.5.
+        upper: Above it the first side is taken (genuine, similar); 0.5 to 1.
         rule: How the edges were found, in a sentence.
     """
 
@@ -216,10 +219,10 @@ class InconclusiveBand:
         require(0 <= self.lower <= 0.5 <= self.upper <= 1, f"a band holds 0.5, not [{self.lower}, {self.upper}]")
 
     def side(self, probability: float) -> Literal["first", "second"] | None:
-        """The side that `probability` (of the first side) falls on; None inside the band."""
-        if self.lower < probability < self.upper:
-            return None
-        return "first" if probability >= self.upper else "second"
+        """The side that `probability` (of the first side) falls on; None inside the band and on its edges."""
+        if probability > self.upper:
+            return "first"
+        return "second" if probability < self.lower else None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class TrademarkExaminer(Examiner):
 
     def compare_batch(self, pairs: Sequence[Pair], crops: Sequence[Crops] | None = None) -> tuple[Comparison, ...]:
         """A comparison for each pair, with one pass of the network for all of them; see `compare`."""
+        if not pairs:
+            return ()
         crops = crops or [(None, None)] * len(pairs)
         parts = [tuple(map(Exhibit.crop, pair, both)) for pair, both in zip(pairs, crops, strict=True)]
         prepared = [tuple(map(self.card.preprocessing, both)) for both in parts]

@@ -153,6 +153,10 @@ class Card:
     weights_sha256: str
     assay_card: int = CARD_FORMAT
 
+    def __post_init__(self) -> None:
+        outputs = self.arguments.get("classes", len(self.classes))
+        require(outputs == len(self.classes), f"{len(self.classes)} classes for a network with {outputs} outputs")
+
     @property
     def series(self) -> tuple[str, ...]:
         """The series an authenticity model knows."""
@@ -186,7 +190,7 @@ _CARD = TypeAdapter(Card)
 def read_catalogue(folder: Path = WEIGHTS_FOLDER) -> Catalogue:
     """The cards of a folder; one bad card hides no other."""
     cards, refusals = {}, []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         try:
             cards[path.stem] = read_card(path)
         except WeightsRefused as refusal:
@@ -227,7 +231,7 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
         network = build_network(card.network, card.arguments)
         network.load_state_dict(safetensors.torch.load(weights))
     except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError) as error:
-        logger.exception("%s", weights_path)
+        logger.info("%s does not fit", weights_path, exc_info=True)
         msg = f"{weights_path.name} does not fit the network its card describes; restore both files."
         raise WeightsRefused(msg) from error
     return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest())
@@ -261,10 +265,10 @@ def _read(path: Path) -> bytes:
 def _parse_card(path: Path, content: bytes) -> Card:
     try:
         stated = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path.name} is damaged: it is not readable JSON; restore it with its weights."
         raise WeightsRefused(msg) from error
-    if not isinstance(stated, dict) or not isinstance(stated.get("assay_card"), int):
+    if not isinstance(stated, dict) or type(stated.get("assay_card")) is not int or stated["assay_card"] < 1:
         msg = f"{path.name} is not a card of Assay's: it states no card format; remove it from the folder."
         raise WeightsRefused(msg)
     if stated["assay_card"] > CARD_FORMAT:
@@ -274,11 +278,11 @@ def _parse_card(path: Path, content: bytes) -> Card:
         )
         raise WeightsRefused(msg)
     try:
-        card = _CARD.validate_json(content)
+        card = _CARD.validate_json(content, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"]) or "the card"
-        logger.warning("%s: %s", path, error)
+        logger.info("%s", path, exc_info=True)
         msg = f"{path.name} is damaged: {where}: {first['msg']}; restore it with its weights."
         raise WeightsRefused(msg) from error
     if card.name != path.stem:

@@ -36,7 +36,7 @@ from training.evaluate import auc_metric, draw_confusion, histogram, inconclusiv
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet
-from training.runs import RunFolder, plain
+from training.runs import RunFolder, plain, require_name, require_setting
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,15 @@ class AuthenticitySettings:
     """Probability that a photo is disturbed by KAG when it is drawn."""
     augment: bool = True
     """Vary position, angle, light and colour of training photos a little; lettering is never flipped."""
+
+    def __post_init__(self) -> None:
+        require_name(self.name)
+        require_setting(self.hidden >= 1, f"--hidden is at least 1, not {self.hidden}.")
+        require_setting(0 <= self.alpha <= 1, f"--alpha lies between 0 and 1, not {self.alpha}.")
+        require_setting(self.segment_degree >= 2, f"--segment-degree is at least 2, not {self.segment_degree}.")
+        require_setting(
+            0 <= self.disturbed_share <= 1, f"--disturbed-share lies between 0 and 1, not {self.disturbed_share}."
+        )
 
 
 PRESETS = {

@@ -113,14 +113,18 @@ def inconclusive_band(first: Scores, second: Scores, sides: tuple[str, str]) -> 
     """
     of_first = -_conformal_quantile(-first)
     of_second = _conformal_quantile(second)
-    lower, upper = sorted((of_first, of_second))
+    if of_second < of_first:
+        # A gap between the sides: the scores at its ends still belong to their own side.
+        lower, upper = np.nextafter(of_second, 1), np.nextafter(of_first, 0)
+    else:
+        lower, upper = of_first, of_second
     rule = (
         f"Between the probabilities that 95% of the {len(first)} {sides[0]} and of the {len(second)} {sides[1]} "
         f"validation samples reach (class-conditional conformal quantiles), widened to hold 0.5."
     )
     if min(len(first), len(second)) < round(1 / _BAND_ERROR) - 1:
         rule += " With fewer than 19 samples a side the edges are the most extreme scores, and promise no rate."
-    return InconclusiveBand(min(lower, 0.5), max(upper, 0.5), rule)
+    return InconclusiveBand(float(min(lower, 0.5)), float(max(upper, 0.5)), rule)
 
 
 def _conformal_quantile(scores: Scores) -> float:

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
-from training.runs import RunFolder, TrainingRefused
+from training.runs import RunFolder, TrainingRefused, require_setting
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class FitSettings:
     schedule: Literal["cosine_cycles", "one_cycle"] = "cosine_cycles"
     """The paper's cosine that goes down and up every ten epochs, or one cycle over the run."""
     patience: int = 30
-    """Epochs without a better validation score before the run stops early."""
+    """Epochs in a row without a better validation score that are borne before the run stops early."""
     seed: int = 0
     """Seed of the split, the initial weights and every epoch."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -60,6 +60,13 @@ class FitSettings:
     """Processes that prepare images; 0 prepares them in the training process."""
     resume: bool = False
     """Continue the run in `out` from its last checkpoint."""
+
+    def __post_init__(self) -> None:
+        require_setting(self.epochs >= 1, f"--epochs is at least 1, not {self.epochs}.")
+        require_setting(self.batch >= 2, f"--batch is at least 2 for batch normalisation, not {self.batch}.")
+        require_setting(self.patience >= 0, f"--patience is at least 0, not {self.patience}.")
+        require_setting(self.learning_rate > 0, f"--learning-rate is above 0, not {self.learning_rate}.")
+        require_setting(self.workers >= 0, f"--workers is at least 0, not {self.workers}.")
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -144,7 +151,7 @@ def fit(
     optimiser = _optimiser(learner, settings)
     wrapped, optimiser, loader = accelerator.prepare(learner, optimiser, loader)
     schedule = _schedule(optimiser, settings, len(loader))
-    epoch, best, best_epoch = 0, -float("inf"), -1
+    epoch, best, best_epoch = 0, -float("inf"), 0
 
     checkpoint = run.load_checkpoint()
     if checkpoint:
@@ -205,6 +212,12 @@ def fit(
             )
     if epoch < settings.epochs:
         logger.info("stopped early: no better validation score in %d epochs", settings.patience)
+    if best_epoch == 0:
+        msg = (
+            "No epoch gave a validation score that is a number: the training diverged; start again into another "
+            "--out with a smaller --learning-rate."
+        )
+        raise TrainingRefused(msg)
     accelerator.wait_for_everyone()
     learner.load_state_dict(run.load_best())
 
@@ -235,8 +248,8 @@ def _train_epoch(
         if not _is_out_of_memory(error):
             raise
         msg = (
-            f"Memory ran out with {settings.batch} samples a step; use a smaller --batch or --size, "
-            f"or the small preset, and start again (with --resume if an epoch was finished)."
+            f"Memory ran out with {settings.batch} samples a step; start again into another --out with a smaller "
+            f"--batch or --size, or with the small preset."
         )
         raise TrainingRefused(msg) from error
     return float(torch.stack(losses).mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,12 +16,35 @@ from torch import Tensor
 from inference.files import write_whole
 from inference.records import Refusal
 
+_OWN_FILES = ("settings", "metrics", "best", "checkpoint", "log")
 # What may differ between a run and its continuation without changing its result.
 _FREE = {"resume", "device", "workers"}
 
 
 class TrainingRefused(Refusal):
     """A run that cannot start, continue or be finished as asked."""
+
+
+def require_setting(condition: bool, sentence: str) -> None:
+    """Guard a setting.
+
+    Raises:
+        TrainingRefused: with `sentence`, if `condition` does not hold.
+    """
+    if not condition:
+        raise TrainingRefused(sentence)
+
+
+def require_name(name: str) -> None:
+    """Guard a model's name, which becomes that of its files.
+
+    Raises:
+        TrainingRefused: if it is no plain file name, or one the run folder needs itself.
+    """
+    require_setting(
+        bool(re.fullmatch(r"[a-z0-9][a-z0-9_]*", name)) and name not in _OWN_FILES,
+        f"--name is lower-case letters, digits and underscores, and none of {', '.join(_OWN_FILES)}; not {name!r}.",
+    )
 
 
 class RunFolder:

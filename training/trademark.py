@@ -27,7 +27,7 @@ from inference.preprocessing import HALF, Preprocessing
 from inference.trademarks import TrademarkExaminer, log_odds_similar
 from inference.weights import Card, Confusion, Histogram, save_model
 from training.data.pairs import Mark, MarkSet, read_mark_set
-from training.data.photos import Split
+from training.data.photos import DataRefused, Split
 from training.evaluate import (
     auc,
     auc_metric,
@@ -40,7 +40,7 @@ from training.evaluate import (
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax
 from training.pretrained import frozen_embedding, start_from_imagenet
-from training.runs import RunFolder, plain
+from training.runs import RunFolder, plain, require_name, require_setting
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +83,10 @@ class TrademarkSettings:
     """Whether d2 stands inside the norms, the reading that fits the printed boundary."""
     augment: bool = True
     """Vary colour, contrast, position, angle and size of training marks."""
+
+    def __post_init__(self) -> None:
+        require_name(self.name)
+        require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
 
 
 PRESETS = {
@@ -208,10 +212,12 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         several = [self._number[name] for name in self._similar]
         for position in torch.randperm(len(several), generator=generator).tolist():
             family = several[position]
-            drawn.setdefault(family)
+            if family in drawn:
+                continue
+            drawn[family] = None
             near = [other for other in self._neighbours[self._families[family]] if other not in drawn]
             if near:
-                drawn.setdefault(near[int(torch.randint(len(near), (1,), generator=generator))])
+                drawn[near[int(torch.randint(len(near), (1,), generator=generator))]] = None
         drawn |= dict.fromkeys(torch.randperm(len(self._families), generator=generator).tolist())
         labelled = torch.randperm(len(self._dissimilar), generator=generator) + len(self._families)
         return [*drawn][: len(self) - len(labelled)] + labelled.tolist()
@@ -380,6 +386,9 @@ def trial_pairs(marks: MarkSet, nearest: Sequence[Sequence[int]], split: Split) 
     pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}
     for family, similar in by_family.items():
         strangers = [index for index in members if not same_brand(marks.marks[index].family, family)]
+        if not strangers:
+            msg = f"The {split} marks are all of one brand, {family}; give more families, at least three for {split}."
+            raise DataRefused(msg)
         for chosen in rng.permutation(len(similar))[:3].tolist():
             a, b = similar[chosen]
             pairs["similar"].append((a, b))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ import torch
 
 from inference.authenticity import AuthenticityExaminer, log_odds_genuine
 from inference.examiner import as_probability
-from inference.exhibit import read_exhibit
 from inference.heatmap import HeadGradCam
 from inference.records import Crop, Exhibit, InconclusiveBand, Refusal, Verdict
 from inference.weights import Model, WeightsRefused, load_model
@@ -45,7 +45,7 @@ def examiner(model: Model) -> AuthenticityExaminer:
     return AuthenticityExaminer(model)
 
 
-def with_card(model: Model, **changed: object) -> AuthenticityExaminer:
+def with_card(model: Model, **changed: Any) -> AuthenticityExaminer:
     return AuthenticityExaminer(dataclasses.replace(model, card=dataclasses.replace(model.card, **changed)))
 
 
@@ -58,8 +58,11 @@ def softmax(logits: list[float]) -> list[float]:
     return [power / sum(powers) for power in powers]
 
 
-@pytest.mark.parametrize("series", [None, "blue", "red"])
-@pytest.mark.parametrize("classes", [CLASSES, SHUFFLED], ids=["in order", "shuffled"])
+@pytest.mark.parametrize(
+    ("classes", "series"),
+    [(CLASSES, None), (CLASSES, "blue"), (CLASSES, "red"), (SHUFFLED, None), (SHUFFLED, "blue"), (SHUFFLED, "green/x")],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
 def test_log_odds_are_those_of_the_summed_softmax(classes: tuple[str, ...], series: str | None) -> None:
     logits = torch.from_numpy(np.random.default_rng(0).normal(0, 3, (5, len(classes))))
     found = log_odds_genuine(logits, classes, series)
@@ -181,8 +184,7 @@ def test_the_band_decides_the_outcome(
 def test_a_probability_at_an_edge_of_the_band_takes_its_side(model: Model, striped: MakeExhibit) -> None:
     for name, label in (("red/genuine", "genuine"), ("red/counterfeit", "counterfeit")):
         probability = with_card(model, band=WIDE).examine(striped(name)).probability_genuine
-        edge = {"upper": probability} if label == "genuine" else {"lower": probability}
-        band = dataclasses.replace(WIDE, **edge)
+        band = InconclusiveBand(0, probability, "") if label == "genuine" else InconclusiveBand(probability, 1, "")
         assert with_card(model, band=band).examine(striped(name)).outcome == label
 
 
@@ -236,12 +238,11 @@ def test_the_map_is_grad_cam_of_the_signed_log_odds(
     exhibit = striped(name)
     verdict = examiner.examine(exhibit, series)
     prepared = model.card.preprocessing(exhibit.pixels)
+    network: Any = model.network
     with torch.no_grad():
-        feature_map = model.network.features(prepared.tensor[None])
+        feature_map = network.features(prepared.tensor[None])
     sign = 1 if verdict.probability_genuine >= 0.5 else -1
-    _, maps = HeadGradCam(model.network.head)(
-        feature_map, lambda logits: sign * log_odds_genuine(logits, CLASSES, series)
-    )
+    _, maps = HeadGradCam(network.head)(feature_map, lambda logits: sign * log_odds_genuine(logits, CLASSES, series))
     np.testing.assert_allclose(verdict.heatmap.raw, maps[0], rtol=1e-5, atol=1e-6)
     assert verdict.heatmap.placement == prepared.placement
     assert verdict.heatmap.full_scale == model.card.heatmap_full_scale
@@ -316,10 +317,6 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_verdict_holds_the_exhibit_that_was_read(
-    examiner: AuthenticityExaminer, striped: MakeExhibit, tmp_path: Path
-) -> None:
+def test_a_verdict_holds_the_very_exhibit(examiner: AuthenticityExaminer, striped: MakeExhibit) -> None:
     exhibit = striped("blue/genuine")
     assert examiner.examine(exhibit).exhibit is exhibit
-    with pytest.raises(Refusal):
-        read_exhibit(tmp_path / "absent.png")

@@ -19,6 +19,7 @@ from PIL import Image
 
 from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import overlay, picture
 from inference.records import Crop, Exhibit, as_json
@@ -28,16 +29,6 @@ from inference.weights import read_card, save_model
 ROOT = Path(__file__).parents[2]
 
 
-class Files(NamedTuple):
-    """A folder with `part.png`, `mark.png`, `other.png`, `note.txt` and the tiny models in `weights`."""
-
-    folder: Path
-    weights: Path
-
-    def __getitem__(self, name: str) -> Path:  # type: ignore[override]
-        return self.folder / name
-
-
 class Ran(NamedTuple):
     status: int
     out: str
@@ -45,7 +36,8 @@ class Ran(NamedTuple):
 
 
 @pytest.fixture
-def files(tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit]) -> Files:
+def desk(tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit]) -> Path:
+    """A folder with `part.png`, `mark.png`, `other.png`, `note.txt` and the tiny models in `weights`."""
     for name, exhibit in (
         ("part.png", striped("blue/counterfeit", width=80, height=60)),
         ("mark.png", striped("red/genuine", 1)),
@@ -53,9 +45,8 @@ def files(tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit]) ->
     ):
         Image.fromarray(exhibit.pixels).save(tmp_path / name)
     (tmp_path / "note.txt").write_text("not a picture\n")
-    weights = tmp_path / "weights"
-    shutil.copytree(tiny_models, weights)
-    return Files(tmp_path, weights)
+    shutil.copytree(tiny_models, tmp_path / "weights")
+    return tmp_path
 
 
 def started(*arguments: object) -> Ran:
@@ -93,17 +84,17 @@ def assert_pictures(folder: Path, expected: dict[str, np.ndarray]) -> None:
         assert np.array_equal(np.asarray(Image.open(folder / name)), pixels), name
 
 
-def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(files: Files) -> None:
-    target = files["heatmaps"] / "new"
+def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(desk: Path) -> None:
+    target = desk / "heatmaps" / "new"
     ran = started(
-        "examine", files["part.png"], "--weights", files.weights, "--crop", "10,5,50,40", "--heatmaps", target
+        "examine", desk / "part.png", "--weights", desk / "weights", "--crop", "10,5,50,40", "--heatmaps", target
     )
-    exhibit, crop = read_exhibit(files["part.png"]), Crop(10, 5, 50, 40)
-    verdict = AuthenticityExaminer.load("tiny_parts", files.weights).examine(exhibit, crop=crop)
+    exhibit, crop = read_exhibit(desk / "part.png"), Crop(10, 5, 50, 40)
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(exhibit, crop=crop)
     lines = ran.out.splitlines()
     assert (ran.status, ran.error) == (0, "")
     assert lines[:2] == ["COUNTERFEIT", verdict.reason]
-    assert f"P(genuine)  {verdict.probability_genuine:.3f}  (uncalibrated)" in lines
+    assert f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)" in lines
     assert "series      blue (most probable)" in lines
     assert f"exhibit     part.png, SHA-256 {exhibit.sha256}" in lines
     assert sum(line.startswith("scope       ") for line in lines) == len(verdict.scope_checks)
@@ -118,18 +109,18 @@ def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(files: File
     )
 
 
-def test_examine_prints_the_examiners_own_record_as_json(files: Files) -> None:
-    ran = started("examine", files["part.png"], "--weights", files.weights, "--series", "red", "--json")
-    verdict = AuthenticityExaminer.load("tiny_parts", files.weights).examine(read_exhibit(files["part.png"]), "red")
+def test_examine_prints_the_examiners_own_record_as_json(desk: Path, called: Callable[..., Ran]) -> None:
+    ran = called("examine", desk / "part.png", "--weights", desk / "weights", "--series", "red", "--json")
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(read_exhibit(desk / "part.png"), "red")
     assert (ran.status, ran.error) == (0, "")
     assert json.loads(ran.out) == as_json(verdict)
 
 
-def test_compare_prints_the_comparison_and_writes_both_heatmaps(files: Files) -> None:
-    target = files["heatmaps"]
-    ran = started("compare", files["mark.png"], files["other.png"], "--weights", files.weights, "--heatmaps", target)
-    marks = read_exhibit(files["mark.png"]), read_exhibit(files["other.png"])
-    comparison = TrademarkExaminer.load("tiny_marks", files.weights).compare(*marks)
+def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, called: Callable[..., Ran]) -> None:
+    target = desk / "heatmaps"
+    ran = called("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", "--heatmaps", target)
+    marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks)
     lines = ran.out.splitlines()
     assert (ran.status, ran.error) == (0, "")
     assert lines[:3] == [
@@ -137,7 +128,7 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(files: Files) ->
         comparison.reason,
         "It speaks of the visual similarity of the signs, never of infringement.",
     ]
-    assert f"P(similar)  {comparison.probability_similar:.3f}  (uncalibrated)" in lines
+    assert f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)" in lines
     for mark in marks:
         assert f"exhibit     {mark.name}, SHA-256 {mark.sha256}" in lines
     expected = {}
@@ -147,16 +138,16 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(files: Files) ->
     assert_pictures(target, expected)
 
 
-def test_compare_prints_the_examiners_own_record_as_json(files: Files) -> None:
-    ran = started("compare", files["mark.png"], files["other.png"], "--weights", files.weights, "--json")
-    marks = read_exhibit(files["mark.png"]), read_exhibit(files["other.png"])
-    comparison = TrademarkExaminer.load("tiny_marks", files.weights).compare(*marks)
+def test_compare_prints_the_examiners_own_record_as_json(desk: Path) -> None:
+    ran = started("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", "--json")
+    marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks)
     assert (ran.status, ran.error) == (0, "")
     assert json.loads(ran.out) == as_json(comparison)
 
 
-def test_a_refusal_ends_the_process_with_status_2_and_one_line(files: Files) -> None:
-    ran = started("examine", files["part.png"], "--weights", files.weights, "--series", "green")
+def test_a_refusal_ends_the_process_with_status_2_and_one_line(desk: Path) -> None:
+    ran = started("examine", desk / "part.png", "--weights", desk / "weights", "--series", "green")
     assert_refused(ran, "tiny_parts does not know the series 'green'; it knows blue, red.")
 
 
@@ -167,7 +158,7 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(files: Files) -> 
         (["--crop", "1,2,3,4,5"], "is not four whole numbers"),
         (["--crop", "a,b,c,d"], "is not four whole numbers"),
         (["--crop", "1.5,2,3,4"], "is not four whole numbers"),
-        (["--crop", "1,2,0,4"], "with a width and height above 0"),
+        (["--crop", "1,2,0,4"], "is not four whole numbers x,y,w,h with a width and"),
         (["--crop=-1,0,4,4"], "is not four whole numbers"),
         (["--crop", "70,0,11,60"], "The crop 70,0,11,60 reaches outside part.png (80 x 60 pixels)"),
         (["--model", "oracle"], "There is no model 'oracle' for authenticity"),
@@ -178,62 +169,58 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(files: Files) -> 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_examine_refuses_wrong_options(
-    options: list[str], words: str, files: Files, called: Callable[..., Ran]
-) -> None:
-    assert_refused(called("examine", files["part.png"], "--weights", files.weights, *options), words)
+def test_examine_refuses_wrong_options(options: list[str], words: str, desk: Path, called: Callable[..., Ran]) -> None:
+    assert_refused(called("examine", desk / "part.png", "--weights", desk / "weights", *options), words)
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [("note.txt", "note.txt is text"), ("absent.png", "absent.png does not exist"), ("weights", "is a folder")],
 )
-def test_what_is_no_picture_is_refused(name: str, words: str, files: Files, called: Callable[..., Ran]) -> None:
-    assert_refused(called("examine", files[name], "--weights", files.weights), words)
-    assert_refused(called("compare", files["mark.png"], files[name], "--weights", files.weights), words)
+def test_what_is_no_picture_is_refused(name: str, words: str, desk: Path, called: Callable[..., Ran]) -> None:
+    assert_refused(called("examine", desk / name, "--weights", desk / "weights"), words)
+    assert_refused(called("compare", desk / "mark.png", desk / name, "--weights", desk / "weights"), words)
 
 
 @pytest.mark.parametrize(("command", "task"), [("examine", "authenticity"), ("compare", "trademark")])
 def test_a_folder_without_models_is_refused(
-    command: str, task: str, files: Files, called: Callable[..., Ran], tmp_path: Path
+    command: str, task: str, desk: Path, called: Callable[..., Ran], tmp_path: Path
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    marks = [files["mark.png"]] * (2 if command == "compare" else 1)
+    marks = [desk / "mark.png"] * (2 if command == "compare" else 1)
     assert_refused(called(command, *marks, "--weights", empty), f"There is no model for {task} in ")
     assert_refused(called(command, *marks, "--weights", empty, "--model", "x"), "there are: none.")
 
 
-def test_weights_that_were_changed_are_refused(files: Files, called: Callable[..., Ran]) -> None:
-    with (files.weights / "tiny_parts.safetensors").open("ab") as weights:
+def test_weights_that_were_changed_are_refused(desk: Path, called: Callable[..., Ran]) -> None:
+    with (desk / "weights" / "tiny_parts.safetensors").open("ab") as weights:
         weights.write(b"\0")
-    ran = called("examine", files["part.png"], "--weights", files.weights)
+    ran = called("examine", desk / "part.png", "--weights", desk / "weights")
     assert_refused(ran, "tiny_parts.safetensors is not the file its card describes")
 
 
-def test_weights_of_another_network_are_refused(files: Files, called: Callable[..., Ran]) -> None:
-    save_model(read_card(files.weights / "tiny_parts.json"), {"x": torch.zeros(1)}, files.weights)
-    assert safetensors.torch.load_file(files.weights / "tiny_parts.safetensors").keys() == {"x"}
-    ran = called("examine", files["part.png"], "--weights", files.weights)
+def test_weights_of_another_network_are_refused(desk: Path, called: Callable[..., Ran]) -> None:
+    save_model(read_card(desk / "weights" / "tiny_parts.json"), {"x": torch.zeros(1)}, desk / "weights")
+    assert safetensors.torch.load_file(desk / "weights" / "tiny_parts.safetensors").keys() == {"x"}
+    ran = called("examine", desk / "part.png", "--weights", desk / "weights")
     assert_refused(ran, "tiny_parts.safetensors does not fit the network its card describes")
 
 
-def test_the_first_model_in_the_alphabet_is_taken_unless_one_is_named(files: Files, called: Callable[..., Ran]) -> None:
+def test_the_first_model_in_the_alphabet_is_taken_unless_one_is_named(desk: Path, called: Callable[..., Ran]) -> None:
     for ending in ("json", "safetensors"):
-        text = (files.weights / f"tiny_parts.{ending}").read_bytes()
+        text = (desk / "weights" / f"tiny_parts.{ending}").read_bytes()
         text = text.replace(b'"name": "tiny_parts"', b'"name": "another"') if ending == "json" else text
-        (files.weights / f"another.{ending}").write_bytes(text)
+        (desk / "weights" / f"another.{ending}").write_bytes(text)
     for options, name in (([], "another"), (["--model", "tiny_parts"], "tiny_parts")):
-        ran = called("examine", files["part.png"], "--weights", files.weights, "--json", *options)
+        ran = called("examine", desk / "part.png", "--weights", desk / "weights", "--json", *options)
         assert (ran.status, ran.error) == (0, "")
         assert json.loads(ran.out)["provenance"]["model"] == name
 
 
-def test_an_interruption_ends_quietly(
-    files: Files, called: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_path: Path) -> Exhibit:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command_line, "read_exhibit", interrupted)
-    assert called("examine", files["part.png"], "--weights", files.weights) == Ran(130, "", "")
+    assert called("examine", desk / "part.png", "--weights", desk / "weights") == Ran(130, "", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def heatmap(raw: NDArray | list, full_scale: float = 1.0, placement: Placement =
     return Heatmap(np.array(raw, np.float32), "last feature map", "a target", full_scale, placement)
 
 
-def random_map(rows: int = 4, columns: int = 5, **arguments: object) -> Heatmap:
+def random_map(rows: int = 4, columns: int = 5, **arguments: Any) -> Heatmap:
     return heatmap(np.random.default_rng(0).random((rows, columns)), **arguments)
 
 
@@ -41,7 +42,7 @@ def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 class Whole(nn.Module):
     """Both halves of a network in a row, as the package wants it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
 
@@ -60,7 +61,7 @@ TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_the_map_is_what_the_package_finds_on_the_whole_network(
     target: Callable[[Tensor], Tensor], tiny_models: Path, striped: Callable[..., Exhibit]
 ) -> None:
-    network = load_model("tiny_parts", tiny_models).network
+    network: Any = load_model("tiny_parts", tiny_models).network
     images = torch.stack([Preprocessing(size=128)(striped(name).pixels).tensor for name in CLASSES])
 
     with GradCAM(model=Whole(network), target_layers=[network.backbone]) as stock:
@@ -92,9 +93,8 @@ def test_the_maps_of_a_pair_are_those_of_its_gradients(pair_feature: PairFeature
     first, second = free.mean(dim=(2, 3)).chunk(2)
     meeting = [first, second] if pair_feature == "concat" else [(first - second).abs(), first * second]
     dissimilar, similar = (3.0 * torch.cat(meeting, dim=1) @ network.head.classifier.weight.T).unbind(1)
-    (similar - dissimilar).sum().backward()
-    importance = free.grad.mean(dim=(2, 3), keepdim=True)
-    expected = (importance * feature_map).sum(dim=1).clamp(min=0).numpy()
+    (gradients,) = torch.autograd.grad((similar - dissimilar).sum(), free)
+    expected = (gradients.mean(dim=(2, 3), keepdim=True) * feature_map).sum(dim=1).clamp(min=0).numpy()
 
     _, maps = HeadGradCam(network.head)(feature_map, log_odds_similar)
     assert maps.shape == (4, 3, 3)
@@ -136,17 +136,17 @@ class Passes:
 def test_the_backbone_runs_once_and_leaves_no_graph_and_no_gradients(
     task: str, count: int, tiny_models: Path, striped: Callable[..., Exhibit]
 ) -> None:
-    exhibits = [striped("blue/genuine", seed) for seed in range(count)]
+    exhibits, mark = [striped("blue/genuine", seed) for seed in range(count)], striped("red/genuine")
+    examiner: Any
     if task == "authenticity":
         examiner = AuthenticityExaminer.load("tiny_parts", tiny_models)
-        with Passes(examiner._network.backbone) as passes:
-            examiner.examine_batch(exhibits)
-        assert passes.images == [count]
+        examine, images = (lambda: examiner.examine_batch(exhibits)), count
     else:
         examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
-        with Passes(examiner._network.backbone) as passes:
-            examiner.compare_batch([(exhibit, striped("red/genuine")) for exhibit in exhibits])
-        assert passes.images == [2 * count]
+        examine, images = (lambda: examiner.compare_batch([(exhibit, mark) for exhibit in exhibits])), 2 * count
+    with Passes(examiner._network.backbone) as passes:
+        examine()
+    assert passes.images == [images]
     assert not passes.graph
     assert all(parameter.grad is None for parameter in examiner._network.parameters())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -90,16 +90,16 @@ def test_the_spatial_pyramid_averages_over_its_windows(rows: int, columns: int) 
 
 
 def test_the_classifier_of_kag_mtln_is_two_linear_layers_on_the_pyramid() -> None:
-    network = KagMtln("six_layer_cnn", classes=6, hidden=16).eval()
+    network: Any = KagMtln("six_layer_cnn", classes=6, hidden=16).eval()
     feature_map = torch.randn(2, 512, 4, 4)
-    _, first, _, second = network.head
+    _, first, _, second = network.main
     by_hand = second(torch.clamp(first(torch.tensor(pyramid_naively(feature_map))), min=0))
     assert first.in_features == 21 * 512
     torch.testing.assert_close(network.head(feature_map), by_hand)
 
 
 def test_the_halves_of_kag_mtln_make_its_whole() -> None:
-    network = KagMtln("six_layer_cnn", classes=6, hidden=16).eval()
+    network: Any = KagMtln("six_layer_cnn", classes=6, hidden=16).eval()
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         both, feature_map = network(images), network.features(images)
@@ -168,7 +168,7 @@ def test_two_embeddings_meet_in_the_feature_of_the_pair(pair_feature: PairFeatur
 
 @pytest.mark.parametrize("scale", [1.0, 90.0])
 def test_logits_are_scale_times_the_weights_times_the_feature(scale: float) -> None:
-    pair_head = head("interacting", scale)
+    pair_head: Any = head("interacting", scale)
     features = torch.randn(3, 16)
     weights = pair_head.classifier.weight.double()
     expected = [

@@ -30,7 +30,7 @@ NAN = float("nan")
 
 
 def exhibit(**changed: Any) -> Exhibit:
-    fields = {
+    fields: dict[str, Any] = {
         "name": "tag.png",
         "sha256": "0123456789abcdef" * 4,
         "size_bytes": 99,
@@ -45,7 +45,7 @@ def exhibit(**changed: Any) -> Exhibit:
 
 
 def heatmap(**changed: Any) -> Heatmap:
-    fields = {
+    fields: dict[str, Any] = {
         "raw": np.array([[0, 0.5, 1], [2, 0.25, 0.1]], np.float32),
         "layer": "last feature map",
         "target": "log P(genuine) - log P(counterfeit)",
@@ -60,7 +60,7 @@ def provenance() -> Provenance:
 
 
 def verdict(**changed: Any) -> Verdict:
-    fields = {
+    fields: dict[str, Any] = {
         "outcome": "genuine",
         "reason": "P(genuine) is high.",
         "exhibit": exhibit(),
@@ -78,7 +78,7 @@ def verdict(**changed: Any) -> Verdict:
 
 
 def comparison(**changed: Any) -> Comparison:
-    fields = {
+    fields: dict[str, Any] = {
         "outcome": "similar",
         "reason": "P(similar) is high.",
         "exhibits": (exhibit(), exhibit(name="mark.png")),

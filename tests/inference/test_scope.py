@@ -84,10 +84,8 @@ def test_the_sentence_of_a_refusal_says_what_to_do() -> None:
     )
 
 
-OK, WARN, REFUSE, REFUSE_TOO = (
-    ScopeCheck(f"check {text}", status, 0.0, text)
-    for status, text in (("ok", "A"), ("warn", "B"), ("refuse", "C"), ("refuse", "D"))
-)
+OK, WARN = ScopeCheck("content", "ok", 0.0, "A"), ScopeCheck("resolution", "warn", 0.0, "B")
+REFUSE, REFUSE_TOO = ScopeCheck("content", "refuse", 0.0, "C"), ScopeCheck("resolution", "refuse", 0.0, "D")
 
 
 @pytest.mark.parametrize(

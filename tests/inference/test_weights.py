@@ -50,7 +50,7 @@ def change_card(folder: Path, **changed: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
 
 
-def write_card(content: str | bytes) -> Callable[[Path], None]:
+def write_card(content: str | bytes) -> Callable[[Path], Any]:
     data = content.encode() if isinstance(content, str) else content
     return lambda folder: (folder / f"{NAME}.json").write_bytes(data)
 
@@ -346,7 +346,7 @@ def test_every_committed_card_is_read_and_loads_its_weights() -> None:
 def test_the_series_of_a_card_are_those_of_its_classes(
     classes: tuple[str, ...], series: tuple[str, ...], folder: Path
 ) -> None:
-    card: Card = dataclasses.replace(read_card(folder / CARD), classes=classes)
+    card: Card = dataclasses.replace(read_card(folder / CARD), classes=classes, arguments={})
     assert card.series == series
 
 
@@ -363,3 +363,9 @@ def test_the_series_of_a_card_are_those_of_its_classes(
 def test_figures_of_a_card_are_validated(make: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"square|bins"):
         make()
+
+
+def test_a_card_names_as_many_classes_as_its_network_has_outputs(folder: Path) -> None:
+    card = read_card(folder / CARD)
+    with pytest.raises(ValueError, match=f"{len(card.classes) - 1} classes for a network with {len(card.classes)}"):
+        dataclasses.replace(card, classes=card.classes[1:])

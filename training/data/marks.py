@@ -226,7 +226,7 @@ class SplitCount:
         brands: Brands, each with one family of drawings.
         drawings: Pictures.
         brands_with_pairs: Brands with two drawings or more.
-        similar_pairs: Unordered pairs of drawings of one brand.
+        similar_pairs: Unordered pairs of drawings of one brand that show one design.
     """
 
     brands: int
@@ -311,8 +311,8 @@ class Row:
 def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES) -> dict[str, SplitCount]:
     """Build the set in `settings.out`, or finish it; a finished one is left as it is.
 
-    Writes SPLIT/BRAND/SET--ICON.png (uint8 RGB, `settings.size` squared), manifest.csv, NOTICE.md,
-    contact_sheet.png and, last of all, summary.json.
+    Writes SPLIT/BRAND/SET--ICON.png (uint8 RGB, `settings.size` squared), manifest.csv, pairs.csv (which
+    drawings of a brand show one design), NOTICE.md, contact_sheet.png and, last of all, summary.json.
 
     Args:
         settings: Where and how large.
@@ -334,16 +334,22 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
     rendered = settings.out / ".rendered"
     drawings = _render_all(drawings, rendered, settings.size)
     looks = [look_of(_open(rendered / f"{d.stem}.png")) for d in tqdm(drawings, desc="comparing", unit="mark")]
-    rows = []
+    rows: list[Row] = []
+    pairs: list[tuple[Row, Row]] = []
     for brand, members in tqdm(_brands(drawings, looks).items(), desc="writing", unit="brand"):
-        for i in family_of([looks[j] for j in members]):
-            drawing, look = drawings[members[i]], looks[members[i]]
+        kept = [members[i] for i in family_of([looks[j] for j in members])]
+        family: list[Row] = []
+        for index in kept:
+            drawing, look = drawings[index], looks[index]
             row = Row.of(drawing, brand, packages)
             if not (settings.out / row.path).exists():
                 picture = _framed(_open(rendered / f"{drawing.stem}.png"), settings.size, look)
                 write_whole(settings.out / row.path, _png(picture))
-            rows.append(row)
-    counts = _write_records(rows, settings.out, packages)
+            family.append(row)
+        alike = np.argwhere(np.triu(one_design([looks[index] for index in kept]), k=1)).tolist()
+        pairs += [(family[a], family[b]) for a, b in alike]
+        rows += family
+    counts = _write_records(rows, pairs, settings.out, packages)
     shutil.rmtree(rendered)
     report = {"splits": {split: asdict(count) for split, count in counts.items()}}
     write_whole(summary, json.dumps(report, indent=1).encode())
@@ -592,6 +598,14 @@ def overlaps(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.
     return both / np.maximum(either, 1)
 
 
+def one_design(looks: Sequence[Look]) -> NDArray[np.bool_]:
+    """Which drawings show one design, bool (n, n): overlapping silhouettes, and contours or much of the shape."""
+    silhouettes = np.stack([look.silhouette for look in looks])
+    contours = np.stack([look.contours for look in looks])
+    iou = overlaps(silhouettes, silhouettes)
+    return (iou >= SAME_DESIGN) & ((contours @ contours.T >= SAME_CONTOURS) | (iou >= SAME_SHAPE))
+
+
 def family_of(looks: Sequence[Look]) -> list[int]:
     """Which drawings of a brand to keep: the largest group that shows one design, each tracing once.
 
@@ -601,14 +615,12 @@ def family_of(looks: Sequence[Look]) -> list[int]:
         Indices into `looks`, ascending; never empty where there are looks.
     """
     silhouettes = np.stack([look.silhouette for look in looks])
-    contours = np.stack([look.contours for look in looks])
     iou = overlaps(silhouettes, silhouettes)
-    one_design = (iou >= SAME_DESIGN) & ((contours @ contours.T >= SAME_CONTOURS) | (iou >= SAME_SHAPE))
     kept: list[int] = []
     for i in sorted(range(len(looks)), key=lambda i: (not looks[i].coloured, looks[i].white, i)):
         if all(iou[i, j] <= SAME_TRACING for j in kept):
             kept.append(i)
-    group_of = connected_groups(len(kept), np.argwhere(one_design[np.ix_(kept, kept)]).tolist())
+    group_of = connected_groups(len(kept), np.argwhere(one_design([looks[i] for i in kept])).tolist())
     largest = max(group_of, key=lambda group: (group_of.count(group), -group))
     return sorted(kept[k] for k, group in enumerate(group_of) if group == largest)
 
@@ -710,25 +722,32 @@ def _framed(rgba: NDArray[np.uint8], size: int, look: Look) -> Image.Image:
     return picture
 
 
-def _write_records(rows: Sequence[Row], out: Path, packages: Sequence[Package]) -> dict[str, SplitCount]:
+def _write_records(
+    rows: Sequence[Row], pairs: Sequence[tuple[Row, Row]], out: Path, packages: Sequence[Package]
+) -> dict[str, SplitCount]:
     rows = sorted(rows, key=lambda row: row.path)
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, [column.name for column in fields(Row)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     write_whole(out / "manifest.csv", table.getvalue().encode())
+    listed = "".join(f"{first.path},{second.path}\n" for first, second in pairs)
+    write_whole(out / "pairs.csv", f"a,b\n{listed}".encode())
     write_whole(out / "NOTICE.md", _notice(packages).encode())
     write_whole(out / "contact_sheet.png", _png(_contact_sheet(rows, out)))
-    return {split: _count(row for row in rows if row.split == split) for split in SPLITS}
+    return {
+        split: _count([row for row in rows if row.split == split], sum(first.split == split for first, _ in pairs))
+        for split in SPLITS
+    }
 
 
-def _count(rows: Iterable[Row]) -> SplitCount:
+def _count(rows: Iterable[Row], similar_pairs: int) -> SplitCount:
     sizes = Counter(row.brand for row in rows).values()
     return SplitCount(
         brands=len(sizes),
         drawings=sum(sizes),
         brands_with_pairs=sum(size > 1 for size in sizes),
-        similar_pairs=sum(size * (size - 1) // 2 for size in sizes),
+        similar_pairs=similar_pairs,
     )
 
 

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -83,9 +83,11 @@ class MarkSet:
 def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
     """Marks from a folder with one subfolder a family, or from a CSV of a, b, label.
 
-    A `train/val/test` level above the families is honoured; otherwise families are split 8:1:1. In
-    a CSV, label is `similar` or `dissimilar` (or 1, 0), paths are relative to it, and a family is
-    whatever hangs together by similar pairs.
+    A `train/val/test` level above the families is honoured; otherwise families are split 8:1:1. All
+    marks of a folder are similar, unless a `pairs.csv` (a, b) beside the folders names those that are;
+    the others of a family are then neither similar nor dissimilar. In a CSV, label is `similar` or
+    `dissimilar` (or 1, 0), paths are relative to it, and a family is whatever hangs together by
+    similar pairs.
 
     Raises:
         DataRefused: if it cannot be read, or a split has no similar pair.
@@ -129,22 +131,49 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
     marks = tuple(
         Mark(path, folder.name, split_of[folder.name]) for folder, pictures in families.items() for path in pictures
     )
+    listed = root / "pairs.csv"
+    return MarkSet(marks, _listed_pairs(listed, marks) if listed.exists() else _family_pairs(marks), (), rule)
+
+
+def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
     by_family = defaultdict(list)
     for index, mark in enumerate(marks):
         by_family[mark.family].append(index)
-    similar = tuple(pair for members in by_family.values() for pair in combinations(members, 2))
-    return MarkSet(marks, similar, (), rule)
+    return tuple(pair for members in by_family.values() for pair in combinations(members, 2))
+
+
+def _listed_pairs(table: Path, marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
+    index = {mark.path: position for position, mark in enumerate(marks)}
+    pairs = []
+    for number, row in _rows(table, ("a", "b")):
+        a, b = (index.get(table.parent / (row[column] or "")) for column in ("a", "b"))
+        if a is None or b is None or a == b or marks[a].family != marks[b].family:
+            msg = f"{table.name}, line {number}: a and b are not two marks of one family's folder; mend the table."
+            raise DataRefused(msg)
+        pairs.append((a, b))
+    return tuple(pairs)
+
+
+def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The table's rows with their line numbers."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{table.name} is not a CSV table in UTF-8; save it as one."
+        raise DataRefused(msg) from error
+    if not rows or not {*columns} <= rows[0][1].keys():
+        msg = f"{table.name} needs a header with the columns {', '.join(columns)}, and at least one row."
+        raise DataRefused(msg)
+    return rows
 
 
 def _from_csv(table: Path, seed: int) -> MarkSet:
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"a", "b", "label"} <= rows[0].keys():
-        msg = f"{table.name} needs a header with the columns a, b and label, and at least one row."
-        raise DataRefused(msg)
+    rows = _rows(table, ("a", "b", "label"))
     labels = {"similar": True, "1": True, "dissimilar": False, "0": False}
     pairs = []
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         label = labels.get((row["label"] or "").strip().lower())
         if label is None:
             msg = f"{table.name}, line {number}: the label is {row['label']!r}; write similar or dissimilar."

@@ -1,0 +1,445 @@
+"""Training the Siamese network: what it draws, what it mines, what it is judged by, and that a run ends in a model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import default_collate
+
+from inference.exhibit import read_exhibit
+from inference.networks.hms import PairHead, Siamese
+from inference.preprocessing import Preprocessing
+from inference.records import Refusal
+from inference.trademarks import TrademarkExaminer, log_odds_similar
+from inference.weights import load_model
+from training.data.pairs import Mark, MarkSet, read_mark_set
+from training.data.photos import Split
+from training.evaluate import auc
+from training.losses import HybridMarginSoftmax
+from training.pretrained import frozen_embedding
+from training.trademark import (
+    PRESETS,
+    SiameseLearner,
+    TrademarkSettings,
+    TrainingPairs,
+    mine_dissimilar,
+    nearest_of_other_families,
+    pick,
+    same_brand,
+    similar_probabilities,
+    trial_pairs,
+    vary,
+)
+
+SIZE = 32
+CPU = torch.device("cpu")
+
+Pixels = NDArray[np.uint8]
+
+
+def small(**changes: Any) -> TrademarkSettings:
+    settings = PRESETS["small"]
+    return replace(settings, preprocessing=replace(settings.preprocessing, size=SIZE), **changes)
+
+
+def scaled(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+    return [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in marks]
+
+
+@pytest.fixture(scope="module")
+def marks(mark_folder: Path) -> MarkSet:
+    return read_mark_set(mark_folder)
+
+
+@pytest.fixture(scope="module")
+def pictures(marks: MarkSet) -> list[Pixels]:
+    return scaled(marks.marks, small().preprocessing)
+
+
+@pytest.fixture(scope="module")
+def nearest(marks: MarkSet, pictures: list[Pixels]) -> list[list[int]]:
+    return nearest_of_other_families(marks, pictures, SIZE, CPU)
+
+
+@pytest.fixture(scope="module")
+def run(
+    mark_folder: Path,
+    start_training: Callable[..., subprocess.Popen[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The folder of a whole run of a few seconds."""
+    out = tmp_path_factory.mktemp("runs") / "trademark"
+    network = ("--backbone", "six_layer_cnn", "--size", SIZE)
+    how = ("--batch", 8, "--epochs", 3, "--no-bf16", "--device", "cpu", "--out", out)
+    process = start_training("trademark", "small", "--data", mark_folder, *network, *how)
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    return out
+
+
+def listed(families: Sequence[tuple[str, int]], split: Split = "train", dissimilar: int = 0) -> MarkSet:
+    """Marks that lie nowhere: families with their numbers of drawings, and labelled pairs of single drawings."""
+    names = [name for name, drawings in families for _ in range(drawings)]
+    names += [f"labelled {index}" for index in range(2 * dissimilar)]
+    similar = [(a, b) for a, b in product(range(len(names)), repeat=2) if a < b and names[a] == names[b]]
+    labelled = [(index, index + 1) for index in range(len(names) - 2 * dissimilar, len(names), 2)]
+    return MarkSet(tuple(Mark(Path(name), name, split) for name in names), tuple(similar), tuple(labelled), "")
+
+
+def mutual_neighbours(marks: MarkSet, families: Sequence[Sequence[str]]) -> list[list[int]]:
+    """For each mark the marks of the other families in its group."""
+    group = {name: set(names) for names in families for name in names}
+    return [
+        [i for i, other in enumerate(marks.families) if other != family and other in group.get(family, set())]
+        for family in marks.families
+    ]
+
+
+def blank(marks: MarkSet) -> list[Pixels]:
+    return [np.full((SIZE, SIZE, 3), 255, np.uint8)] * len(marks.marks)
+
+
+@pytest.mark.parametrize("augment", [True, False], ids=["varied", "as they are"])
+@pytest.mark.parametrize(
+    ("several", "alone", "dissimilar", "varied_length", "plain_length"),
+    [
+        pytest.param(6, 0, 0, 6, 6, id="families of several drawings"),
+        pytest.param(6, 20, 0, 12, 6, id="as many single drawings again"),
+        pytest.param(6, 3, 0, 9, 6, id="fewer single drawings"),
+        pytest.param(6, 20, 4, 16, 10, id="and labelled dissimilar pairs"),
+    ],
+)
+def test_an_epoch_has_its_length_and_each_family_at_most_once(
+    several: int, alone: int, dissimilar: int, varied_length: int, plain_length: int, augment: bool
+) -> None:
+    families = [(f"several {i}", 3) for i in range(several)] + [(f"alone {i}", 1) for i in range(alone)]
+    marks = listed(families, dissimilar=dissimilar)
+    if dissimilar and augment:
+        varied_length = min(2 * several, several + alone + 2 * dissimilar) + dissimilar
+    pairs = TrainingPairs(marks, blank(marks), [[] for _ in marks.marks], small(augment=augment))
+    expected = varied_length if augment else plain_length
+    assert len(pairs) == expected
+    for seed in range(5):
+        drawn = pairs.draw(torch.Generator().manual_seed(seed))
+        assert len(drawn) == expected
+        assert max(Counter(drawn).values()) == 1
+        samples = [pairs[0, index] for index in drawn]
+        labelled = [sample for sample in samples if not sample["similar"]]
+        assert len(labelled) == dissimilar
+        names = {marks.families.index(f"several {i}") for i in range(several)}
+        of_several = [sample for sample in samples if sample["similar"] and int(sample["family_a"]) < several]
+        assert len(of_several) == len(names)
+
+
+def test_lookalikes_stand_beside_each_other() -> None:
+    """Three groups of two families that look alike, whatever the order they are drawn in."""
+    groups = [["a 1", "a 2"], ["b 1", "b 2"], ["c 1", "c 2"]]
+    marks = listed([(name, 2) for names in groups for name in names])
+    pairs = TrainingPairs(marks, blank(marks), mutual_neighbours(marks, groups), small())
+    for seed in range(10):
+        drawn = pairs.draw(torch.Generator().manual_seed(seed))
+        assert all(first // 2 == second // 2 for first, second in zip(drawn[::2], drawn[1::2], strict=True))
+
+
+def test_every_family_is_beside_one_that_looks_like_it() -> None:
+    """Whatever looks like what, no family stands alone while one that looks like it is still to come."""
+    rng = np.random.default_rng(0)
+    names = [f"brand {index}" for index in range(30)]
+    marks = listed([(name, 2) for name in names])
+    likes = [set(rng.choice(30, 3, replace=False).tolist()) - {family} for family in range(30)]
+    nearest = [sorted(2 * other for other in likes[index // 2]) for index in range(60)]
+    pairs = TrainingPairs(marks, blank(marks), nearest, small())
+    for seed in range(10):
+        drawn = pairs.draw(torch.Generator().manual_seed(seed))
+        for place, family in enumerate(drawn):
+            follows = place > 0 and family in likes[drawn[place - 1]]
+            is_followed = place + 1 < len(drawn) and drawn[place + 1] in likes[family]
+            assert follows or is_followed or likes[family] <= set(drawn[:place])
+
+
+def test_a_seed_gives_one_epoch(marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]) -> None:
+    pairs = TrainingPairs(marks, pictures, nearest, small())
+    first, again, other = (pairs.draw(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_a_sample_is_two_drawings_of_one_training_family(
+    marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]
+) -> None:
+    settings = small(augment=False)
+    pairs = TrainingPairs(marks, pictures, nearest, settings)
+    tensors = [settings.preprocessing.tensor(settings.preprocessing.frame(picture)[0]) for picture in pictures]
+    seen = set()
+    for epoch, index in product(range(8), range(len(pairs))):
+        sample = pairs[epoch, index]
+        a, b = (next(i for i, t in enumerate(tensors) if torch.equal(t, sample[side])) for side in "ab")
+        assert a != b
+        assert marks.families[a] == marks.families[b]
+        assert {marks.marks[a].split, marks.marks[b].split} == {"train"}
+        assert int(sample["family_a"]) == int(sample["family_b"])
+        assert int(sample["similar"]) == 1
+        seen.add((a, b))
+    assert {(b, a) for a, b in seen} & seen, "either drawing may come first"
+
+
+def test_a_single_drawing_is_paired_with_a_variation_of_itself(pictures: list[Pixels]) -> None:
+    marks = listed([("several", 2), ("alone", 1)])
+    pairs = TrainingPairs(marks, pictures[:3], [[], [], []], small())
+    sample = pairs[0, 1]
+    assert int(sample["family_a"]) == int(sample["family_b"]) == 1
+    assert int(sample["similar"]) == 1
+    assert not torch.equal(sample["a"], sample["b"])
+
+
+def test_a_labelled_dissimilar_pair_is_drawn_as_it_is_labelled() -> None:
+    marks = listed([("several", 2)], dissimilar=2)
+    pairs = TrainingPairs(marks, blank(marks), [[] for _ in marks.marks], small())
+    for index in (5, 6):
+        sample = pairs[0, index]
+        assert int(sample["similar"]) == 0
+        assert int(sample["family_a"]) != int(sample["family_b"])
+
+
+def test_epoch_and_index_decide_a_sample(marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]) -> None:
+    first, second = (TrainingPairs(marks, pictures, nearest, small()) for _ in range(2))
+    second[0, 0]
+    assert all(torch.equal(value, second[1, 3][key]) for key, value in first[1, 3].items())
+    assert not torch.equal(first[1, 3]["a"], first[2, 3]["a"])
+
+
+def test_a_mark_is_varied_and_never_mirrored(discs: Pixels, clockwise: Callable[[Pixels], bool]) -> None:
+    rng = np.random.default_rng(0)
+    before, seen = discs.copy(), set()
+    assert not any(clockwise(mirrored) for mirrored in (discs[:, ::-1], discs[::-1], discs.transpose(1, 0, 2)))
+    for _ in range(100):
+        varied = vary(discs, rng)
+        assert varied.dtype == np.uint8
+        assert varied.shape == discs.shape
+        assert clockwise(varied)
+        seen.add(varied.tobytes())
+    assert len(seen) > 80
+    assert np.array_equal(discs, before)
+
+
+def similarity_by_loops(first: Tensor, second: Tensor, head: PairHead) -> list[list[float]]:
+    def similarity(a: Tensor, b: Tensor) -> float:
+        logits = head.logits(head.pair(a[None], b[None]))
+        return float(log_odds_similar(logits).detach())
+
+    return [[similarity(a, b) for b in second] for a in first]
+
+
+@pytest.mark.parametrize("pair_feature", ["interacting", "concat"])
+@pytest.mark.parametrize(
+    ("family_first", "family_second"),
+    [
+        pytest.param([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], id="six families"),
+        pytest.param([0, 0, 1, 1, 2, 0], [0, 1, 1, 1, 2, 2], id="families that repeat"),
+        pytest.param([0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], id="one mark with strangers"),
+        pytest.param([0] * 6, [0] * 6, id="no strangers"),
+    ],
+)
+def test_mined_pairs_are_strangers_and_the_hardest_of_them(
+    family_first: list[int], family_second: list[int], pair_feature: Any
+) -> None:
+    torch.manual_seed(0)
+    head = PairHead(8, pair_feature, scale=2.0)
+    first, second = torch.randn(6, 8), torch.randn(6, 8)
+    similarity = similarity_by_loops(first, second, head)
+    expected = []
+    for row, family in enumerate(family_first):
+        strangers = [column for column, other in enumerate(family_second) if other != family]
+        if strangers:
+            expected.append([row, max(strangers, key=lambda column: similarity[row][column])])
+    seen = defaultdict(set)
+    for _ in range(60):
+        hardest, random = mine_dissimilar(first, second, torch.tensor(family_first), torch.tensor(family_second), head)
+        assert hardest.tolist() == expected
+        assert [row for row, _ in random.tolist()] == [row for row, _ in expected]
+        for row, column in random.tolist():
+            assert family_first[row] != family_second[column]
+            seen[row].add(column)
+    for row, columns in seen.items():
+        assert columns == {column for column, other in enumerate(family_second) if other != family_first[row]}
+
+
+def test_pairs_are_picked_row_by_row() -> None:
+    first, second = torch.arange(6.0).reshape(3, 2), 10 * torch.arange(6.0).reshape(3, 2)
+    a, b = pick(first, second, torch.tensor([[0, 2], [2, 1]]))
+    assert a.tolist() == [[0, 1], [4, 5]]
+    assert b.tolist() == [[40, 50], [20, 30]]
+
+
+def test_the_loss_is_over_labelled_hardest_and_random_pairs() -> None:
+    torch.manual_seed(0)
+    network, loss = Siamese("six_layer_cnn", scale=1.0).eval(), HybridMarginSoftmax(1.0)
+    batch = {
+        "a": torch.randn(2, 3, SIZE, SIZE),
+        "b": torch.randn(2, 3, SIZE, SIZE),
+        "family_a": torch.tensor([0, 1]),
+        "family_b": torch.tensor([0, 1]),
+        "similar": torch.tensor([1, 1]),
+    }
+    # of two families the hardest stranger is the only one, and so is the random one
+    with torch.no_grad():
+        value = SiameseLearner(network, loss)(batch)
+        a, b, head = network(batch["a"]), network(batch["b"]), network.head
+        rows = [(0, 0, 1), (1, 1, 1), (0, 1, 0), (1, 0, 0), (0, 1, 0), (1, 0, 0)]
+        each = [
+            loss(head.pair(a[[i]], b[[j]]), head.classifier.weight, torch.tensor([similar])) for i, j, similar in rows
+        ]
+    assert float(value) == pytest.approx(float(torch.stack(each).mean()), rel=1e-5)
+
+
+def test_a_learner_comes_to_tell_the_marks_of_a_batch_apart(
+    marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]
+) -> None:
+    torch.manual_seed(0)
+    pairs = TrainingPairs(marks, pictures, nearest, small(augment=False))
+    batch = default_collate([pairs[0, index] for index in range(8)])
+    learner = SiameseLearner(Siamese("six_layer_cnn", scale=1.0), HybridMarginSoftmax(1.0))
+    optimiser = torch.optim.AdamW(learner.parameters(), 1e-3)
+    losses = []
+    for _ in range(15):
+        optimiser.zero_grad()
+        loss = learner(batch)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert min(losses[-3:]) < losses[0] / 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("acme", "acme", True),
+        ("acme", "acmetools", True),
+        ("acme", "the acme company", True),
+        ("acme", "apex", False),
+        ("tie", "tiepin", False),
+        ("hp", "php", False),
+        ("1234", "12345", False),
+        ("1234", "1234", True),
+        ("", "acme", False),
+    ],
+)
+def test_a_firm_and_its_product_are_one_brand(first: str, second: str, same: bool) -> None:
+    assert same_brand(first, second) == same_brand(second, first) == same
+
+
+def test_the_nearest_are_the_most_similar_other_brands_of_the_split(
+    marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]
+) -> None:
+    backbone, preprocessing = frozen_embedding()
+    preprocessing = replace(preprocessing, size=SIZE, padding="white")
+    with torch.no_grad():
+        maps = torch.cat([backbone(preprocessing(picture).tensor[None]) for picture in pictures])
+    embedding = functional.normalize(maps.mean(dim=(2, 3)))
+    for index, found in enumerate(nearest):
+        others = [
+            other
+            for other in marks.of(marks.marks[index].split)
+            if not same_brand(marks.families[other], marks.families[index])
+        ]
+        assert len(found) == len(set(found)) == min(16, len(others))
+        assert set(found) <= set(others)
+        by_similarity = sorted((float(embedding[index] @ embedding[other]) for other in others), reverse=True)
+        values = [float(embedding[index] @ embedding[other]) for other in found]
+        assert values == pytest.approx(by_similarity[: len(found)], abs=1e-4)
+        assert all(before >= after - 1e-4 for before, after in pairwise(values))
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_trials_are_equal_in_number_and_never_of_one_brand(
+    split: Split, marks: MarkSet, nearest: list[list[int]]
+) -> None:
+    trials = trial_pairs(marks, nearest, split)
+    assert {kind: len(pairs) for kind, pairs in trials.items()} == dict.fromkeys(("similar", "random", "hard"), 12)
+    assert all(marks.marks[index].split == split for pairs in trials.values() for pair in pairs for index in pair)
+    assert set(trials["similar"]) <= set(marks.similar)
+    for kind in ("random", "hard"):
+        assert not any(same_brand(marks.families[a], marks.families[b]) for a, b in trials[kind])
+        assert [a for a, _ in trials[kind]] == [a for a, _ in trials["similar"]]
+    assert all(b == nearest[a][0] for a, b in trials["hard"])
+    assert trial_pairs(marks, nearest, split) == trials
+
+
+def test_a_family_of_many_drawings_counts_for_at_most_three() -> None:
+    marks = listed([("acme", 6), ("apex", 2), ("bolt", 3), ("acme tools", 2)], split="test", dissimilar=2)
+    nearest = [[i for i, other in enumerate(marks.families) if not same_brand(other, f)] for f in marks.families]
+    trials = trial_pairs(marks, nearest, "test")
+    of_family = Counter(marks.families[a] for a, _ in trials["similar"])
+    assert of_family == {"acme": 3, "apex": 1, "bolt": 3, "acme tools": 1}
+    assert len(set(trials["similar"])) == 8
+    assert len(trials["random"]) == 8
+    assert trials["hard"][8:] == list(marks.dissimilar)
+    for kind in ("random", "hard"):
+        assert not any(same_brand(marks.families[a], marks.families[b]) for a, b in trials[kind])
+
+
+@pytest.mark.parametrize("families", [3, 12], ids="{} families".format)
+def test_a_split_without_strangers_is_refused_in_a_sentence(families: int, tmp_path: Path) -> None:
+    """Of three to fourteen families one goes to validation: nothing there is dissimilar."""
+    for family, drawing in product(range(families), range(2)):
+        (tmp_path / f"brand {family}").mkdir(exist_ok=True)
+        shade = (20 * family, 10 * drawing, 100)
+        Image.new("RGB", (16, 16), shade).save(tmp_path / f"brand {family}" / f"{drawing}.png")
+
+    def prepare() -> None:
+        marks = read_mark_set(tmp_path)
+        nearest = nearest_of_other_families(marks, scaled(marks.marks, small().preprocessing), SIZE, CPU)
+        trial_pairs(marks, nearest, "val")
+
+    with pytest.raises(Refusal):
+        prepare()
+
+
+def test_a_run_leaves_a_model_that_states_what_it_was_trained_on(run: Path, marks: MarkSet) -> None:
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in log] == [1, 2, 3]
+    assert all({"loss", "score", "auc_random", "auc_hard"} <= line.keys() for line in log)
+    card = load_model("trademark", run).card
+    assert (card.classes, card.data_sha256) == (("dissimilar", "similar"), marks.manifest_sha256)
+    assert card.data == "108 marks of 36 families in polygons"
+    assert card.confusion is not None
+    assert card.confusion.classes == ("similar", "dissimilar")
+    assert [sum(row) for row in card.confusion.counts] == [12, 24]
+    with Image.open(run / "confusion_matrix.png") as picture:
+        assert picture.format == "PNG"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics.keys() == card.metrics.keys()
+
+
+def test_training_and_examination_find_the_same_probabilities(
+    run: Path, marks: MarkSet, nearest: list[list[int]]
+) -> None:
+    examiner = TrademarkExaminer.load("trademark", run)
+    network, card = load_model("trademark", run).network, examiner.card
+    assert isinstance(network, Siamese)
+    pictures = scaled(marks.marks, card.preprocessing)
+    exhibits = [read_exhibit(mark.path) for mark in marks.marks]
+    trials = trial_pairs(marks, nearest, "test")
+    found = {}
+    for kind, pairs in trials.items():
+        found[kind] = similar_probabilities(network, pictures, pairs, card.preprocessing, CPU)
+        compared = examiner.compare_batch([(exhibits[a], exhibits[b]) for a, b in pairs])
+        assert found[kind] == pytest.approx([comparison.probability_similar for comparison in compared], abs=1e-5)
+    for kind in ("random", "hard"):
+        assert card.metrics[f"AUC, {kind} pairs"].value == pytest.approx(auc(found["similar"], found[kind]))
+    assert card.confusion is not None
+    assert card.confusion.counts[0][0] == (found["similar"] > 0.5).sum()
