@@ -1,0 +1,69 @@
+"""The app: its options, and nothing else; see `ui.workbench` for the page."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+ON_SPACES = "SPACE_ID" in os.environ
+
+OFFLINE = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_RUN_HISTORY": "False",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Assay, an examiner's bench for counterfeit goods and lookalike trademarks."""
+
+    host: str = field(default_factory=lambda: "0.0.0.0" if ON_SPACES else "127.0.0.1")  # noqa: S104 - a Space is reached from outside its container
+    """Address to serve on; 127.0.0.1 is this machine only."""
+    port: int = 7860
+    """Port to serve on."""
+    weights: Path = Path(__file__).parent / "weights"
+    """Folder with the models and their cards."""
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    """Where the networks run."""
+    auth: str | None = None
+    """Ask for a login, given as user:password; everybody who reaches the page may use it without."""
+    open_browser: bool = False
+    """Open the page in a browser."""
+
+    def __post_init__(self) -> None:
+        if self.auth is not None and not all(self.auth.partition(":")):
+            msg = "auth is written user:password"
+            raise ValueError(msg)
+
+
+def main(options: Options) -> None:
+    """Serve the page until it is interrupted."""
+    if os.environ.get("GRADIO_VIBE_MODE"):
+        msg = "GRADIO_VIBE_MODE lets a page run any code on this machine; unset it to start Assay."
+        raise SystemExit(msg)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Gradio and its hub client read their environment once, while they are imported.
+    os.environ.update(OFFLINE)
+    from ui.workbench import serve
+
+    serve(
+        weights=options.weights,
+        device=options.device,
+        host=options.host,
+        port=options.port,
+        login=options.auth,
+        open_browser=options.open_browser,
+        public=ON_SPACES,
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,108 @@
+"""The real page, started once, in a real browser."""
+
+from __future__ import annotations
+
+import gc
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app import OFFLINE
+from inference.weights import WEIGHTS_FOLDER, read_catalogue
+
+# Before anything imports Gradio.
+os.environ.update(OFFLINE)
+
+SYSTEM_BROWSER = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            # Gradio, its client and playwright leave event loops and sockets to the garbage collector.
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leftovers() -> Iterator[None]:
+    """What they leave is collected here, after everything else is torn down, and not at the end of pytest."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(scope="session")
+def weights(tiny_models: Path) -> Path:
+    """The project's own models where it has both kinds, else two small ones trained for the tests."""
+    catalogue = read_catalogue(WEIGHTS_FOLDER)
+    shipped = catalogue.names("authenticity") and catalogue.names("trademark")
+    return WEIGHTS_FOLDER if shipped else tiny_models
+
+
+@pytest.fixture(scope="session")
+def address(leftovers: None, weights: Path) -> Iterator[str]:
+    from ui.bench import Bench
+    from ui.workbench import launch, workbench
+
+    page = workbench(Bench(weights))
+    yield launch(page, prevent_thread_lock=True, quiet=True)
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def browser(leftovers: None):
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    path = str(SYSTEM_BROWSER) if SYSTEM_BROWSER.exists() else None
+    browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    yield browser
+    browser.close()
+    playwright.stop()
+
+
+@pytest.fixture
+def open_page(browser, address: str) -> Iterator[Callable]:
+    """Opens the page at a width; afterwards, nothing may have left the machine or gone wrong in the browser."""
+    opened, outside, errors = [], [], []
+
+    def open_at(width: int = 1440):
+        context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("request", lambda request: _is_local(request.url, address) or outside.append(request.url))
+        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.locator("#examine").wait_for()
+        return page
+
+    yield open_at
+    for context in opened:
+        context.close()
+    assert outside == []
+    assert errors == []
+
+
+@pytest.fixture
+def page(open_page: Callable):
+    return open_page()
+
+
+def _is_local(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:"))

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import Options
+from inference.records import Refusal
+from inference.weights import HISTOGRAM_BINS, Confusion, Histogram, read_catalogue
+from ui.authenticate import Authenticate
+from ui.bench import Bench
+from ui.compare import Compare
+from ui.examination import answer
+from ui.models import draw_histogram, models_page
+
+
+@pytest.fixture(scope="module")
+def bench(tiny_models: Path) -> Bench:
+    return Bench(tiny_models)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    path = tmp_path / "part.png"
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"file": None}, "There is no photo to examine"),
+        ({"model": "tiny_marks"}, "There is no model"),
+        ({"model": "../tiny_parts"}, "There is no model"),
+        ({"series": "green"}, "does not know the series"),
+        ({"crop": "half"}, "is not four whole numbers"),
+        ({"crop": "0,0,600,10"}, "reaches outside"),
+    ],
+    ids=["no photo", "model of another task", "path for a model", "unknown series", "no crop", "crop outside"],
+)
+def test_what_cannot_be_examined_is_refused_in_a_sentence(
+    bench: Bench, photo: str, change: dict, sentence: str
+) -> None:
+    inputs = {"file": photo, "model": "tiny_parts", "series": "", "crop": ""} | change
+    card = answer(Authenticate(bench).page, *inputs.values())
+    assert 'role="alert"' in card
+    assert sentence in card
+    assert "faul" not in card
+
+
+def test_a_mark_that_is_missing_is_named(bench: Bench, photo: str) -> None:
+    page = Compare(bench).page
+    assert "first mark is missing" in answer(page, None, photo, "tiny_marks", "", "")
+    assert "second mark is missing" in answer(page, photo, None, "tiny_marks", "", "")
+
+
+def test_the_page_says_what_is_still_to_do(bench: Bench, photo: str) -> None:
+    assert "No photo yet" in Authenticate(bench).wait(None, None, None, None)
+    assert "40 pixels. Press Examine" in Authenticate(bench).wait(photo, "tiny_parts", "", "")
+    assert "One mark more" in Compare(bench).wait(None, photo)
+    assert "Press Compare" in Compare(bench).wait(photo, photo)
+
+
+def test_a_fault_is_logged_and_told_without_its_details(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> str:
+        raise ZeroDivisionError("secret detail")
+
+    with caplog.at_level(logging.ERROR):
+        card = answer(fail)
+    assert "fault of its own" in card
+    assert "secret" not in card
+    assert "secret detail" in caplog.text
+
+
+def test_a_model_is_loaded_once_for_all_threads(bench: Bench, photo: str) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        pages = list(threads.map(lambda _: Authenticate(bench).page(photo, "tiny_parts", "", ""), range(8)))
+    assert len(set(pages)) == 1
+
+
+def test_an_empty_folder_is_no_fault(tmp_path: Path, photo: str) -> None:
+    bench = Bench(tmp_path)
+    assert "holds no models" in models_page(bench.catalogue)
+    assert "no authenticity model" in Authenticate(bench).wait(None, None, None, None)
+    assert "no trademark model" in Compare(bench).wait(None, None)
+    with pytest.raises(Refusal, match="There is no model"):
+        Authenticate(bench).page(photo, None, "", "")
+
+
+def test_the_card_of_a_model_is_a_page(tiny_models: Path) -> None:
+    catalogue = read_catalogue(tiny_models)
+    card = dataclasses.replace(
+        catalogue.cards["tiny_parts"],
+        limits=("<b>stripes</b> only",),
+        confusion=Confusion("12 photos", ("genuine", "counterfeit"), ((5, 1), (0, 6))),
+        histogram=Histogram("12 photos", "P(genuine)", {"genuine": (1,) * HISTOGRAM_BINS}),
+    )
+    page = models_page(dataclasses.replace(catalogue, cards={"tiny_parts": card}, refusals=("x.json is <damaged>",)))
+    assert "&lt;b&gt;stripes&lt;/b&gt; only" in page
+    assert "x.json is &lt;damaged&gt;" in page
+    assert "--share:0.833" in page
+    assert 'aria-label="genuine, 20 in 20 bins' in page
+
+
+def test_histograms_of_groups_share_one_height() -> None:
+    first, second = (0,) * (HISTOGRAM_BINS - 1) + (10,), (1,) * HISTOGRAM_BINS
+    few, many = draw_histogram(Histogram("", "", {"few": first, "many": second}))
+    assert few.bars[-1].height == pytest.approx(HISTOGRAM_BINS * many.bars[-1].height)
+    assert [bar.y + bar.height for bar in (*few.bars, *many.bars)] == pytest.approx([84.0] * 2 * HISTOGRAM_BINS)
+
+
+@pytest.mark.parametrize("auth", ["examiner", "examiner:", ":password"])
+def test_a_login_without_name_or_password_does_not_start(auth: str) -> None:
+    with pytest.raises(ValueError, match="user:password"):
+        Options(auth=auth)

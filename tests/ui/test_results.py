@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.authenticity import AuthenticityExaminer
+from inference.exhibit import read_exhibit
+from inference.heatmap import overlay
+from inference.records import (
+    AuthenticityOutcome,
+    Comparison,
+    Crop,
+    Exhibit,
+    Heatmap,
+    Placement,
+    SimilarityOutcome,
+    Verdict,
+    as_json,
+)
+from inference.trademarks import TrademarkExaminer
+from ui.pictures import LONG_SIDE, OPACITY, evidence_pictures
+from ui.verdict_card import comparison_page, fault_card, refusal_card, verdict_page, waiting_card
+
+HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'${3}{{4}}"
+VOID = {"img", "input", "br", "hr", "circle", "path", "rect", "line"}
+
+
+@pytest.fixture(scope="module")
+def verdict(tiny_models: Path, striped) -> Verdict:
+    return AuthenticityExaminer.load("tiny_parts", tiny_models).examine(striped("blue/genuine"))
+
+
+@pytest.fixture(scope="module")
+def comparison(tiny_models: Path, striped) -> Comparison:
+    examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
+    return examiner.compare(striped("blue/genuine", 1), striped("red/genuine", 2))
+
+
+class Elements(HTMLParser):
+    """The elements and the text of a page as a browser would read them; unbalanced ones fail."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(page)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("outcome", get_args(AuthenticityOutcome))
+def test_a_verdict_states_its_outcome_in_a_word_and_a_shape(verdict: Verdict, outcome) -> None:
+    page = verdict_page(dataclasses.replace(verdict, outcome=outcome))
+    assert f"<h2>{outcome.capitalize()}</h2>" in page
+    assert "Uncalibrated: not a probability that this item is genuine." in page
+    assert verdict.reason in Elements(page).text
+    assert ("are no findings" in page) == (outcome == "out of scope")
+    assert ("no truth to check against" in page) == (outcome == "genuine")
+
+
+@pytest.mark.parametrize("outcome", get_args(SimilarityOutcome))
+def test_a_comparison_states_its_outcome_and_never_infringement(comparison: Comparison, outcome) -> None:
+    page = comparison_page(dataclasses.replace(comparison, outcome=outcome))
+    assert f"<h2>{outcome.capitalize()}</h2>" in page
+    assert "Visual similarity of the signs; never infringement" in page
+    assert Elements(page).text.count("Heatmap laid over the mark") == 2
+
+
+def test_every_outcome_has_a_shape_of_its_own(verdict: Verdict, comparison: Comparison) -> None:
+    pages = [
+        *(verdict_page(dataclasses.replace(verdict, outcome=word)) for word in get_args(AuthenticityOutcome)),
+        *(comparison_page(dataclasses.replace(comparison, outcome=word)) for word in ("similar", "dissimilar")),
+        refusal_card("No."),
+        waiting_card("Ready", "Go."),
+    ]
+    shapes = [re.search(r'class="icon".*?>(.*?)</svg>', page, re.DOTALL)[1].strip() for page in pages]
+    assert all(shapes)
+    assert len(set(shapes)) == len(pages)
+
+
+def test_a_hostile_file_stays_text(verdict: Verdict, comparison: Comparison) -> None:
+    exhibit = dataclasses.replace(
+        verdict.exhibit, name=HOSTILE, exif={HOSTILE: HOSTILE}, conversions=(HOSTILE,), warnings=(HOSTILE,)
+    )
+    hostile = dataclasses.replace(verdict, exhibit=exhibit, reason=HOSTILE, series=HOSTILE)
+    pages = [
+        verdict_page(hostile),
+        comparison_page(dataclasses.replace(comparison, exhibits=(exhibit, exhibit), reason=HOSTILE)),
+        refusal_card(HOSTILE),
+        waiting_card(HOSTILE, HOSTILE),
+    ]
+    for page in pages:
+        found = Elements(page)
+        assert "script" not in {tag for tag, _ in found.elements}
+        assert not any(name.startswith("on") for _, attributes in found.elements for name in attributes)
+        assert HOSTILE in found.text
+
+
+def test_the_saved_record_is_the_record(verdict: Verdict) -> None:
+    links = {a["download"]: a["href"] for tag, a in Elements(verdict_page(verdict)).elements if tag == "a"}
+    name, address = next(link for link in links.items() if link[0].endswith(".json"))
+    assert verdict.exhibit.sha256.startswith(name.removeprefix("assay-").removesuffix(".json"))
+    assert json.loads(base64.b64decode(address.partition(",")[2])) == as_json(verdict)
+
+
+def test_a_map_without_evidence_says_so(verdict: Verdict) -> None:
+    sentence = "No evidence above the first step of the scale"
+    strong, faint = (
+        dataclasses.replace(verdict.heatmap, raw=np.full((2, 2), value, np.float32)) for value in (1, 1e-5)
+    )
+    assert sentence not in verdict_page(dataclasses.replace(verdict, heatmap=strong))
+    assert sentence in verdict_page(dataclasses.replace(verdict, heatmap=faint))
+
+
+def test_a_refusal_and_a_fault_alert_and_waiting_does_not() -> None:
+    assert 'role="alert"' in refusal_card("No such series.")
+    assert 'role="alert"' in fault_card()
+    assert "terminal" in fault_card()
+    assert "alert" not in waiting_card("Ready", "Press Examine.")
+
+
+def test_the_gauge_shows_the_band_and_the_probability(verdict: Verdict) -> None:
+    page = verdict_page(dataclasses.replace(verdict, probability_genuine=0.25))
+    assert "left:40.00%;width:20.00%" in page
+    assert "left:25.00%" in page
+    assert "P(genuine) is 0.250 on a scale from 0, counterfeit, to 1, genuine" in page
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((40, 60), (40, 60)), ((600, 2000), (300, LONG_SIDE)), ((2000, 1), (LONG_SIDE, 1))],
+    ids=["small", "large", "thin"],
+)
+def test_pictures_are_reduced_and_never_enlarged(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    pictures = evidence_pictures(exhibit_of(np.zeros((*size, 3), np.uint8)), None, heatmap_of(0.5))
+    assert (pictures.height, pictures.width) == shown
+
+
+def test_what_the_page_lays_over_the_photo_is_the_overlay_of_the_examination() -> None:
+    rng = np.random.default_rng(1)
+    photo = exhibit_of(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
+    heatmap, crop = heatmap_of(0.7), Crop(10, 5, 50, 40)
+    pictures = evidence_pictures(photo, crop, heatmap)
+    part = decoded(pictures.part)
+    assert (part == photo.crop(crop)).all()
+    layer = decoded(pictures.layer).astype(float)
+    cover = layer[..., 3:] / 255 * OPACITY
+    laid = part * (1 - cover) + layer[..., :3] * cover
+    assert np.abs(laid - overlay(heatmap, part, OPACITY)).max() <= 1.5
+    assert (decoded(pictures.overlay) == overlay(heatmap, part, OPACITY)).all()
+
+
+def heatmap_of(strongest: float) -> Heatmap:
+    raw = np.linspace(0, strongest, 12, dtype=np.float32).reshape(3, 4)
+    return Heatmap(raw, "last feature map", "log P(genuine) - log P(counterfeit)", 1.0, Placement(0, 0, 1, 1))
+
+
+def exhibit_of(pixels: np.ndarray) -> Exhibit:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return read_exhibit(file.getvalue(), "part.png")
+
+
+def decoded(address: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
+        assert picture.format == "PNG"
+        return np.asarray(picture)

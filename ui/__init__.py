@@ -1,0 +1,1 @@
+"""What an examiner sees; one file a tab."""

@@ -1,0 +1,146 @@
+"""The tab where two marks are compared."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from inference.exhibit import read_exhibit
+from inference.records import Comparison, as_json
+from ui.bench import Bench, parse_crop
+from ui.examination import Examination, answer_api, api_endpoint
+from ui.exhibit_input import ExhibitInput, handed_in
+from ui.verdict_card import comparison_page, no_model_card, waiting_card
+
+EXAMPLES = Path(__file__).parent / "examples" / "marks"
+
+
+class Compare:
+    """What the tab does, apart from its layout."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def page(
+        self,
+        first: str | None,
+        second: str | None,
+        model: str | None,
+        first_crop: str | None,
+        second_crop: str | None,
+    ) -> str:
+        """The comparison of the files at two paths, as a page; crops as `x,y,width,height`."""
+        return comparison_page(self._comparison(first, second, model, first_crop, second_crop))
+
+    def wait(self, first: str | None, second: str | None, *_: str | None) -> str:
+        """What to do before there is a comparison.
+
+        Raises:
+            Refusal: if one of the files is not examined.
+        """
+        if not self._bench.choices("trademark"):
+            return no_model_card("trademark")
+        exhibits = [read_exhibit(Path(file)) for file in (first, second) if file]
+        if len(exhibits) == 2:
+            names = " and ".join(exhibit.name for exhibit in exhibits)
+            return waiting_card("Ready", f"{names} are read. Press Compare.")
+        if exhibits:
+            return waiting_card("One mark more", f"{exhibits[0].name} is read. Add the other mark.")
+        return waiting_card("No marks yet", "Drop the two marks and press Compare. Their order does not matter.")
+
+    def compare(
+        self, first: str | None, second: str | None, model: str, first_crop: str, second_crop: str
+    ) -> dict[str, Any]:
+        """Compare two marks and return the record: visual similarity of the signs, never infringement.
+
+        Args:
+            first: A mark; its bytes are examined as they are.
+            second: The other mark.
+            model: Name of a trademark model.
+            first_crop: The part of the first to look at as x,y,width,height in pixels; empty for all.
+            second_crop: The same for the second.
+        """
+        return answer_api(
+            lambda *inputs: as_json(self._comparison(*inputs)), first, second, model, first_crop, second_crop
+        )
+
+    def _comparison(
+        self,
+        first: str | None,
+        second: str | None,
+        model: str | None,
+        first_crop: str | None,
+        second_crop: str | None,
+    ) -> Comparison:
+        marks = (
+            handed_in(first, "The first mark is missing; add it before comparing."),
+            handed_in(second, "The second mark is missing; add it before comparing."),
+        )
+        return self._bench.compare(*marks, model, (parse_crop(first_crop), parse_crop(second_crop)))
+
+
+def compare_tab(bench: Bench) -> None:
+    """Lay out the tab inside a `gr.Blocks`."""
+    tab = Compare(bench)
+    models = bench.choices("trademark")
+    pairs = sorted(folder for folder in EXAMPLES.iterdir() if folder.is_dir()) if models else []
+    with gr.Row(equal_height=False, elem_classes="bench"):
+        with gr.Column(scale=4, min_width=320, elem_classes="inputs"):
+            first = ExhibitInput("First mark", "first")
+            second = ExhibitInput("Second mark", "second")
+            model = gr.Dropdown(
+                models, value=models[0][1] if models else None, label="Model", elem_id="trademark-model"
+            )
+            compare = gr.Button("Compare", variant="primary", elem_id="compare")
+            buttons = []
+            if pairs:
+                gr.HTML("<h3>Examples</h3><p>Fictional marks, drawn for this page.</p>", elem_classes="aside")
+                with gr.Row(elem_classes="examples"):
+                    buttons = [
+                        gr.Button(_caption(pair), icon=str(_pair(pair)[1]), min_width=130, elem_classes="example")
+                        for pair in pairs
+                    ]
+        with gr.Column(scale=7, min_width=320):
+            result = gr.HTML(tab.wait(None, None), elem_id="comparison", elem_classes="result-area")
+
+    inputs = [first.file, second.file, model, first.crop, second.crop]
+    examination = Examination(tab.page, tab.wait, inputs, result)
+    examination.on_click(compare)
+    examination.on_exhibit(first)
+    examination.on_exhibit(second)
+    examination.on_change(model.input)
+    for pair, button in zip(pairs, buttons, strict=True):
+        examination.on_example(
+            button,
+            partial(_filled, pair),
+            [first.file, second.file, first.crop, second.crop],
+        )
+    api_endpoint(
+        tab.compare,
+        "compare",
+        [
+            gr.File(render=False, label="first"),
+            gr.File(render=False, label="second"),
+            gr.Textbox(models[0][1] if models else None, render=False, label="model"),
+            gr.Textbox("", render=False, label="first_crop"),
+            gr.Textbox("", render=False, label="second_crop"),
+        ],
+    )
+
+
+def _pair(folder: Path) -> tuple[Path, Path]:
+    first, second = sorted(folder.glob("*.png"))
+    return first, second
+
+
+def _filled(folder: Path) -> tuple[str, str, str, str]:
+    first, second = _pair(folder)
+    return str(first), str(second), "", ""
+
+
+def _caption(folder: Path) -> str:
+    """`1-lookalike-pair` is captioned "Lookalike pair"."""
+    return folder.name.partition("-")[2].replace("-", " ").capitalize()

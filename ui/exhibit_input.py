@@ -1,0 +1,169 @@
+"""Where an exhibit is handed in: one drop zone, the upright picture to draw a crop on, the crop in numbers.
+
+The file keeps its bytes on the way to the examiner; the picture that is shown is for drawing only.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.processing_utils import save_pil_to_cache
+from gradio_image_annotation import image_annotator
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.exhibit import read_exhibit
+from inference.records import Crop, Exhibit, Refusal
+from ui.bench import parse_crop
+
+logger = logging.getLogger(__name__)
+
+# Runs in the browser. The annotator rounds to pixels of its canvas, so that a box which stands where
+# the numbers say must not change them; a box without area is a click.
+_BOX_TO_CROP = """(drawn, crop, extent) => {
+    const box = drawn?.boxes?.[0];
+    if (!box || !extent) return "";
+    const [width, height] = extent.split(",").map(Number);
+    const scale = box.scaleFactor ?? 1;
+    const within = (value, end) => Math.min(Math.max(Math.round(value / scale), 0), end);
+    const [left, top] = [within(box.xmin, width), within(box.ymin, height)];
+    const [right, bottom] = [within(box.xmax, width), within(box.ymax, height)];
+    if (right - left < 2 || bottom - top < 2) return "";
+    const found = [left, top, right - left, bottom - top];
+    const stated = (crop ?? "").split(",").map(Number);
+    const near = stated.length === 4 && found.every((value, i) => Math.abs(value - stated[i]) <= 2 / scale + 1);
+    return near ? crop : found.join(",");
+}"""
+
+# A new box can be drawn after it.
+_WHOLE_PICTURE = """(drawn) => {
+    document.querySelector("#NAME-canvas [aria-label='Create box']")?.click();
+    return [drawn ? {...drawn, boxes: []} : null, ""];
+}"""
+
+
+class ExhibitInput:
+    """The part of a page where one exhibit is handed in; made inside a `gr.Blocks`.
+
+    Args:
+        noun: What is handed in, such as "photo".
+        name: Distinguishes its elements on the page.
+
+    Attributes:
+        file: Path of the file as it was handed in.
+        crop: The crop as `x,y,width,height`, empty for the whole picture.
+        canvas: The upright picture with the box, or nothing.
+    """
+
+    def __init__(self, noun: str, name: str) -> None:
+        self.file = gr.File(
+            label=f"{noun}: drop, browse or paste",
+            height=150,
+            elem_id=f"{name}-file",
+            elem_classes="drop",
+        )
+        with gr.Accordion("Use the camera", open=False):
+            camera = gr.Image(
+                sources=["webcam"],
+                type="filepath",
+                image_mode=None,
+                format="png",
+                label=f"{noun} by camera",
+                elem_id=f"{name}-camera",
+            )
+        with gr.Column(visible=False, elem_id=f"{name}-cropping", elem_classes="cropping") as self._cropping:
+            gr.HTML("Upright picture. Drag a box around the part to examine.", elem_classes="hint")
+            self.canvas = image_annotator(
+                label=f"{noun}, upright, with the box around the part to examine",
+                show_label=False,
+                container=False,
+                enable_keyboard_shortcuts=False,
+                single_box=True,
+                disable_edit_boxes=True,
+                label_list=["part"],
+                label_colors=["#00b4e6"],
+                use_default_label=True,
+                boxes_alpha=0.08,
+                box_thickness=2,
+                box_selected_thickness=2,
+                handle_size=10,
+                box_min_size=2,
+                sources=[],
+                show_download_button=False,
+                show_clear_button=False,
+                show_share_button=False,
+                elem_id=f"{name}-canvas",
+                elem_classes="canvas",
+            )
+            with gr.Row(equal_height=True, elem_classes="crop-row"):
+                self.crop = gr.Textbox(
+                    label="Crop: x, y, width, height in pixels",
+                    placeholder="whole picture",
+                    max_lines=1,
+                    min_width=180,
+                    scale=3,
+                    elem_id=f"{name}-crop",
+                )
+                whole = gr.Button("Whole picture", size="sm", min_width=110, scale=1, elem_id=f"{name}-whole")
+            extent = gr.Textbox(label="Size of the picture", elem_classes="extent")
+
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        self._shown = [self._cropping, self.canvas, extent, self.crop]
+        self.file.change(self.show, self.file, self._shown, concurrency_id="model", **private)
+        self.canvas.change(None, [self.canvas, self.crop, extent], self.crop, js=_BOX_TO_CROP, api_visibility="private")
+        self.crop.submit(self.draw, [self.file, self.crop], self.canvas, concurrency_id="model", **private)
+        whole.click(
+            None,
+            self.canvas,
+            [self.canvas, self.crop],
+            js=_WHOLE_PICTURE.replace("NAME", name),
+            api_visibility="private",
+        )
+        self.captured = camera.input(lambda path: path, camera, self.file, concurrency_id="model", **private)
+
+    def show(self, file: str | None) -> list[Any]:
+        """The upright picture of a file, with no box on it; nothing for a file that is refused."""
+        try:
+            pixels = read_exhibit(Path(file)).pixels if file else None
+        except Refusal as refusal:
+            # The result states it; here there is simply nothing to draw on.
+            logger.info("%s", refusal)
+            pixels = None
+        if pixels is None:
+            return [gr.Column(visible=False), None, "", ""]
+        return [gr.Column(visible=True), self._drawing(pixels), f"{pixels.shape[1]},{pixels.shape[0]}", ""]
+
+    def draw(self, file: str | None, crop: str | None) -> Any:
+        """The box that stands for a crop in numbers; nothing new while they make none."""
+        if not file:
+            return None
+        try:
+            return self._drawing(read_exhibit(Path(file)).pixels, parse_crop(crop))
+        except Refusal:
+            # Examining states it.
+            return gr.skip()
+
+    def _drawing(self, pixels: NDArray[np.uint8], crop: Crop | None = None) -> dict[str, Any]:
+        """What the annotator takes: a picture, and the box on it."""
+        boxes = (
+            [{"xmin": crop.x, "ymin": crop.y, "xmax": crop.x + crop.width, "ymax": crop.y + crop.height}]
+            if crop
+            else []
+        )
+        drawing = save_pil_to_cache(Image.fromarray(pixels), self.canvas.GRADIO_CACHE, "upright", "jpeg")
+        return {"image": drawing, "boxes": boxes}
+
+
+def handed_in(file: str | None, missing: str) -> Exhibit:
+    """The exhibit at the path the page gives.
+
+    Raises:
+        Refusal: with the sentence `missing` where there is none, or why it is not examined.
+    """
+    if not file:
+        raise Refusal(missing)
+    return read_exhibit(Path(file))

@@ -1,0 +1,87 @@
+"""Pixels to pictures that live inside the page: lossless, and never left on the server's disk."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.heatmap import overlay, picture, strength
+from inference.preprocessing import resize
+from inference.records import Crop, Exhibit, Heatmap, Placement
+
+Pixels = NDArray[np.uint8]
+
+LONG_SIDE = 1000
+"""Long side, in pixels, above which a picture on the page is reduced."""
+
+OPACITY = 0.6
+"""Opacity of a heatmap at full scale, where the slider starts and in the saved overlay."""
+
+
+@dataclass(frozen=True)
+class EvidencePictures:
+    """A part and its heatmap as data addresses of PNG pictures.
+
+    Attributes:
+        part: What was examined.
+        layer: The heatmap's colours, each as opaque as `overlay` would make it at full opacity.
+        colours: The heatmap's colours alone.
+        heatmap: The heatmap with its colour bar, for saving.
+        overlay: Both, at `OPACITY`, for saving.
+        width: Width of the part on the page, in pixels.
+        height: Its height.
+    """
+
+    part: str
+    layer: str
+    colours: str
+    heatmap: str
+    overlay: str
+    width: int
+    height: int
+
+
+def evidence_pictures(exhibit: Exhibit, crop: Crop | None, heatmap: Heatmap) -> EvidencePictures:
+    """Everything the page shows of one heatmap."""
+    part = reduced(exhibit.crop(crop))
+    height, width = part.shape[:2]
+    with_bar = picture(heatmap, width, height)
+    colours = with_bar[:, :width]
+    alpha = np.round(255 * np.sqrt(strength(heatmap, width, height))).astype(np.uint8)
+    return EvidencePictures(
+        part=png_address(part),
+        layer=png_address(np.dstack([colours, alpha])),
+        colours=png_address(colours),
+        heatmap=png_address(with_bar),
+        overlay=png_address(overlay(heatmap, part, OPACITY)),
+        width=width,
+        height=height,
+    )
+
+
+@cache
+def scale_strip() -> str:
+    """The colours of the fixed scale, from 0 (bottom) to full scale (top), as a data address."""
+    steps = np.linspace(1, 0, 256, dtype=np.float32)[:, None]
+    ramp = Heatmap(steps, "", "", 1.0, Placement(0, 0, 1, 1))
+    return png_address(picture(ramp, 1, 256)[:, :1])
+
+
+def reduced(pixels: Pixels) -> Pixels:
+    """Pixels (H, W, 3) with no side longer than `LONG_SIDE`."""
+    height, width = pixels.shape[:2]
+    ratio = min(1.0, LONG_SIDE / max(height, width))
+    return resize(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
+
+
+def png_address(pixels: Pixels) -> str:
+    """Pixels as the data address of a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=3)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,66 @@
+"""The result of an examination as a page: outcome, findings, evidence, file, provenance."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from inference.records import Comparison, Verdict, as_json
+from inference.weights import Task
+from ui.markup import render
+from ui.pictures import OPACITY, evidence_pictures, scale_strip
+
+
+def verdict_page(verdict: Verdict) -> str:
+    """All of a verdict, as HTML."""
+    return render(
+        "verdict.html",
+        verdict=verdict,
+        pictures=[evidence_pictures(verdict.exhibit, verdict.crop, verdict.heatmap)],
+        **_shared(verdict),
+    )
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """All of a comparison, as HTML."""
+    marks = zip(comparison.exhibits, comparison.crops, comparison.heatmaps, strict=True)
+    return render(
+        "comparison.html",
+        comparison=comparison,
+        pictures=[evidence_pictures(*mark) for mark in marks],
+        **_shared(comparison),
+    )
+
+
+def refusal_card(sentence: str) -> str:
+    """Something was not examined, and why."""
+    return render("card.html", kind="refused", title="Not examined", sentence=sentence, alert=True)
+
+
+def fault_card() -> str:
+    """Something went wrong in Assay itself."""
+    sentence = (
+        "Assay met a fault of its own and reached no verdict; the details are in the terminal it was started from."
+    )
+    return render("card.html", kind="refused", title="Not examined", sentence=sentence, alert=True)
+
+
+def waiting_card(title: str, sentence: str) -> str:
+    """Nothing has been examined yet, and what to do."""
+    return render("card.html", kind="waiting", title=title, sentence=sentence, alert=False)
+
+
+def no_model_card(task: Task) -> str:
+    """There is no model for a task, and what to do about it."""
+    sentence = f"The weights folder holds no {task} model; put its .safetensors and .json there and start Assay again."
+    return waiting_card("No model", sentence)
+
+
+def _shared(record: Verdict | Comparison) -> dict[str, Any]:
+    text = json.dumps(as_json(record), indent=1, ensure_ascii=False) + "\n"
+    return {
+        "record": "data:application/json;base64," + base64.b64encode(text.encode()).decode(),
+        "opacity": round(100 * OPACITY),
+        "scale": scale_strip(),
+    }

@@ -1,0 +1,126 @@
+"""The page as a whole: its tabs, its look, and how it is served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from ui.authenticate import authenticate_tab
+from ui.bench import Bench
+from ui.compare import compare_tab
+from ui.headers import SecurityHeaders
+from ui.markup import render
+from ui.models import models_page
+
+_FOLDER = Path(__file__).parent
+_HOUR, _DAY = 3600, 86400
+
+
+def workbench(bench: Bench, public: bool = False) -> gr.Blocks:
+    """The page over the models of a bench.
+
+    Args:
+        bench: The models.
+        public: Whether strangers reach it, so that it must warn of case material.
+    """
+    with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
+        gr.HTML(render("masthead.html", public=public))
+        with gr.Tabs():
+            with gr.Tab("Authenticate"):
+                authenticate_tab(bench)
+            with gr.Tab("Compare marks"):
+                compare_tab(bench)
+            with gr.Tab("Models"):
+                gr.HTML(models_page(bench.catalogue), elem_id="models")
+    page.queue(default_concurrency_limit=1, max_size=16)
+    return page
+
+
+def launch(page: gr.Blocks, public: bool = False, **options: Any) -> str:
+    """Start serving the page, with every setting that keeps it on this machine; gives its address."""
+    _, address, _ = page.launch(
+        theme=_theme(),
+        css_paths=[_FOLDER / "bench.css"],
+        head=f"<script>{(_FOLDER / 'bench.js').read_text(encoding='utf-8')}</script>",
+        favicon_path=_FOLDER / "icon.svg",
+        app_kwargs={"middleware": [Middleware(SecurityHeaders, framed=public)]},
+        allowed_paths=[str(_FOLDER / "examples")],
+        max_file_size="100mb",
+        footer_links=[],
+        share=False,
+        run_history=False,
+        enable_monitoring=False,
+        strict_cors=True,
+        ssr_mode=False,
+        show_error=False,
+        **options,
+    )
+    return str(address)
+
+
+def serve(
+    *, weights: Path, device: str, host: str, port: int, login: str | None, open_browser: bool, public: bool
+) -> None:
+    """Serve the page until it is interrupted.
+
+    Args:
+        weights: Folder with the models and their cards.
+        device: Where the networks run.
+        host: Address to serve on.
+        port: Port to serve on.
+        login: `user:password`, or None for no login.
+        open_browser: Whether to open the page.
+        public: Whether strangers reach it.
+    """
+    user, _, password = (login or "").partition(":")
+    launch(
+        workbench(Bench(weights, device), public),
+        public,
+        server_name=host,
+        server_port=port,
+        auth=(user, password) if login else None,
+        inbrowser=open_browser,
+    )
+
+
+def _theme() -> gr.themes.Base:
+    """A light bench with the system's own typefaces, whatever the system's mode."""
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.slate,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_sm,
+        font=["system-ui", "Segoe UI", "Liberation Sans", "sans-serif"],
+        font_mono=["ui-monospace", "Consolas", "Liberation Mono", "monospace"],
+    ).set(
+        body_background_fill="#f4f6f7",
+        body_text_color="#1b2228",
+        body_text_color_subdued="#55606b",
+        block_background_fill="#ffffff",
+        block_border_color="#d3dae0",
+        block_label_text_color="#3c4650",
+        block_title_text_color="#1b2228",
+        block_info_text_color="#55606b",
+        block_shadow="none",
+        border_color_primary="#d3dae0",
+        input_background_fill="#ffffff",
+        input_border_width="1px",
+        input_border_color="#8a96a1",
+        input_border_color_focus="#1d4e63",
+        button_primary_background_fill="#1d4e63",
+        button_primary_background_fill_hover="#163d4e",
+        button_primary_text_color="#ffffff",
+        button_secondary_background_fill="#ffffff",
+        button_secondary_background_fill_hover="#eaeff2",
+        button_secondary_border_color="#8a96a1",
+        button_secondary_text_color="#1b2228",
+        color_accent="#1d4e63",
+        color_accent_soft="#e6eef1",
+        link_text_color="#1d4e63",
+        loader_color="#1d4e63",
+    )
+    for name in [name for name in vars(theme) if name.endswith("_dark")]:
+        setattr(theme, name, getattr(theme, name.removesuffix("_dark")))
+    return theme
