@@ -248,8 +248,8 @@ def _train_epoch(
         if not _is_out_of_memory(error):
             raise
         msg = (
-            f"Memory ran out with {settings.batch} samples a step; start again into another --out with a smaller "
-            f"--batch or --size, or with the small preset."
+            f"Memory ran out with {settings.batch} samples a step; use a smaller --batch or --size, or the small "
+            f"preset, and start again into another --out."
         )
         raise TrainingRefused(msg) from error
     return float(torch.stack(losses).mean())

@@ -108,15 +108,20 @@ class Examination:
 
     def run(self, *inputs: Any) -> tuple[str, Inputs]:
         """The result, and the inputs it stands for."""
-        return answer(self._examine, *inputs), inputs
+        return answer(self._examine, *inputs), _stated(inputs)
 
     def refresh(self, stands_for: Inputs | None, *inputs: Any) -> tuple[Any, Any]:
         """Nothing new if the card on show stands for these inputs; what to do, if it does not."""
-        if stands_for is not None and tuple(stands_for) == inputs:
+        if stands_for is not None and tuple(stands_for) == _stated(inputs):
             return gr.skip(), gr.skip()
-        return answer(self._wait, *inputs), inputs
+        return answer(self._wait, *inputs), _stated(inputs)
 
     def _run(self, event: Callable[..., Dependency]) -> None:
         running = event(self.run, self._inputs, [self._result, self._stands_for], **QUEUE)
         # Inputs may have changed while it ran.
         self.on_change(running.then)
+
+
+def _stated(inputs: Inputs) -> Inputs:
+    """Inputs as they are compared: a field that was emptied says no more than one never filled."""
+    return tuple(value or "" for value in inputs)

@@ -22,9 +22,9 @@ from ui.bench import parse_crop
 
 logger = logging.getLogger(__name__)
 
-# Runs in the browser. The annotator rounds to pixels of its canvas, so that a box which stands where
-# the numbers say must not change them; a box without area is a click.
-_BOX_TO_CROP = """(drawn, crop, extent) => {
+# Runs in the browser. The annotator counts in pixels of its canvas, and a box may end just outside the
+# picture; a box without area is a click.
+_BOX_TO_CROP = """(drawn, extent) => {
     const box = drawn?.boxes?.[0];
     if (!box || !extent) return "";
     const [width, height] = extent.split(",").map(Number);
@@ -33,10 +33,7 @@ _BOX_TO_CROP = """(drawn, crop, extent) => {
     const [left, top] = [within(box.xmin, width), within(box.ymin, height)];
     const [right, bottom] = [within(box.xmax, width), within(box.ymax, height)];
     if (right - left < 2 || bottom - top < 2) return "";
-    const found = [left, top, right - left, bottom - top];
-    const stated = (crop ?? "").split(",").map(Number);
-    const near = stated.length === 4 && found.every((value, i) => Math.abs(value - stated[i]) <= 2 / scale + 1);
-    return near ? crop : found.join(",");
+    return [left, top, right - left, bottom - top].join(",");
 }"""
 
 # A new box can be drawn after it.
@@ -114,7 +111,7 @@ class ExhibitInput:
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         self._shown = [self._cropping, self.canvas, extent, self.crop]
         self.file.change(self.show, self.file, self._shown, concurrency_id="model", **private)
-        self.canvas.change(None, [self.canvas, self.crop, extent], self.crop, js=_BOX_TO_CROP, api_visibility="private")
+        self.canvas.change(None, [self.canvas, extent], self.crop, js=_BOX_TO_CROP, api_visibility="private")
         self.crop.submit(self.draw, [self.file, self.crop], self.canvas, concurrency_id="model", **private)
         whole.click(
             None,

@@ -8,8 +8,8 @@ from inference.records import as_json
 from inference.weights import HISTOGRAM_BINS, Card, Catalogue, Histogram
 from ui.markup import render
 
-_WIDTH, _HEIGHT, _TOP = 600, 84, 20
-"""Size of one group's histogram in units of its drawing, and the room above its bars."""
+_WIDTH, _HEIGHT = 600, 64
+"""Size of one group's histogram in units of its drawing."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ def models_page(catalogue: Catalogue) -> str:
         refusals=catalogue.refusals,
         width=_WIDTH,
         height=_HEIGHT,
-        top=_TOP,
     )
 
 
@@ -53,13 +52,13 @@ def draw_histogram(histogram: Histogram) -> tuple[DrawnGroup, ...]:
     """Each group's shares on one common height, so that groups of different size can be compared."""
     shares = {name: [count / max(sum(counts), 1) for count in counts] for name, counts in histogram.counts.items()}
     highest = max((share for group in shares.values() for share in group), default=0) or 1
-    step, room = _WIDTH / HISTOGRAM_BINS, _HEIGHT - _TOP
+    step = _WIDTH / HISTOGRAM_BINS
     return tuple(
         DrawnGroup(
             name,
             sum(histogram.counts[name]),
             tuple(
-                Bar(index * step + 1, _HEIGHT - share / highest * room, step - 2, share / highest * room)
+                Bar(index * step + 1, _HEIGHT - share / highest * _HEIGHT, step - 2, share / highest * _HEIGHT)
                 for index, share in enumerate(group)
             ),
         )

@@ -169,6 +169,8 @@ def test_a_crop_in_numbers_is_drawn_and_kept_to_the_pixel(page, tmp_path: Path) 
     crop.fill("301,203,607,211")
     crop.press("Enter")
     page.wait_for_timeout(1500)
+    page.set_viewport_size({"width": 1100, "height": 900})
+    page.wait_for_timeout(1000)
     assert crop.input_value() == "301,203,607,211"
     examine(page)
     assert list(record(page)["crop"].values()) == [301, 203, 607, 211]

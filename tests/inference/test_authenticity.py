@@ -181,11 +181,13 @@ def test_the_band_decides_the_outcome(
     assert verdict.band == band
 
 
-def test_a_probability_at_an_edge_of_the_band_takes_its_side(model: Model, striped: MakeExhibit) -> None:
+def test_a_side_begins_just_beyond_the_edge_of_the_band(model: Model, striped: MakeExhibit) -> None:
     for name, label in (("red/genuine", "genuine"), ("red/counterfeit", "counterfeit")):
-        probability = with_card(model, band=WIDE).examine(striped(name)).probability_genuine
-        band = InconclusiveBand(0, probability, "") if label == "genuine" else InconclusiveBand(probability, 1, "")
-        assert with_card(model, band=band).examine(striped(name)).outcome == label
+        at = with_card(model, band=WIDE).examine(striped(name)).probability_genuine
+        beyond = float(np.nextafter(at, 0.5))
+        for edge, outcome in ((at, "inconclusive"), (beyond, label)):
+            band = InconclusiveBand(0, edge, "") if label == "genuine" else InconclusiveBand(edge, 1, "")
+            assert with_card(model, band=band).examine(striped(name)).outcome == outcome
 
 
 @pytest.mark.parametrize(

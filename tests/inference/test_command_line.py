@@ -52,7 +52,7 @@ def desk(tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit]) -> 
 def started(*arguments: object) -> Ran:
     """The command in a process of its own."""
     ended = subprocess.run(
-        [sys.executable, "-m", "inference", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "inference", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=900
     )
     return Ran(ended.returncode, ended.stdout, ended.stderr)
 

@@ -94,7 +94,7 @@ def authenticity_run(
     """The folder of such a run, never interrupted."""
     out = tmp_path_factory.mktemp("runs") / "authenticity"
     process = start_training(*authenticity_arguments, "--out", out)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     return out
 

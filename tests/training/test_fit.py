@@ -252,7 +252,7 @@ def ended() -> Iterator[Callable[[subprocess.Popen[str]], tuple[str, str]]]:
 
     def end(process: subprocess.Popen[str]) -> tuple[str, str]:
         started.append(process)
-        return process.communicate(timeout=120)
+        return process.communicate(timeout=900)
 
     yield end
     for process in started:
@@ -261,10 +261,10 @@ def ended() -> Iterator[Callable[[subprocess.Popen[str]], tuple[str, str]]]:
 
 def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
     """Until a run has written a file."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (file.exists() and file.stat().st_size):
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, f"no {file.name} in a minute"
+        assert time.monotonic() < deadline, f"no {file.name} in ten minutes"
         time.sleep(0.01)
 
 

@@ -86,7 +86,7 @@ def run(
     network = ("--backbone", "six_layer_cnn", "--size", SIZE)
     how = ("--batch", 8, "--epochs", 3, "--no-bf16", "--device", "cpu", "--out", out)
     process = start_training("trademark", "small", "--data", mark_folder, *network, *how)
-    _, errors = process.communicate(timeout=180)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     return out
 

@@ -5,6 +5,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from inference.weights import HISTOGRAM_BINS, Confusion, Histogram, read_catalog
 from ui.authenticate import Authenticate
 from ui.bench import Bench
 from ui.compare import Compare
-from ui.examination import answer
+from ui.examination import Examination, answer
 from ui.models import draw_histogram, models_page
 
 
@@ -78,6 +79,17 @@ def test_a_fault_is_logged_and_told_without_its_details(caplog: pytest.LogCaptur
     assert "secret detail" in caplog.text
 
 
+def test_a_result_is_taken_away_when_its_inputs_change_and_not_before() -> None:
+    with gr.Blocks():
+        examination = Examination("result of {} {}".format, "ready for {} {}".format, [], gr.HTML())
+    result, stands_for = examination.run("one.png", "")
+    assert result == "result of one.png "
+    for same in ("", None):
+        assert examination.refresh(stands_for, "one.png", same) == (gr.skip(), gr.skip())
+    assert examination.refresh(stands_for, "one.png", "1,2,3,4")[0] == "ready for one.png 1,2,3,4"
+    assert examination.refresh(stands_for, "two.png", "")[0] == "ready for two.png "
+
+
 def test_a_model_is_loaded_once_for_all_threads(bench: Bench, photo: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         pages = list(threads.map(lambda _: Authenticate(bench).page(photo, "tiny_parts", "", ""), range(8)))
@@ -112,7 +124,7 @@ def test_histograms_of_groups_share_one_height() -> None:
     first, second = (0,) * (HISTOGRAM_BINS - 1) + (10,), (1,) * HISTOGRAM_BINS
     few, many = draw_histogram(Histogram("", "", {"few": first, "many": second}))
     assert few.bars[-1].height == pytest.approx(HISTOGRAM_BINS * many.bars[-1].height)
-    assert [bar.y + bar.height for bar in (*few.bars, *many.bars)] == pytest.approx([84.0] * 2 * HISTOGRAM_BINS)
+    assert [bar.y + bar.height for bar in (*few.bars, *many.bars)] == pytest.approx([64.0] * 2 * HISTOGRAM_BINS)
 
 
 @pytest.mark.parametrize("auth", ["examiner", "examiner:", ":password"])
