@@ -6,6 +6,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
@@ -52,17 +53,20 @@ def main(options: Options) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Gradio and its hub client read their environment once, while they are imported.
     os.environ.update(OFFLINE)
-    from ui.workbench import serve
+    # Uploads live in a folder of this run's own: no other run clears it, and it goes when the run ends.
+    with TemporaryDirectory(prefix="assay-") as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads
+        from ui.workbench import serve
 
-    serve(
-        weights=options.weights,
-        device=options.device,
-        host=options.host,
-        port=options.port,
-        login=options.auth,
-        open_browser=options.open_browser,
-        public=ON_SPACES,
-    )
+        serve(
+            weights=options.weights,
+            device=options.device,
+            host=options.host,
+            port=options.port,
+            login=options.auth,
+            open_browser=options.open_browser,
+            public=ON_SPACES,
+        )
 
 
 if __name__ == "__main__":

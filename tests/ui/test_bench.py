@@ -80,8 +80,7 @@ def test_a_fault_is_logged_and_told_without_its_details(caplog: pytest.LogCaptur
 
 
 def test_a_result_is_taken_away_when_its_inputs_change_and_not_before() -> None:
-    with gr.Blocks():
-        examination = Examination("result of {} {}".format, "ready for {} {}".format, [], gr.HTML())
+    examination = Examination("result of {} {}".format, "ready for {} {}".format, [], gr.HTML())
     result, stands_for = examination.run("one.png", "")
     assert result == "result of one.png "
     for same in ("", None):
