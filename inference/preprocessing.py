@@ -48,7 +48,7 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         require(self.size >= 8, f"a network sees at least 8 x 8 pixels, not {self.size}")
-        require(0 < self.gamma < float("inf"), f"gamma is finite and above 0, not {self.gamma}")
+        require(0 < self.gamma < float("inf"), f"gamma is above 0 and finite, not {self.gamma}")
         require(
             self.auto_contrast is None or 0 <= self.auto_contrast < 50,
             f"auto-contrast clips 0 to 50 % at each end, not {self.auto_contrast}",

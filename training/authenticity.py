@@ -36,7 +36,7 @@ from training.evaluate import auc_metric, draw_confusion, histogram, inconclusiv
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet
-from training.runs import RunFolder, plain, require_name, require_setting
+from training.runs import RunFolder, require_name, require_setting, stated_settings
 
 logger = logging.getLogger(__name__)
 
@@ -297,7 +297,7 @@ def _finish(network: KagMtln, photos: PhotoSet, settings: AuthenticitySettings, 
         data=f"{len(photos.photos)} photos of {items} items, {settings.data.name}",
         data_sha256=photos.manifest_sha256,
         seed=settings.fit.seed,
-        settings=plain(asdict(settings)) | {"backbone_start": start},
+        settings=stated_settings(settings) | {"backbone_start": start},
         metrics=metrics,
         confusion=confusion,
         histogram=Histogram(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,14 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file into the folder."""
         write_whole(self.path / name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+
+
+def stated_settings(settings: Any) -> dict[str, Any]:
+    """A run's settings for its card, which travels: files and folders by their names, not by where they lay."""
+    return {
+        key: value.name if isinstance(value, Path) else stated_settings(value) if is_dataclass(value) else plain(value)
+        for key, value in vars(settings).items()
+    }
 
 
 def plain(value: Any) -> Any:

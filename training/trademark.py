@@ -40,7 +40,7 @@ from training.evaluate import (
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax
 from training.pretrained import frozen_embedding, start_from_imagenet
-from training.runs import RunFolder, plain, require_name, require_setting
+from training.runs import RunFolder, require_name, require_setting, stated_settings
 
 logger = logging.getLogger(__name__)
 
@@ -477,7 +477,7 @@ def _finish(
         data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {settings.data.name}",
         data_sha256=marks.manifest_sha256,
         seed=settings.fit.seed,
-        settings=plain(asdict(settings)) | {"backbone_start": start},
+        settings=stated_settings(settings) | {"backbone_start": start},
         metrics=metrics,
         confusion=confusion,
         histogram=Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()}),
