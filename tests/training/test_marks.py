@@ -7,8 +7,6 @@ import hashlib
 import io
 import itertools
 import json
-import logging
-import sys
 import tarfile
 from collections import Counter
 from pathlib import Path
@@ -28,7 +26,6 @@ from training.data.marks import (
     brand_of,
     build_marks,
     family_of,
-    fetch,
     joined_names,
     look_of,
     overlaps,
@@ -519,65 +516,6 @@ def test_a_damaged_package_is_refused_by_name(packages: list[Package], cache: Pa
         tarball.write(b"!")
     with pytest.raises(Refusal, match=r"@drawn/second 1\.0\.0"):
         build_marks(MarksSettings(tmp_path / "set", SIZE, cache), packages)
-
-
-def test_a_missing_npm_client_is_said(
-    packages: list[Package], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (cache / packages[0].tarball).unlink()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Refusal, match=r"@drawn/first needs the npm client.*install Node\.js"):
-        fetch(packages[0], cache)
-
-
-def put_npm(folder: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of that name, which runs `program`, is the only one that is found."""
-    folder.mkdir()
-    (folder / "npm").write_text(f"#!{sys.executable}\nimport pathlib, sys\n{program}\n")
-    (folder / "npm").chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
-
-
-@pytest.mark.parametrize("extra", [b"", b"!"], ids=["as pinned", "altered on the way"])
-def test_a_package_is_fetched_once_and_checked(
-    extra: bytes, packages: list[Package], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = packages[0]
-    content = (cache / package.tarball).read_bytes()
-    (tmp_path / "published").write_bytes(content + extra)
-    new_cache = tmp_path / "new" / "cache"
-    put_npm(
-        tmp_path / "bin",
-        f"assert sys.argv[1:3] == ['pack', '@drawn/first@1.0.0']\n"
-        f"target = pathlib.Path(sys.argv[sys.argv.index('--pack-destination') + 1]) / {package.tarball!r}\n"
-        f"target.write_bytes(pathlib.Path({str(tmp_path / 'published')!r}).read_bytes())",
-        monkeypatch,
-    )
-    if extra:
-        with pytest.raises(Refusal, match="@drawn/first"):
-            fetch(package, new_cache)
-        assert not list(new_cache.iterdir())
-        return
-    assert fetch(package, new_cache).read_bytes() == content
-    (tmp_path / "bin" / "npm").unlink()
-    assert fetch(package, new_cache).read_bytes() == content
-    assert [p.name for p in new_cache.iterdir()] == [package.tarball]
-
-
-def test_a_client_that_fails_is_said(
-    packages: list[Package],
-    cache: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    put_npm(tmp_path / "bin", "sys.exit('no route to the registry')", monkeypatch)
-    with (
-        caplog.at_level(logging.ERROR),
-        pytest.raises(Refusal, match=r"npm could not fetch @drawn/first@1\.0\.0"),
-    ):
-        fetch(packages[0], tmp_path / "empty")
-    assert "no route to the registry" in caplog.text
 
 
 def test_the_pinned_packages_are_told_apart() -> None:

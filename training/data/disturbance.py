@@ -44,16 +44,20 @@ def swap_patches(images: Tensor, tosses: Tensor) -> Tensor:
     return rows.gather(4, index).reshape(images.shape)
 
 
+def on_grid(pixels: Pixels, degree: int) -> Pixels:
+    """A picture (H, W, 3) with its sides resized to the nearest multiples of N, so that no cell is unequal."""
+    height, width = (max(degree, round(side / degree) * degree) for side in pixels.shape[:2])
+    return resize(pixels, width, height)
+
+
 def disturb(pixels: Pixels, degree: int, generator: torch.Generator | None = None) -> Pixels:
     """KAG on one picture, uint8 (H, W, 3), with an N x N grid of equal patches.
 
-    The picture is first resized to the nearest multiples of N, so that no cell is unequal; FWD
-    padding comes after, so that it is never shuffled.
+    It comes before FWD padding, so that padding is never shuffled.
 
     Returns:
         uint8, the sides rounded to multiples of `degree`.
     """
-    height, width = (max(degree, round(side / degree) * degree) for side in pixels.shape[:2])
-    image = torch.from_numpy(np.array(resize(pixels, width, height))).permute(2, 0, 1)[None]
+    image = torch.from_numpy(np.array(on_grid(pixels, degree))).permute(2, 0, 1)[None]
     swapped = swap_patches(image, toss_coins(1, degree, generator))
     return np.ascontiguousarray(swapped[0].permute(1, 2, 0).numpy())

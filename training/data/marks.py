@@ -15,13 +15,11 @@ import json
 import logging
 import re
 import shutil
-import subprocess
 import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -33,6 +31,7 @@ from tqdm import tqdm
 from inference.files import write_whole
 from inference.records import Refusal
 from training.data.groups import connected_groups
+from training.data.npm import CACHE, NpmPackage, fetch
 
 LOG = logging.getLogger(__name__)
 
@@ -78,31 +77,20 @@ class MarksRefusal(Refusal):
 
 
 @dataclass(frozen=True)
-class Package:
+class Package(NpmPackage):
     """A published icon package at one version.
 
     Attributes:
-        npm: Its name on npm.
-        version: The pinned version.
-        sha256: Of its tarball, lower-case hex.
         licence: SPDX name of the licence of the drawings.
         author: Who drew it.
         set: The short name it has in this set; no two packages share one.
         svg_folder: Folder of its SVG files inside the tarball; None where it is one Iconify icons.json.
     """
 
-    npm: str
-    version: str
-    sha256: str
     licence: str
     author: str
     set: str
     svg_folder: str | None = None
-
-    @property
-    def tarball(self) -> str:
-        """File name that the npm client gives the tarball."""
-        return f"{self.npm.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
 
 PACKAGES = (
@@ -209,7 +197,7 @@ class MarksSettings:
     """Folder the set is built in: a new one, an empty one, or one that this command did not finish."""
     size: int = 160
     """Side of the square pictures, in pixels; at least 32."""
-    cache: Path = Path.home() / ".cache" / "assay" / "npm"
+    cache: Path = CACHE
     """Folder that holds the packages once they are fetched."""
 
     def __post_init__(self) -> None:
@@ -322,8 +310,8 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
         What each split holds.
 
     Raises:
-        MarksRefusal: if a package cannot be fetched or is not what was pinned, or if the folder
-            holds something else.
+        PackageRefused: if a package cannot be fetched or is not what was pinned.
+        MarksRefusal: if the folder holds something else.
     """
     summary = settings.out / "summary.json"
     _claim(settings, packages)
@@ -379,40 +367,6 @@ def split_of(brand: str) -> str:
     """The split all drawings of `brand` go to: 80 % train, 10 % val, 10 % test, by hash of the name."""
     tenth = int.from_bytes(hashlib.sha256(f"{SPLIT_SALT}:{brand}".encode()).digest()[:8], "big") % 10
     return {0: "test", 1: "val"}.get(tenth, "train")
-
-
-def fetch(package: Package, cache: Path) -> Path:
-    """The package's tarball in `cache`, fetched with the npm client where it is not there yet.
-
-    Raises:
-        MarksRefusal: if npm is missing or fails, or if the tarball is not the pinned one.
-    """
-    tarball = cache / package.tarball
-    if not tarball.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            msg = f"Fetching {package.npm} needs the npm client, which was not found; install Node.js."
-            raise MarksRefusal(msg)
-        cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
-            wanted = f"{package.npm}@{package.version}"
-            command = [npm, "pack", wanted, "--ignore-scripts", "--pack-destination", folder]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - pinned names
-            fetched = Path(folder) / package.tarball
-            if done.returncode or not fetched.exists():
-                LOG.error("%s", done.stderr.strip())
-                msg = f"npm could not fetch {wanted}; check the network connection and run the command again."
-                raise MarksRefusal(msg)
-            _verify(package, fetched, "it may have been altered on the way: fetch it over another connection")
-            fetched.replace(tarball)
-    _verify(package, tarball, f"delete it from {cache} and run the command again")
-    return tarball
-
-
-def _verify(package: Package, tarball: Path, remedy: str) -> None:
-    if hashlib.sha256(tarball.read_bytes()).hexdigest() != package.sha256:
-        msg = f"{tarball.name} is not {package.npm} {package.version} as pinned (its SHA-256 differs); {remedy}."
-        raise MarksRefusal(msg)
 
 
 def read_drawings(package: Package, tarball: Path) -> list[Drawing]:

@@ -83,6 +83,23 @@ class DataRefused(Refusal):
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What a set knows of a counterfeit beyond its label; empty or None where it does not.
+
+    Attributes:
+        counterfeiter: Who made it.
+        severity: How far it strays from a genuine item, in the set's own words.
+        mask: A picture of the photo's size, white where the counterfeit was altered.
+        twin: The same photo of a genuine item.
+    """
+
+    counterfeiter: str = ""
+    severity: str = ""
+    mask: Path | None = None
+    twin: Path | None = None
+
+
+@dataclass(frozen=True)
 class Photo:
     """One photo of a set.
 
@@ -93,6 +110,8 @@ class Photo:
         item: The physical item it shows, as the set states it; else as it is stated of one of its
             near-duplicates; else the relative path of the first of these.
         split: What it may be used for.
+        sha256: Lower-case hex SHA-256 of the file.
+        truth: What else is known of it.
     """
 
     path: Path
@@ -100,6 +119,8 @@ class Photo:
     label: Label
     item: str
     split: Split
+    sha256: str = ""
+    truth: Truth = Truth()
 
     @property
     def class_name(self) -> str:
@@ -148,6 +169,7 @@ class _Listed:
     label: Label
     item: str | None
     split: Split | None
+    truth: Truth = Truth()
 
     @property
     def class_name(self) -> str:
@@ -160,7 +182,8 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3) -> PhotoS
     A folder is laid out as `<data>/<series>/<label>/*`; a single series needs no folder of its own and
     is called after `data`. A level train, val, test may come first, and is kept. A folder below a label
     is one item. A CSV file has the columns path (relative to it), series and label, and may have item
-    (the same text is the same item, in whatever class) and split.
+    (the same text is the same item, in whatever class) and split, and of a counterfeit its counterfeiter,
+    severity, mask and twin (see `Truth`).
 
     What the set does not split itself is split 8:1:1, and a split it lacks is taken from its training
     photos in the same proportion: by item, stratified by class, at least one item of each class in each
@@ -186,8 +209,8 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3) -> PhotoS
     near, groups = _group(listed, sha256s, hashes)
     splits, rule = _split(listed, groups, seed, least_items)
     photos = tuple(
-        Photo(entry.path, entry.series, entry.label, item, split)
-        for entry, item, split in zip(listed, _items(listed, groups), splits, strict=True)
+        Photo(entry.path, entry.series, entry.label, item, split, sha256, entry.truth)
+        for entry, item, split, sha256 in zip(listed, _items(listed, groups), splits, sha256s, strict=True)
     )
     return PhotoSet(photos, rule + _crossings(listed, near, splits), _manifest_sha256(listed, sha256s, photos))
 
@@ -280,7 +303,22 @@ def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str
         LABELS[label],
         given.get("item") or None,
         SPLITS.get(split),
+        Truth(
+            given.get("counterfeiter", ""),
+            given.get("severity", ""),
+            *(_side_file(file, where, column, given.get(column)) for column in ("mask", "twin")),
+        ),
     )
+
+
+def _side_file(file: Path, where: str, column: str, name: str | None) -> Path | None:
+    """The mask or twin that a row names."""
+    if not name:
+        return None
+    if not (file.parent / name).is_file():
+        msg = f"{where} names the {column} {name}, which is no file; paths start from the folder of the CSV file."
+        raise DataRefused(msg)
+    return file.parent / name
 
 
 def _require_listed_once(file: Path, listed: Sequence[_Listed]) -> None:

@@ -1,0 +1,605 @@
+"""What the house makes, who counterfeits it, and how far a counterfeit strays.
+
+Lengths are pixels of a part `PART_WIDTH` wide. How far a counterfeit strays is stated in pixels of a
+part 448 wide, because that is what an examiner has beside a genuine one: `ALTERATIONS` gives what each
+alteration does at the grade `plain`, and `GRADES` what is left of it at the others. Both were fixed by
+eye, before any network was trained, and are not moved afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from numpy.random import Generator
+
+Colour = tuple[float, float, float]
+PartName = Literal["leather_tag", "metal_buckle", "round_label"]
+Grade = Literal["plain", "clear", "fine", "hardly visible"]
+
+HOUSE = "ORVANNE"
+PART_WIDTH = 720
+EXAMINED_WIDTH = 448
+
+GRADES: dict[Grade, float] = {"plain": 1.0, "clear": 0.6, "fine": 0.4, "hardly visible": 0.25}
+"""What is left of an alteration at each grade."""
+
+
+@dataclass(frozen=True)
+class Leather:
+    """Full-grain leather with foil or burnt-in stamping.
+
+    Attributes:
+        dark: Darkest leather of the series, linear RGB.
+        light: Lightest.
+        thread: Colour of the stitches.
+        stitch: Length of one stitch; 0 for none.
+    """
+
+    dark: Colour
+    light: Colour
+    thread: Colour
+    stitch: float
+
+
+@dataclass(frozen=True)
+class Metal:
+    """Cast metal, brushed or polished.
+
+    Attributes:
+        tint: Reflectance, linear RGB.
+        brushed: 0 polished to 1 brushed.
+        enamel: Colour that the engraving is filled with; None for bare metal.
+    """
+
+    tint: Colour
+    brushed: float
+    enamel: Colour | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of lettering.
+
+    Attributes:
+        text: What it says.
+        typeface: Its typeface, see `typefaces`.
+        size: Cap height.
+        tracking: Space added between letters, in cap heights.
+        below: Distance of its baseline below the part's centre; of a line on a circle, its radius.
+        circle: Whether it runs along the upper or the lower half of a circle.
+        shift: How far it sits right of its place, along the circle on one.
+        tilt: How far the right end of a line half as wide as the part lies lower than its left one; on a
+            circle the line is turned about the part's centre instead, by the same angle.
+    """
+
+    text: str
+    typeface: str
+    size: float
+    tracking: float
+    below: float
+    circle: Literal["upper", "lower"] | None = None
+    shift: float = 0.0
+    tilt: float = 0.0
+
+
+@dataclass(frozen=True)
+class Specification:
+    """How a part is made.
+
+    Attributes:
+        height: Height of the part.
+        corner: Radius of its corners.
+        material: What it is made of.
+        house: The line with the house's name, followed by the R sign.
+        second: The other line.
+        depth: How deep the lettering is pressed or engraved.
+        finish: Colour of stamped letters, linear RGB.
+        gloss: Reflection of stamped letters, 0 (burnt in) to 1 (metal foil).
+        weight: What all strokes gain in thickness.
+        roundness: Width of the O against the typeface's own.
+        lifted: How far a letter of the house's name sits above the baseline, for each of its letters.
+        slant: How far the top of a letter leans right.
+        substitute: Typeface of the substituted letters.
+        substituted: Places in the house's name that are set in it.
+        serif_cut: How much is cut off the ends of serifs.
+        corner_cut: Radius at which outer corners are rounded.
+        joint_fill: Radius at which inner corners are filled.
+        sign_radius: Outer radius of the circle around the R.
+        sign_gap: Space between the house's name and the circle.
+        sign_drop: How far the circle's top hangs below the cap line.
+        sign_stroke: Thickness of the circle.
+    """
+
+    height: int
+    corner: float
+    material: Leather | Metal
+    house: Line
+    second: Line
+    depth: float
+    finish: Colour = (0.5, 0.5, 0.5)
+    gloss: float = 1.0
+    weight: float = 0.0
+    roundness: float = 1.0
+    lifted: tuple[float, ...] = (0.0,) * len(HOUSE)
+    slant: float = 0.0
+    substitute: str = ""
+    substituted: tuple[int, ...] = ()
+    serif_cut: float = 0.0
+    corner_cut: float = 0.0
+    joint_fill: float = 0.0
+    sign_radius: float = 17.0
+    sign_gap: float = 13.0
+    sign_drop: float = 0.0
+    sign_stroke: float = 2.4
+
+
+Alteration = Callable[[Specification, float, Generator], Specification]
+
+
+def _spread_letters(made: Specification, pixels: float, _: Generator) -> Specification:
+    """The first and the last letter of the house's name move apart by `pixels`."""
+    house = made.house
+    tracking = house.tracking + pixels / house.size / (len(house.text) - 1)
+    return replace(made, house=replace(house, tracking=tracking))
+
+
+def _resize_letters(made: Specification, pixels: float, _: Generator) -> Specification:
+    return replace(made, house=replace(made.house, size=made.house.size + pixels))
+
+
+def _lift_letters(made: Specification, pixels: float, rng: Generator) -> Specification:
+    """Two letters leave the baseline, one up, one down."""
+    up, down = rng.permutation(len(made.house.text))[:2].tolist()
+    lifted = [0.0] * len(made.house.text)
+    lifted[up], lifted[down] = pixels, -pixels
+    return replace(made, lifted=tuple(lifted))
+
+
+def _widen_round_letters(made: Specification, pixels: float, _: Generator) -> Specification:
+    return replace(made, roundness=made.roundness + pixels / made.house.size)
+
+
+def _shallow(made: Specification, share: float, _: Generator) -> Specification:
+    return replace(made, depth=made.depth * (1 - share))
+
+
+def _second_line(field: Literal["shift", "size", "tilt"]) -> Alteration:
+    def alter(made: Specification, pixels: float, _: Generator) -> Specification:
+        return replace(made, second=replace(made.second, **{field: getattr(made.second, field) + pixels}))
+
+    return alter
+
+
+def _tilt_house(made: Specification, pixels: float, _: Generator) -> Specification:
+    return replace(made, house=replace(made.house, tilt=made.house.tilt + pixels))
+
+
+def _add(field: str) -> Alteration:
+    def alter(made: Specification, pixels: float, _: Generator) -> Specification:
+        return replace(made, **{field: getattr(made, field) + pixels})
+
+    return alter
+
+
+@dataclass(frozen=True)
+class AlterationKind:
+    """One way to stray.
+
+    Attributes:
+        words: What it does, for the set's page.
+        plain: How far at the grade `plain`: pixels of a part 448 wide, or as `unit` says.
+        alter: Applies it, in pixels of `PART_WIDTH`.
+        unit: What `plain` counts.
+    """
+
+    words: str
+    plain: float
+    alter: Alteration
+    unit: Literal["px", "share"] = "px"
+
+    def apply(self, made: Specification, direction: float, grade: Grade, rng: Generator) -> Specification:
+        """The specification altered at a grade, in a direction of -1 or 1."""
+        scale = PART_WIDTH / EXAMINED_WIDTH if self.unit == "px" else 1.0
+        return self.alter(made, self.plain * GRADES[grade] * direction * scale, rng)
+
+
+ALTERATIONS = {
+    "tracking": AlterationKind("ends of the house's name move apart or together", 10.0, _spread_letters),
+    "weight": AlterationKind("strokes gain or lose thickness", 3.0, _add("weight")),
+    "size": AlterationKind("cap height of the house's name", 5.0, _resize_letters),
+    "baseline": AlterationKind("one letter above, one below the baseline", 4.5, _lift_letters),
+    "roundness": AlterationKind("width of the O", 8.0, _widen_round_letters),
+    "slant": AlterationKind("tops of the house's letters lean", 6.0, _add("slant")),
+    "tilt": AlterationKind("the right end of the house's name hangs or rises", 6.0, _tilt_house),
+    "serifs": AlterationKind("ends of the serifs are cut off", 4.5, _add("serif_cut")),
+    "corners": AlterationKind("outer corners are rounded, by radius", 4.5, _add("corner_cut")),
+    "joints": AlterationKind("inner corners are filled, by radius", 4.0, _add("joint_fill")),
+    "depth": AlterationKind("the lettering is shallower", 0.85, _shallow, "share"),
+    "sign size": AlterationKind("radius of the circle around the R", 4.0, _add("sign_radius")),
+    "sign gap": AlterationKind("the R sign stands away", 9.0, _add("sign_gap")),
+    "sign drop": AlterationKind("the R sign hangs lower", 9.0, _add("sign_drop")),
+    "second shift": AlterationKind("the second line is off its place", 14.0, _second_line("shift")),
+    "second size": AlterationKind("cap height of the second line", 4.0, _second_line("size")),
+    "second tilt": AlterationKind("the second line's right end hangs or rises", 6.0, _second_line("tilt")),
+}
+"""Every way to stray but `letterform`, which substitutes letters of a lookalike typeface."""
+
+SUBSTITUTED_LETTERS: dict[Grade, int] = {"plain": len(HOUSE), "clear": 4, "fine": 2, "hardly visible": 1}
+"""`letterform`: how many letters of the house's name come from the lookalike typeface."""
+
+
+@dataclass(frozen=True)
+class Counterfeiter:
+    """One hand at work: which alterations it makes, each with its direction, all at one grade an item.
+
+    Attributes:
+        name: Unique within the part.
+        strays: Alteration to direction (-1 or 1).
+        lookalike: Typeface it substitutes letters of; empty for none.
+        unseen: Whether it appears in test only.
+    """
+
+    name: str
+    strays: dict[str, float]
+    lookalike: str = ""
+    unseen: bool = False
+
+    @property
+    def alterations(self) -> tuple[str, ...]:
+        """What it alters."""
+        return ("letterform",) * bool(self.lookalike) + tuple(self.strays)
+
+    def falsify(self, genuine: Specification, grade: Grade, rng: Generator) -> Specification:
+        """The specification this counterfeiter works to."""
+        made = genuine
+        if self.lookalike:
+            places = rng.permutation(len(HOUSE))[: SUBSTITUTED_LETTERS[grade]]
+            made = replace(made, substitute=self.lookalike, substituted=tuple(sorted(places.tolist())))
+        for name, direction in self.strays.items():
+            made = ALTERATIONS[name].apply(made, direction, grade, rng)
+        return made
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of the house.
+
+    Attributes:
+        name: As in the manifest.
+        specification: How its genuine items are made.
+        counterfeiters: Who counterfeits it.
+        genuine: Share of its genuine items among all items of the part.
+        counterfeit: Share of its counterfeits.
+    """
+
+    name: str
+    specification: Specification
+    counterfeiters: tuple[Counterfeiter, ...]
+    genuine: float
+    counterfeit: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kind of part, and how many items of it a set holds by default."""
+
+    name: PartName
+    title: str
+    series: tuple[Series, ...]
+    items: int
+
+
+# Standard deviation between two genuine items of one die; counterfeits are made no more and no less exactly.
+TOLERANCES = {
+    "weight": 0.10,
+    "roundness": 0.004,
+    "sign_radius": 0.20,
+    "sign_gap": 0.40,
+    "sign_stroke": 0.08,
+}
+LINE_TOLERANCES = {"size": 0.25, "tracking": 0.002, "shift": 0.6, "tilt": 0.4}
+DEPTH_TOLERANCE = 0.06
+
+
+def within_tolerances(made: Specification, rng: Generator) -> Specification:
+    """One item's own values: the die's play, drawn alike whatever the specification says."""
+    fields = {field: getattr(made, field) + rng.normal(0, sd) for field, sd in TOLERANCES.items()}
+    for name in ("house", "second"):
+        line = getattr(made, name)
+        fields[name] = replace(line, **{f: getattr(line, f) + rng.normal(0, sd) for f, sd in LINE_TOLERANCES.items()})
+    return replace(made, **fields, depth=made.depth * (1 + rng.normal(0, DEPTH_TOLERANCE)))
+
+
+_COGNAC = Leather((0.15, 0.055, 0.022), (0.30, 0.125, 0.05), (0.55, 0.36, 0.16), 17)
+_BLACK = Leather((0.010, 0.010, 0.012), (0.035, 0.034, 0.036), (0.05, 0.05, 0.055), 13)
+_WINE = Leather((0.11, 0.012, 0.020), (0.24, 0.035, 0.045), (0.60, 0.38, 0.30), 20)
+_SAND = Leather((0.42, 0.33, 0.22), (0.62, 0.52, 0.38), (0.78, 0.72, 0.60), 15)
+_GOLD, _SILVER, _ROSE = (0.83, 0.58, 0.24), (0.72, 0.72, 0.74), (0.80, 0.52, 0.40)
+_GUNMETAL = (0.22, 0.22, 0.24)
+
+LEATHER_TAG = Part(
+    "leather_tag",
+    "leather tag",
+    (
+        Series(
+            "atelier",
+            Specification(
+                380,
+                34,
+                _COGNAC,
+                Line(HOUSE, "Cinzel", 62, 0.06, 12),
+                Line("MADE BY HAND", "Cinzel", 24, 0.32, 74),
+                depth=3.0,
+                finish=(0.74, 0.50, 0.20),
+                gloss=0.9,
+            ),
+            (
+                Counterfeiter("A1", {}, "Marcellus"),
+                Counterfeiter("A2", {"roundness": -1, "sign size": 1}),
+                Counterfeiter("A3", {"tracking": 1, "weight": -1}),
+                Counterfeiter("A4", {"second shift": 1, "baseline": 1}),
+                Counterfeiter("A5", {"serifs": 1}),
+                Counterfeiter("A6", {"size": 1, "sign gap": 1, "depth": 1}),
+                Counterfeiter("A7", {"tracking": -1}, "Cormorant", unseen=True),
+                Counterfeiter("A8", {"slant": 1}, unseen=True),
+            ),
+            0.13,
+            0.16,
+        ),
+        Series(
+            "boulevard",
+            Specification(
+                350,
+                14,
+                _BLACK,
+                Line(HOUSE, "Jost", 62, 0.20, 12),
+                Line("FINE LEATHER", "Jost", 23, 0.55, 70),
+                depth=3.0,
+                finish=(0.50, 0.51, 0.53),
+                sign_radius=16,
+            ),
+            (
+                Counterfeiter("B1", {}, "Montserrat"),
+                Counterfeiter("B2", {"weight": 1, "sign gap": 1}),
+                Counterfeiter("B3", {"roundness": 1, "second size": 1}),
+                Counterfeiter("B4", {"size": -1}),
+                Counterfeiter("B5", {"corners": 1, "depth": 1}),
+                Counterfeiter("B6", {"baseline": 1}),
+                Counterfeiter("B7", {"weight": -1}, "Urbanist", unseen=True),
+                Counterfeiter("B8", {"tilt": 1, "second tilt": -1}, unseen=True),
+            ),
+            0.15,
+            0.12,
+        ),
+        Series(
+            "lumiere",
+            Specification(
+                400,
+                64,
+                _WINE,
+                Line(HOUSE, "Bodoni", 60, 0.10, 12),
+                Line("HOUSE OF LEATHER", "Bodoni", 22, 0.35, 70),
+                depth=2.6,
+                finish=(0.80, 0.55, 0.30),
+                gloss=0.8,
+                weight=0.9,
+            ),
+            (
+                Counterfeiter("L1", {}, "Didot"),
+                Counterfeiter("L2", {"tracking": -1, "second shift": -1}),
+                Counterfeiter("L3", {"sign drop": 1, "roundness": 1}),
+                Counterfeiter("L4", {"weight": 1, "joints": 1}),
+                Counterfeiter("L5", {"serifs": 1, "baseline": 1}),
+                Counterfeiter("L6", {"slant": -1}),
+                Counterfeiter("L7", {}, "Playfair", unseen=True),
+                Counterfeiter("L8", {"size": -1, "second size": -1}, unseen=True),
+            ),
+            0.08,
+            0.12,
+        ),
+        Series(
+            "riviera",
+            Specification(
+                370,
+                24,
+                _SAND,
+                Line(HOUSE, "Garamond", 60, 0.07, 12),
+                Line("HAND FINISHED", "Jost", 21, 0.50, 70),
+                depth=4.0,
+                finish=(0.075, 0.040, 0.022),
+                gloss=0.12,
+            ),
+            (
+                Counterfeiter("R1", {}, "Crimson"),
+                Counterfeiter("R2", {"roundness": -1, "tracking": 1}),
+                Counterfeiter("R3", {"weight": -1, "depth": 1}),
+                Counterfeiter("R4", {"sign size": 1, "second size": 1}),
+                Counterfeiter("R5", {"tilt": -1}),
+                Counterfeiter("R6", {"serifs": 1, "sign gap": 1}),
+                Counterfeiter("R7", {"sign drop": 1}, "Caslon", unseen=True),
+                Counterfeiter("R8", {"baseline": 1, "joints": 1}, unseen=True),
+            ),
+            0.11,
+            0.13,
+        ),
+    ),
+    1032,
+)
+
+METAL_BUCKLE = Part(
+    "metal_buckle",
+    "metal buckle",
+    (
+        Series(
+            "atelier",
+            Specification(
+                470,
+                60,
+                Metal(_GOLD, 0.0),
+                Line(HOUSE, "Cinzel", 44, 0.16, -162),
+                Line("PARIS", "Cinzel", 34, 0.6, 204),
+                depth=3.2,
+                sign_radius=13,
+                sign_gap=12,
+            ),
+            (
+                Counterfeiter("A1", {}, "Forum"),
+                Counterfeiter("A2", {"roundness": -1, "sign gap": 1}),
+                Counterfeiter("A3", {"weight": 1}),
+                Counterfeiter("A4", {"second shift": -1, "tracking": -1}),
+                Counterfeiter("A5", {"depth": 1, "serifs": 1}),
+                Counterfeiter("A6", {"size": -1}, unseen=True),
+            ),
+            0.10,
+            0.12,
+        ),
+        Series(
+            "boulevard",
+            Specification(
+                440,
+                26,
+                Metal(_SILVER, 1.0),
+                Line(HOUSE, "Jost", 44, 0.34, -148),
+                Line("PARIS", "Jost", 32, 0.8, 190),
+                depth=3.0,
+                sign_radius=12,
+                sign_gap=14,
+            ),
+            (
+                Counterfeiter("B1", {}, "Outfit"),
+                Counterfeiter("B2", {"tracking": 1, "second size": 1}),
+                Counterfeiter("B3", {"corners": 1}),
+                Counterfeiter("B4", {"baseline": 1, "sign size": 1}),
+                Counterfeiter("B5", {"weight": -1}),
+                Counterfeiter("B6", {}, "Urbanist", unseen=True),
+            ),
+            0.15,
+            0.11,
+        ),
+        Series(
+            "lumiere",
+            Specification(
+                500,
+                120,
+                Metal(_ROSE, 0.3),
+                Line(HOUSE, "Bodoni", 44, 0.2, -176),
+                Line("PARIS", "Bodoni", 34, 0.6, 218),
+                depth=3.0,
+                weight=1.0,
+                sign_radius=13,
+            ),
+            (
+                Counterfeiter("L1", {}, "Playfair"),
+                Counterfeiter("L2", {"roundness": 1}),
+                Counterfeiter("L3", {"tilt": 1}),
+                Counterfeiter("L4", {"serifs": 1, "second shift": 1}),
+                Counterfeiter("L5", {"joints": 1, "weight": 1}),
+                Counterfeiter("L6", {"sign drop": 1, "size": 1}, unseen=True),
+            ),
+            0.09,
+            0.13,
+        ),
+        Series(
+            "riviera",
+            Specification(
+                450,
+                40,
+                Metal(_GUNMETAL, 0.7, (0.55, 0.50, 0.40)),
+                Line(HOUSE, "Garamond", 44, 0.15, -152),
+                Line("PARIS", "Garamond", 34, 0.6, 196),
+                depth=2.4,
+                sign_radius=13,
+            ),
+            (
+                Counterfeiter("R1", {}, "Caslon"),
+                Counterfeiter("R2", {"size": 1, "sign size": -1}),
+                Counterfeiter("R3", {"slant": 1}),
+                Counterfeiter("R4", {"tracking": -1, "serifs": 1}),
+                Counterfeiter("R5", {"baseline": 1}),
+                Counterfeiter("R6", {"second tilt": 1, "roundness": -1}, unseen=True),
+            ),
+            0.14,
+            0.16,
+        ),
+    ),
+    612,
+)
+
+ROUND_LABEL = Part(
+    "round_label",
+    "metal round label",
+    (
+        Series(
+            "atelier",
+            Specification(
+                720,
+                360,
+                Metal(_GOLD, 0.2),
+                Line(HOUSE, "Cinzel", 78, 0.22, 222, "upper"),
+                Line("PARIS", "Cinzel", 58, 0.5, 280, "lower"),
+                depth=4.0,
+                sign_radius=20,
+            ),
+            (
+                Counterfeiter("A1", {}, "Marcellus"),
+                Counterfeiter("A2", {"tracking": 1}),
+                Counterfeiter("A3", {"weight": -1, "serifs": 1}),
+                Counterfeiter("A4", {"roundness": -1, "second size": 1}),
+                Counterfeiter("A5", {"sign size": 1}),
+                Counterfeiter("A6", {"baseline": 1}, unseen=True),
+            ),
+            0.17,
+            0.20,
+        ),
+        Series(
+            "boulevard",
+            Specification(
+                720,
+                360,
+                Metal(_SILVER, 1.0),
+                Line(HOUSE, "Jost", 76, 0.36, 224, "upper"),
+                Line("PARIS", "Jost", 56, 0.7, 280, "lower"),
+                depth=3.6,
+                sign_radius=19,
+            ),
+            (
+                Counterfeiter("B1", {}, "Montserrat"),
+                Counterfeiter("B2", {"size": -1, "depth": 1}),
+                Counterfeiter("B3", {"corners": 1, "sign gap": 1}),
+                Counterfeiter("B4", {"second shift": 1}),
+                Counterfeiter("B5", {"weight": 1}),
+                Counterfeiter("B6", {"roundness": 1, "tracking": -1}, unseen=True),
+            ),
+            0.20,
+            0.13,
+        ),
+        Series(
+            "lumiere",
+            Specification(
+                720,
+                360,
+                Metal(_ROSE, 0.0, (0.02, 0.02, 0.025)),
+                Line(HOUSE, "Bodoni", 76, 0.24, 224, "upper"),
+                Line("PARIS", "Bodoni", 56, 0.55, 280, "lower"),
+                depth=3.4,
+                weight=1.2,
+                sign_radius=19,
+            ),
+            (
+                Counterfeiter("L1", {}, "Didot"),
+                Counterfeiter("L2", {"slant": 1, "sign drop": 1}),
+                Counterfeiter("L3", {"joints": 1}),
+                Counterfeiter("L4", {"baseline": 1, "second tilt": 1}),
+                Counterfeiter("L5", {"size": 1}),
+                Counterfeiter("L6", {}, "Old Standard", unseen=True),
+            ),
+            0.12,
+            0.18,
+        ),
+    ),
+    767,
+)
+
+PARTS: dict[PartName, Part] = {part.name: part for part in (LEATHER_TAG, METAL_BUCKLE, ROUND_LABEL)}
