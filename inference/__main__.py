@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
+from numpy.typing import NDArray
 from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
-from inference.heatmap import overlay, picture
-from inference.records import Comparison, Crop, Exhibit, Heatmap, Refusal, Verdict, as_json
+from inference.heatmap import difference_picture, overlay, picture
+from inference.records import Comparison, Crop, Heatmap, ReferenceView, Refusal, Verdict, as_json
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Task, WeightsRefused, read_catalogue
 
@@ -39,7 +41,7 @@ class ExamineOptions:
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
-    """Folder to write the heatmap and its overlay to, as PNG."""
+    """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -74,7 +76,9 @@ def examine(options: ExamineOptions) -> None:
     examiner = AuthenticityExaminer.load(name, options.weights, options.device)
     verdict = examiner.examine(exhibit, options.series, crop)
     if options.heatmaps:
-        _write_heatmap(verdict.heatmap, exhibit, crop, options.heatmaps, options.photo.stem)
+        _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, options.photo.stem)
+        if verdict.reference:
+            _write_reference(verdict.reference, options.heatmaps, options.photo.stem)
     print(_json(verdict) if options.json else _verdict_text(verdict))
 
 
@@ -85,7 +89,7 @@ def compare(options: CompareOptions) -> None:
     comparison = TrademarkExaminer.load(name, options.weights, options.device).compare(*pair)
     if options.heatmaps:
         for number, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True), 1):
-            _write_heatmap(heatmap, exhibit, None, options.heatmaps, f"mark_{number}")
+            _write_heatmap(heatmap, exhibit.pixels, options.heatmaps, f"mark_{number}")
     print(_json(comparison) if options.json else _comparison_text(comparison))
 
 
@@ -100,12 +104,21 @@ def _chosen(name: str | None, task: Task, folder: Path) -> str:
     return name or names[0]
 
 
-def _write_heatmap(heatmap: Heatmap, exhibit: Exhibit, crop: Crop | None, folder: Path, stem: str) -> None:
+def _write_heatmap(heatmap: Heatmap, seen: NDArray[np.uint8], folder: Path, stem: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    part = exhibit.crop(crop)
-    height, width = part.shape[:2]
+    height, width = seen.shape[:2]
     Image.fromarray(picture(heatmap, width, height)).save(folder / f"{stem}.heatmap.png")
-    Image.fromarray(overlay(heatmap, part)).save(folder / f"{stem}.overlay.png")
+    Image.fromarray(overlay(heatmap, seen)).save(folder / f"{stem}.overlay.png")
+
+
+def _write_reference(view: ReferenceView, folder: Path, stem: str) -> None:
+    pictures = {
+        "registered": view.registered,
+        "reference": view.reference,
+        "difference": difference_picture(view),
+    }
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(folder / f"{stem}.{name}.png")
 
 
 def _json(record: Verdict | Comparison) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.examiner import Examiner
-from inference.records import AuthenticityOutcome, Crop, Exhibit, Refusal, Verdict
-from inference.scope import physical_checks
+from inference.records import AuthenticityOutcome, Crop, Exhibit, Placement, ReferenceView, Refusal, Verdict
+from inference.registration import anomaly, difference, register_best
+from inference.scope import physical_checks, reference_check
 
 
 class AuthenticityExaminer(Examiner):
@@ -47,16 +51,18 @@ class AuthenticityExaminer(Examiner):
             return ()
         crops = crops or [None] * len(exhibits)
         parts = [exhibit.crop(crop) for exhibit, crop in zip(exhibits, crops, strict=True)]
-        prepared = [self.card.preprocessing(part) for part in parts]
+        looks = [self._look_at(part, series) for part in parts]
         logits, maps = self._look(
             # The size of the log odds is the log odds of the side the part leans to.
-            [part.tensor for part in prepared],
+            [look.tensor for look in looks],
             lambda logits: log_odds_genuine(logits, self.card.classes, series).abs(),
         )
         genuine = torch.sigmoid(log_odds_genuine(logits.double(), self.card.classes, series)).tolist()
         verdicts = []
-        for index, (exhibit, crop) in enumerate(zip(exhibits, crops, strict=True)):
-            checks = physical_checks(parts[index], self.card.preprocessing)
+        for index, (exhibit, crop, look) in enumerate(zip(exhibits, crops, looks, strict=True)):
+            checks = physical_checks(parts[index], look.size)
+            if look.reference is not None:
+                checks = (*checks, reference_check(look.reference))
             outcome, reason = self._outcome(genuine[index], checks)
             settings = {"series": series or "not fixed", "crop": str(crop) if crop else "whole picture"}
             verdicts.append(
@@ -72,12 +78,45 @@ class AuthenticityExaminer(Examiner):
                         zip(self.card.classes, logits[index].double().softmax(0).tolist(), strict=True)
                     ),
                     band=self.band,
-                    heatmap=self._heatmap(maps[index], self._leaning(genuine[index]), prepared[index]),
+                    heatmap=self._heatmap(maps[index], self._leaning(genuine[index]), look.placement),
                     scope_checks=checks,
-                    provenance=self._provenance(settings, prepared[index].sentences),
+                    provenance=self._provenance(settings, look.sentences),
+                    reference=look.reference,
                 )
             )
         return tuple(verdicts)
+
+    def _look_at(self, part: NDArray[np.uint8], series: str | None) -> _Look:
+        """The network's input for a part (h, w, 3): the part alone, or beside the reference it fits best."""
+        stack = self.card.stack
+        if stack is None:
+            prepared = self.card.preprocessing(part)
+            return _Look(prepared.tensor, prepared.placement, prepared.sentences, self.card.preprocessing.size)
+        candidates = [reference for reference in self._references if series in (None, reference.series)]
+        best, *others = register_best(part, candidates)
+        reference = next(reference for reference in candidates if reference.series == best.series)
+        registered, covered = best.apply(part, reference.mean.shape)
+        away = difference(registered, covered, reference)
+        view = ReferenceView(
+            series=best.series,
+            score=best.score,
+            least_score=reference.least_score,
+            covered=best.covered,
+            runner_up={other.series: other.score for other in others},
+            homography=best.rows(),
+            deviation=anomaly(away, covered),
+            registered=registered,
+            reference=reference.picture,
+            difference=away,
+            photos=reference.photos,
+        )
+        sentences = (
+            f"{part.shape[1]} x {part.shape[0]} registered to the genuine reference of {best.series}, "
+            f"{registered.shape[1]} x {registered.shape[0]} pixels, by a homography",
+            f"stacked with it as {', '.join(stack.channels)}, {stack.width} x {stack.height} pixels",
+        )
+        tensor = stack(registered, covered, reference)
+        return _Look(tensor, stack.placement(reference), sentences, max(stack.width, stack.height), view)
 
     def _series(self, logits: Tensor) -> str:
         """The most probable series: P(series) is the sum over its two classes."""
@@ -86,6 +125,25 @@ class AuthenticityExaminer(Examiner):
         for name, probability in zip(self.card.classes, probabilities, strict=True):
             by_series[name.rpartition("/")[0]] += probability
         return max(by_series, key=by_series.__getitem__)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the network sees of a part.
+
+    Attributes:
+        tensor: Its input (3, H, W).
+        placement: Where the part, or the registered part, lies in it.
+        sentences: What was done to the pixels, in order.
+        size: Long side of the input in pixels.
+        reference: The part beside its genuine reference; None where it is looked at alone.
+    """
+
+    tensor: Tensor
+    placement: Placement
+    sentences: tuple[str, ...]
+    size: int
+    reference: ReferenceView | None = None
 
 
 def log_odds_genuine(logits: Tensor, classes: Sequence[str], series: str | None = None) -> Tensor:

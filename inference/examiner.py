@@ -14,11 +14,10 @@ from torch import Tensor
 from typing_extensions import Self
 
 from inference.heatmap import HeadGradCam, Target
-from inference.preprocessing import Prepared
 from inference.provenance import code_version, library_versions
-from inference.records import Heatmap, InconclusiveBand, Provenance, ScopeCheck
+from inference.records import Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
 from inference.scope import refusal
-from inference.weights import WEIGHTS_FOLDER, Model, Task, WeightsRefused, load_model
+from inference.weights import WEIGHTS_FOLDER, Card, Model, Task, WeightsRefused, load_model
 
 
 class Examiner:
@@ -43,9 +42,11 @@ class Examiner:
         self.band: InconclusiveBand = card.band
         self.device = torch.device(device)
         self._full_scale: float = card.heatmap_full_scale
+        self._layer = _layer(card)
         self._card_sha256 = model.card_sha256
+        self._references = model.references
         self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
-        self._grad_cam = HeadGradCam(self._network.head)
+        self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
 
     @classmethod
@@ -65,11 +66,11 @@ class Examiner:
             logits, maps = self._grad_cam(feature_map, target)
         return logits.cpu(), maps
 
-    def _heatmap(self, raw: NDArray[np.float32], side: str, prepared: Prepared) -> Heatmap:
+    def _heatmap(self, raw: NDArray[np.float32], side: str, placement: Placement) -> Heatmap:
         first, second = self.sides
         other = second if side == first else first
         target = f"log P({side}) - log P({other})"
-        return Heatmap(raw.copy(), "last feature map", target, self._full_scale, prepared.placement)
+        return Heatmap(raw.copy(), self._layer, target, self._full_scale, placement)
 
     def _outcome(self, probability: float, checks: Sequence[ScopeCheck]) -> tuple[str, str]:
         """Outcome and reason for the uncalibrated probability of the first side."""
@@ -101,6 +102,14 @@ class Examiner:
             device=str(self.device),
             libraries=library_versions(),
         )
+
+
+def _layer(card: Card) -> str:
+    """Where and how a model's heatmaps are taken, in words."""
+    steps = card.arguments.get("steps_in_head", 0)
+    layer = "last feature map" if not steps else f"feature map {steps} steps before the last"
+    method = {"grad_cam": "", "hires_cam": ", HiResCAM", "layer_cam": ", LayerCAM"}[card.heatmap_method]
+    return layer + method
 
 
 def as_probability(value: float) -> str:

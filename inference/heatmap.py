@@ -7,33 +7,44 @@ costs next to nothing. Source: Selvaraju et al., Grad-CAM (KAG-MTLN paper, secti
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam import GradCAM, HiResCAM, LayerCAM
 from torch import Tensor, nn
 
-from inference.records import FIRST_STEP, Heatmap
+from inference.records import FIRST_STEP, Heatmap, ReferenceView
 
 Pixels = NDArray[np.uint8]
 Target = Callable[[Tensor], Tensor]
+CamMethod = Literal["grad_cam", "hires_cam", "layer_cam"]
+
+DIFFERENCE_FULL_SCALE = 6.0
+"""Standard deviations from the genuine edges that are drawn with the last colour."""
 
 _COLOUR_BAR_WIDTH = 84
 _INK, _PAPER = (38, 42, 48), (255, 255, 255)
 
 
+_METHODS: dict[CamMethod, type[GradCAM]] = {"grad_cam": GradCAM, "hires_cam": HiResCAM, "layer_cam": LayerCAM}
+
+
 class HeadGradCam:
-    """Grad-CAM at the feature map that enters a head.
+    """Grad-CAM, or one of its finer relatives, at the feature map that enters a head.
+
+    Grad-CAM weighs each channel by its mean gradient. At fine layers, where one channel means different things at
+    different places, HiResCAM (Draelos and Carin, 2020) and LayerCAM (Jiang et al., 2021) weigh each cell.
 
     Not thread-safe (hooks and gradients live on the module): its examiner holds one lock.
     """
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: nn.Module, method: CamMethod = "grad_cam") -> None:
         entry = nn.Identity()
-        self._cam = GradCAM(model=nn.Sequential(entry, head), target_layers=[entry])
+        self._cam = _METHODS[method](model=nn.Sequential(entry, head), target_layers=[entry])
 
     def __call__(self, feature_map: Tensor, target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits and raw maps from one pass of the head.
@@ -50,7 +61,8 @@ class HeadGradCam:
             logits = self._cam.activations_and_grads(entering)
             target(logits).sum().backward()
         record = self._cam.activations_and_grads
-        maps = self._cam.get_cam_image(entering, None, None, record.activations[0].numpy(), record.gradients[0].numpy())
+        activations, gradients = record.activations[0].numpy(), record.gradients[0].numpy()
+        maps = self._cam.get_cam_image(entering, None, None, activations, gradients, eigen_smooth=False)
         return logits.detach(), np.maximum(maps, 0).astype(np.float32)
 
 
@@ -77,18 +89,30 @@ def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:
     return np.hstack([colours, colour_bar(heatmap, height)])
 
 
+def difference_picture(view: ReferenceView) -> Pixels:
+    """How far a registered part strays from genuine ones, on a scale fixed for all models: uint8 (h, w, 3)."""
+    return _colours(np.clip(view.difference / np.float32(DIFFERENCE_FULL_SCALE), 0, 1))
+
+
 def strength(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
     """The map over the examined part as a share of full scale, float32 (height, width), 0 to 1.
 
-    Bilinear between the centres of the cells, which tile the square the network saw. What does not
-    reach the first step of the scale is 0: it would darken the photo without being seen.
+    What does not reach the first step of the scale is 0: it would darken the photo without being seen.
+    """
+    value = np.clip(over_part(heatmap, width, height) / np.float32(heatmap.full_scale), 0, 1)
+    return np.where(value < FIRST_STEP, np.float32(0), value)
+
+
+def over_part(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
+    """The raw map over the examined part, float32 (height, width), >= 0.
+
+    Bilinear between the centres of the cells, which tile what the network saw.
     """
     rows, columns = heatmap.raw.shape
     place = heatmap.placement
     down = _bilinear(place.top, place.height, height, rows)
     across = _bilinear(place.left, place.width, width, columns)
-    value = np.clip(down @ heatmap.raw @ across.T / np.float32(heatmap.full_scale), 0, 1)
-    return np.where(value < FIRST_STEP, np.float32(0), value)
+    return np.asarray(down @ heatmap.raw @ across.T, np.float32)
 
 
 def _bilinear(start: float, extent: float, pixels: int, cells: int) -> NDArray[np.float32]:

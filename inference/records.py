@@ -22,6 +22,7 @@ FIRST_STEP = 1 / 256
 """Share of full scale below which a heatmap shows nothing."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNSTATED: dict[str, bool] = {"stated": False}
 
 
 class Refusal(ValueError):  # noqa: N818 - a refusal is the field's word, and it is not our error
@@ -103,7 +104,7 @@ class Exhibit:
     exif: dict[str, str]
     conversions: tuple[str, ...]
     warnings: tuple[str, ...]
-    pixels: NDArray[np.uint8] = field(repr=False)
+    pixels: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
 
     def __post_init__(self) -> None:
         require(bool(_SHA256.fullmatch(self.sha256)), "sha256 is 64 lower-case hex digits")
@@ -192,6 +193,51 @@ class Heatmap:
 
 
 @dataclass(frozen=True)
+class ReferenceView:
+    """A part laid beside the genuine reference of its series.
+
+    Attributes:
+        series: Whose reference fits best, or the one the examiner fixed.
+        score: Correlation of the part's edges with the reference's, -1 to 1.
+        least_score: What genuine photos reach; below it the fit is not used.
+        covered: Share of the reference that lies inside the examined part, 0 to 1.
+        runner_up: Score of each other reference that was tried, best first.
+        homography: From pixels of the part to pixels of the reference, row by row.
+        deviation: How far the part's edges stray from the genuine ones, in standard deviations, over the most
+            deviating areas.
+        registered: The part in the frame of the reference, uint8 (h, w, 3).
+        reference: Mean of registered genuine photos, uint8 (h, w, 3).
+        difference: Deviation of each point in standard deviations, float32 (h, w), >= 0.
+        photos: How many genuine photos made the reference.
+    """
+
+    series: str
+    score: float
+    least_score: float
+    covered: float
+    runner_up: dict[str, float]
+    homography: tuple[tuple[float, float, float], ...]
+    deviation: float
+    registered: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
+    reference: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
+    difference: NDArray[np.float32] = field(repr=False, metadata=_UNSTATED)
+    photos: int
+
+    def __post_init__(self) -> None:
+        require(-1.001 <= self.score <= 1.001, f"a correlation lies between -1 and 1, not {self.score}")
+        require(0 <= self.covered <= 1, f"a share lies between 0 and 1, not {self.covered}")
+        shape = self.registered.shape[:2]
+        require(self.reference.shape[:2] == shape == self.difference.shape, "one frame for all three pictures")
+        for picture in (self.registered, self.reference, self.difference):
+            picture.setflags(write=False)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part fits the reference as genuine photos do."""
+        return self.score >= self.least_score
+
+
+@dataclass(frozen=True)
 class ScopeCheck:
     """One physical check of the input, with the number behind it."""
 
@@ -271,8 +317,9 @@ class Verdict:
             over its two classes where the series is fixed.
         class_probabilities: Uncalibrated, class name to 0..1, over all classes of the model; sums to 1.
         band: The inconclusive band it was read against.
-        heatmap: Evidence for the side the probability leans to.
+        heatmap: Evidence for the side the probability leans to, over the registered part where there is one.
         scope_checks: Physical checks of the input.
+        reference: The part beside the genuine reference; None for a model that looks at the part alone.
         provenance: What is needed to repeat it.
     """
 
@@ -288,10 +335,16 @@ class Verdict:
     heatmap: Heatmap
     scope_checks: tuple[ScopeCheck, ...]
     provenance: Provenance
+    reference: ReferenceView | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_genuine <= 1, "a probability lies between 0 and 1")
         _require_distribution(self.class_probabilities)
+
+    @property
+    def seen(self) -> NDArray[np.uint8]:
+        """The picture the heatmap lies over, (h, w, 3): the registered part, or else the part itself."""
+        return self.exhibit.crop(self.crop) if self.reference is None else self.reference.registered
 
 
 @dataclass(frozen=True)
@@ -325,9 +378,13 @@ class Comparison:
 
 
 def as_json(record: Any) -> Any:
-    """A record as plain JSON values: everything but the pixels, which the hash stands for."""
+    """A record as plain JSON values: everything but the pictures, which hash, homography and weights stand for."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {f.name: as_json(getattr(record, f.name)) for f in dataclasses.fields(record) if f.name != "pixels"}
+        return {
+            f.name: as_json(getattr(record, f.name))
+            for f in dataclasses.fields(record)
+            if f.metadata.get("stated", True)
+        }
     if isinstance(record, np.ndarray):
         return record.tolist()
     if isinstance(record, dict):

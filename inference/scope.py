@@ -7,16 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.preprocessing import Preprocessing
-from inference.records import CheckStatus, ScopeCheck
+from inference.records import CheckStatus, ReferenceView, ScopeCheck
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
 _BLANK_SPREAD = 2.0
 
 
-def physical_checks(part: NDArray[np.uint8], preprocessing: Preprocessing) -> tuple[ScopeCheck, ...]:
-    """Checks of a part, uint8 (H, W, 3), against what the network was made to see."""
-    return _resolution(part, preprocessing.size), _content(part)
+def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
+    """Checks of a part, uint8 (H, W, 3), against the long side in pixels that the network was made to see."""
+    return _resolution(part, size), _content(part)
+
+
+def reference_check(view: ReferenceView) -> ScopeCheck:
+    """Whether the part fits the genuine reference as genuine photos do; a bad fit is said, and not used."""
+    others = "".join(f"; {series} {score:.2f}" for series, score in view.runner_up.items())
+    fit = f"best fit {view.series} {view.score:.2f}, needed {view.least_score:.2f}{others}"
+    if not view.fits:
+        text = (
+            f"The part could not be laid over a genuine reference ({fit}); photograph it flat, whole and sharp, crop "
+            "to the part, or choose a model that looks at the part alone."
+        )
+        return ScopeCheck("reference", "refuse", view.score, text)
+    return ScopeCheck("reference", "ok", view.score, f"The part lies over the genuine reference: {fit}.")
 
 
 def refusal(checks: Sequence[ScopeCheck]) -> str | None:

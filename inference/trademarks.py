@@ -48,8 +48,9 @@ class TrademarkExaminer(Examiner):
             raw = (maps[index], maps[len(pairs) + index])
             raw = raw[::-1] if swapped[index] else raw
             side = self._leaning(similar[index])
-            heatmaps = tuple(map(self._heatmap, raw, (side, side), prepared[index]))
-            checks = tuple(physical_checks(part, self.card.preprocessing) for part in parts[index])
+            places = [mark.placement for mark in prepared[index]]
+            heatmaps = tuple(map(self._heatmap, raw, (side, side), places))
+            checks = tuple(physical_checks(part, self.card.preprocessing.size) for part in parts[index])
             outcome, reason = self._outcome(similar[index], [check for mark in checks for check in mark])
             settings = {
                 f"crop of mark {number}": str(crop) if crop else "whole picture"

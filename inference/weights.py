@@ -9,26 +9,32 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import safetensors
 import safetensors.torch
+import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from inference.files import write_whole
+from inference.heatmap import CamMethod
 from inference.networks import build_network
 from inference.preprocessing import Preprocessing
 from inference.records import InconclusiveBand, Refusal, as_json, require
+from inference.reference_stack import ReferenceStack
+from inference.registration import Reference
 
 logger = logging.getLogger(__name__)
 
-CARD_FORMAT = 1
+CARD_FORMAT = 2
 WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
 HISTOGRAM_BINS = 20
+_REFERENCE = "reference."
 
 Task = Literal["authenticity", "trademark", "pretrained"]
 
@@ -107,15 +113,18 @@ class Card:
         arguments: The network's arguments.
         classes: Main classes in the order of the logits, `series/genuine` and `series/counterfeit`,
             or `dissimilar`, `similar`.
-        preprocessing: What is done to the pixels.
+        preprocessing: What is done to the pixels, where the part is looked at alone.
+        stack: How the part is laid beside the genuine reference of its series; None where it is looked at alone.
         band: The inconclusive band found on validation data.
-        heatmap_full_scale: Raw Grad-CAM value drawn with the last colour.
+        heatmap_method: How the heatmap weighs the feature map.
+        heatmap_full_scale: Raw value of the map that is drawn with the last colour.
         split_rule: How training, validation and test were kept apart.
         data: What it was trained on, in words.
         data_sha256: Hash of the training set's manifest.
         seed: Seed of the run.
         settings: All settings of the run.
         metrics: Figures on data the network has not trained on.
+        per_class: Precision, recall and F1 of each class on test data.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
         licence: Licence of the weights.
@@ -151,6 +160,9 @@ class Card:
     limits: tuple[str, ...]
     made: str
     weights_sha256: str
+    stack: ReferenceStack | None = None
+    heatmap_method: CamMethod = "grad_cam"
+    per_class: dict[str, dict[str, Metric]] | None = None
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
@@ -165,11 +177,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its card, its network in evaluation mode, and the hash of the card file."""
+    """A loaded model: its card, its network in evaluation mode, the hash of the card file, and its references."""
 
     card: Card
     network: nn.Module
     card_sha256: str
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,16 +242,25 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
         raise WeightsRefused(msg)
     try:
         network = build_network(card.network, card.arguments)
-        network.load_state_dict(safetensors.torch.load(weights))
-    except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError) as error:
+        state = safetensors.torch.load(weights)
+        references = tuple(_take_reference(state, series) for series in (card.series if card.stack else ()))
+        network.load_state_dict(state)
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         logger.info("%s does not fit", weights_path, exc_info=True)
         msg = f"{weights_path.name} does not fit the network its card describes; restore both files."
         raise WeightsRefused(msg) from error
-    return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest())
+    return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest(), references)
 
 
-def save_model(card: Card, state: Mapping[str, Tensor], folder: Path) -> Card:
-    """Write NAME.safetensors and NAME.json; the card's hash is made true.
+def _take_reference(state: dict[str, Tensor], series: str) -> Reference:
+    """The reference of a series, taken out of what the weights file holds."""
+    prefix = f"{_REFERENCE}{series}."
+    names = [key for key in state if key.startswith(prefix)]
+    return Reference.from_arrays(series, {key.removeprefix(prefix): state.pop(key).numpy() for key in names})
+
+
+def save_model(card: Card, state: Mapping[str, Tensor], folder: Path, references: Sequence[Reference] = ()) -> Card:
+    """Write NAME.safetensors, with the references in it, and NAME.json; the card's hash is made true.
 
     The card is written last and each file is moved into place whole, so that an interruption leaves
     no card without its weights.
@@ -246,7 +268,11 @@ def save_model(card: Card, state: Mapping[str, Tensor], folder: Path) -> Card:
     Returns:
         The card as written.
     """
-    weights = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()})
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    for reference in references:
+        for name, array in reference.arrays().items():
+            tensors[f"{_REFERENCE}{reference.series}.{name}"] = torch.from_numpy(np.array(array))
+    weights = safetensors.torch.save(tensors)
     card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest())
     write_whole(folder / f"{card.name}.safetensors", weights)
     text = json.dumps(as_json(card), indent=1, ensure_ascii=False, sort_keys=True) + "\n"

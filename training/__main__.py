@@ -13,8 +13,12 @@ import tyro
 from inference.records import Refusal
 from inference.weights import Card
 from training import authenticity, trademark
+from training.assessment import AssessmentSettings, assess, metric_lines
 from training.data.marks import MarksSettings, build_marks
-from training.data.rendered import RenderedSettings, build_rendered
+from training.data.rendered.build import RenderedSettings, build_rendered
+from training.experiments import kag_learning_curve
+from training.experiments.kag_learning_curve import KagLearningCurve
+from training.heatmaps import table_lines
 from training.pretrained import convert_lite0
 
 # What mypy takes for the settings is, for tyro, a choice between their presets.
@@ -45,14 +49,29 @@ def _report(card: Card | None, run: Path) -> None:
     print(f"{run / card.name}.safetensors and .json: copy both into weights/ to use the model.")
 
 
+def evaluate_model(settings: AssessmentSettings) -> None:
+    """Examine the photos of a set with a finished model, and compare with the truth."""
+    table = assess(settings)
+    print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
+
+
 def build_mark_set(settings: MarksSettings) -> None:
     """Build a set of brand marks from published icon packages."""
     build_marks(settings)
 
 
 def build_rendered_set(settings: RenderedSettings) -> None:
-    """Render the demonstration set of leather tags."""
+    """Render a reference set: a part of a house that does not exist, its counterfeits, masks and twins."""
     build_rendered(settings)
+
+
+def study_kag_learning_curve(study: KagLearningCurve) -> None:
+    """Accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
+    print("\n".join(kag_learning_curve.lines(kag_learning_curve.run(study))))
+
+
+def name_experiments() -> None:
+    """Tables and figures of the papers: `python -m training experiment --help`."""
 
 
 def convert_pretrained() -> None:
@@ -66,12 +85,18 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {
         "authenticity": train_authenticity,
         "trademark": train_trademark,
+        "evaluate": evaluate_model,
         "rendered": build_rendered_set,
         "marks": build_mark_set,
         "pretrained": convert_pretrained,
+        "experiment": name_experiments,
     }
+    experiments: dict[str, Callable[..., Any]] = {"kag_learning_curve": study_kag_learning_curve}
+    prog, arguments = "python -m training", sys.argv[1:]
+    if arguments[:1] == ["experiment"]:
+        prog, arguments, commands = f"{prog} experiment", arguments[1:], experiments
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="python -m training", config=(tyro.conf.OmitArgPrefixes,))
+        tyro.extras.subcommand_cli_from_dict(commands, prog=prog, args=arguments, config=(tyro.conf.OmitArgPrefixes,))
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2

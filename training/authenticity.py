@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,28 +22,50 @@ from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_confusion_matrix,
 )
-from torchvision.transforms import v2
-from tqdm import tqdm
 
 from inference.authenticity import AuthenticityExaminer, log_odds_genuine
-from inference.exhibit import read_exhibit
-from inference.networks.backbones import BackboneName
+from inference.heatmap import CamMethod
+from inference.networks.backbones import BackboneName, build_backbone
 from inference.networks.kag_mtln import KagMtln
-from inference.preprocessing import HALF, Preprocessing
+from inference.preprocessing import HALF, Preprocessing, resize
 from inference.records import InconclusiveBand
+from inference.reference_stack import Channel, ReferenceStack
+from inference.registration import Reference
 from inference.weights import Card, Confusion, Histogram, Metric, save_model
-from training.data.disturbance import disturb
+from training.data.disturbance import disturb, on_grid
+from training.data.key_area_warps import WarpSettings, warp_key_areas
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
-from training.evaluate import auc_metric, draw_confusion, histogram, inconclusive_band, look, share_by_source
+from training.evaluate import (
+    auc_metric,
+    class_metrics,
+    draw_confusion,
+    histogram,
+    inconclusive_band,
+    look,
+    share_by_source,
+)
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
+from training.looks import Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet
 from training.runs import RunFolder, require_name, require_setting, stated_settings
 
 logger = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]
 _EVALUATION_BATCH = 32
+_MET = "It has met no counterfeiter but those of its training set, and knows no other series."
+
+
+@dataclass(frozen=True)
+class ReferenceSettings:
+    """How a reference-guided network lays photos beside genuine ones."""
+
+    long_side: int = 448
+    """Long side of the references, and of the network's input, in pixels."""
+    channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
+    """What the network's three input channels hold."""
+    cache: Path = Path.home() / ".cache" / "assay" / "registrations"
+    """Folder that keeps how photos were registered, from run to run."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,11 @@ class AuthenticitySettings:
     """Folder <series>/<genuine|counterfeit>/*, or a CSV of path, series, label and optional item, split."""
     fit: tyro.conf.OmitArgPrefixes[FitSettings]
     preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
+    look: Literal["photo", "reference"] = "photo"
+    """`photo`: the paper's network. `reference`: the same on the photo registered to the genuine reference of its
+    series, which is built from the genuine training photos."""
+    reference: ReferenceSettings = ReferenceSettings()
+    """Of the look `reference`."""
     name: str = "authenticity"
     """Name of the model's two files, lower case with underscores."""
     title: str = "KAG-MTLN"
@@ -70,16 +99,42 @@ class AuthenticitySettings:
     """KAG's N: a picture is cut into N x N patches (Table 3)."""
     disturbed_share: float = 0.5
     """Probability that a photo is disturbed by KAG when it is drawn."""
+    warped_share: float = 0.0
+    """Probability that a genuine photo gets key areas warped, where KAG leaves it alone."""
+    warps: WarpSettings = field(default_factory=WarpSettings)
+    """Which warps."""
     augment: bool = True
     """Vary position, angle, light and colour of training photos a little; lettering is never flipped."""
+    genuine_only: bool = False
+    """Train on the genuine photos and what the disturbances make of them, with no counterfeit at all."""
+    training_share: float = 1.0
+    """Share of the training items of each class that is used, for learning curves (Fig. 10)."""
+    steps_in_head: int = 0
+    """How many of the backbone's last steps are left to the head: the more, the finer the heatmap."""
+    heatmap: CamMethod = "grad_cam"
+    """How the heatmap weighs the feature map."""
 
     def __post_init__(self) -> None:
         require_name(self.name)
         require_setting(self.hidden >= 1, f"--hidden is at least 1, not {self.hidden}.")
         require_setting(0 <= self.alpha <= 1, f"--alpha lies between 0 and 1, not {self.alpha}.")
         require_setting(self.segment_degree >= 2, f"--segment-degree is at least 2, not {self.segment_degree}.")
+        for name in ("disturbed_share", "warped_share"):
+            share = getattr(self, name)
+            require_setting(0 <= share <= 1, f"--{name.replace('_', '-')} lies between 0 and 1, not {share}.")
         require_setting(
-            0 <= self.disturbed_share <= 1, f"--disturbed-share lies between 0 and 1, not {self.disturbed_share}."
+            not self.genuine_only or self.disturbed_share + self.warped_share > 0,
+            "--genuine-only needs --disturbed-share or --warped-share: something must make counterfeits.",
+        )
+        if self.steps_in_head:
+            with torch.device("meta"):
+                steps = len(build_backbone(self.backbone).steps)
+            require_setting(
+                0 <= self.steps_in_head <= steps,
+                f"--steps-in-head lies between 0 and the {steps} steps of {self.backbone}, not {self.steps_in_head}.",
+            )
+        require_setting(
+            0 < self.training_share <= 1, f"--training-share lies above 0 and up to 1, not {self.training_share}."
         )
 
 
@@ -120,18 +175,23 @@ def train(settings: AuthenticitySettings) -> Card | None:
     Raises:
         Refusal: if the photos, the run folder or the device cannot be used; before any training.
     """
-    photos = read_photo_set(settings.data, seed=settings.fit.seed)
+    photos = training_share(read_photo_set(settings.data, seed=settings.fit.seed), settings.training_share)
+    photos = genuine_training(photos) if settings.genuine_only else photos
     accelerator = accelerator_for(settings.fit)
     run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    references = build_references(photos, settings.reference.long_side) if settings.look == "reference" else ()
+    stack = ReferenceStack.around(references, settings.reference.channels) if references else None
+    how = ReferenceLook(references, stack, settings.reference.cache) if stack else PhotoLook(settings.preprocessing)
     torch.manual_seed(settings.fit.seed)
     network = KagMtln(settings.backbone, len(photos.classes), settings.hidden)
     start = start_from_imagenet(network.backbone, settings.backbone)
     logger.info("%d photos of %d classes; the backbone starts from %s", len(photos.photos), len(photos.classes), start)
 
-    training = TrainingPhotos(photos, settings)
-    validation = _read(photos.of("val"), settings.preprocessing)
+    training = TrainingPhotos(photos, settings, how)
+    validation = how.read(photos.of("val"))
     labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
-    learner = KagMtlnLearner(network, FusionLoss(settings.alpha, class_weights(photos, settings.disturbed_share)))
+    weights = class_weights(photos, settings.disturbed_share, settings.warped_share)
+    learner = KagMtlnLearner(network, FusionLoss(settings.alpha, weights))
     sampler = EpochSampler(
         lambda generator: torch.randperm(len(training), generator=generator).tolist(),
         len(training),
@@ -139,48 +199,89 @@ def train(settings: AuthenticitySettings) -> Card | None:
     )
 
     def validate(_: nn.Module) -> Scores:
-        batches = _batches(validation, settings.preprocessing, accelerator.device)
         with torch.no_grad():
+            batches = _batches(validation, how, accelerator.device)
             logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
         return validation_scores(logits, labels, photos.classes)
 
     fit(learner, training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
-    network.eval().to(accelerator.device)
-    return _finish(network, photos, settings, start, run)
+    best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
+    best.load_state_dict(network.state_dict())
+    best.eval().to(accelerator.device)
+    return _finish(best, photos, settings, how, Basis(start, references, stack), run)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a run stood on, for its card: where the backbone started, and what photos were laid beside."""
+
+    start: str
+    references: tuple[Reference, ...]
+    stack: ReferenceStack | None
+
+
+def training_share(photos: PhotoSet, share: float) -> PhotoSet:
+    """The set with only a share of the training items of each class, at least one; a larger share holds a smaller."""
+    if share == 1:
+        return photos
+    items: dict[str, list[str]] = {}
+    for photo in photos.of("train"):
+        items.setdefault(photo.class_name, []).append(photo.item)
+    kept = set()
+    for name, listed in items.items():
+        # By hash, so that which items are kept does not follow from their order in the set.
+        ordered = sorted({*listed}, key=lambda item: hashlib.sha256(item.encode()).digest())
+        kept |= {(name, item) for item in ordered[: max(1, round(len(ordered) * share))]}
+    chosen = tuple(p for p in photos.photos if p.split != "train" or (p.class_name, p.item) in kept)
+    rule = f"{photos.split_rule} Of the training items {share:.0%} of each class were used."
+    return replace(photos, photos=chosen, split_rule=rule)
+
+
+def genuine_training(photos: PhotoSet) -> PhotoSet:
+    """The set without its counterfeits in training; they stay in validation and test."""
+    kept = tuple(photo for photo in photos.photos if photo.split != "train" or photo.label == "genuine")
+    return replace(photos, photos=kept, split_rule=f"{photos.split_rule} Counterfeits were left out of training.")
 
 
 class TrainingPhotos(Dataset[dict[str, Tensor]]):
     """Photos as they are drawn in training; (epoch, index) decides all that is random in one.
 
-    Photos are toned and scaled once and kept; KAG comes after that and before FWD padding.
+    Photos are read once and kept as pixels; disturbances come after that and before the network's input is made.
     """
 
-    def __init__(self, photos: PhotoSet, settings: AuthenticitySettings) -> None:
+    def __init__(self, photos: PhotoSet, settings: AuthenticitySettings, how: Look) -> None:
         self._photos = photos.of("train")
         self._classes = photos.classes
         self._settings = settings
-        self._scaled = _read(self._photos, settings.preprocessing)
+        self._how = how
+        self._seen = how.read(self._photos)
 
     def __len__(self) -> int:
         return len(self._photos)
 
     def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Tensor]:
-        """One sample: `image` (3, S, S), its main class `label`, and `disturbed` (0 or 1)."""
+        """One sample: `image` (3, H, W), its main class `label`, and `disturbed` (0 or 1)."""
         epoch, index = drawn
-        settings, photo = self._settings, self._photos[index]
+        settings, photo, seen = self._settings, self._photos[index], self._seen[index]
         generator = torch.Generator().manual_seed(derive_seed(settings.fit.seed, epoch, index))
-        pixels = self._scaled[index]
-        disturbed = bool(torch.rand(1, generator=generator) < settings.disturbed_share)
-        if disturbed:
+        swapped = bool(torch.rand(1, generator=generator) < settings.disturbed_share)
+        warped = bool(torch.rand(1, generator=generator) < settings.warped_share) and photo.label == "genuine"
+        pixels = seen.pixels
+        if swapped:
             pixels = disturb(pixels, settings.segment_degree, generator)
-        framed, _ = settings.preprocessing.frame(pixels)
-        if settings.augment:
-            framed = vary(framed, generator)
+        elif warped:
+            rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+            pixels = warp_key_areas(pixels, self._how.key_edges(seen), settings.warps, rng)
+        if settings.disturbed_share > 0 and not swapped:
+            # KAG's grid costs a little sharpness, which must not tell disturbed photos apart.
+            pixels = on_grid(pixels, settings.segment_degree)
+        pixels = resize(pixels, seen.pixels.shape[1], seen.pixels.shape[0])
+        disturbed = swapped or warped
         label = f"{photo.series}/counterfeit" if disturbed else photo.class_name
         return {
-            "image": settings.preprocessing.tensor(framed),
+            "image": self._how.tensor(seen, pixels, generator if settings.augment else None),
             "label": torch.tensor(self._classes.index(label)),
             "disturbed": torch.tensor(int(disturbed)),
         }
@@ -200,39 +301,18 @@ class KagMtlnLearner(nn.Module):
         return self.loss(self.network(images), batch["label"], batch["disturbed"])
 
 
-def class_weights(photos: PhotoSet, disturbed_share: float) -> Tensor:
+def class_weights(photos: PhotoSet, disturbed_share: float, warped_share: float = 0.0) -> Tensor:
     """Weights (classes,) that give each class the same say, although disturbed photos are counterfeits.
 
     A weight is the inverse of how often the class is expected to be drawn; their mean is 1.
     """
     drawn = dict.fromkeys(photos.classes, 0.0)
     for photo in photos.of("train"):
-        drawn[photo.class_name] += 1 - disturbed_share
-        drawn[f"{photo.series}/counterfeit"] += disturbed_share
+        intact = (1 - disturbed_share) * (1 - warped_share if photo.label == "genuine" else 1)
+        drawn[photo.class_name] += intact
+        drawn[f"{photo.series}/counterfeit"] += 1 - intact
     inverse = 1 / torch.tensor([drawn[name] for name in photos.classes]).clamp(min=1)
     return inverse / inverse.mean()
-
-
-def vary(framed: Pixels, generator: torch.Generator) -> Pixels:
-    """A little other position, angle, perspective, light and colour; uint8 (S, S, 3), never mirrored."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
-        image = torch.from_numpy(framed.transpose(2, 0, 1).copy())
-        return _VARIATIONS(image).numpy().transpose(1, 2, 0)
-
-
-_VARIATIONS = v2.Compose(
-    [
-        v2.RandomAffine(
-            degrees=5,
-            translate=(0.04, 0.04),
-            scale=(0.92, 1.08),
-            interpolation=v2.InterpolationMode.BILINEAR,
-            fill=128,
-        ),
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
-    ]
-)
 
 
 def validation_scores(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Scores:
@@ -249,35 +329,48 @@ def validation_scores(logits: Tensor, labels: Tensor, classes: Sequence[str]) ->
     }
 
 
-def _finish(network: KagMtln, photos: PhotoSet, settings: AuthenticitySettings, start: str, run: RunFolder) -> Card:
+def _finish(
+    network: KagMtln, photos: PhotoSet, settings: AuthenticitySettings, how: Look, basis: Basis, run: RunFolder
+) -> Card:
     """Band and scale from validation, figures from test, both undisturbed, and the model's two files."""
-    classes, preprocessing = photos.classes, settings.preprocessing
+    classes = photos.classes
     device = next(network.parameters()).device
 
-    def examine(split: Split) -> tuple[Tensor, NDArray[np.float64], float]:
-        batches = _batches(_read(photos.of(split), preprocessing), preprocessing, device)
+    def examine(split: Split) -> tuple[list[Seen], Tensor, NDArray[np.float64], float]:
+        seen = how.read(photos.of(split))
         logits, full_scale = look(
-            network.features, network.head, batches, lambda logits: log_odds_genuine(logits, classes).abs()
+            network.features,
+            network.head,
+            _batches(seen, how, device),
+            lambda logits: log_odds_genuine(logits, classes).abs(),
+            settings.heatmap,
         )
-        return logits, torch.sigmoid(log_odds_genuine(logits.double(), classes)).numpy(), full_scale
+        return seen, logits, torch.sigmoid(log_odds_genuine(logits.double(), classes)).numpy(), full_scale
 
-    _, p, full_scale = examine("val")
+    _, _, p, full_scale = examine("val")
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     band = inconclusive_band(p[genuine], p[~genuine], AuthenticityExaminer.sides)
 
     test = photos.of("test")
-    logits, p, _ = examine("test")
+    seen, logits, p, _ = examine("test")
     genuine = np.array([photo.label == "genuine" for photo in test])
     labels = torch.tensor([classes.index(photo.class_name) for photo in test])
-    metrics = test_metrics(logits, labels, p, genuine, np.array([photo.item for photo in test]), band)
+    items = np.array([photo.item for photo in test])
+    known = ~unseen_counterfeiters(photos)
+    metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band)
+    metrics |= counterfeit_metrics(test, p, known)
+    if basis.references:
+        fits = np.array([_fits(one, basis.references) for one in seen])
+        metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
     confusion = Confusion(
-        f"{len(test)} test photos",
+        f"{int(known.sum())} test photos",
         classes,
-        tuple(map(tuple, multiclass_confusion_matrix(logits, labels, len(classes)).tolist())),
+        tuple(map(tuple, multiclass_confusion_matrix(logits[known], labels[known], len(classes)).tolist())),
     )
     draw_confusion(confusion, run.path / "confusion_matrix.png")
     run.write_json("metrics.json", {name: asdict(metric) for name, metric in metrics.items()})
-    items = len({photo.item for photo in photos.photos})
+    count = len({photo.item for photo in photos.photos})
+    kept, flagged = p[known & genuine], p[known & ~genuine]
     card = Card(
         name=settings.name,
         title=settings.title,
@@ -288,20 +381,24 @@ def _finish(network: KagMtln, photos: PhotoSet, settings: AuthenticitySettings, 
             "classes": len(classes),
             "hidden": settings.hidden,
             "auxiliary": False,
+            "steps_in_head": settings.steps_in_head,
         },
         classes=classes,
-        preprocessing=preprocessing,
+        preprocessing=settings.preprocessing,
+        stack=basis.stack,
         band=band,
+        heatmap_method=settings.heatmap,
         heatmap_full_scale=full_scale,
         split_rule=photos.split_rule,
-        data=f"{len(photos.photos)} photos of {items} items, {settings.data.name}",
+        data=f"{len(photos.photos)} photos of {count} items, {settings.data.name}",
         data_sha256=photos.manifest_sha256,
         seed=settings.fit.seed,
-        settings=stated_settings(settings) | {"backbone_start": start},
+        settings=stated_settings(settings) | {"backbone_start": basis.start},
         metrics=metrics,
+        per_class=class_metrics(logits[known].argmax(1).numpy(), labels[known].numpy(), items[known], classes),
         confusion=confusion,
         histogram=Histogram(
-            confusion.over, "P(genuine)", {"genuine": histogram(p[genuine]), "counterfeit": histogram(p[~genuine])}
+            confusion.over, "P(genuine)", {"genuine": histogram(kept), "counterfeit": histogram(flagged)}
         ),
         licence=settings.licence,
         source="trained with python -m training authenticity",
@@ -309,13 +406,54 @@ def _finish(network: KagMtln, photos: PhotoSet, settings: AuthenticitySettings, 
         limits=(
             *settings.remarks,
             "Probabilities are uncalibrated: they order photos, they do not weigh evidence.",
-            "It has met no counterfeiter but those of its training set, and knows no other series.",
+            "It has met no counterfeit in training." if settings.genuine_only else _MET,
         ),
         made=date.today().isoformat(),
         weights_sha256="",
     )
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return save_model(card, exported, run.path)
+    return save_model(card, exported, run.path, basis.references)
+
+
+def _fits(seen: Seen, references: Sequence[Reference]) -> bool:
+    registration = seen.registration
+    least = {reference.series: reference.least_score for reference in references}
+    return registration is not None and registration.score >= least[registration.series]
+
+
+def unseen_counterfeiters(photos: PhotoSet, split: Split = "test") -> NDArray[np.bool_]:
+    """Which photos of a split (N,) show work of a counterfeiter that is named and in no training photo."""
+    met = {photo.truth.counterfeiter for photo in photos.of("train")}
+    return np.array([bool(p.truth.counterfeiter) and p.truth.counterfeiter not in met for p in photos.of(split)])
+
+
+def counterfeit_metrics(test: Sequence[Photo], p: NDArray[np.float64], known: NDArray[np.bool_]) -> dict[str, Metric]:
+    """How many counterfeits are found, by what the set knows of them: unseen counterfeiters, severities.
+
+    Args:
+        test: All test photos.
+        p: P(genuine) (N,).
+        known: Whether a photo shows work of a counterfeiter that training photos show too (N,).
+    """
+    items = np.array([photo.item for photo in test])
+    forged = np.array([photo.label == "counterfeit" for photo in test])
+    metrics = {}
+
+    def found(name: str, chosen: NDArray[np.bool_], over: str) -> None:
+        if chosen.any():
+            metrics[name] = share_by_source(p[chosen] < 0.5, items[chosen], over)
+
+    found("known counterfeiters found", forged & known, "counterfeits with P(genuine) below 0.5")
+    found("unseen counterfeiters found", forged & ~known, "the same, of counterfeiters in no training photo")
+    if (forged & ~known).any():
+        unseen = forged & ~known
+        metrics["AUC on unseen counterfeiters"] = auc_metric(
+            p[~forged], p[unseen], items[~forged], items[unseen], "P(genuine), genuine against unseen counterfeiters"
+        )
+    severity = np.array([photo.truth.severity for photo in test])
+    for grade in dict.fromkeys(photo.truth.severity for photo in test if photo.truth.severity):
+        found(f"found when {grade}", forged & known & (severity == grade), f"counterfeits of severity {grade!r}")
+    return metrics
 
 
 def test_metrics(
@@ -353,12 +491,7 @@ def test_metrics(
     return metrics
 
 
-def _read(photos: Sequence[Photo], preprocessing: Preprocessing) -> list[Pixels]:
-    bar = tqdm(photos, "reading photos", unit="photo", leave=False)
-    return [preprocessing.tone_and_scale(read_exhibit(photo.path).pixels) for photo in bar]
-
-
-def _batches(scaled: Sequence[Pixels], preprocessing: Preprocessing, device: torch.device) -> Iterator[Tensor]:
-    for start in range(0, len(scaled), _EVALUATION_BATCH):
-        framed = [preprocessing.frame(pixels)[0] for pixels in scaled[start : start + _EVALUATION_BATCH]]
-        yield torch.stack([preprocessing.tensor(pixels) for pixels in framed]).to(device)
+def _batches(seen: Sequence[Seen], how: Look, device: torch.device) -> Iterator[Tensor]:
+    for start in range(0, len(seen), _EVALUATION_BATCH):
+        chosen = seen[start : start + _EVALUATION_BATCH]
+        yield torch.stack([how.tensor(one, one.pixels) for one in chosen]).to(device)

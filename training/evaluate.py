@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.heatmap import HeadGradCam
+from inference.heatmap import CamMethod, HeadGradCam
 from inference.records import InconclusiveBand
 from inference.weights import HISTOGRAM_BINS, Confusion, Metric
 
@@ -98,6 +98,53 @@ def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources,
     return Metric(float(np.mean(right)), float(low), float(high), over)
 
 
+def mean_by_source(values: Scores, sources: Sources, over: str) -> Metric:
+    """A mean over photos with a 95% interval from a bootstrap by source; what is not finite counts nowhere."""
+    known = np.isfinite(values)
+    values, sources = values[known], np.asarray(sources)[known]
+    names, index = np.unique(sources, return_inverse=True)
+    over = f"{over}; {len(values)} cases of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    means = (draws @ np.bincount(index, values, len(names))) / (draws @ np.bincount(index, minlength=len(names)))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Metric(float(values.mean()), float(low), float(high), over)
+
+
+def class_metrics(
+    predicted: NDArray[np.intp], labels: NDArray[np.intp], items: Sources, classes: Sequence[str]
+) -> dict[str, dict[str, Metric]]:
+    """Precision, recall and F1 of each class, as in Table 1 of the KAG-MTLN paper, with intervals by item.
+
+    Args:
+        predicted: Class of each photo as the network has it (N,).
+        labels: Its true class (N,).
+        items: The item it shows (N,).
+        classes: Names of the classes.
+    """
+    names, index = np.unique(items, return_inverse=True)
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    # One row of weights for the photos as they are, one for each draw of items.
+    weights = np.vstack([np.ones(len(labels)), draws[:, index]])
+    table = {}
+    for number, name in enumerate(classes):
+        hit = weights @ ((predicted == number) & (labels == number))
+        claimed, present = weights @ (predicted == number), weights @ (labels == number)
+        with np.errstate(invalid="ignore"):
+            values = {"precision": hit / claimed, "recall": hit / present, "F1": 2 * hit / (claimed + present)}
+        over = f"{int(present[0])} photos of the class, {int(claimed[0])} taken for it; bootstrap by item"
+        table[name] = {
+            figure: Metric(
+                float(drawn[0]),
+                float(np.nanquantile(drawn[1:], 0.025)),
+                float(np.nanquantile(drawn[1:], 0.975)),
+                over,
+            )
+            for figure, drawn in values.items()
+            if np.isfinite(drawn[0])
+        }
+    return table
+
+
 def inconclusive_band(first: Scores, second: Scores, sides: tuple[str, str]) -> InconclusiveBand:
     """The band between what 95% of either side's validation scores reach.
 
@@ -142,6 +189,7 @@ def look(
     head: torch.nn.Module,
     batches: Iterable[Tensor],
     target: Callable[[Tensor], Tensor],
+    method: CamMethod = "grad_cam",
 ) -> tuple[Tensor, float]:
     """Logits of every sample, and the heatmap's full scale: the 99% quantile of the raw maps' peaks.
 
@@ -150,8 +198,9 @@ def look(
         head: Second half.
         batches: Images (B, 3, S, S), on the network's device.
         target: Logits to the score a heatmap explains, as in use.
+        method: How the map weighs the feature map.
     """
-    grad_cam = HeadGradCam(head)
+    grad_cam = HeadGradCam(head, method)
     logits, peaks = [], []
     for images in batches:
         with torch.no_grad():

@@ -20,6 +20,25 @@
         for (const layer of slider.closest(".evidence").querySelectorAll(".layer")) layer.style.opacity = slider.value / 100;
     });
 
+    // Once a second: an eye sees what jumps, and nothing flashes fast enough to harm.
+    document.addEventListener("click", (event) => {
+        const button = event.target.closest(".blink");
+        if (!button) return;
+        const slider = button.closest(".evidence").querySelector(".opacity input");
+        const show = (value) => {
+            slider.value = value;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        };
+        const blinking = button.getAttribute("aria-pressed") !== "true";
+        button.setAttribute("aria-pressed", String(blinking));
+        if (!blinking) return show(0);
+        const timer = setInterval(() => {
+            const stopped = !button.isConnected || button.getAttribute("aria-pressed") !== "true";
+            if (stopped) return clearInterval(timer);
+            show(Number(slider.value) > 50 ? 0 : 100);
+        }, 500);
+    });
+
     let announced = null;
     new MutationObserver(() => {
         const result = [...document.querySelectorAll("[data-announce], .result-area [role=alert]")].find(visible);

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.heatmap import overlay, picture, strength
+from inference.heatmap import difference_picture, overlay, picture, strength
 from inference.preprocessing import resize
-from inference.records import Crop, Exhibit, Heatmap, Placement
+from inference.records import Heatmap, Placement, Verdict
 
 Pixels = NDArray[np.uint8]
 
@@ -47,9 +47,9 @@ class EvidencePictures:
     height: int
 
 
-def evidence_pictures(exhibit: Exhibit, crop: Crop | None, heatmap: Heatmap) -> EvidencePictures:
-    """Everything the page shows of one heatmap."""
-    part = reduced(exhibit.crop(crop))
+def evidence_pictures(seen: Pixels, heatmap: Heatmap) -> EvidencePictures:
+    """Everything the page shows of one heatmap and of the picture (H, W, 3) it lies over."""
+    part = reduced(seen)
     height, width = part.shape[:2]
     with_bar = picture(heatmap, width, height)
     colours = with_bar[:, :width]
@@ -60,6 +60,43 @@ def evidence_pictures(exhibit: Exhibit, crop: Crop | None, heatmap: Heatmap) -> 
         colours=png_address(colours),
         heatmap=png_address(with_bar),
         overlay=png_address(overlay(heatmap, part, OPACITY)),
+        width=width,
+        height=height,
+    )
+
+
+@dataclass(frozen=True)
+class ReferencePictures:
+    """A registered part, its genuine reference and their difference as data addresses of PNG pictures.
+
+    Attributes:
+        part: The photo as it was examined, not registered.
+        registered: The part in the reference's frame.
+        reference: The mean of the genuine photos.
+        difference: How far the two stray, on a fixed scale.
+        width: Width of the frame in pixels.
+        height: Its height.
+    """
+
+    part: str
+    registered: str
+    reference: str
+    difference: str
+    width: int
+    height: int
+
+
+def reference_pictures(verdict: Verdict) -> ReferencePictures | None:
+    """Everything the page shows of a part beside its reference; None where it was looked at alone."""
+    view = verdict.reference
+    if view is None:
+        return None
+    height, width = view.registered.shape[:2]
+    return ReferencePictures(
+        part=png_address(reduced(verdict.exhibit.crop(verdict.crop))),
+        registered=png_address(view.registered),
+        reference=png_address(view.reference),
+        difference=png_address(difference_picture(view)),
         width=width,
         height=height,
     )

@@ -6,10 +6,11 @@ import base64
 import json
 from typing import Any
 
+from inference.heatmap import DIFFERENCE_FULL_SCALE
 from inference.records import Comparison, Verdict, as_json
 from inference.weights import Task
 from ui.markup import render
-from ui.pictures import OPACITY, evidence_pictures, scale_strip
+from ui.pictures import OPACITY, evidence_pictures, reference_pictures, scale_strip
 
 
 def verdict_page(verdict: Verdict) -> str:
@@ -17,7 +18,9 @@ def verdict_page(verdict: Verdict) -> str:
     return render(
         "verdict.html",
         verdict=verdict,
-        pictures=[evidence_pictures(verdict.exhibit, verdict.crop, verdict.heatmap)],
+        pictures=[evidence_pictures(verdict.seen, verdict.heatmap)],
+        beside=reference_pictures(verdict),
+        deviation_scale=DIFFERENCE_FULL_SCALE,
         **_shared(verdict),
     )
 
@@ -28,7 +31,7 @@ def comparison_page(comparison: Comparison) -> str:
     return render(
         "comparison.html",
         comparison=comparison,
-        pictures=[evidence_pictures(*mark) for mark in marks],
+        pictures=[evidence_pictures(exhibit.crop(crop), heatmap) for exhibit, crop, heatmap in marks],
         **_shared(comparison),
     )
 

@@ -17,16 +17,34 @@ BackboneName = Literal[
 
 
 class Backbone(nn.Module):
-    """A convolutional body and the number of channels it ends with."""
+    """A convolutional body, the steps it takes one after the other, and the number of channels it ends with."""
 
     def __init__(self, body: nn.Module, channels: int) -> None:
         super().__init__()
         self.body = body
         self.channels = channels
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to their feature map (B, channels, H / 32, W / 32)."""
-        return self.body(images)
+    @property
+    def steps(self) -> tuple[nn.Module, ...]:
+        """The body's modules in the order in which images pass them; a run of blocks is taken apart."""
+        return tuple(
+            step
+            for part in self.body.children()
+            if not isinstance(part, nn.Identity)
+            for step in (part if isinstance(part, nn.Sequential) else [part])
+        )
+
+    def forward(self, images: Tensor, until: int | None = None) -> Tensor:
+        """Images (B, 3, H, W) to their feature map (B, channels, H / 32, W / 32), or to an earlier one.
+
+        Args:
+            images: A batch.
+            until: How many steps are taken; all of them when left out.
+        """
+        feature_map = images
+        for step in self.steps[:until]:
+            feature_map = step(feature_map)
+        return feature_map
 
 
 def build_backbone(name: BackboneName) -> Backbone:

@@ -40,22 +40,38 @@ class KagMtln(nn.Module):
         classes: Number of classes of the main task: series x {genuine, counterfeit}.
         hidden: Width of the classifiers' middle layer.
         auxiliary: Whether the auxiliary branch is there: it is dropped on export.
+        steps_in_head: How many of the backbone's last steps count as the head: with 0 the heatmap is taken at
+            the last feature map, with more at a finer one. The network computes the same either way.
+
+    Raises:
+        ValueError: if the backbone does not take so many steps.
     """
 
-    def __init__(self, backbone: BackboneName, classes: int, hidden: int = 512, auxiliary: bool = True) -> None:
+    def __init__(
+        self,
+        backbone: BackboneName,
+        classes: int,
+        hidden: int = 512,
+        auxiliary: bool = True,
+        steps_in_head: int = 0,
+    ) -> None:
         super().__init__()
         self.backbone = build_backbone(backbone)
+        if not 0 <= steps_in_head <= len(self.backbone.steps):
+            msg = f"{backbone} takes {len(self.backbone.steps)} steps, of which {steps_in_head} cannot be in the head"
+            raise ValueError(msg)
+        self._cut = len(self.backbone.steps) - steps_in_head
         self.main = Classifier(self.backbone.channels, hidden, classes)
         self.auxiliary = Classifier(self.backbone.channels, hidden, 2) if auxiliary else None
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to the feature map (B, C, h, w)."""
-        return self.backbone(images)
+        """Images (B, 3, H, W) to the feature map (B, C, h, w) at which the head starts."""
+        return self.backbone(images, self._cut)
 
     @property
     def head(self) -> nn.Module:
         """Feature map (B, C, h, w) to the main task's logits (B, classes)."""
-        return self.main
+        return nn.Sequential(*self.backbone.steps[self._cut :], self.main)
 
     def forward(self, images: Tensor) -> TaskLogits:
         """Both tasks, for training.
@@ -66,5 +82,5 @@ class KagMtln(nn.Module):
         if self.auxiliary is None:
             msg = "an exported KAG-MTLN has no auxiliary branch: use features and head"
             raise RuntimeError(msg)
-        feature_map = self.features(images)
+        feature_map = self.backbone(images)
         return TaskLogits(self.main(feature_map), self.auxiliary(feature_map))

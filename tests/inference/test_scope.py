@@ -7,11 +7,10 @@ import statistics
 import numpy as np
 import pytest
 
-from inference.preprocessing import Preprocessing
 from inference.records import CheckStatus, ScopeCheck
 from inference.scope import physical_checks, refusal
 
-PREPROCESSING = Preprocessing(size=64)
+SIZE = 64
 
 
 def busy(height: int, width: int) -> np.ndarray:
@@ -42,7 +41,7 @@ def dotted(low: int, high: int, channel: int | None = None) -> np.ndarray:
     ],
 )
 def test_the_resolution_is_judged_by_the_long_side(height: int, width: int, status: CheckStatus) -> None:
-    resolution, _ = physical_checks(busy(height, width), PREPROCESSING)
+    resolution, _ = physical_checks(busy(height, width), SIZE)
     assert (resolution.name, resolution.status, resolution.value) == ("resolution", status, max(height, width))
     assert str(max(height, width)) in resolution.text
 
@@ -50,7 +49,7 @@ def test_the_resolution_is_judged_by_the_long_side(height: int, width: int, stat
 @pytest.mark.parametrize("size", [32, 448])
 def test_what_is_too_small_depends_on_what_the_network_sees(size: int) -> None:
     edge = size // 8
-    statuses = [physical_checks(busy(side, side), Preprocessing(size=size))[0].status for side in (edge - 1, edge)]
+    statuses = [physical_checks(busy(side, side), size)[0].status for side in (edge - 1, edge)]
     assert statuses == ["refuse", "warn"]
 
 
@@ -68,7 +67,7 @@ def test_what_is_too_small_depends_on_what_the_network_sees(size: int) -> None:
     ids=["black", "white", "faint", "visible", "in blue only", "faint in red", "busy"],
 )
 def test_a_blank_part_is_refused(part: np.ndarray, status: CheckStatus) -> None:
-    _, content = physical_checks(part, PREPROCESSING)
+    _, content = physical_checks(part, SIZE)
     spread = max(statistics.pstdev(part[:, :, channel].ravel().tolist()) for channel in range(3))
     assert (content.name, content.status) == ("content", status)
     assert content.value == pytest.approx(spread)
@@ -76,10 +75,10 @@ def test_a_blank_part_is_refused(part: np.ndarray, status: CheckStatus) -> None:
 
 def test_the_sentence_of_a_refusal_says_what_to_do() -> None:
     tiny, blank = busy(3, 3), np.zeros((64, 64, 3), np.uint8)
-    assert refusal(physical_checks(tiny, PREPROCESSING)) == (
+    assert refusal(physical_checks(tiny, SIZE)) == (
         "The part is only 3 pixels long, too few to judge; photograph it closer."
     )
-    assert refusal(physical_checks(blank, PREPROCESSING)) == (
+    assert refusal(physical_checks(blank, SIZE)) == (
         "The part is blank (its values spread by 0.0 of 255); choose one with something on it."
     )
 

@@ -25,10 +25,11 @@ from inference.records import InconclusiveBand
 from inference.weights import HISTOGRAM_BINS, load_model
 from training import authenticity
 from training.__main__ import main
-from training.authenticity import PRESETS, AuthenticitySettings, TrainingPhotos, class_weights, vary
+from training.authenticity import PRESETS, AuthenticitySettings, TrainingPhotos, class_weights
 from training.data.photos import Label, Photo, PhotoSet, read_photo_set
 from training.evaluate import auc
 from training.fit import EpochSampler
+from training.looks import PhotoLook, vary
 
 SIZE = 32
 Pixels = NDArray[np.uint8]
@@ -47,10 +48,15 @@ def photos(photo_folder: Path) -> PhotoSet:
     return read_photo_set(photo_folder)
 
 
+def training_photos(photos: PhotoSet, settings: AuthenticitySettings) -> TrainingPhotos:
+    """What training draws where it looks at photos alone."""
+    return TrainingPhotos(photos, settings, PhotoLook(settings.preprocessing))
+
+
 def test_every_disturbed_photo_becomes_a_disturbed_counterfeit_of_its_series(
     photos: PhotoSet, photo_folder: Path
 ) -> None:
-    training = TrainingPhotos(photos, small(photo_folder, disturbed_share=1.0))
+    training = training_photos(photos, small(photo_folder, disturbed_share=1.0))
     for index in range(len(training)):
         sample = training[0, index]
         assert CLASSES[int(sample["label"])] == "belt/counterfeit"
@@ -61,7 +67,7 @@ def test_a_disturbed_photo_keeps_its_series(photos: PhotoSet, photo_folder: Path
     of_two_series = replace(
         photos, photos=tuple(replace(photo, series="ab"[i % 2]) for i, photo in enumerate(photos.photos))
     )
-    training = TrainingPhotos(of_two_series, small(photo_folder, disturbed_share=0.5, augment=False))
+    training = training_photos(of_two_series, small(photo_folder, disturbed_share=0.5, augment=False))
     for index, photo in enumerate(of_two_series.of("train")):
         sample = training[1, index]
         stated = of_two_series.classes[int(sample["label"])]
@@ -70,7 +76,7 @@ def test_a_disturbed_photo_keeps_its_series(photos: PhotoSet, photo_folder: Path
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
 def test_the_stated_share_is_disturbed(share: float, photos: PhotoSet, photo_folder: Path) -> None:
-    training = TrainingPhotos(photos, small(photo_folder, disturbed_share=share, augment=False))
+    training = training_photos(photos, small(photo_folder, disturbed_share=share, augment=False))
     disturbed = [int(training[epoch, index]["disturbed"]) for epoch in range(10) for index in range(len(training))]
     tolerance = 4 * math.sqrt(share * (1 - share) / len(disturbed))
     assert np.mean(disturbed) == pytest.approx(share, abs=tolerance)
@@ -78,7 +84,7 @@ def test_the_stated_share_is_disturbed(share: float, photos: PhotoSet, photo_fol
 
 def test_an_undisturbed_photo_is_what_an_examination_sees(photos: PhotoSet, photo_folder: Path) -> None:
     settings = small(photo_folder, disturbed_share=0.0, augment=False)
-    training = TrainingPhotos(photos, settings)
+    training = training_photos(photos, settings)
     for index in (0, 7, 40):
         exhibit = read_exhibit(photos.of("train")[index].path)
         assert torch.equal(training[3, index]["image"], settings.preprocessing(exhibit.pixels).tensor)
@@ -87,7 +93,7 @@ def test_an_undisturbed_photo_is_what_an_examination_sees(photos: PhotoSet, phot
 def test_padding_is_never_disturbed(photos: PhotoSet, photo_folder: Path) -> None:
     settings = small(photo_folder, disturbed_share=1.0, augment=False)
     photo = read_exhibit(photos.of("train")[0].path)
-    plain, disturbed = settings.preprocessing(photo.pixels).tensor, TrainingPhotos(photos, settings)[0, 0]["image"]
+    plain, disturbed = settings.preprocessing(photo.pixels).tensor, training_photos(photos, settings)[0, 0]["image"]
     grey = 128 / 255 * 2 - 1
     left = round((SIZE - SIZE * photo.width / photo.height) / 2) - 1
     for edge in (slice(None, left), slice(SIZE - left, None)):
@@ -97,19 +103,19 @@ def test_padding_is_never_disturbed(photos: PhotoSet, photo_folder: Path) -> Non
 
 
 def test_epoch_and_index_decide_a_sample(photos: PhotoSet, photo_folder: Path) -> None:
-    first, second = (TrainingPhotos(photos, small(photo_folder)) for _ in range(2))
+    first, second = (training_photos(photos, small(photo_folder)) for _ in range(2))
     torch.manual_seed(1)
     sample = first[2, 5]
     torch.manual_seed(2)
     second[0, 0]
     assert all(torch.equal(value, second[2, 5][key]) for key, value in sample.items())
-    of_another_seed = TrainingPhotos(photos, small(photo_folder, fit=replace(PRESETS["small"].fit, seed=1)))
+    of_another_seed = training_photos(photos, small(photo_folder, fit=replace(PRESETS["small"].fit, seed=1)))
     for other in (first[3, 5], of_another_seed[2, 5]):
         assert not torch.equal(sample["image"], other["image"])
 
 
 def test_drawing_a_sample_leaves_the_randomness_of_training_alone(photos: PhotoSet, photo_folder: Path) -> None:
-    training = TrainingPhotos(photos, small(photo_folder))
+    training = training_photos(photos, small(photo_folder))
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
@@ -118,7 +124,7 @@ def test_drawing_a_sample_leaves_the_randomness_of_training_alone(photos: PhotoS
 
 
 def test_worker_processes_draw_the_same_samples(photos: PhotoSet, photo_folder: Path) -> None:
-    training = TrainingPhotos(photos, small(photo_folder))
+    training = training_photos(photos, small(photo_folder))
 
     def draw(workers: int) -> list[dict[str, torch.Tensor]]:
         sampler = EpochSampler(

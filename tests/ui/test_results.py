@@ -157,7 +157,7 @@ def test_the_gauge_shows_the_band_and_the_probability(verdict: Verdict) -> None:
     ids=["small", "large", "thin"],
 )
 def test_pictures_are_reduced_and_never_enlarged(size: tuple[int, int], shown: tuple[int, int]) -> None:
-    pictures = evidence_pictures(exhibit_of(np.zeros((*size, 3), np.uint8)), None, heatmap_of(0.5))
+    pictures = evidence_pictures(np.zeros((*size, 3), np.uint8), heatmap_of(0.5))
     assert (pictures.height, pictures.width) == shown
 
 
@@ -165,7 +165,7 @@ def test_what_the_page_lays_over_the_photo_is_the_overlay_of_the_examination() -
     rng = np.random.default_rng(1)
     photo = exhibit_of(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
     heatmap, crop = heatmap_of(0.7), Crop(10, 5, 50, 40)
-    pictures = evidence_pictures(photo, crop, heatmap)
+    pictures = evidence_pictures(photo.crop(crop), heatmap)
     part = decoded(pictures.part)
     assert (part == photo.crop(crop)).all()
     layer = decoded(pictures.layer).astype(float)

@@ -1,0 +1,76 @@
+"""The experiments: every run once, the same table after an interruption, refusals before any training."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from inference.records import Refusal
+from training.experiments.kag_learning_curve import FIGURES, VARIANTS, KagLearningCurve, Run, lines, run
+
+SINGLE, SWAPS = "photo, single task", "photo, patch swaps"
+
+
+def study(data: Path, out: Path, **changes: object) -> KagLearningCurve:
+    settings = {"shares": (1.0, 0.5), "seeds": (0,), "variants": (SINGLE,), "epochs": 1, "size": 32, **changes}
+    return KagLearningCurve(data, out, **settings)  # type: ignore[arg-type]
+
+
+def test_each_run_is_made_once_and_tabled(photo_folder: Path, tmp_path: Path) -> None:
+    first = run(study(photo_folder, tmp_path))
+    assert [(one.variant, one.share, one.seed) for one, _ in first] == [(SINGLE, 1.0, 0), (SINGLE, 0.5, 0)]
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.safetensors")}
+    second = run(study(photo_folder, tmp_path, variants=(SINGLE, SWAPS), shares=(1.0, 0.5)))
+    assert [card.weights_sha256 for _, card in second[:2]] == [card.weights_sha256 for _, card in first]
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in made.items())
+
+    with (tmp_path / "learning_curve.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["variant"], float(row["share"])) for row in rows] == [
+        (SINGLE, 1.0),
+        (SINGLE, 0.5),
+        (SWAPS, 1.0),
+        (SWAPS, 0.5),
+    ]
+    for row, (_, card) in zip(rows, second, strict=True):
+        assert float(row["authenticity accuracy"]) == card.metrics["authenticity accuracy"].value
+        assert not row["unseen counterfeiters found"]  # the set names no counterfeiter
+    table = list(lines(second))
+    assert len(table) == 2 + 4
+    assert (tmp_path / "learning_curve.md").read_text() == "\n".join(table) + "\n"
+    assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_smaller_shares_take_as_many_steps(photo_folder: Path, tmp_path: Path) -> None:
+    whole, fifth = (Run(SINGLE, share, 0).settings(study(photo_folder, tmp_path, epochs=4)) for share in (1.0, 0.2))
+    assert (whole.fit.epochs, fifth.fit.epochs) == (4, 20)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_variant_is_what_its_name_says(variant: str, photo_folder: Path, tmp_path: Path) -> None:
+    settings = Run(variant, 1.0, 0).settings(study(photo_folder, tmp_path))
+    look, _, idea = variant.partition(", ")
+    assert settings.look == look
+    assert (settings.alpha == 1) is (idea == "single task")
+    assert (settings.disturbed_share > 0) is (idea == "patch swaps")
+    assert (settings.warped_share > 0) is (idea == "key-area warps")
+    assert Run(variant, 1.0, 0).name.replace("_", "").isalnum()
+
+
+def test_several_seeds_are_one_row_with_their_span(photo_folder: Path, tmp_path: Path) -> None:
+    results = run(study(photo_folder, tmp_path, shares=(1.0,), seeds=(0, 1)))
+    values = [card.metrics[FIGURES[1]].value for _, card in results]
+    _, _, row = lines(results)
+    assert f"{sum(values) / 2:.3f} ({min(values):.3f} to {max(values):.3f})" in row
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"variants": ("photo, magic",)}, "no variant"), ({"seeds": ()}, "at least one")]
+)
+def test_an_experiment_that_cannot_be_run_is_refused(
+    changes: dict[str, object], words: str, photo_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal, match=words):
+        study(photo_folder, tmp_path, **changes)

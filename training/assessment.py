@@ -1,0 +1,118 @@
+"""A finished authenticity model against photos whose truth is known, through the examiner that is used in earnest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.authenticity import AuthenticityExaminer
+from inference.exhibit import read_exhibit
+from inference.files import write_whole
+from inference.records import Verdict
+from inference.weights import WEIGHTS_FOLDER, Metric, Model, load_model
+from training.authenticity import counterfeit_metrics, test_metrics, unseen_counterfeiters
+from training.data.photos import Photo, PhotoSet, Split, read_photo_set
+from training.evaluate import auc_metric
+from training.heatmaps import Table, json_bytes, measure
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class AssessmentSettings:
+    """Examine the photos of a set with a finished model, and compare with the truth."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity model."""
+    data: Path
+    """The set, as for training."""
+    out: Path
+    """Folder for the figures, and for the contact sheet of the heatmaps."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    split: Split = "test"
+    """Which photos: choose on val, report on test."""
+    heatmaps: bool = False
+    """Score the heatmaps instead, where the set has masks of what was altered."""
+    choices: bool = False
+    """Of the heatmaps, score every layer and method instead of the model's own."""
+    limit: int = 150
+    """Of the heatmaps, score at most so many, evenly taken."""
+
+
+def assess(settings: AssessmentSettings) -> Table:
+    """The figures, also written into the folder.
+
+    Raises:
+        Refusal: if the model or the data cannot be used.
+    """
+    model = load_model(settings.model, settings.weights)
+    photos = read_photo_set(settings.data)
+    if settings.heatmaps or settings.choices:
+        return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
+    verdicts = examine_all(AuthenticityExaminer(model), photos.of(settings.split))
+    table = figures(model, photos, settings.split, verdicts)
+    write_whole(settings.out / "figures.json", json_bytes(table))
+    return table
+
+
+def examine_all(examiner: AuthenticityExaminer, photos: Iterable[Photo]) -> list[Verdict]:
+    """A verdict on each photo."""
+    listed = list(photos)
+    verdicts: list[Verdict] = []
+    for start in tqdm(range(0, len(listed), _BATCH), "examining", leave=False):
+        verdicts += examiner.examine_batch([read_exhibit(photo.path) for photo in listed[start : start + _BATCH]])
+    return verdicts
+
+
+def figures(model: Model, photos: PhotoSet, split: Split, verdicts: list[Verdict]) -> Table:
+    """What a card states of a model, and what its reference finds without any network."""
+    chosen, classes, band = photos.of(split), model.card.classes, model.card.band
+    if band is None:
+        msg = f"the card of {model.card.name} states no band"
+        raise ValueError(msg)
+    p = np.array([verdict.probability_genuine for verdict in verdicts])
+    genuine = np.array([photo.label == "genuine" for photo in chosen])
+    items = np.array([photo.item for photo in chosen])
+    labels = torch.tensor([classes.index(photo.class_name) for photo in chosen])
+    probabilities = torch.tensor([[verdict.class_probabilities[name] for name in classes] for verdict in verdicts])
+    known = ~unseen_counterfeiters(photos, split)
+    metrics = test_metrics(probabilities[known], labels[known], p[known], genuine[known], items[known], band)
+    table: Table = {"network": metrics | counterfeit_metrics(chosen, p, known)}
+    away = np.array([verdict.reference.deviation if verdict.reference else np.nan for verdict in verdicts])
+    if np.isfinite(away).all():
+        table["deviation from the reference, no network"] = {
+            "authenticity AUC": _deviation_auc(away, genuine, items, known, "known counterfeiters"),
+            "AUC on unseen counterfeiters": _deviation_auc(away, genuine, items, ~known, "unseen counterfeiters"),
+        }
+    return table
+
+
+def _deviation_auc(
+    away: NDArray[np.float64],
+    genuine: NDArray[np.bool_],
+    items: NDArray[np.str_],
+    chosen: NDArray[np.bool_],
+    over: str,
+) -> Metric:
+    forged = chosen & ~genuine
+    if not forged.any():
+        return Metric(float("nan"), None, None, f"no {over}")
+    return auc_metric(away[forged], away[genuine], items[forged], items[genuine], f"deviation, {over} against genuine")
+
+
+def metric_lines(table: Table) -> Iterable[str]:
+    """The figures as lines, one a figure."""
+    for row, metrics in table.items():
+        yield f"{row}:"
+        for name, metric in metrics.items():
+            stated = asdict(metric)
+            interval = f" [{stated['low']:.3f}, {stated['high']:.3f}]" if metric.low is not None else ""
+            yield f"  {name}: {metric.value:.3f}{interval} ({metric.over})"

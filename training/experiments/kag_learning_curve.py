@@ -1,0 +1,185 @@
+"""Accuracy over the number of training items, with and without each of KAG-MTLN's ideas.
+
+Source: KAG-MTLN paper, Fig. 10 (100 to 20% of the leather tags) and Table 7 (the auxiliary task), beside our reference
+and key-area warps. One run a variant, size and seed; a finished run is not run again, an interrupted one continues.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from inference.files import write_whole
+from inference.weights import Card, Metric, read_card
+from training import authenticity
+from training.authenticity import PRESETS, AuthenticitySettings, ReferenceSettings
+from training.runs import require_setting
+
+logger = logging.getLogger(__name__)
+
+_SINGLE_TASK = {"alpha": 1.0, "disturbed_share": 0.0, "warped_share": 0.0}
+_SWAPS = {"disturbed_share": 1 / 3, "warped_share": 0.0}
+_WARPS = {"disturbed_share": 0.0, "warped_share": 0.5}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "photo, single task": {"look": "photo", **_SINGLE_TASK},
+    "photo, patch swaps": {"look": "photo", **_SWAPS},
+    "photo, key-area warps": {"look": "photo", **_WARPS},
+    "reference, single task": {"look": "reference", **_SINGLE_TASK},
+    "reference, patch swaps": {"look": "reference", **_SWAPS},
+    "reference, key-area warps": {"look": "reference", **_WARPS},
+}
+"""What each variant sets. Single task: no auxiliary task, and no disturbed images."""
+
+FIGURES = (
+    "class accuracy",
+    "authenticity accuracy",
+    "authenticity AUC",
+    "unseen counterfeiters found",
+    "found when hardly visible",
+)
+"""What is tabled of each run, where its card states it."""
+
+
+@dataclass(frozen=True)
+class KagLearningCurve:
+    """Accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
+
+    data: Path
+    """A set as for `python -m training authenticity`, best with counterfeiters and severities."""
+    out: Path
+    """Folder of the runs, the table and its figure."""
+    shares: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.2)
+    """Shares of the training items."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds; each is one run more of everything."""
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    """Which variants."""
+    epochs: int = 10
+    """Epochs with all items; with a share of them as many more, so that every run takes the same steps."""
+    size: int = 320
+    """Input of the photo look, and long side of the reference look, in pixels."""
+    reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+    """Of the reference look; its long side is `size`."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted({*self.variants} - {*VARIANTS})
+        require_setting(not unknown, f"There is no variant {unknown}; there are {', '.join(VARIANTS)}.")
+        require_setting(bool(self.shares and self.seeds and self.variants), "Name at least one of each to vary.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the experiment."""
+
+    variant: str
+    share: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder and model."""
+        words = "".join(letter if letter.isalnum() else " " for letter in self.variant).split()
+        return f"{'_'.join(words)}_{round(100 * self.share)}_{self.seed}"
+
+    def settings(self, study: KagLearningCurve) -> AuthenticitySettings:
+        """What `python -m training authenticity` would be given."""
+        small = PRESETS["small"]
+        out = study.out / self.name
+        fitting = replace(
+            small.fit,
+            out=out,
+            seed=self.seed,
+            epochs=round(study.epochs / self.share),
+            patience=10_000,
+            resume=(out / "settings.json").exists(),
+        )
+        return replace(
+            small,
+            data=study.data,
+            name=self.name,
+            fit=fitting,
+            preprocessing=replace(small.preprocessing, size=study.size),
+            reference=replace(study.reference, long_side=study.size),
+            training_share=self.share,
+            **VARIANTS[self.variant],
+        )
+
+
+def run(study: KagLearningCurve) -> list[tuple[Run, Card]]:
+    """Run whatever is not finished, then write learning_curve.csv, .md and .png."""
+    results = []
+    for variant, share, seed in product(study.variants, study.shares, study.seeds):
+        one = Run(variant, share, seed)
+        card_path = study.out / one.name / f"{one.name}.json"
+        if not card_path.exists():
+            logger.info("%s: %d%% of the items, seed %d", variant, round(100 * share), seed)
+            authenticity.train(one.settings(study))
+        results.append((one, read_card(card_path)))
+        _write(study, results)
+    return results
+
+
+def _write(study: KagLearningCurve, results: list[tuple[Run, Card]]) -> None:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["variant", "share", "seed", *(f"{name}{end}" for name in FIGURES for end in ("", " low", " high"))])
+    for one, card in results:
+        row: list[Any] = [one.variant, one.share, one.seed]
+        for name in FIGURES:
+            metric = card.metrics.get(name)
+            row += [metric.value, metric.low, metric.high] if metric else ["", "", ""]
+        table.writerow(row)
+    write_whole(study.out / "learning_curve.csv", text.getvalue().encode())
+    write_whole(study.out / "learning_curve.md", ("\n".join(lines(results)) + "\n").encode())
+    write_whole(study.out / "learning_curve.png", _drawn(results))
+
+
+def lines(results: list[tuple[Run, Card]]) -> Iterator[str]:
+    """The table in Markdown, one row a variant and share, means over seeds and their span."""
+    yield f"| variant | items | seeds | {' | '.join(FIGURES)} |"
+    yield "|---" * (3 + len(FIGURES)) + "|"
+    for (variant, share), cards in _grouped(results).items():
+        cells = [_cell([card.metrics[name] for card in cards if name in card.metrics]) for name in FIGURES]
+        yield f"| {variant} | {share:.0%} | {len(cards)} | {' | '.join(cells)} |"
+
+
+def _cell(metrics: list[Metric]) -> str:
+    """One run with its interval; of several the mean, and the least and greatest."""
+    if not metrics:
+        return ""
+    values = [metric.value for metric in metrics]
+    if len(values) == 1:
+        return f"{values[0]:.3f} [{metrics[0].low:.3f}, {metrics[0].high:.3f}]"
+    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def _grouped(results: list[tuple[Run, Card]]) -> dict[tuple[str, float], list[Card]]:
+    grouped: dict[tuple[str, float], list[Card]] = {}
+    for one, card in results:
+        grouped.setdefault((one.variant, one.share), []).append(card)
+    return grouped
+
+
+def _drawn(results: list[tuple[Run, Card]]) -> bytes:
+    """Authenticity accuracy over the share of items, one line a variant, seeds as points."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for variant in dict.fromkeys(one.variant for one, _ in results):
+        points = [(100 * one.share, card.metrics[FIGURES[1]].value) for one, card in results if one.variant == variant]
+        shares = sorted({share for share, _ in points})
+        means = [sum(v for s, v in points if s == share) / sum(s == share for s, _ in points) for share in shares]
+        (line,) = axes.plot(shares, means, label=variant)
+        axes.plot(*zip(*points, strict=True), ".", color=line.get_color())
+    axes.set(xlabel="training items, %", ylabel="authenticity accuracy")
+    axes.legend()
+    encoded = io.BytesIO()
+    figure.savefig(encoded, format="png", dpi=120)
+    return encoded.getvalue()

@@ -1,0 +1,237 @@
+"""What a network in training looks at: the photo alone, or the registered photo beside its genuine reference.
+
+Both looks load photos once, leave them as pixels for the disturbances, and make a network's input of them the way
+`inference` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from inference.exhibit import read_exhibit
+from inference.preprocessing import Preprocessing
+from inference.provenance import code_version
+from inference.reference_stack import ReferenceStack
+from inference.registration import Reference, Registration, build_reference, edge_strength, register_best
+from training.data.photos import Photo, PhotoSet
+
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+
+class Look(Protocol):
+    """One way to look at photos; `Seen` is whatever it keeps of one."""
+
+    def read(self, photos: Sequence[Photo]) -> list[Seen]:
+        """The photos, as pixels to disturb."""
+
+    def key_edges(self, seen: Seen) -> Plane:
+        """Edge strength (h, w) that says where the key areas of a photo are."""
+
+    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
+        """A network's input (3, H, W) of its disturbed or undisturbed pixels, varied where a generator is given."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A photo as a look keeps it.
+
+    Attributes:
+        pixels: uint8 (h, w, 3).
+        covered: bool (h, w), where the photo covers the reference's frame; None for the photo alone.
+        registration: How it was registered; None for the photo alone.
+    """
+
+    pixels: Pixels
+    covered: NDArray[np.bool_] | None = None
+    registration: Registration | None = None
+
+
+class PhotoLook:
+    """The photo alone: toned, scaled, padded (FWD)."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        self._preprocessing = preprocessing
+
+    def read(self, photos: Sequence[Photo]) -> list[Seen]:
+        """The photos, toned and scaled."""
+        bar = tqdm(photos, "reading photos", unit="photo", leave=False)
+        return [Seen(self._preprocessing.tone_and_scale(read_exhibit(photo.path).pixels)) for photo in bar]
+
+    def key_edges(self, seen: Seen) -> Plane:
+        """The photo's own edges: without a reference nothing says which of them matter."""
+        return edge_strength(seen.pixels)
+
+    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
+        """A network's input (3, S, S)."""
+        del seen
+        framed, _ = self._preprocessing.frame(pixels)
+        if generator is not None:
+            framed = vary(framed, generator)
+        return self._preprocessing.tensor(framed)
+
+
+class ReferenceLook:
+    """The registered photo stacked with the genuine reference that it fits best.
+
+    Args:
+        references: One a series.
+        stack: How both become a network's input.
+        cache: Folder that keeps registrations, which take a fraction of a second each, from run to run.
+    """
+
+    def __init__(self, references: Sequence[Reference], stack: ReferenceStack, cache: Path) -> None:
+        self._references = {reference.series: reference for reference in references}
+        self._stack = stack
+        digest = hashlib.sha256(code_version().encode())
+        for reference in references:
+            digest.update(reference.mean.tobytes() + reference.spread.tobytes())
+        self._cache = cache / f"registrations-{digest.hexdigest()[:16]}.jsonl"
+
+    def read(self, photos: Sequence[Photo]) -> list[Seen]:
+        """The photos, each in the frame of the reference that it fits best."""
+        registrations = self._register(photos)
+        bar = tqdm(photos, "reading photos", unit="photo", leave=False)
+        seen = []
+        for photo, registration in zip(bar, registrations, strict=True):
+            pixels, covered = registration.apply(read_exhibit(photo.path).pixels, self._shape(registration))
+            seen.append(Seen(pixels, covered, registration))
+        return seen
+
+    def key_edges(self, seen: Seen) -> Plane:
+        """The edges of the genuine reference."""
+        return self._reference(seen).mean
+
+    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
+        """A network's input (3, H, W)."""
+        covered = seen.covered
+        if covered is None:
+            msg = "a registered photo says what it covers"
+            raise ValueError(msg)
+        if generator is not None:
+            pixels = vary_registered(pixels, generator)
+        return self._stack(pixels, covered, self._reference(seen))
+
+    def _reference(self, seen: Seen) -> Reference:
+        if seen.registration is None:
+            msg = "a registered photo says what it is registered to"
+            raise ValueError(msg)
+        return self._references[seen.registration.series]
+
+    def _shape(self, registration: Registration) -> tuple[int, int]:
+        height, width = self._references[registration.series].mean.shape
+        return height, width
+
+    def _register(self, photos: Sequence[Photo]) -> list[Registration]:
+        """The best fit of each photo, from the cache where it is known.
+
+        Of a training photo the series is known, and only its reference is tried; any other photo is treated as an
+        examiner's, whose series is not.
+        """
+        known = {}
+        if self._cache.exists():
+            for line in self._cache.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                    known[entry["sha256"]] = Registration.parse(entry)
+                except (ValueError, KeyError):
+                    # An interruption cut the line short: its photo is registered again.
+                    continue
+        missing = [photo for photo in photos if photo.sha256 not in known]
+        if missing:
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            with ProcessPoolExecutor(os.cpu_count()) as pool, self._cache.open("a", encoding="utf-8") as file:
+                found = pool.map(_best_fit, missing, repeat(tuple(self._references.values())), chunksize=8)
+                for photo, registration in zip(
+                    tqdm(missing, "registering", unit="photo", leave=False), found, strict=True
+                ):
+                    known[photo.sha256] = registration
+                    # The line break comes first: what follows a line cut short is a line of its own.
+                    file.write("\n" + json.dumps({"sha256": photo.sha256, **registration.stated()}))
+        return [known[photo.sha256] for photo in photos]
+
+
+def _best_fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:
+    cv2.setNumThreads(1)
+    own = [reference for reference in references if reference.series == photo.series]
+    return register_best(read_exhibit(photo.path).pixels, own if photo.split == "train" else references)[0]
+
+
+def build_references(photos: PhotoSet, long_side: int) -> tuple[Reference, ...]:
+    """The genuine reference of each series, from its genuine training photos.
+
+    Raises:
+        Refusal: if a series has too few of them that fit each other.
+    """
+    genuine = [photo for photo in photos.of("train") if photo.label == "genuine"]
+    by_series = {series: [p.path for p in genuine if p.series == series] for series in photos.series}
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(_build, by_series, by_series.values(), repeat(long_side))
+        return tuple(tqdm(found, "building references", total=len(by_series), unit="series", leave=False))
+
+
+def _build(series: str, paths: Sequence[Path], long_side: int) -> Reference:
+    cv2.setNumThreads(1)
+    reference = build_reference(series, [read_exhibit(path).pixels for path in paths], long_side)
+    # As an examiner will have it: the weights file keeps fewer bits.
+    return Reference.from_arrays(series, reference.arrays())
+
+
+def vary(framed: Pixels, generator: torch.Generator) -> Pixels:
+    """A little other position, angle, perspective, light and colour; uint8 (S, S, 3), never mirrored."""
+    return _varied(framed, _VARIATIONS, generator)
+
+
+def vary_registered(registered: Pixels, generator: torch.Generator) -> Pixels:
+    """A little other light, sharpness and fit, no more than registration leaves; uint8 (h, w, 3)."""
+    return _varied(registered, _REGISTERED_VARIATIONS, generator)
+
+
+def _varied(pixels: Pixels, variations: v2.Transform, generator: torch.Generator) -> Pixels:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+        image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+        return variations(image).numpy().transpose(1, 2, 0)
+
+
+_VARIATIONS = v2.Compose(
+    [
+        v2.RandomAffine(
+            degrees=5,
+            translate=(0.04, 0.04),
+            scale=(0.92, 1.08),
+            interpolation=v2.InterpolationMode.BILINEAR,
+            fill=128,
+        ),
+        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
+    ]
+)
+_REGISTERED_VARIATIONS = v2.Compose(
+    [
+        v2.RandomAffine(
+            degrees=0.4,
+            translate=(0.004, 0.004),
+            scale=(0.994, 1.006),
+            interpolation=v2.InterpolationMode.BILINEAR,
+            fill=128,
+        ),
+        v2.RandomApply([v2.GaussianBlur(3, (0.3, 0.9))], p=0.3),
+        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
+    ]
+)
