@@ -17,6 +17,31 @@ from inference.registration import anomaly, difference, register_best
 from inference.scope import physical_checks, reference_check
 
 
+@dataclass(frozen=True)
+class View:
+    """What a network sees of an exhibit.
+
+    Attributes:
+        exhibit: What is examined.
+        series: The series, where the examiner fixed it.
+        crop: The part of it that is examined; None for the whole picture.
+        tensor: The network's input (3, H, W).
+        placement: Where the part, or the registered part, lies in it.
+        sentences: What was done to the pixels, in order.
+        size: Long side of the input in pixels.
+        reference: The part beside its genuine reference; None where it is looked at alone.
+    """
+
+    exhibit: Exhibit
+    series: str | None
+    crop: Crop | None
+    tensor: Tensor
+    placement: Placement
+    sentences: tuple[str, ...]
+    size: int
+    reference: ReferenceView | None = None
+
+
 class AuthenticityExaminer(Examiner):
     """Examines parts with one authenticity model; safe to share between threads."""
 
@@ -50,54 +75,25 @@ class AuthenticityExaminer(Examiner):
         if not exhibits:
             return ()
         crops = crops or [None] * len(exhibits)
-        parts = [exhibit.crop(crop) for exhibit, crop in zip(exhibits, crops, strict=True)]
-        looks = [self._look_at(part, series) for part in parts]
-        logits, maps = self._look(
-            # The size of the log odds is the log odds of the side the part leans to.
-            [look.tensor for look in looks],
-            lambda logits: log_odds_genuine(logits, self.card.classes, series).abs(),
-        )
-        genuine = torch.sigmoid(log_odds_genuine(logits.double(), self.card.classes, series)).tolist()
-        verdicts = []
-        for index, (exhibit, crop, look) in enumerate(zip(exhibits, crops, looks, strict=True)):
-            checks = physical_checks(parts[index], look.size)
-            if look.reference is not None:
-                checks = (*checks, reference_check(look.reference))
-            outcome, reason = self._outcome(genuine[index], checks)
-            settings = {"series": series or "not fixed", "crop": str(crop) if crop else "whole picture"}
-            verdicts.append(
-                Verdict(
-                    outcome=cast("AuthenticityOutcome", outcome),
-                    reason=reason,
-                    exhibit=exhibit,
-                    crop=crop,
-                    series=series or self._series(logits[index]),
-                    series_fixed=series is not None,
-                    probability_genuine=genuine[index],
-                    class_probabilities=dict(
-                        zip(self.card.classes, logits[index].double().softmax(0).tolist(), strict=True)
-                    ),
-                    band=self.band,
-                    heatmap=self._heatmap(maps[index], self._leaning(genuine[index]), look.placement),
-                    scope_checks=checks,
-                    provenance=self._provenance(settings, look.sentences),
-                    reference=look.reference,
-                )
-            )
-        return tuple(verdicts)
+        return self.judge([self.view(exhibit, series, crop) for exhibit, crop in zip(exhibits, crops, strict=True)])
 
-    def _look_at(self, part: NDArray[np.uint8], series: str | None) -> _Look:
-        """The network's input for a part (h, w, 3): the part alone, or beside the reference it fits best."""
-        stack = self.card.stack
+    def view(self, exhibit: Exhibit, series: str | None = None, crop: Crop | None = None) -> View:
+        """What the network will see of an exhibit: the part alone, or beside the reference that it fits best.
+
+        Raises:
+            Refusal: if the crop reaches outside the picture.
+        """
+        part, stack = exhibit.crop(crop), self.card.stack
         if stack is None:
             prepared = self.card.preprocessing(part)
-            return _Look(prepared.tensor, prepared.placement, prepared.sentences, self.card.preprocessing.size)
+            size = self.card.preprocessing.size
+            return View(exhibit, series, crop, prepared.tensor, prepared.placement, prepared.sentences, size)
         candidates = [reference for reference in self._references if series in (None, reference.series)]
         best, *others = register_best(part, candidates)
         reference = next(reference for reference in candidates if reference.series == best.series)
         registered, covered = best.apply(part, reference.mean.shape)
         away = difference(registered, covered, reference)
-        view = ReferenceView(
+        beside = ReferenceView(
             series=best.series,
             score=best.score,
             least_score=reference.least_score,
@@ -115,8 +111,43 @@ class AuthenticityExaminer(Examiner):
             f"{registered.shape[1]} x {registered.shape[0]} pixels, by a homography",
             f"stacked with it as {', '.join(stack.channels)}, {stack.width} x {stack.height} pixels",
         )
-        tensor = stack(registered, covered, reference)
-        return _Look(tensor, stack.placement(reference), sentences, max(stack.width, stack.height), view)
+        tensor, size = stack(registered, covered, reference), max(stack.width, stack.height)
+        return View(exhibit, series, crop, tensor, stack.placement(reference), sentences, size, beside)
+
+    def judge(self, views: Sequence[View]) -> tuple[Verdict, ...]:
+        """A verdict on each view, with one pass of the network for all; all have the same series fixed, or none."""
+        series = views[0].series
+        logits, maps = self._look(
+            # The size of the log odds is the log odds of the side the part leans to.
+            [view.tensor for view in views],
+            lambda logits: log_odds_genuine(logits, self.card.classes, series).abs(),
+        )
+        genuine = torch.sigmoid(log_odds_genuine(logits.double(), self.card.classes, series)).tolist()
+        return tuple(
+            self._verdict(view, logits[index], maps[index], genuine[index]) for index, view in enumerate(views)
+        )
+
+    def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], genuine: float) -> Verdict:
+        checks = physical_checks(view.exhibit.crop(view.crop), view.size)
+        if view.reference is not None:
+            checks = (*checks, reference_check(view.reference))
+        outcome, reason = self._outcome(genuine, checks)
+        settings = {"series": view.series or "not fixed", "crop": str(view.crop) if view.crop else "whole picture"}
+        return Verdict(
+            outcome=cast("AuthenticityOutcome", outcome),
+            reason=reason,
+            exhibit=view.exhibit,
+            crop=view.crop,
+            series=view.series or self._series(logits),
+            series_fixed=view.series is not None,
+            probability_genuine=genuine,
+            class_probabilities=dict(zip(self.card.classes, logits.double().softmax(0).tolist(), strict=True)),
+            band=self.band,
+            heatmap=self._heatmap(raw, self._leaning(genuine), view.placement),
+            scope_checks=checks,
+            provenance=self._provenance(settings, view.sentences),
+            reference=view.reference,
+        )
 
     def _series(self, logits: Tensor) -> str:
         """The most probable series: P(series) is the sum over its two classes."""
@@ -125,25 +156,6 @@ class AuthenticityExaminer(Examiner):
         for name, probability in zip(self.card.classes, probabilities, strict=True):
             by_series[name.rpartition("/")[0]] += probability
         return max(by_series, key=by_series.__getitem__)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the network sees of a part.
-
-    Attributes:
-        tensor: Its input (3, H, W).
-        placement: Where the part, or the registered part, lies in it.
-        sentences: What was done to the pixels, in order.
-        size: Long side of the input in pixels.
-        reference: The part beside its genuine reference; None where it is looked at alone.
-    """
-
-    tensor: Tensor
-    placement: Placement
-    sentences: tuple[str, ...]
-    size: int
-    reference: ReferenceView | None = None
 
 
 def log_odds_genuine(logits: Tensor, classes: Sequence[str], series: str | None = None) -> Tensor:

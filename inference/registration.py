@@ -1,14 +1,16 @@
-"""Registration: a photo of a part is laid over the genuine reference of its series.
+"""Registration: a photo of a flat part is laid over the genuine reference of its series.
 
-Only the strength of edges is compared, never their sign: a letter is bright or dark as the lamp stands. A search over
-all turns, sizes and places on a coarse picture finds starts; maximising the enhanced correlation coefficient (ECC,
-Evangelidis and Psarakis, 2008) coarse to fine makes a homography of the best of them.
+Only the strength of edges is compared, never their sign: a letter is bright or dark as the lamp stands. Three steps,
+coarse to fine: all turns, sizes and places are searched on a small picture; tiles of the reference are then looked for
+near where they should be, and the homography that most of them agree on is taken, so that a cover or an altered letter
+does not pull at the rest; at last the enhanced correlation coefficient is maximised (ECC, Evangelidis and Psarakis:
+Parametric image alignment using enhanced correlation coefficient maximization. 2008).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -23,24 +25,32 @@ Plane = NDArray[Any]
 Matrix = NDArray[Any]
 
 LEAST_PHOTOS = 5
-MOST_PHOTOS = 80
+MOST_PHOTOS = 100
 
-_SEARCH_SIDE = 40
-_COARSE, _MIDDLE, _FINE = 112, 224, 448
+_SEARCH, _COARSE, _MIDDLE, _FINE = 40, 112, 224, 448
 _TURNS = 32
-_FILLS = (0.5, 0.59, 0.7, 0.83, 0.98)
-_SAME_FILLS = (0.77, 0.88, 1.0, 1.14, 1.3)
+# A round part that fills half of a photo's height is two fifths of its width.
+_FILLS = (0.42, 0.5, 0.59, 0.7, 0.83, 0.98)
+# Photos of one series show the part at about one size, and the first reference is such a photo.
+_PHOTO_FILLS = (0.77, 0.88, 1.0, 1.14, 1.3)
+_STARTS = 3
+_REACHES = (12, 10, 8)
+_TILE = 36
+_ROBUST_ROUNDS = 8
+# Area that a step leaves of the frame; less is a collapse.
+_LEAST_STEP = 0.1
+_ITERATIONS = 40
 _LEAST_COVERED, _FULLY_COVERED = 0.4, 0.75
-_LEAST_AREA, _MOST_AREA = 0.12, 2.2
-_STARTS = 4
-_ITERATIONS = 30
-# Fits this close to the best are told apart at full size.
-_CLOSE = 0.1
+# Of the photo's area: a frame that shrinks to a speck or grows far beyond the photo fits something else than the part.
+_LEAST_AREA, _MOST_AREA = 0.08, 2.2
 _MOSTLY = 0.6
+_DECOYS = 8
+_LOW_QUANTILE = 0.02
+_ABOVE_CHANCE = 0.25
 _SPREAD_FLOOR = 0.05
-# Of the way from the ground to the strongest edges: a seam or an outline counts, the table does not.
-_SHARED = 0.22
-# Of the most deviating points: about what one altered letter takes of a tag.
+# Of the strongest edges: a seam or an outline counts, the table does not.
+_SHARED = 0.08
+# 300 points of a frame 224 x 122: about what one altered letter takes of a tag.
 _DEVIATING_SHARE = 0.011
 
 
@@ -50,11 +60,15 @@ class Reference:
 
     Attributes:
         series: Its name.
-        picture: Mean of the registered genuine photos, uint8 (h, w, 3).
-        mean: Mean edge strength, float32 (h, w), 0 to 1.
-        spread: Its standard deviation from photo to photo, float32 (h, w).
-        least_score: Score below which a fit is worse than those of genuine photos.
-        photos: How many photos it was made from.
+        picture: Mean of the registered genuine photos, uint8 (h, w, 3), at least 32 x 32, read-only.
+        mean: Mean edge strength, float32 (h, w), 0 to 1, lightly blurred to bear what registration leaves, read-only.
+        spread: Its standard deviation from photo to photo, float32 (h, w), >= 0, read-only.
+        least_score: A fit that scores less is a bad one. It was set between what genuine photos reach and what they
+            reach on the mirror image; -1 to 1.
+        photos: How many photos it was made from, >= 1.
+
+    Raises:
+        ValueError: if a field is not so.
     """
 
     series: str
@@ -65,15 +79,24 @@ class Reference:
     photos: int
 
     def __post_init__(self) -> None:
-        require(self.picture.ndim == 3 and self.picture.dtype == np.uint8, "a reference's picture is uint8 (h, w, 3)")
-        require(self.picture.shape[:2] == self.mean.shape == self.spread.shape, "a reference has one frame")
+        require(bool(self.series), "a reference names its series")
+        _require_pixels(self.picture, "a reference's picture")
+        require(min(self.picture.shape[:2]) >= 32, "a reference is at least 32 x 32 pixels")
+        require(
+            self.picture.shape[:2] == self.mean.shape == self.spread.shape,
+            f"picture, mean and spread have one frame, not {self.picture.shape[:2]}, {self.mean.shape} and "
+            f"{self.spread.shape}",
+        )
         require(self.mean.dtype == self.spread.dtype == np.float32, "mean and spread are float32")
-        require(bool(np.isfinite(self.mean).all() and np.isfinite(self.spread).all()), "mean and spread are finite")
+        require(bool(((self.mean >= 0) & (self.mean <= 1)).all()), "a mean edge strength lies between 0 and 1")
+        require(bool(((self.spread >= 0) & np.isfinite(self.spread)).all()), "a spread is finite and >= 0")
+        require(-1 <= self.least_score <= 1, f"a correlation lies between -1 and 1, not {self.least_score}")
+        require(self.photos >= 1, "a reference is made from photos")
         for array in (self.picture, self.mean, self.spread):
             array.setflags(write=False)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What the weights file holds of it."""
+        """What a weights file holds of it; the name of the series is kept elsewhere."""
         return {
             "picture": self.picture,
             "mean": self.mean.astype(np.float16),
@@ -100,9 +123,13 @@ class Registration:
 
     Attributes:
         series: Whose reference.
-        homography: From pixels of the part to pixels of the reference, float64 (3, 3).
-        score: Correlation of edge strengths where the part covers the reference, -1 to 1.
+        homography: From pixels of the part to pixels of the reference, float64 (3, 3), read-only.
+        score: Correlation of edge strengths where the part covers the reference, -1 to 1; less where it covers little.
+            All scores are taken at one size, so that those of several references compare.
         covered: Share of the reference that the part's picture covers, 0 to 1.
+
+    Raises:
+        ValueError: if a field is not so.
     """
 
     series: str
@@ -110,8 +137,16 @@ class Registration:
     score: float
     covered: float
 
+    def __post_init__(self) -> None:
+        require(self.homography.shape == (3, 3), f"a homography is (3, 3), not {self.homography.shape}")
+        require(bool(np.isfinite(self.homography).all()), "a homography is finite")
+        require(-1.001 <= self.score <= 1.001, f"a correlation lies between -1 and 1, not {self.score}")
+        require(0 <= self.covered <= 1, f"a share lies between 0 and 1, not {self.covered}")
+        self.homography.setflags(write=False)
+
     def apply(self, part: Pixels, shape: tuple[int, ...]) -> tuple[Pixels, NDArray[np.bool_]]:
-        """The part in the reference's frame, uint8 (h, w, 3), and where it covers it, bool (h, w)."""
+        """The part in the frame of a reference of `shape`, uint8 (h, w, 3), and where it covers it, bool (h, w)."""
+        _require_pixels(part, "a part")
         return _warp(part, self.homography, shape)
 
     def rows(self) -> tuple[tuple[float, float, float], ...]:
@@ -124,59 +159,73 @@ class Registration:
 
     @classmethod
     def parse(cls, stated: Mapping[str, Any]) -> Registration:
-        """From JSON values."""
+        """From JSON values.
+
+        Raises:
+            KeyError: if one is missing.
+            ValueError: if they make no registration.
+        """
         homography = np.array(stated["homography"], np.float64)
         return cls(stated["series"], homography, stated["score"], stated["covered"])
 
 
 def local_contrast(pixels: Pixels) -> Plane:
-    """Luminance against its surroundings, in their standard deviations: float32 (H, W), about -3 to 3.
+    """Luminance against its surroundings, in their standard deviations: float32 (H, W), -3 to 3.
 
-    Shadows, gradients of light and the tone of a material drop out.
+    Shadows, gradients of light and the tone of a material drop out. Surroundings are about a thirtieth of the long
+    side, so that pictures of one part at several sizes give the same contrast.
     """
+    _require_pixels(pixels, "a picture")
     scale = max(pixels.shape[:2]) / _FINE
     grey: Plane = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    grey = cv2.GaussianBlur(grey, (0, 0), max(0.6 * scale, 0.3))
+    grey = _blurred(grey, 0.6 * scale)
     around = max(14 * scale, 2.0)
-    mean = _box(grey, around)
-    deviation = np.sqrt(np.maximum(_box(grey * grey, around) - mean * mean, 0))
+    mean = _local_mean(grey, around)
+    deviation = np.sqrt(np.maximum(_local_mean(grey * grey, around) - mean * mean, 0))
     return np.clip((grey - mean) / (deviation + np.float32(0.05)), -3, 3)
 
 
 def edge_strength(pixels: Pixels) -> Plane:
-    """How strong an edge runs through each point, whichever its direction and sign: float32 (H, W), 0 to 1."""
+    """How strong an edge runs through each point, whichever its direction and sign.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+
+    Returns:
+        float32 (H, W), 0 to 1.
+    """
     contrast = local_contrast(pixels)
     x, y = (cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     return np.tanh(np.hypot(x, y) * np.float32(1.2 * max(1.0, max(pixels.shape[:2]) / _FINE)))
 
 
 def register(part: Pixels, reference: Reference) -> Registration:
-    """The part laid over one reference."""
+    """The part laid over one reference; whether it fits, its score against `least_score` says."""
     return register_best(part, [reference])[0]
 
 
 def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Registration, ...]:
-    """The part laid over each reference, best fit first.
+    """The part laid over each of several references, the best fit first.
+
+    Scores compare: all are taken at one size. Only the best fit is polished to the last pixel.
 
     Args:
-        part: uint8 (H, W, 3).
-        references: At least one.
+        part: uint8 (H, W, 3), of which the part fills half or more.
+        references: At least one, of different series.
 
-    Source: ECC, see above; DESIGN of the search is ours.
+    Raises:
+        ValueError: if the part is not such pixels, or the references are none or name a series twice.
     """
-    views = _Views(part)
+    _require_pixels(part, "a part")
     by_series = {reference.series: reference for reference in references}
-
-    def lay(turns: int, starts: int) -> list[Registration]:
-        fits = [_fit(views, r.mean, name, _search(views, r.mean, turns, starts)) for name, r in by_series.items()]
-        nearly = max(fit.score for fit in fits) - _CLOSE
-        fits = [_refined(views, by_series[f.series].mean, f, _FINE) if f.score >= nearly else f for f in fits]
-        return sorted(fits, key=lambda fit: -fit.score)
-
-    fits = lay(_TURNS, _STARTS)
+    require(bool(references), "a part is registered to at least one reference")
+    require(len(by_series) == len(references), "each series has one reference")
+    views = _Views(part)
+    means = {series: reference.mean for series, reference in by_series.items()}
+    fits = _lay(views, means, _TURNS, _STARTS)
     if fits[0].score < by_series[fits[0].series].least_score:
         # Before it is called a bad fit, it is looked for twice as hard.
-        fits = max(fits, lay(2 * _TURNS, 2 * _STARTS), key=lambda tried: tried[0].score)
+        fits = max(fits, _lay(views, means, 2 * _TURNS, 2 * _STARTS), key=lambda tried: tried[0].score)
     return tuple(fits)
 
 
@@ -190,19 +239,28 @@ def difference(registered: Pixels, covered: NDArray[np.bool_], reference: Refere
 
     Returns:
         float32 (h, w), >= 0; 0 where the part does not cover the frame.
+
+    Raises:
+        ValueError: if the part or its cover is not in the reference's frame.
     """
+    require(registered.shape[:2] == covered.shape == reference.mean.shape, "a difference is taken in one frame")
     return np.where(covered, deviation(edge_strength(registered), reference), np.float32(0))
 
 
 def deviation(edges: Plane, reference: Reference) -> Plane:
-    """|edges - mean| / (spread + floor), smoothed: float32 (h, w)."""
+    """|edges - mean| / (spread + floor), smoothed: float32 (h, w), of edge strength in the reference's frame."""
     scale = max(edges.shape) / _FINE
     away = np.abs(_tolerant(edges) - reference.mean) / (reference.spread + np.float32(_SPREAD_FLOOR))
-    return cv2.GaussianBlur(away, (0, 0), 2.5 * scale)
+    return _blurred(away, 2.5 * scale)
 
 
 def anomaly(away: Plane, covered: NDArray[np.bool_]) -> float:
-    """Mean deviation over the most deviating points: a verdict's number without any network."""
+    """Mean over the most deviating 1.1% of what is covered, >= 0: finds counterfeits without any network.
+
+    Args:
+        away: What `difference` gave, float32 (h, w).
+        covered: Where the part covers the frame, bool (h, w); nowhere gives 0.
+    """
     values = away[covered]
     count = max(1, round(values.size * _DEVIATING_SHARE))
     return float(np.partition(values, -count)[-count:].mean()) if values.size else 0.0
@@ -211,41 +269,40 @@ def anomaly(away: Plane, covered: NDArray[np.bool_]) -> float:
 def build_reference(series: str, parts: Sequence[Pixels], long_side: int = _FINE) -> Reference:
     """The reference of a series from genuine photos.
 
-    The photo that others fit best gives the first frame; all are laid over it, averaged, and laid over their
-    mean. The frame is then made the photos' mean view of the part, cropped to what they share.
+    The photo that others fit best gives the first frame; all are laid over it, averaged, and laid over their mean,
+    twice. The frame is made the photos' mean view of the part, as upright as most of them, and cropped to what they
+    share.
 
     Args:
         series: Its name.
         parts: Genuine photos, uint8 (H, W, 3); of more than `MOST_PHOTOS`, evenly taken ones are used.
-        long_side: Of the reference in pixels.
+        long_side: Of the reference in pixels, at least 64.
 
     Raises:
         Refusal: with fewer than five photos that fit each other.
+        ValueError: if `long_side` is too short.
     """
-    chosen = [parts[i] for i in np.unique(np.linspace(0, len(parts) - 1, min(len(parts), MOST_PHOTOS)).astype(int))]
+    require(long_side >= 64, f"a reference is at least 64 pixels long, not {long_side}")
+    chosen = np.unique(np.linspace(0, len(parts) - 1, min(len(parts), MOST_PHOTOS)).astype(int))
     _require_photos(series, len(chosen))
-    views = [_Views(part) for part in chosen]
+    views = [_Views(parts[i]) for i in chosen]
     frame, fits = _first_frame(series, views)
     kept = _that_fit(fits)
     _require_photos(series, len(kept))
-    # The photos' mean view of the first frame's corners is the frame that favours no photo.
-    frame = _mean_view(frame, [fits[i] for i in kept])
-    homographies = {i: frame.from_first @ fits[i].homography for i in kept}
-    frame = frame.cropped(_shared_box([(views[i], homographies[i]) for i in kept], frame.shape), long_side)
-    homographies = {i: frame.from_last @ homography for i, homography in homographies.items()}
+    turned = _mean_view(frame, [fits[i].homography for i in kept])
+    laid = [(views[i], turned.into @ fits[i].homography) for i in kept]
+    cropped = _crop(_shared_box(laid, turned.shape), long_side)
+    laid = [(view, cropped.into @ homography) for view, homography in laid]
     for _ in range(2):
-        mean, _ = _average([(views[i], homographies[i]) for i in homographies], frame.shape)
-        refined = {i: _refined(views[i], mean, Registration(series, h, 0, 0), _FINE) for i, h in homographies.items()}
-        good = set(_that_fit(list(refined.values()), list(refined)))
-        homographies = {i: fit.homography for i, fit in refined.items() if i in good}
-    _require_photos(series, len(homographies))
-    laid = [(views[i], homographies[i]) for i in homographies]
-    mean, spread = _average(laid, frame.shape)
-    picture: Plane = np.mean([_warp(view.part, h, frame.shape)[0].astype(np.float32) for view, h in laid], axis=0)
-    scores = np.array([_score(view.edges(_FINE), view.scaled(h, _FINE), mean)[0] for view, h in laid])
-    low = float(np.quantile(scores, 0.02))
-    least = low - 2.5 * (float(np.median(scores)) - low)
-    return Reference(series, np.asarray(np.round(picture), np.uint8), mean, spread, least, len(laid))
+        mean = _Edges(laid, cropped.shape).mean()
+        laid = [(view, _polished(view, mean, homography, _FINE)) for view, homography in laid]
+        kept = _that_fit([_scored(series, view, mean, homography) for view, homography in laid])
+        laid = [laid[i] for i in kept]
+        _require_photos(series, len(laid))
+    edges = _Edges(laid, cropped.shape)
+    return Reference(
+        series, _mean_picture(laid, cropped.shape), edges.mean(), edges.spread(), _least_score(laid, edges), len(laid)
+    )
 
 
 class _Views:
@@ -265,177 +322,356 @@ class _Views:
             self._made[side] = edge_strength(np.asarray(small, np.uint8))
         return self._made[side]
 
-    def scaled(self, homography: Matrix, side: int) -> Matrix:
-        """A homography from the part's pixels, from those of `edges(side)` instead."""
+    def scaling(self, side: int) -> Matrix:
+        """From pixels of the part to those of `edges(side)`."""
         height, width = self.edges(side).shape
-        return homography @ _scaling(self.part.shape[1] / width, self.part.shape[0] / height)
+        return _scaling(width / self.part.shape[1], height / self.part.shape[0])
+
+
+def _lay(views: _Views, means: Mapping[str, Plane], turns: int, starts: int) -> list[Registration]:
+    """Fits to all references, the best first: all coarsely, the best two with care, the best one finely."""
+    fits = []
+    for (series, mean), found in zip(means.items(), _search(views, list(means.values()), turns, starts), strict=True):
+        tried = [_moved(views, mean, start, _REACHES[0]) for start in found]
+        fits.append(_careful(series, views, mean, tried))
+    fits.sort(key=lambda fit: -fit.score)
+    first = fits[0]
+    fine = _polished(views, means[first.series], first.homography, _FINE)
+    return [_scored(first.series, views, means[first.series], fine), *fits[1:]]
+
+
+def _careful(series: str, views: _Views, mean: Plane, tried: Sequence[Matrix]) -> Registration:
+    """The best of several coarse fits, moved by its tiles, then polished."""
+    coarse = homography = max(tried, key=lambda one: _score(views, mean, one, _COARSE)[0])
+    for reach in _REACHES[1:]:
+        homography = _moved(views, mean, homography, reach)
+    # Tiles of a strongly altered part can lead astray.
+    polished = [_polished(views, mean, start, _MIDDLE) for start in (homography, coarse)]
+    return max((_scored(series, views, mean, one) for one in polished), key=lambda fit: fit.score)
 
 
 def _search(
-    views: _Views, mean: Plane, turns: int = _TURNS, starts: int = _STARTS, fills: Sequence[float] = _FILLS
-) -> list[Matrix]:
-    """The likeliest homographies from the part to a reference: turns, sizes and places on a coarse picture."""
-    template = _shrunk(mean, _SEARCH_SIDE)
+    views: _Views, means: Sequence[Plane], turns: int, starts: int, fills: Sequence[float] = _FILLS
+) -> list[list[Matrix]]:
+    """The likeliest homographies to each reference, best first: turns, sizes and places on a coarse picture."""
+    templates = [_shrunk(mean, _SEARCH) for mean in means]
     edges = _blurred(views.edges(_COARSE), 1.2)
     whole = np.ones_like(edges)
     height, width = edges.shape
-    found: list[tuple[float, Matrix]] = []
+    found: list[list[tuple[float, Matrix]]] = [[] for _ in means]
     for fill in fills:
-        zoom = _SEARCH_SIDE / (fill * max(height, width))
-        side = int(np.ceil(np.hypot(height, width) * zoom)) + 2 * max(template.shape) // 4
+        zoom = _SEARCH / (fill * max(height, width))
+        side = max(int(np.ceil(np.hypot(height, width) * zoom)) + _SEARCH // 2, _SEARCH + 1)
         for turn in range(turns):
             turned = cv2.getRotationMatrix2D((width / 2, height / 2), turn * 360 / turns, zoom)
             turned[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
             picture = cv2.warpAffine(edges, turned, (side, side), flags=cv2.INTER_LINEAR)
-            if min(picture.shape) < max(template.shape):
-                continue
-            match = cv2.matchTemplate(picture, template, cv2.TM_CCOEFF_NORMED)
             photo = cv2.warpAffine(whole, turned, (side, side), flags=cv2.INTER_NEAREST)
-            box = template.shape[::-1]
-            inside = cv2.boxFilter(photo, -1, box, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-            match[inside[: match.shape[0], : match.shape[1]] < _LEAST_COVERED] = -1
-            _, best, _, (x, y) = cv2.minMaxLoc(match)
-            to_template = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]]) @ np.vstack([turned, [0, 0, 1]])
-            found.append(
-                (best, _scaling(mean.shape[1] / template.shape[1], mean.shape[0] / template.shape[0]) @ to_template)
-            )
-    found.sort(key=lambda one: -one[0])
-    back = _scaling(edges.shape[1] / views.part.shape[1], edges.shape[0] / views.part.shape[0])
-    return [homography @ back for _, homography in _distinct(found, mean.shape, starts)]
+            for template, candidates in zip(templates, found, strict=True):
+                score, (x, y) = _best_place(picture, photo, template)
+                candidates.append((score, np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]]) @ _whole(turned)))
+    return [
+        [_up(mean, template) @ h @ views.scaling(_COARSE) for h in _distinct(candidates, template.shape, starts)]
+        for mean, template, candidates in zip(means, templates, found, strict=True)
+    ]
 
 
-def _distinct(found: Sequence[tuple[float, Matrix]], shape: tuple[int, ...], count: int) -> list[tuple[float, Matrix]]:
-    """The first few that lay the reference's corners at clearly different places."""
-    kept: list[tuple[float, Matrix]] = []
+def _best_place(picture: Plane, photo: Plane, template: Plane) -> tuple[float, tuple[int, int]]:
+    """Where (x, y) a template correlates best with a picture, and how well; `photo` is 1 where the picture is seen."""
+    match = cv2.matchTemplate(picture, template, cv2.TM_CCOEFF_NORMED)
+    box = template.shape[::-1]
+    seen = cv2.boxFilter(photo, -1, box, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
+    match[seen[: match.shape[0], : match.shape[1]] < _LEAST_COVERED] = -1
+    _, score, _, (x, y) = cv2.minMaxLoc(match)
+    return score, (x, y)
+
+
+def _distinct(candidates: list[tuple[float, Matrix]], shape: tuple[int, ...], count: int) -> list[Matrix]:
+    """The best few that lay the reference's corners at clearly different places."""
+    kept: list[Matrix] = []
     places: list[Matrix] = []
-    for score, homography in found:
-        corners = _corners_of(np.linalg.inv(homography), shape)
+    for _, homography in sorted(candidates, key=lambda one: -one[0]):
+        corners = _corners(np.linalg.inv(homography), shape)
         size = np.ptp(corners, axis=0).max()
         if all(np.abs(corners - other).max() > 0.3 * size for other in places):
-            kept.append((score, homography))
+            kept.append(homography)
             places.append(corners)
             if len(kept) == count:
                 break
     return kept
 
 
-def _fit(views: _Views, mean: Plane, series: str, starts: Sequence[Matrix]) -> Registration:
-    """The best of several starts, each refined: affinely first, then by a homography."""
-    coarse = [_refined(views, mean, Registration(series, start, 0, 0), _COARSE, cv2.MOTION_AFFINE) for start in starts]
-    nearly = max(fit.score for fit in coarse) - _CLOSE / 2
-    likeliest = [fit for fit in coarse if fit.score >= nearly][:2]
-    return max((_refined(views, mean, fit, _MIDDLE) for fit in likeliest), key=lambda fit: fit.score)
+def _moved(views: _Views, mean: Plane, homography: Matrix, reach: int) -> Matrix:
+    """A homography after the step that most tiles of the reference agree on.
+
+    Args:
+        views: The part.
+        mean: The reference's edge strength.
+        homography: From pixels of the part to those of the reference.
+        reach: How far a tile is looked for, in pixels of a frame `_COARSE` long.
+    """
+    template = _blurred(_shrunk(mean, _COARSE), 1.2)
+    edges = _blurred(views.edges(_COARSE), 1.2)
+    down = np.linalg.inv(_up(mean, template))
+    inner = down @ homography @ np.linalg.inv(views.scaling(_COARSE))
+    margin = np.array([[1, 0, reach], [0, 1, reach], [0, 0, 1]]) @ inner
+    size = template.shape[1] + 2 * reach, template.shape[0] + 2 * reach
+    laid = cv2.warpPerspective(edges, margin, size)
+    seen = cv2.warpPerspective(np.ones_like(edges), margin, size) > 0.99
+    if not seen.any():
+        return homography
+    laid[~seen] = laid[seen].mean()
+    places, moves, firmness = _tile_moves(template, laid, seen, reach)
+    if len(places) < 6:
+        return homography
+    step = _agreed_step(places, moves, firmness, template.shape)
+    if np.linalg.det(step) < _LEAST_STEP:
+        return homography
+    return _normalised(np.linalg.inv(down) @ np.linalg.inv(step) @ down @ homography)
 
 
-def _refined(
-    views: _Views, mean: Plane, fit: Registration, side: int, motion: int = cv2.MOTION_HOMOGRAPHY
-) -> Registration:
-    """A fit improved by ECC at a size, and its score there."""
+def _tile_moves(template: Plane, laid: Plane, seen: NDArray[np.bool_], reach: int) -> tuple[Matrix, Matrix, Matrix]:
+    """Where tiles of a template are found in a picture laid over it.
+
+    Args:
+        template: float32 (h, w).
+        laid: float32 (h + 2 reach, w + 2 reach), over the template with `reach` more on each side.
+        seen: Where `laid` shows the photo.
+        reach: How far a tile is looked for, in pixels.
+
+    Returns:
+        Centres of the tiles (n, 2) as x, y; their moves (n, 2); and how firmly each move is known, symmetric (n, 2, 2):
+        along a straight edge a tile slides freely, and the correlation it reached counts.
+    """
+    tile = min(_TILE, *template.shape)
+    flat = 0.25 * template.std()
+    x_slope, y_slope = (cv2.Sobel(template, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
+    offsets = np.arange(-reach, reach + 1) / reach
+    # Of equal peaks the nearer one: letters repeat, and seams are the same all along.
+    nearer = 0.15 * (offsets[:, None] ** 2 + offsets**2)
+    places, moves, firmness = [], [], []
+    for y in _tile_starts(template.shape[0], tile):
+        for x in _tile_starts(template.shape[1], tile):
+            here = np.s_[y : y + tile, x : x + tile]
+            patch = template[here]
+            if patch.std() <= flat or not seen[y + reach + tile // 2, x + reach + tile // 2]:
+                continue
+            around = laid[y : y + tile + 2 * reach, x : x + tile + 2 * reach]
+            match = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED) - nearer
+            _, peak, _, (right, below) = cv2.minMaxLoc(match)
+            if peak < 0.2:
+                continue
+            slopes = np.stack([x_slope[here].ravel(), y_slope[here].ravel()]).astype(np.float64)
+            structure = slopes @ slopes.T
+            places.append((x + (tile - 1) / 2, y + (tile - 1) / 2))
+            moves.append((right - reach, below - reach))
+            firmness.append(peak**2 * structure / np.trace(structure))
+    return np.array(places, np.float64), np.array(moves, np.float64), np.array(firmness, np.float64)
+
+
+def _tile_starts(extent: int, tile: int) -> list[int]:
+    """Starts of half-overlapping tiles along a side."""
+    count = max(1, round((extent - tile) / (tile / 2)) + 1)
+    return np.unique(np.linspace(0, extent - tile, count).astype(int)).tolist()
+
+
+def _agreed_step(places: Matrix, moves: Matrix, firmness: Matrix, shape: tuple[int, ...]) -> Matrix:
+    """The homography near identity that moves most places as they moved; those that disagree lose their say.
+
+    Iteratively reweighted least squares with Geman and McClure's weights, on the homography linearised at identity.
+
+    Args:
+        places: (n, 2), in pixels of a frame of `shape`.
+        moves: (n, 2).
+        firmness: Weight of a move in each direction, symmetric (n, 2, 2).
+        shape: Of the frame; it sets the scale of the parameters.
+    """
+    height, width = shape[:2]
+    size = max(height, width) / 2
+    to_unit = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, size]]) / size
+    x, y = ((places - (width / 2, height / 2)) / size).T
+    target = moves / size
+    one, none = np.ones_like(x), np.zeros_like(x)
+    slopes = np.stack(
+        [
+            np.stack([x, y, one, none, none, none, -x * x, -x * y], 1),
+            np.stack([none, none, none, x, y, one, -x * y, -y * y], 1),
+        ],
+        axis=1,
+    )
+    pixel = 1 / size**2
+    say = np.ones(len(places))
+    step = np.zeros(8)
+    for _ in range(_ROBUST_ROUNDS):
+        weights = say[:, None, None] * firmness
+        normal = np.einsum("nak,nab,nbl->kl", slopes, weights, slopes)
+        # Tiles on a line leave some parameters open: those stay where they are.
+        ridge = 1e-3 * np.trace(weights.sum(axis=0)) * np.eye(8)
+        step = np.linalg.solve(normal + ridge, np.einsum("nak,nab,nb->k", slopes, weights, target))
+        left = target - slopes @ step
+        error = np.einsum("na,nab,nb->n", left, firmness, left)
+        say = 1 / (1 + error / max(2 * float(np.median(error)), pixel / 2)) ** 2
+    unit = np.eye(3) + np.append(step, 0).reshape(3, 3)
+    return np.linalg.inv(to_unit) @ unit @ to_unit
+
+
+def _polished(views: _Views, mean: Plane, homography: Matrix, side: int) -> Matrix:
+    """A homography improved by ECC at a size, or as it was where that scores no better."""
     template, edges = _shrunk(mean, side), views.edges(side)
-    to_template = _scaling(template.shape[1] / mean.shape[1], template.shape[0] / mean.shape[0])
-    start = to_template @ views.scaled(fit.homography, side)
-    candidates: list[Matrix] = [start]
+    up, down = _up(mean, template), views.scaling(side)
     blur = 1.5 if side < _FINE else 1.0
-    inverse = np.linalg.inv(start)
-    warp = (inverse / inverse[2, 2]).astype(np.float32)
-    if motion == cv2.MOTION_AFFINE:
-        warp = warp[:2]
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 1e-4)
+    start = _normalised(down @ np.linalg.inv(homography) @ up).astype(np.float32)
+    seen = np.ones(edges.shape, np.uint8)
     try:
         _, found = cv2.findTransformECC(
-            _blurred(template, blur), _blurred(edges, blur), warp, motion, criteria, np.ones(edges.shape, np.uint8), 1
+            _blurred(template, blur), _blurred(edges, blur), start, cv2.MOTION_HOMOGRAPHY, criteria, seen, 1
         )
     except cv2.error:
-        # ECC found no way up from this start: it stays as it is.
-        found = None
-    if found is not None:
-        whole = np.vstack([found, [0, 0, 1]]) if motion == cv2.MOTION_AFFINE else found
-        candidates.append(np.linalg.inv(whole.astype(np.float64)))
-    scored = [(*_score(edges, candidate, template), candidate) for candidate in candidates]
-    score, covered, best = max(scored, key=lambda one: one[0])
-    at_part = np.linalg.inv(to_template) @ best @ np.linalg.inv(views.scaled(np.eye(3), side))
-    return replace(fit, homography=at_part / at_part[2, 2], score=score, covered=covered)
+        # ECC found no way up from here.
+        return homography
+    if not np.isfinite(found).all() or abs(np.linalg.det(found)) < 1e-6:
+        return homography
+    polished = _normalised(up @ np.linalg.inv(found.astype(np.float64)) @ down)
+    return max((homography, polished), key=lambda tried: _score(views, mean, tried, side)[0])
 
 
-def _score(edges: Plane, homography: Matrix, mean: Plane) -> tuple[float, float]:
+def _scored(series: str, views: _Views, mean: Plane, homography: Matrix) -> Registration:
+    return Registration(series, homography, *_score(views, mean, homography, _MIDDLE))
+
+
+def _score(views: _Views, mean: Plane, homography: Matrix, side: int) -> tuple[float, float]:
     """Correlation of edge strengths where the part covers the reference, and the share that it covers."""
-    laid = cv2.warpPerspective(_blurred(edges, 1.0), homography, mean.shape[::-1], flags=cv2.INTER_LINEAR)
-    inside = cv2.warpPerspective(np.ones_like(edges), homography, mean.shape[::-1]) > 0.99
-    covered = float(inside.mean())
-    # A frame that shrinks to a speck of the photo, or grows far beyond it, fits something other than the part.
-    area = _area(_corners_of(np.linalg.inv(homography), mean.shape)) / edges.size
-    if covered < _LEAST_COVERED or not _LEAST_AREA < area < _MOST_AREA:
+    template, edges = _shrunk(mean, side), views.edges(side)
+    inner = np.linalg.inv(_up(mean, template)) @ homography @ np.linalg.inv(views.scaling(side))
+    size = template.shape[::-1]
+    seen = cv2.warpPerspective(np.ones_like(edges), inner, size) > 0.99
+    covered = float(seen.mean())
+    if covered < _LEAST_COVERED or not _is_view(inner, template.shape, edges.size):
         return -1.0, covered
-    a, b = laid[inside] - laid[inside].mean(), mean[inside] - mean[inside].mean()
+    laid = cv2.warpPerspective(_blurred(edges, 1.0), inner, size)
+    a, b = laid[seen] - laid[seen].mean(), template[seen] - template[seen].mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return (float((a * b).sum()) / norm * min(1.0, covered / _FULLY_COVERED) if norm > 0 else -1.0), covered
+    if norm == 0:
+        return -1.0, covered
+    return float((a * b).sum()) / norm * min(1.0, covered / _FULLY_COVERED), covered
+
+
+def _is_view(homography: Matrix, shape: tuple[int, ...], photo_area: int) -> bool:
+    """Whether a camera could have seen a frame so: from its front, all of it ahead, and at a likely size."""
+    height, width = shape
+    seen_from = np.linalg.inv(homography)
+    ahead = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ seen_from[2]
+    if not (ahead * ahead[0] > 0).all():
+        return False
+    corners = _corners(seen_from, shape)
+    sides = np.roll(corners, -1, axis=0) - corners
+    after = np.roll(sides, -1, axis=0)
+    convex = (sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0] > 0).all()
+    return bool(convex) and _LEAST_AREA < _area(corners) / photo_area < _MOST_AREA
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """A frame in the making: its shape, and the homographies that lead into it."""
+    """A new frame: its shape, and the homography that leads into it."""
 
     shape: tuple[int, int]
-    from_first: Matrix
-    from_last: Matrix
-
-    def cropped(self, box: tuple[int, int, int, int], long_side: int) -> _Frame:
-        """The frame of a box (left, top, right, bottom) in it, at a long side."""
-        left, top, right, bottom = box
-        zoom = long_side / max(right - left, bottom - top)
-        crop = _scaling(zoom, zoom) @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
-        shape = round((bottom - top) * zoom), round((right - left) * zoom)
-        return _Frame(shape, crop @ self.from_first, crop)
+    into: Matrix
 
 
-def _first_frame(series: str, views: Sequence[_Views]) -> tuple[_Frame, list[Registration]]:
-    """The whole picture of the photo that the others fit best, and how they fit it."""
+_Laid = Sequence[tuple[_Views, Matrix]]
+
+
+def _first_frame(series: str, views: Sequence[_Views]) -> tuple[tuple[int, int], list[Registration]]:
+    """The shape of the photo that the others fit best, and how they fit it."""
     candidates = np.unique(np.linspace(0, len(views) - 1, 4).astype(int))
     probes = [views[i] for i in np.unique(np.linspace(0, len(views) - 1, 9).astype(int))]
 
     def lay(seed: _Views, others: Sequence[_Views]) -> list[Registration]:
         mean = seed.edges(_FINE)
-        return [_fit(other, mean, series, _search(other, mean, fills=_SAME_FILLS)) for other in others]
+        return [_fit_of_photos(series, other, mean) for other in others]
 
     medians = [float(np.median([fit.score for fit in lay(views[i], probes)])) for i in candidates]
     seed = views[candidates[int(np.argmax(medians))]]
-    shape = seed.edges(_FINE).shape
-    return _Frame((shape[0], shape[1]), np.eye(3), np.eye(3)), lay(seed, views)
+    height, width = seed.edges(_FINE).shape
+    return (height, width), lay(seed, views)
 
 
-def _that_fit(fits: Sequence[Registration], names: Sequence[int] | None = None) -> list[int]:
+def _fit_of_photos(series: str, view: _Views, mean: Plane) -> Registration:
+    """A photo laid over another one."""
+    (starts,) = _search(view, [mean], _TURNS, 2, _PHOTO_FILLS)
+    tried = [_moved(view, mean, start, _REACHES[0]) for start in starts]
+    return _careful(series, view, mean, tried)
+
+
+def _that_fit(fits: Sequence[Registration]) -> list[int]:
     """Which fits are not far below the others."""
     scores = np.array([fit.score for fit in fits])
     middle = float(np.median(scores))
     least = middle - max(4 * float(np.median(np.abs(scores - middle))), 0.15)
-    return [i for i, score in zip(names or range(len(fits)), scores, strict=True) if score >= least]
+    return np.flatnonzero((scores >= least) & (scores > 0)).tolist()
 
 
-def _mean_view(frame: _Frame, fits: Sequence[Registration]) -> _Frame:
-    """The frame in which the corners of the first one lie where the photos, on average, show them."""
-    corners = []
-    for fit in fits:
-        seen = _corners_of(np.linalg.inv(fit.homography), frame.shape)
-        centre = seen.mean(0)
-        # Each photo's view at the first frame's size and place: position and distance say nothing of the part.
-        size = np.sqrt(_area(seen))
-        corners.append((seen - centre) / size)
-    mean = np.median(corners, axis=0)
-    target = mean * np.sqrt(_area(_corners_of(np.eye(3), frame.shape)))
-    target = (target - target.min(0)).astype(np.float32)
-    homography = cv2.getPerspectiveTransform(_corners_of(np.eye(3), frame.shape).astype(np.float32), target)
-    across, down = np.ceil(target.max(0)).astype(int).tolist()
-    return _Frame((max(down, 8), max(across, 8)), np.asarray(homography, np.float64), np.eye(3))
+def _mean_view(shape: tuple[int, int], homographies: Sequence[Matrix]) -> _Frame:
+    """The frame in which the corners of a first one lie where the photos, on average, show them.
+
+    A photo's place, size and turn say nothing of the part and are taken out before averaging; the turn that most
+    photos share is put back.
+
+    Args:
+        shape: Of the first frame.
+        homographies: From each photo to the first frame.
+    """
+    outline = _corners(np.eye(3), shape)
+    start = _as_unit_shape(outline)
+    shapes = np.array([_as_unit_shape(_corners(np.linalg.inv(homography), shape)) for homography in homographies])
+    turns = np.angle(shapes @ start.conj())
+    still = shapes * np.exp(-1j * turns)[:, None]
+    mean = np.median(still.real, axis=0) + 1j * np.median(still.imag, axis=0)
+    turned = mean * np.exp(1j * _usual_turn(turns)) * np.sqrt(_area(outline))
+    target = np.stack([turned.real, turned.imag], axis=1)
+    target = (target - target.min(axis=0)).astype(np.float32)
+    across, down = np.ceil(target.max(axis=0)).astype(int).tolist()
+    into = cv2.getPerspectiveTransform(outline.astype(np.float32), target - np.float32(0.5))
+    return _Frame((down, across), np.asarray(into, np.float64))
 
 
-def _shared_box(laid: Sequence[tuple[_Views, Matrix]], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+def _as_unit_shape(corners: Matrix) -> NDArray[np.complex128]:
+    """Corners (4, 2) as complex numbers around their centre, enclosing an area of 1."""
+    centred = corners - corners.mean(axis=0)
+    return (centred[:, 0] + 1j * centred[:, 1]) / np.sqrt(_area(corners))
+
+
+def _usual_turn(turns: NDArray[np.float64]) -> float:
+    """Mean of the largest group of turns within 20 degrees of one of them; radians."""
+    apart = np.abs(np.angle(np.exp(1j * (turns[:, None] - turns))))
+    group = apart[np.argmax((apart < np.deg2rad(20)).sum(axis=1))] < np.deg2rad(20)
+    return float(np.angle(np.exp(1j * turns[group]).mean()))
+
+
+def _crop(box: tuple[int, int, int, int], long_side: int) -> _Frame:
+    """The frame of a box (left, top, right, bottom) in another frame, `long_side` long."""
+    left, top, right, bottom = box
+    zoom = long_side / max(right - left, bottom - top)
+    into = _scaling(zoom, zoom) @ np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
+    return _Frame((max(round((bottom - top) * zoom), 32), max(round((right - left) * zoom), 32)), into)
+
+
+def _shared_box(laid: _Laid, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """The box (left, top, right, bottom) around the edges that all photos share, with a small margin."""
-    mean, spread = _average(laid, shape)
-    smooth = cv2.GaussianBlur(mean, (0, 0), 2.0)
-    inside = cv2.erode((spread > 0).astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=0) > 0
-    ground = np.median(smooth[inside])
-    strong = inside & (smooth > ground + _SHARED * (np.quantile(smooth[inside], 0.99) - ground))
-    rows, columns = np.flatnonzero(strong.sum(1) > 3), np.flatnonzero(strong.sum(0) > 3)
+    edges = _Edges(laid, shape)
+    mean = edges.mean()
+    inside = cv2.erode(edges.seen.astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=0) > 0
+    if not inside.any():
+        return 0, 0, shape[1], shape[0]
+    # A rough table has edges all over: what counts stands out from its surroundings, in the same place in all photos.
+    around = 0.06 * max(shape)
+    ground = _local_mean(mean, around) / np.maximum(_local_mean(edges.seen.astype(np.float32), around), 0.01)
+    detail = _blurred(mean, 2.0) - ground
+    by_chance = 3 * _blurred(edges.spread(), 2.0) / np.sqrt(len(laid))
+    strong = inside & (detail > np.maximum(by_chance, _SHARED * np.quantile(detail[inside], 0.99)))
+    strong = cv2.morphologyEx(strong.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    rows, columns = np.flatnonzero(strong.sum(axis=1) > 3), np.flatnonzero(strong.sum(axis=0) > 3)
     if not rows.size or not columns.size:
         return 0, 0, shape[1], shape[0]
     margin = round(0.025 * max(shape))
@@ -444,22 +680,68 @@ def _shared_box(laid: Sequence[tuple[_Views, Matrix]], shape: tuple[int, int]) -
     return int(left), int(top), int(right), int(bottom)
 
 
-def _average(laid: Sequence[tuple[_Views, Matrix]], shape: tuple[int, int]) -> tuple[Plane, Plane]:
-    """Mean and standard deviation of the photos' edge strengths in a frame, over the photos that cover a point."""
-    total, squares, count = (np.zeros(shape, np.float64) for _ in range(3))
+class _Edges:
+    """Edge strengths of registered photos, summed over those that cover a point.
+
+    Attributes:
+        seen: Where most photos reach, bool (h, w); what few show says nothing of the part.
+    """
+
+    def __init__(self, laid: _Laid, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._sum, self._squares, self._count = (np.zeros(shape, np.float64) for _ in range(3))
+        for view, homography in laid:
+            edges, inside = self._of(view, homography)
+            self._sum += edges
+            self._squares += edges * edges
+            self._count += inside
+        self.seen = self._count >= _MOSTLY * len(laid)
+
+    def mean(self) -> Plane:
+        """Mean, float32 (h, w), 0 to 1; 0 where it is not seen."""
+        return self._mean(self._sum, self._count)
+
+    def spread(self) -> Plane:
+        """Standard deviation, float32 (h, w); 0 where it is not seen."""
+        count = np.maximum(self._count, 1)
+        variance = self._squares / count - (self._sum / count) ** 2
+        return (np.sqrt(np.maximum(variance, 0)) * self.seen).astype(np.float32)
+
+    def mean_without(self, view: _Views, homography: Matrix) -> Plane:
+        """The mean of all photos but one, float32 (h, w)."""
+        edges, inside = self._of(view, homography)
+        return self._mean(self._sum - edges, self._count - inside)
+
+    def _mean(self, total: Plane, count: Plane) -> Plane:
+        return np.clip(total / np.maximum(count, 1) * self.seen, 0, 1).astype(np.float32)
+
+    def _of(self, view: _Views, homography: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
+        registered, inside = _warp(view.part, homography, self._shape)
+        return _tolerant(edge_strength(registered)) * inside, inside
+
+
+def _mean_picture(laid: _Laid, shape: tuple[int, int]) -> Pixels:
+    """Mean of registered photos, uint8 (h, w, 3)."""
+    total = np.zeros((*shape, 3), np.float64)
     for view, homography in laid:
-        registered, inside = _warp(view.part, homography, shape)
-        edges = np.where(inside, _tolerant(edge_strength(registered)), 0)
-        total += edges
-        squares += edges * edges
-        count += inside
-    # Where few photos reach, what they show says nothing of the part.
-    seen = count >= _MOSTLY * len(laid)
-    total, squares = total * seen, squares * seen
-    count = np.maximum(count, 1)
-    mean = total / count
-    spread = np.sqrt(np.maximum(squares / count - mean * mean, 0))
-    return mean.astype(np.float32), spread.astype(np.float32)
+        total += _warp(view.part, homography, shape)[0]
+    return np.round(total / len(laid)).astype(np.uint8)
+
+
+def _least_score(laid: _Laid, edges: _Edges) -> float:
+    """A quarter of the way from what genuine photos reach on what they do not show up to their lowest score.
+
+    What they do not show is the mirror image of the reference: the same outline, the same kind of edges, and wrong
+    letters. The lowest score is a low quantile over photos, each against the mean of the others. A counterfeit with
+    several wrong letters scores between the two, and is to be compared, not turned away.
+    """
+    scores = [_score(view, edges.mean_without(view, h), h, _MIDDLE)[0] for view, h in laid]
+    mirrored = {"": np.ascontiguousarray(edges.mean()[:, ::-1])}
+    some = np.unique(np.linspace(0, len(laid) - 1, min(len(laid), _DECOYS)).astype(int))
+    by_chance = [_lay(laid[i][0], mirrored, _TURNS, _STARTS)[0].score for i in some]
+    low = float(np.quantile(scores, _LOW_QUANTILE))
+    chance = min(low, float(np.median(by_chance)))
+    return chance + _ABOVE_CHANCE * (low - chance)
 
 
 def _require_photos(series: str, count: int) -> None:
@@ -471,22 +753,24 @@ def _require_photos(series: str, count: int) -> None:
         raise Refusal(msg)
 
 
+def _require_pixels(pixels: Pixels, what: str) -> None:
+    require(
+        pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size > 0,
+        f"{what} is uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}",
+    )
+
+
 def _warp(part: Pixels, homography: Matrix, shape: tuple[int, ...]) -> tuple[Pixels, NDArray[np.bool_]]:
     """A part in a frame, sampled without aliasing, and where it covers the frame."""
     height, width = shape[:2]
-    shrink = np.sqrt(abs(_area(_corners_of(np.linalg.inv(homography), shape))) / (height * width))
-    source, to_frame = part, homography
+    shrink = np.sqrt(_area(_corners(np.linalg.inv(homography), shape)) / (height * width))
+    source, into = part, homography
     if shrink > 1.5:
-        ratio = 1 / shrink
-        size = max(1, round(part.shape[1] * ratio)), max(1, round(part.shape[0] * ratio))
+        size = max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink))
         source = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        to_frame = homography @ _scaling(part.shape[1] / size[0], part.shape[0] / size[1])
-    laid = cv2.warpPerspective(
-        source, to_frame, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    inside = cv2.warpPerspective(
-        np.ones(source.shape[:2], np.float32), to_frame, (width, height), flags=cv2.INTER_LINEAR
-    )
+        into = homography @ _scaling(part.shape[1] / size[0], part.shape[0] / size[1])
+    laid = cv2.warpPerspective(source, into, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpPerspective(np.ones(source.shape[:2], np.float32), into, (width, height))
     return np.asarray(laid, np.uint8), inside > 0.99
 
 
@@ -499,26 +783,41 @@ def _blurred(plane: Plane, sigma: float) -> Plane:
     return cv2.GaussianBlur(plane, (0, 0), max(sigma, 0.3))
 
 
-def _box(plane: Plane, sigma: float) -> Plane:
-    side = 2 * round(sigma) + 1
+def _local_mean(plane: Plane, reach: float) -> Plane:
+    side = 2 * round(reach) + 1
     return cv2.blur(cv2.blur(plane, (side, side)), (side, side))
 
 
 def _shrunk(plane: Plane, side: int) -> Plane:
     height, width = plane.shape
     ratio = min(1.0, side / max(height, width))
-    size = max(4, round(width * ratio)), max(4, round(height * ratio))
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        plane, (max(4, round(width * ratio)), max(4, round(height * ratio))), interpolation=cv2.INTER_AREA
+    )
+
+
+def _up(plane: Plane, shrunk: Plane) -> Matrix:
+    """From pixels of a shrunk plane to those of the plane."""
+    return _scaling(plane.shape[1] / shrunk.shape[1], plane.shape[0] / shrunk.shape[0])
 
 
 def _scaling(x: float, y: float) -> Matrix:
-    return np.diag([x, y, 1.0])
+    """Between pixels of a picture and those of it resized; the centre of the first pixel is at 0."""
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
-def _corners_of(homography: Matrix, shape: tuple[int, ...]) -> Matrix:
-    """Where a frame's corners (4, 2) go."""
+def _whole(affine: Matrix) -> Matrix:
+    return np.vstack([affine, [0, 0, 1]])
+
+
+def _normalised(homography: Matrix) -> Matrix:
+    return homography / homography[2, 2]
+
+
+def _corners(homography: Matrix, shape: tuple[int, ...]) -> Matrix:
+    """Where a frame's corners go, float64 (4, 2), clockwise from the top left."""
     height, width = shape[:2]
-    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64) - 0.5
     return np.asarray(cv2.perspectiveTransform(corners, homography)[0], np.float64)
 
 

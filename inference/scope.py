@@ -24,8 +24,8 @@ def reference_check(view: ReferenceView) -> ScopeCheck:
     fit = f"best fit {view.series} {view.score:.2f}, needed {view.least_score:.2f}{others}"
     if not view.fits:
         text = (
-            f"The part could not be laid over a genuine reference ({fit}); photograph it flat, whole and sharp, crop "
-            "to the part, or choose a model that looks at the part alone."
+            f"The part does not lie over a genuine reference as genuine parts do ({fit}): it is another part, badly "
+            "seen, or strays far; photograph it flat, whole and sharp, crop to it, or compare it by eye below."
         )
         return ScopeCheck("reference", "refuse", view.score, text)
     return ScopeCheck("reference", "ok", view.score, f"The part lies over the genuine reference: {fit}.")

@@ -243,20 +243,27 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
     try:
         network = build_network(card.network, card.arguments)
         state = safetensors.torch.load(weights)
-        references = tuple(_take_reference(state, series) for series in (card.series if card.stack else ()))
+        references = _take_references(state, card)
         network.load_state_dict(state)
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (safetensors.SafetensorError, LookupError, ValueError, TypeError, RuntimeError) as error:
         logger.info("%s does not fit", weights_path, exc_info=True)
         msg = f"{weights_path.name} does not fit the network its card describes; restore both files."
         raise WeightsRefused(msg) from error
     return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest(), references)
 
 
-def _take_reference(state: dict[str, Tensor], series: str) -> Reference:
-    """The reference of a series, taken out of what the weights file holds."""
-    prefix = f"{_REFERENCE}{series}."
-    names = [key for key in state if key.startswith(prefix)]
-    return Reference.from_arrays(series, {key.removeprefix(prefix): state.pop(key).numpy() for key in names})
+def _take_references(state: dict[str, Tensor], card: Card) -> tuple[Reference, ...]:
+    """The reference of each series, taken out of what the weights file holds; they fit into the network's input."""
+    if card.stack is None:
+        return ()
+    references = []
+    for series in card.series:
+        # By the last dot: a series may have dots in its name.
+        own = [key for key in state if key.rpartition(".")[0] == f"{_REFERENCE}{series}"]
+        arrays = {key.rpartition(".")[2]: state.pop(key).numpy() for key in own}
+        references.append(Reference.from_arrays(series, arrays))
+        card.stack.placement(references[-1])
+    return tuple(references)
 
 
 def save_model(card: Card, state: Mapping[str, Tensor], folder: Path, references: Sequence[Reference] = ()) -> Card:

@@ -357,8 +357,11 @@ def _finish(
     labels = torch.tensor([classes.index(photo.class_name) for photo in test])
     items = np.array([photo.item for photo in test])
     known = ~unseen_counterfeiters(photos)
-    metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band)
-    metrics |= counterfeit_metrics(test, p, known)
+    metrics = counterfeit_metrics(test, p, known)
+    if not (known & ~genuine).any():
+        # There are no other counterfeits to measure anything on.
+        known = np.ones_like(known)
+    metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band) | metrics
     if basis.references:
         fits = np.array([_fits(one, basis.references) for one in seen])
         metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")

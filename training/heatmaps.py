@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 from tqdm import tqdm
 
-from inference.authenticity import AuthenticityExaminer
+from inference.authenticity import AuthenticityExaminer, View
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.heatmap import CamMethod, over_part, overlay
@@ -43,7 +43,6 @@ Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Table = dict[str, dict[str, Metric]]
 
-_BATCH = 16
 _LONG_SIDE = 448
 _JPEG_QUALITY, _SHIFT = 90, 2
 _LAYERS = (0, 2, 4, 6)
@@ -96,11 +95,13 @@ class Flagged:
 
     Attributes:
         photo: What the set says of it.
+        view: What the network saw.
         verdict: What the examiner said.
         mask: Where it was altered, bool (h, w), at a long side of at most `_LONG_SIDE`.
     """
 
     photo: Photo
+    view: View
     verdict: Verdict
     mask: Mask
 
@@ -140,8 +141,9 @@ def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, lim
 def _choices(model: Model, photos: Sequence[Photo]) -> Table:
     """Every layer and method, on the same photos."""
     table: Table = {}
+    views = _views(AuthenticityExaminer(model), photos)
     for steps, method in product(_LAYERS, get_args(CamMethod)):
-        flagged = _find(AuthenticityExaminer(_with_map(model, steps, method)), photos)
+        flagged = _find(AuthenticityExaminer(_with_map(model, steps, method)), photos, views)
         table[f"{method}, {steps} steps in the head"] = _scores(flagged, lambda one: one.values)
     return table
 
@@ -157,7 +159,7 @@ def _with_map(model: Model, steps: int, method: CamMethod) -> Model:
 def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out: Path) -> Table:
     """The model's own map beside maps that know nothing, and whether it depends on the weights and on little else."""
     examiner = AuthenticityExaminer(model)
-    flagged = _find(examiner, forged)
+    flagged = _find(examiner, forged, _views(examiner, forged))
     rng = np.random.default_rng(0)
     blind = AuthenticityExaminer(_randomised(model, lambda _: True))
     table = {
@@ -194,20 +196,24 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
     return table
 
 
-def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo]) -> list[Flagged]:
+def _views(examiner: AuthenticityExaminer, photos: Sequence[Photo]) -> list[View]:
+    """What the network sees of each photo; registering it takes longer than judging it."""
+    return [examiner.view(read_exhibit(photo.path)) for photo in tqdm(photos, "reading photos", leave=False)]
+
+
+def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequence[View]) -> list[Flagged]:
     """Those counterfeits that the examiner finds, at P(genuine) below a half.
 
     Raises:
         TrainingRefused: if it finds none.
     """
     flagged = []
-    for start in tqdm(range(0, len(photos), _BATCH), "examining", leave=False):
-        chosen = photos[start : start + _BATCH]
-        for photo, verdict in zip(chosen, examiner.examine_batch([read_exhibit(p.path) for p in chosen]), strict=True):
-            mask = _in_frame(photo, verdict)
-            usable = verdict.outcome != "out of scope" and verdict.probability_genuine < 0.5 and mask.any()
-            if usable and not mask.all():
-                flagged.append(Flagged(photo, verdict, mask))
+    for photo, view in zip(photos, tqdm(views, "examining", leave=False), strict=True):
+        verdict = examiner.judge([view])[0]
+        mask = _in_frame(photo, verdict)
+        found = verdict.outcome != "out of scope" and verdict.probability_genuine < 0.5
+        if found and mask.any() and not mask.all():
+            flagged.append(Flagged(photo, view, verdict, mask))
     require_setting(bool(flagged), "The model finds none of the counterfeits: there is no heatmap to score.")
     logger.info("%d of %d counterfeits were found", len(flagged), len(photos))
     return flagged
@@ -263,8 +269,8 @@ def _difference(one: Flagged) -> Plane:
 
 
 def _same(examiner: AuthenticityExaminer, one: Flagged) -> Plane:
-    """What another network shows of the same photo."""
-    return _of(examiner, one.verdict.exhibit, one)
+    """What another network shows of the same view."""
+    return over_part(examiner.judge([one.view])[0].heatmap, one.mask.shape[1], one.mask.shape[0])
 
 
 def _of(examiner: AuthenticityExaminer, exhibit: Exhibit, one: Flagged) -> Plane:

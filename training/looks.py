@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,6 +27,7 @@ from inference.provenance import code_version
 from inference.reference_stack import ReferenceStack
 from inference.registration import Reference, Registration, build_reference, edge_strength, register_best
 from training.data.photos import Photo, PhotoSet
+from training.processes import worker_processes
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
@@ -156,7 +154,7 @@ class ReferenceLook:
         missing = [photo for photo in photos if photo.sha256 not in known]
         if missing:
             self._cache.parent.mkdir(parents=True, exist_ok=True)
-            with ProcessPoolExecutor(os.cpu_count()) as pool, self._cache.open("a", encoding="utf-8") as file:
+            with worker_processes() as pool, self._cache.open("a", encoding="utf-8") as file:
                 found = pool.map(_best_fit, missing, repeat(tuple(self._references.values())), chunksize=8)
                 for photo, registration in zip(
                     tqdm(missing, "registering", unit="photo", leave=False), found, strict=True
@@ -168,7 +166,6 @@ class ReferenceLook:
 
 
 def _best_fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:
-    cv2.setNumThreads(1)
     own = [reference for reference in references if reference.series == photo.series]
     return register_best(read_exhibit(photo.path).pixels, own if photo.split == "train" else references)[0]
 
@@ -181,13 +178,12 @@ def build_references(photos: PhotoSet, long_side: int) -> tuple[Reference, ...]:
     """
     genuine = [photo for photo in photos.of("train") if photo.label == "genuine"]
     by_series = {series: [p.path for p in genuine if p.series == series] for series in photos.series}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with worker_processes() as pool:
         found = pool.map(_build, by_series, by_series.values(), repeat(long_side))
         return tuple(tqdm(found, "building references", total=len(by_series), unit="series", leave=False))
 
 
 def _build(series: str, paths: Sequence[Path], long_side: int) -> Reference:
-    cv2.setNumThreads(1)
     reference = build_reference(series, [read_exhibit(path).pixels for path in paths], long_side)
     # As an examiner will have it: the weights file keeps fewer bits.
     return Reference.from_arrays(series, reference.arrays())

@@ -21,6 +21,7 @@
     });
 
     // Once a second: an eye sees what jumps, and nothing flashes fast enough to harm.
+    const timers = new WeakMap();
     document.addEventListener("click", (event) => {
         const button = event.target.closest(".blink");
         if (!button) return;
@@ -31,12 +32,13 @@
         };
         const blinking = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(blinking));
+        clearInterval(timers.get(button));
         if (!blinking) return show(0);
         const timer = setInterval(() => {
-            const stopped = !button.isConnected || button.getAttribute("aria-pressed") !== "true";
-            if (stopped) return clearInterval(timer);
+            if (!button.isConnected) return clearInterval(timer);
             show(Number(slider.value) > 50 ? 0 : 100);
         }, 500);
+        timers.set(button, timer);
     });
 
     let announced = null;

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam import GradCAM, HiResCAM, LayerCAM
 from torch import Tensor, nn
 
 from inference.authenticity import AuthenticityExaminer, log_odds_genuine
-from inference.heatmap import HeadGradCam, colour_bar, overlay, picture, strength
+from inference.heatmap import CamMethod, HeadGradCam, colour_bar, overlay, picture, strength
 from inference.networks.hms import PairFeature, Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import Preprocessing
@@ -80,6 +80,54 @@ def test_the_map_is_what_the_package_finds_on_the_whole_network(
     np.testing.assert_allclose(maps, expected, rtol=1e-5, atol=1e-5)
     assert logits.equal(expected_logits)
     assert not logits.requires_grad
+
+
+METHODS: dict[CamMethod, type[GradCAM]] = {"grad_cam": GradCAM, "hires_cam": HiResCAM, "layer_cam": LayerCAM}
+
+
+def maps_naively(method: CamMethod, feature_map: Tensor, gradients: Tensor) -> NDArray[Any]:
+    """The three weightings as their papers define them."""
+    match method:
+        case "grad_cam":
+            weighted = gradients.mean(dim=(2, 3), keepdim=True) * feature_map
+        case "hires_cam":
+            weighted = gradients * feature_map
+        case "layer_cam":
+            weighted = gradients.clamp(min=0) * feature_map
+    return np.asarray(weighted.sum(dim=1).clamp(min=0))
+
+
+@pytest.mark.parametrize("steps", [0, 4, 8])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_the_packages_at_the_layer_where_the_head_starts(method: CamMethod, steps: int) -> None:
+    torch.manual_seed(0)
+    network: Any = KagMtln("six_layer_cnn", classes=4, hidden=16, steps_in_head=steps).requires_grad_(False)
+    images = torch.rand(3, 3, 64, 96)
+    # Once in training, so that no feature has died away.
+    network.train()(images)
+    network.eval()
+    target = TARGETS["the leaning side"]
+
+    layer = network.backbone.steps[-steps - 1]
+    free = images.clone().requires_grad_()
+    with METHODS[method](model=Whole(network), target_layers=[layer]) as stock:
+        record = stock.activations_and_grads
+        target(record(free)).sum().backward()
+        activations, gradients = record.activations[0].numpy(), record.gradients[0].numpy()
+        expected = np.maximum(stock.get_cam_image(images, layer, None, activations, gradients, False), 0)
+
+    with torch.no_grad():
+        feature_map = network.features(images)
+    _, maps = HeadGradCam(network.head, method)(feature_map, target)
+    side = 2 ** (1 + (steps >= 4) + (steps >= 8))
+    assert maps.shape == (3, side, side * 3 // 2)
+    assert maps.max() > 0
+    np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-5 * maps.max())
+
+    entering = feature_map.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(target(network.head(entering)).sum(), entering)
+    by_hand = maps_naively(method, feature_map, gradient)
+    np.testing.assert_allclose(maps, by_hand, rtol=1e-4, atol=1e-5 * maps.max())
 
 
 @pytest.mark.parametrize("pair_feature", ["interacting", "concat"])

@@ -109,6 +109,53 @@ def test_the_halves_of_kag_mtln_make_its_whole() -> None:
         assert both.auxiliary.equal(network.auxiliary(feature_map))
 
 
+@pytest.mark.parametrize(
+    ("name", "steps", "rows"),
+    [
+        ("six_layer_cnn", 0, 2),
+        ("six_layer_cnn", 4, 4),
+        ("six_layer_cnn", 12, 16),
+        ("six_layer_cnn", 23, 64),
+        ("resnet18", 2, 4),
+        ("resnet18", 4, 8),
+        ("efficientnet_lite0", 4, 2),
+        ("efficientnet_lite0", 6, 4),
+    ],
+)
+def test_steps_in_the_head_make_the_map_finer_and_change_no_logit(name: BackboneName, steps: int, rows: int) -> None:
+    whole: Any = KagMtln(name, classes=4, hidden=16).eval()
+    finer: Any = KagMtln(name, classes=4, hidden=16, steps_in_head=steps).eval()
+    finer.load_state_dict(whole.state_dict())
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        feature_map = finer.features(images)
+        assert feature_map.shape[2:] == (rows, rows)
+        logits = whole.main(whole.backbone(images))
+        assert finer.head(feature_map).equal(logits)
+        assert finer(images).main.equal(logits)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_the_steps_of_a_backbone_are_all_of_its_body(name: BackboneName) -> None:
+    """EfficientNet's and ResNet's own way through their modules is the oracle."""
+    backbone = build_backbone(name).eval()
+    body: Any = backbone.body
+    images = torch.rand(1, 3, 32, 64)
+    with torch.no_grad():
+        expected = body.forward_features(images) if name == "efficientnet_lite0" else body(images)
+        assert backbone(images).equal(expected)
+        halfway = backbone(images, until=3)
+        for step in backbone.steps[3:]:
+            halfway = step(halfway)
+        assert halfway.equal(expected)
+
+
+@pytest.mark.parametrize("steps", [-1, 24, 100])
+def test_more_steps_than_a_backbone_takes_cannot_be_in_the_head(steps: int) -> None:
+    with pytest.raises(ValueError, match=f"six_layer_cnn takes 23 steps, of which {steps} cannot be in the head"):
+        KagMtln("six_layer_cnn", classes=2, steps_in_head=steps)
+
+
 def test_the_tasks_share_the_backbone_and_nothing_else() -> None:
     network = KagMtln("six_layer_cnn", classes=2, hidden=16)
     network(torch.rand(2, 3, 32, 32)).auxiliary.sum().backward()

@@ -12,12 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
+from inference.authenticity import AuthenticityExaminer
 from inference.networks.kag_mtln import KagMtln
 from inference.records import as_json
+from inference.registration import Reference
 from inference.weights import (
     HISTOGRAM_BINS,
     WEIGHTS_FOLDER,
@@ -369,3 +372,142 @@ def test_a_card_names_as_many_classes_as_its_network_has_outputs(folder: Path) -
     card = read_card(folder / CARD)
     with pytest.raises(ValueError, match=f"{len(card.classes) - 1} classes for a network with {len(card.classes)}"):
         dataclasses.replace(card, classes=card.classes[1:])
+
+
+# ---- references, which lie in the same file
+
+
+GUIDED = "tiny_guided"
+
+
+@pytest.fixture
+def guided(guided_models: Path, tmp_path: Path) -> Path:
+    """A folder of its own with a model that looks at parts beside their references."""
+    copies = tmp_path / "guided"
+    shutil.copytree(guided_models, copies)
+    return copies
+
+
+def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+    """Other tensors in the file, with their right hash in the card."""
+    path = folder / f"{GUIDED}.safetensors"
+    tensors = safetensors.torch.load_file(path)
+    change(tensors)
+    path.write_bytes(safetensors.torch.save(tensors))
+    card = folder / f"{GUIDED}.json"
+    stated = json.loads(card.read_text()) | {"weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    card.write_text(json.dumps(stated))
+
+
+def test_references_come_back_as_they_were_saved(guided: Path, tiny_references: tuple[Reference, ...]) -> None:
+    loaded = load_model(GUIDED, guided).references
+    assert [reference.series for reference in loaded] == ["alba", "quorum"]
+    for found, saved in zip(loaded, tiny_references, strict=True):
+        assert np.array_equal(found.picture, saved.picture)
+        for name in ("mean", "spread"):
+            array = getattr(found, name)
+            assert array.dtype == np.float32
+            np.testing.assert_allclose(array, getattr(saved, name), rtol=2**-10, atol=2**-24)
+        assert (found.least_score, found.photos) == (pytest.approx(saved.least_score, rel=1e-6), saved.photos)
+
+
+def test_what_was_loaded_is_saved_to_the_same_bytes(guided: Path, tmp_path: Path) -> None:
+    model = load_model(GUIDED, guided)
+    saved = save_model(model.card, model.network.state_dict(), tmp_path / "again", model.references)
+    assert saved == model.card
+    assert load_model(GUIDED, tmp_path / "again").card_sha256 == model.card_sha256
+
+
+def test_a_references_order_is_that_of_the_cards_series(
+    guided: Path, tiny_references: tuple[Reference, ...], tmp_path: Path
+) -> None:
+    model = load_model(GUIDED, guided)
+    save_model(model.card, model.network.state_dict(), tmp_path / "turned", tiny_references[::-1])
+    assert [each.series for each in load_model(GUIDED, tmp_path / "turned").references] == ["alba", "quorum"]
+
+
+def test_a_series_may_have_dots_in_its_name(
+    guided: Path, tiny_references: tuple[Reference, ...], tmp_path: Path
+) -> None:
+    model, names = load_model(GUIDED, guided), ("tag", "tag.v2")
+    classes = tuple(f"{name}/{label}" for name in names for label in ("counterfeit", "genuine"))
+    renamed = [dataclasses.replace(each, series=name) for each, name in zip(tiny_references, names, strict=True)]
+    card = dataclasses.replace(model.card, classes=classes)
+    save_model(card, model.network.state_dict(), tmp_path / "dots", renamed)
+    assert [each.series for each in load_model(GUIDED, tmp_path / "dots").references] == [*names]
+
+
+def test_the_hash_covers_the_references(guided: Path, tiny_references: tuple[Reference, ...], tmp_path: Path) -> None:
+    model = load_model(GUIDED, guided)
+    first, second = tiny_references
+    other = dataclasses.replace(first, picture=255 - first.picture)
+    saved = save_model(model.card, model.network.state_dict(), tmp_path / "other", (other, second))
+    assert saved.weights_sha256 != model.card.weights_sha256
+    path, picture = guided / f"{GUIDED}.safetensors", first.picture.tobytes()
+    content = path.read_bytes()
+    assert content.count(picture) == 1
+    path.write_bytes(content.replace(picture, other.picture.tobytes()))
+    with pytest.raises(WeightsRefused, match=f"{GUIDED}.safetensors is not the file its card describes"):
+        load_model(GUIDED, guided)
+
+
+@pytest.mark.parametrize("array", ["picture", "mean", "spread", "least_score", "photos", None])
+def test_a_reference_that_is_not_whole_is_refused_in_one_sentence(array: str | None, guided: Path) -> None:
+    prefix = f"reference.quorum.{array or ''}"
+    change_weights(guided, lambda tensors: [tensors.pop(key) for key in list(tensors) if key.startswith(prefix)])
+    with pytest.raises(WeightsRefused) as refusal:
+        load_model(GUIDED, guided)
+    assert str(refusal.value) == (
+        f"{GUIDED}.safetensors does not fit the network its card describes; restore both files."
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors: tensors.update({"reference.alba.mean": torch.zeros(3, 3, dtype=torch.float16)}),
+        lambda tensors: tensors["reference.alba.spread"].fill_(float("nan")),
+        lambda tensors: tensors.update({"reference.alba.picture": tensors["reference.alba.picture"].float()}),
+        lambda tensors: tensors.update({"reference.alba.photos": torch.zeros(0, dtype=torch.int32)}),
+        lambda tensors: tensors.update({"reference.third.mean": torch.zeros(3, 3)}),
+    ],
+    ids=["mean of another frame", "spread that is no number", "picture in floats", "no count", "of an unknown series"],
+)
+def test_a_damaged_reference_is_refused_in_one_sentence(change: Callable[[Any], Any], guided: Path) -> None:
+    change_weights(guided, change)
+    with pytest.raises(WeightsRefused, match="does not fit the network its card describes"):
+        load_model(GUIDED, guided)
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        ({"width": 96, "height": 16}, f"{GUIDED}.json is damaged: stack:"),
+        ({"width": 96, "height": 64, "channels": ["edges", "edges", "luminance"]}, f"{GUIDED}.json is damaged: stack:"),
+        ({"width": 96, "height": 64, "channels": ["edges", "luminance"]}, f"{GUIDED}.json is damaged: stack.channels"),
+        ({"width": 96, "height": 64, "channels": ["edges", "depth", "luminance"]}, f"{GUIDED}.json is damaged: stack."),
+        ({"width": 64, "height": 64}, f"{GUIDED}.safetensors does not fit the network"),
+        (None, f"{GUIDED}.safetensors does not fit the network"),
+    ],
+    ids=["too flat", "channel twice", "two channels", "unknown channel", "narrower than a reference", "no stack"],
+)
+def test_a_stack_that_does_not_fit_is_refused(stack: dict[str, Any] | None, words: str, guided: Path) -> None:
+    path = guided / f"{GUIDED}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"stack": stack}))
+    with pytest.raises(WeightsRefused) as refusal:
+        load_model(GUIDED, guided)
+    assert str(refusal.value).startswith(words)
+
+
+def test_a_card_of_format_1_still_loads_and_examines(folder: Path, striped: Callable[..., Any]) -> None:
+    before = AuthenticityExaminer.load(NAME, folder).examine(striped("red/genuine"))
+    path = folder / CARD
+    stated = json.loads(path.read_text()) | {"assay_card": 1}
+    for field in ("stack", "heatmap_method", "per_class"):
+        del stated[field]
+    path.write_text(json.dumps(stated))
+    card = read_card(path)
+    assert (card.assay_card, card.stack, card.heatmap_method, card.per_class) == (1, None, "grad_cam", None)
+    after = AuthenticityExaminer.load(NAME, folder).examine(striped("red/genuine"))
+    assert after.class_probabilities == before.class_probabilities
+    assert np.array_equal(after.heatmap.raw, before.heatmap.raw)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.preprocessing import resize
-from training.data.disturbance import disturb, swap_patches, toss_coins
+from training.data.disturbance import disturb, on_grid, swap_patches, toss_coins
 
 DEVICES = [
     "cpu",
@@ -145,6 +145,18 @@ def test_a_picture_is_resized_to_the_nearest_multiples_and_then_swapped(
     swapped = literal_loop(image, toss_coins(1, degree, torch.Generator().manual_seed(3)))
     assert disturbed.dtype == np.uint8
     assert np.array_equal(disturbed, swapped[0].permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (37, 50), (5, 9), (448, 300)], ids=str)
+def test_an_undisturbed_picture_on_the_grid_is_one_that_coins_left_alone(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that nothing but the swaps tells the two apart."""
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    monkeypatch.setattr("training.data.disturbance.toss_coins", lambda *_: torch.zeros(1, 20, 19, dtype=torch.bool))
+    gridded = on_grid(pixels, 20)
+    assert np.array_equal(gridded, disturb(pixels, 20))
+    assert all(side % 20 == 0 for side in gridded.shape[:2])
 
 
 def test_one_seed_gives_one_disturbance_and_leaves_the_picture_alone() -> None:

@@ -20,6 +20,7 @@ from inference.weights import HISTOGRAM_BINS, Confusion
 from training.evaluate import (
     auc,
     auc_metric,
+    class_metrics,
     draw_confusion,
     histogram,
     inconclusive_band,
@@ -129,6 +130,64 @@ def test_a_share_by_source_draws_whole_sources() -> None:
     apart = share_by_source(right.repeat(6), [f"photo {index}" for index in range(48)], "")
     assert apart.low is not None
     assert apart.low > once.low
+
+
+def class_figures_naively(predicted: list[int], labels: list[int], number: int) -> dict[str, float]:
+    """Precision, recall and F1 of one class, counted photo by photo; what would be 0 / 0 is left out."""
+    hits = sum(p == t == number for p, t in zip(predicted, labels, strict=True))
+    claimed, present = predicted.count(number), labels.count(number)
+    found = {}
+    if claimed:
+        found["precision"] = hits / claimed
+    if present:
+        found["recall"] = hits / present
+    if claimed + present:
+        found["F1"] = 2 * hits / (claimed + present)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("predicted", "labels"),
+    [
+        pytest.param([0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2], id="all right"),
+        pytest.param([0, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 2], id="a class never predicted"),
+        pytest.param([0, 2, 1, 1, 0, 2], [0, 0, 0, 1, 1, 1], id="a class never there"),
+        pytest.param([0, 0, 1], [0, 1, 1], id="a class of which there is nothing"),
+        pytest.param([1, 2, 0], [0, 1, 2], id="all wrong"),
+        pytest.param([0], [0], id="one photo"),
+    ],
+)
+def test_figures_of_a_class_equal_a_naive_loop(predicted: list[int], labels: list[int]) -> None:
+    items = [f"item {index // 2}" for index in range(len(labels))]
+    table = class_metrics(np.array(predicted), np.array(labels), items, ("a", "b", "c"))
+    assert list(table) == ["a", "b", "c"]
+    for number, figures in enumerate(table.values()):
+        expected = class_figures_naively(predicted, labels, number)
+        assert {name: metric.value for name, metric in figures.items()} == pytest.approx(expected)
+        for metric in figures.values():
+            assert metric.low is not None
+            assert metric.high is not None
+            assert 0 <= metric.low <= metric.high <= 1
+            assert metric.over == (
+                f"{labels.count(number)} photos of the class, {predicted.count(number)} taken for it; bootstrap by item"
+            )
+
+
+def test_intervals_of_a_class_draw_whole_items() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 40)
+    predicted = np.where(rng.random(40) < 0.8, labels, 1 - labels)
+    items = np.array([f"item {index}" for index in range(40)])
+    once = class_metrics(predicted, labels, items, ("a", "b"))
+    copied = class_metrics(predicted.repeat(5), labels.repeat(5), items.repeat(5), ("a", "b"))
+    apart = class_metrics(predicted.repeat(5), labels.repeat(5), [f"photo {i}" for i in range(200)], ("a", "b"))
+    for name, figures in once.items():
+        for figure, metric in figures.items():
+            again, narrower = copied[name][figure], apart[name][figure]
+            assert (again.value, again.low, again.high) == pytest.approx((metric.value, metric.low, metric.high))
+            assert metric.low is not None
+            assert narrower.low is not None
+            assert metric.low < narrower.low < narrower.value == pytest.approx(metric.value)
 
 
 def even(low: float, high: float, count: int) -> Scores:

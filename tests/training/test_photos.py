@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from training.data.photos import (
     DataRefused,
     Photo,
     Split,
+    Truth,
     hamming_distances,
     near_duplicates,
     perceptual_hash,
@@ -254,6 +256,57 @@ def test_a_table_may_state_items_and_splits(tmp_path: Path) -> None:
         "shots/fake1.png": ("e", "val"),
         "shots/fake2.png": ("shots/fake2.png", "test"),
     }
+
+
+def test_a_table_may_say_what_is_known_of_a_counterfeit(tmp_path: Path) -> None:
+    rows = six_rows(tmp_path)
+    for name in ("masks/0.png", "masks/1.png"):
+        put(tmp_path / name)
+    known = [["", "", "", ""]] * 3 + [
+        ["Ada", "plain", "masks/0.png", "shots/real0.png"],
+        [" Bob ", "", "masks/1.png", ""],
+        ["", " hard to see ", "", "shots/real2.png"],
+    ]
+    rows = [[*row, *more] for row, more in zip(rows, known, strict=True)]
+    table = listed_in(tmp_path, rows, "path,series,label,Counterfeiter,SEVERITY,mask, twin ")
+    found = names(tmp_path, read_photo_set(table).photos)
+    assert len(found) == 6, "masks are no photos"
+    assert {name: photo.truth for name, photo in found.items()} == {
+        "shots/real0.png": Truth(),
+        "shots/real1.png": Truth(),
+        "shots/real2.png": Truth(),
+        "shots/fake0.png": Truth("Ada", "plain", tmp_path / "masks/0.png", tmp_path / "shots/real0.png"),
+        "shots/fake1.png": Truth("Bob", "", tmp_path / "masks/1.png", None),
+        "shots/fake2.png": Truth("", "hard to see", None, tmp_path / "shots/real2.png"),
+    }
+
+
+def test_what_is_known_of_a_counterfeit_changes_nothing_else(tmp_path: Path) -> None:
+    rows = six_rows(tmp_path)
+    plain = read_photo_set(listed_in(tmp_path, rows))
+    telling = read_photo_set(
+        listed_in(tmp_path, [[*row, "Ada", "plain"] for row in rows], "path,series,label,counterfeiter,severity")
+    )
+    assert (telling.manifest_sha256, telling.split_rule) == (plain.manifest_sha256, plain.split_rule)
+    assert [replace(photo, truth=Truth()) for photo in telling.photos] == list(plain.photos)
+
+
+@pytest.mark.parametrize("column", ["mask", "twin"])
+@pytest.mark.parametrize("name", ["masks/gone.png", "shots"], ids=["no file", "a folder"])
+def test_a_mask_or_twin_that_is_no_file_is_refused_with_its_row(column: str, name: str, tmp_path: Path) -> None:
+    rows = [[*row, ""] for row in six_rows(tmp_path)]
+    rows[4][-1] = name
+    with pytest.raises(DataRefused) as refusal:
+        read_photo_set(listed_in(tmp_path, rows, f"path,series,label,{column}"))
+    assert str(refusal.value) == (
+        f"Row 6 of {tmp_path / 'photos.csv'} names the {column} {name}, which is no file; "
+        "paths start from the folder of the CSV file."
+    )
+
+
+def test_a_photo_carries_the_hash_of_its_file(tmp_path: Path) -> None:
+    for photo in read_photo_set(fill(tmp_path, pair("bag/"))).photos:
+        assert photo.sha256 == hashlib.sha256(photo.path.read_bytes()).hexdigest()
 
 
 def test_a_blank_item_is_no_item(tmp_path: Path) -> None:

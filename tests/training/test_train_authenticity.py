@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,20 @@ from inference.records import InconclusiveBand
 from inference.weights import HISTOGRAM_BINS, load_model
 from training import authenticity
 from training.__main__ import main
-from training.authenticity import PRESETS, AuthenticitySettings, TrainingPhotos, class_weights
-from training.data.photos import Label, Photo, PhotoSet, read_photo_set
+from training.authenticity import (
+    PRESETS,
+    AuthenticitySettings,
+    TrainingPhotos,
+    class_weights,
+    counterfeit_metrics,
+    training_share,
+    unseen_counterfeiters,
+)
+from training.data.photos import Label, Photo, PhotoSet, Split, Truth, read_photo_set
 from training.evaluate import auc
 from training.fit import EpochSampler
-from training.looks import PhotoLook, vary
+from training.looks import PhotoLook, ReferenceLook, vary
+from training.runs import TrainingRefused
 
 SIZE = 32
 Pixels = NDArray[np.uint8]
@@ -150,6 +161,7 @@ def as_label(text: str) -> Label:
     return "genuine" if text == "genuine" else "counterfeit"
 
 
+@pytest.mark.parametrize("warped", [0.0, 0.5, 0.9])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
 @pytest.mark.parametrize(
     "counts",
@@ -158,17 +170,142 @@ def as_label(text: str) -> Label:
         pytest.param({"a/genuine": 40, "a/counterfeit": 10, "b/genuine": 5, "b/counterfeit": 20}, id="unbalanced"),
     ],
 )
-def test_class_weights_give_every_class_the_same_say(counts: dict[str, int], share: float) -> None:
+def test_class_weights_give_every_class_the_same_say(counts: dict[str, int], share: float, warped: float) -> None:
     photos = listed(counts)
-    weights = class_weights(photos, share)
-    rng = np.random.default_rng(0)
+    weights = class_weights(photos, share, warped)
+    rng, draws = np.random.default_rng(0), 4000
     drawn: Counter[str] = Counter()
-    for _ in range(1000):
-        for photo, disturbed in zip(photos.photos, rng.random(len(photos.photos)) < share, strict=True):
-            drawn[f"{photo.series}/counterfeit" if disturbed else photo.class_name] += 1
+    for photo in photos.photos:
+        forged = rng.random(draws) < share
+        if photo.label == "genuine":
+            forged |= rng.random(draws) < warped
+        drawn[f"{photo.series}/counterfeit"] += int(forged.sum())
+        drawn[photo.class_name] += int((~forged).sum())
     say = [float(weight) * drawn[name] for weight, name in zip(weights, photos.classes, strict=True)]
-    assert say == pytest.approx([np.mean(say)] * len(say), rel=0.05)
+    # A class that is drawn less than once an epoch counts as drawn once.
+    expected = [min(drawn[name] / draws, 1) for name in photos.classes]
+    assert say == pytest.approx([max(say) * part for part in expected], rel=0.06)
     assert float(weights.mean()) == pytest.approx(1)
+
+
+def named(rows: Sequence[tuple[str, str, Split, str, str]]) -> PhotoSet:
+    """A set of photos (class, item, split, counterfeiter, severity) that lie nowhere."""
+    photos = []
+    for number, (name, item, split, counterfeiter, severity) in enumerate(rows):
+        series, _, label = name.rpartition("/")
+        truth = Truth(counterfeiter, severity)
+        photos.append(Photo(Path(f"{number}"), series, as_label(label), item, split, truth=truth))
+    return PhotoSet(tuple(photos), "By item.", "0" * 64)
+
+
+def of_many_items(items: dict[str, int], photos: int = 3) -> PhotoSet:
+    splits: tuple[Split, ...] = ("train", "train", "train", "val", "test")
+    rows: list[tuple[str, str, Split, str, str]] = []
+    for name, count in items.items():
+        for item in range(count):
+            for split in splits:
+                rows += [(name, f"{name} {split} {item}", split, "", "")] * photos
+    return named(rows)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.5, 0.01])
+def test_a_training_share_keeps_whole_items_of_every_class_and_the_other_splits(share: float) -> None:
+    whole = of_many_items({"a/genuine": 10, "a/counterfeit": 25, "b/genuine": 3, "b/counterfeit": 1})
+    part = training_share(whole, share)
+    assert set(part.photos) <= set(whole.photos)
+    for split in ("val", "test"):
+        assert part.of(split) == whole.of(split)
+    for name, items in {"a/genuine": 10, "a/counterfeit": 25, "b/genuine": 3, "b/counterfeit": 1}.items():
+        kept = Counter(photo.item for photo in part.of("train") if photo.class_name == name)
+        assert len(kept) == max(1, round(items * share))
+        assert set(kept.values()) == {9}, "all photos of an item, or none"
+    assert part.split_rule == f"By item. Of the training items {share:.0%} of each class were used."
+
+
+def test_training_shares_nest_and_do_not_follow_the_order_of_the_set() -> None:
+    whole = of_many_items({"a/genuine": 20, "a/counterfeit": 20})
+    chosen = [{photo.item for photo in training_share(whole, share).of("train")} for share in (0.1, 0.2, 0.4, 0.7, 1.0)]
+    for smaller, larger in pairwise(chosen):
+        assert smaller < larger
+    turned = replace(whole, photos=whole.photos[::-1])
+    assert {photo.item for photo in training_share(turned, 0.4).of("train")} == chosen[2]
+    in_order = {f"a/{label} train {item}" for label in ("genuine", "counterfeit") for item in range(4)}
+    assert chosen[1] != in_order
+    assert training_share(whole, 1) is whole
+
+
+def test_a_counterfeiter_is_unseen_who_is_named_and_in_no_training_photo() -> None:
+    photos = named(
+        [
+            ("a/counterfeit", "1", "train", "Ada", ""),
+            ("a/counterfeit", "2", "train", "", ""),
+            ("a/counterfeit", "3", "val", "Bob", ""),
+            ("a/genuine", "4", "test", "", ""),
+            ("a/counterfeit", "5", "test", "Ada", ""),
+            ("a/counterfeit", "6", "test", "Bob", ""),
+            ("b/counterfeit", "7", "test", "Cyd", ""),
+            ("a/counterfeit", "8", "test", "", ""),
+        ]
+    )
+    assert unseen_counterfeiters(photos).tolist() == [False, False, True, True, False]
+
+
+def test_counterfeits_are_counted_by_what_is_known_of_them() -> None:
+    rows = [
+        ("genuine", "", "", 0.9),
+        ("genuine", "", "", 0.3),
+        ("counterfeit", "Ada", "plain", 0.1),
+        ("counterfeit", "Ada", "plain", 0.7),
+        ("counterfeit", "", "subtle", 0.5),
+        ("counterfeit", "Bob", "plain", 0.2),
+        ("counterfeit", "Bob", "subtle", 0.6),
+        ("counterfeit", "Cyd", "", 0.8),
+    ]
+    test = named([(f"a/{label}", str(n), "test", who, grade) for n, (label, who, grade, _) in enumerate(rows)]).photos
+    p = np.array([row[3] for row in rows])
+    known = np.array([row[1] in ("", "Ada") for row in rows])
+    metrics = counterfeit_metrics(test, p, known)
+    genuine = [0.9, 0.3]
+    unseen = [0.2, 0.6, 0.8]
+    wins = [float(mine > theirs) for mine in genuine for theirs in unseen]
+    assert {name: metric.value for name, metric in metrics.items()} == pytest.approx(
+        {
+            "known counterfeiters found": 1 / 3,
+            "unseen counterfeiters found": 1 / 3,
+            "AUC on unseen counterfeiters": sum(wins) / len(wins),
+            "found when plain": 1 / 2,
+            "found when subtle": 0.0,
+        }
+    )
+    for metric in metrics.values():
+        assert metric.low is not None
+        assert metric.high is not None
+        assert metric.low <= metric.value <= metric.high
+
+
+def test_a_set_that_knows_nothing_of_its_counterfeits_has_one_figure_of_them() -> None:
+    test = named([("a/genuine", "1", "test", "", ""), ("a/counterfeit", "2", "test", "", "")]).photos
+    assert set(counterfeit_metrics(test, np.array([0.9, 0.1]), np.array([True, True]))) == {
+        "known counterfeiters found"
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"warped_share": 1.1}, "--warped-share lies between 0 and 1"),
+        ({"warped_share": -0.1}, "--warped-share lies between 0 and 1"),
+        ({"training_share": 0.0}, "--training-share lies above 0"),
+        ({"training_share": 1.01}, "--training-share lies above 0"),
+        ({"steps_in_head": -1}, "--steps-in-head lies between 0 and the 12 steps of efficientnet_lite0, not -1"),
+        ({"steps_in_head": 13}, "--steps-in-head lies between 0 and the 12 steps of efficientnet_lite0, not 13"),
+    ],
+    ids=str,
+)
+def test_settings_that_nothing_can_be_trained_with_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(TrainingRefused, match=words) as refusal:
+        small(Path("none"), **changes)
+    assert str(refusal.value).endswith(".")
 
 
 def test_a_photo_is_varied_and_never_mirrored(discs: Pixels, clockwise: Callable[[Pixels], bool]) -> None:
@@ -266,6 +403,103 @@ def test_the_examiner_finds_what_the_card_states(authenticity_run: Path, photos:
     validation = [read_exhibit(photo.path) for photo in photos.of("val")]
     peaks = [verdict.heatmap.peak for verdict in examiner.examine_batch(validation)]
     assert card.heatmap_full_scale == pytest.approx(np.quantile(peaks, 0.99), rel=1e-4)
+
+
+# ---- a run that looks at photos beside their reference
+
+
+@pytest.fixture(scope="module")
+def lettered_table(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of lettered parts of one series; its test holds the work of a counterfeiter that training does not."""
+    root = tmp_path_factory.mktemp("lettered")
+    rows = ["path,series,label,item,split,counterfeiter,severity"]
+    for split, count in (("train", 6), ("val", 2), ("test", 3)):
+        for label in ("genuine", "counterfeit"):
+            for number in range(count):
+                name = f"{split}_{label}_{number}"
+                seed = 200 + 50 * len(rows)
+                Image.fromarray(lettered.photo(f"alba/{label}", seed)).save(root / f"{name}.png")
+                who = "" if label == "genuine" else "Bob" if name == "test_counterfeit_2" else "Ada"
+                rows.append(f"{name}.png,alba,{label},{name},{split},{who},{'plain' if who else ''}")
+    (root / "table.csv").write_text("\n".join(rows) + "\n")
+    return root / "table.csv"
+
+
+@pytest.fixture(scope="module")
+def guided_arguments(lettered_table: Path) -> tuple[object, ...]:
+    return (
+        *("authenticity", "small", "--data", lettered_table, "--look", "reference", "--long-side", 96),
+        *("--cache", lettered_table.parent / "cache", "--backbone", "six_layer_cnn", "--hidden", 16),
+        *("--steps-in-head", 4, "--heatmap", "hires_cam", "--segment-degree", 8, "--disturbed-share", 0.3),
+        *("--warped-share", 0.3, "--batch", 4, "--epochs", 3, "--no-bf16", "--device", "cpu"),
+    )
+
+
+@pytest.fixture(scope="module")
+def guided_run(
+    guided_arguments: tuple[object, ...],
+    start_training: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "guided"
+    process = start_training(*guided_arguments, "--out", out)
+    _, errors = process.communicate(timeout=900)
+    assert process.returncode == 0, errors
+    return out
+
+
+def test_a_guided_run_ends_in_a_model_that_examines_as_its_card_states(guided_run: Path, lettered_table: Path) -> None:
+    examiner = AuthenticityExaminer.load("authenticity", guided_run)
+    card, test = examiner.card, read_photo_set(lettered_table).of("test")
+    assert card.stack is not None
+    assert (card.stack.width, card.heatmap_method, card.arguments["steps_in_head"]) == (96, "hires_cam", 4)
+    assert lettered_table.parent.as_posix() not in (guided_run / "authenticity.json").read_text()
+    verdicts = examiner.examine_batch([read_exhibit(photo.path) for photo in test])
+    p = np.array([verdict.probability_genuine for verdict in verdicts])
+    genuine = np.array([photo.label == "genuine" for photo in test])
+    unseen = np.array([photo.truth.counterfeiter == "Bob" for photo in test])
+    assert unseen.sum() == 1
+    values = {name: metric.value for name, metric in card.metrics.items()}
+    assert values["authenticity AUC"] == pytest.approx(auc(p[genuine], p[~genuine & ~unseen]))
+    assert values["AUC on unseen counterfeiters"] == pytest.approx(auc(p[genuine], p[unseen]))
+    assert values["unseen counterfeiters found"] == (p[unseen] < 0.5).mean()
+    assert values["found when plain"] == (p[~genuine & ~unseen] < 0.5).mean()
+    bad = [verdict.reference is not None and not verdict.reference.fits for verdict in verdicts]
+    assert values["bad fit share"] == pytest.approx(np.mean(bad))
+    assert all(verdict.reference is not None and verdict.reference.series == "alba" for verdict in verdicts)
+    assert card.confusion is not None
+    assert card.confusion.over == "5 test photos"
+    assert card.per_class is not None
+    assert set(card.per_class) == {"alba/counterfeit", "alba/genuine"}
+
+
+def test_a_guided_run_trains_on_what_its_model_sees(guided_run: Path, lettered_table: Path, tmp_path: Path) -> None:
+    model = load_model("authenticity", guided_run)
+    assert model.card.stack is not None
+    examiner = AuthenticityExaminer(model)
+    how, photos = ReferenceLook(model.references, model.card.stack, tmp_path), read_photo_set(lettered_table).of("val")
+    caches = list((lettered_table.parent / "cache").iterdir())
+    for photo, seen in zip(photos, how.read(photos), strict=True):
+        assert torch.equal(how.tensor(seen, seen.pixels), examiner.view(read_exhibit(photo.path)).tensor)
+    assert [path.name for path in caches] == [path.name for path in tmp_path.iterdir()], "made of the same references"
+
+
+def test_a_guided_run_that_was_killed_is_continued_to_the_same_bytes(
+    guided_run: Path, guided_arguments: tuple[object, ...], start_training: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "stopped"
+    first = start_training(*guided_arguments, "--out", out)
+    while not (out / "log.jsonl").exists():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    first.kill()
+    first.communicate(timeout=900)
+    assert not (out / "authenticity.safetensors").exists()
+    second = start_training(*guided_arguments, "--out", out, "--resume")
+    _, errors = second.communicate(timeout=900)
+    assert second.returncode == 0, errors
+    weights = [(folder / "authenticity.safetensors").read_bytes() for folder in (guided_run, out)]
+    assert weights[0] == weights[1]
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from app import Options
 from inference.records import Refusal
-from inference.weights import HISTOGRAM_BINS, Confusion, Histogram, read_catalogue
+from inference.weights import HISTOGRAM_BINS, Confusion, Histogram, Metric, read_catalogue
 from ui.authenticate import Authenticate
 from ui.bench import Bench
 from ui.compare import Compare
@@ -117,6 +118,37 @@ def test_the_card_of_a_model_is_a_page(tiny_models: Path) -> None:
     assert "x.json is &lt;damaged&gt;" in page
     assert "--share:0.833" in page
     assert 'aria-label="genuine, 20 in 20 bins' in page
+
+
+def test_the_card_of_a_guided_model_says_what_it_sees_and_how_well_it_does(guided_models: Path) -> None:
+    catalogue = read_catalogue(guided_models)
+    figure = Metric(0.912, 0.8, 0.96, "12 photos")
+    card = dataclasses.replace(
+        catalogue.cards["tiny_guided"],
+        per_class={"alba/genuine": {"precision": figure, "recall": figure, "F1": figure}, "<b>/x": {"F1": figure}},
+    )
+    page = models_page(dataclasses.replace(catalogue, cards={"tiny_guided": card}))
+    sees = "96 × 64 pixels: the photo registered to the genuine reference of its series, as"
+    assert f"{sees} luminance, edges, genuine edges" in page
+    assert "HiResCAM" in page
+    assert "FWD padding" not in page
+    table = page[page.index("<h3>By class</h3>") :]
+    table = table[: table.index("</table>")]
+    assert 'aria-label="Figures by class of Tiny guided"' in table
+    assert re.findall(r'<th scope="(col|row)">([^<]*)</th>', table) == [
+        *(("col", name) for name in ("Class", "Precision", "Recall", "F1")),
+        ("row", "alba/genuine"),
+        ("row", "&lt;b&gt;/x"),
+    ]
+    assert table.count('0.912 <span class="interval">0.800 to 0.960</span>') == 4
+    assert table.count('<td class="figure">–</td>') == 2
+
+
+def test_the_card_of_a_model_that_sees_the_part_alone_says_so(tiny_models: Path) -> None:
+    page = models_page(read_catalogue(tiny_models))
+    assert "40 × 40 pixels, FWD padding gray" in page
+    assert "registered" not in page
+    assert "By class" not in page
 
 
 def test_histograms_of_groups_share_one_height() -> None:

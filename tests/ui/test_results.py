@@ -15,7 +15,7 @@ from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
 from inference.exhibit import read_exhibit
-from inference.heatmap import overlay
+from inference.heatmap import difference_picture, overlay
 from inference.records import (
     AuthenticityOutcome,
     Comparison,
@@ -38,6 +38,12 @@ VOID = {"img", "input", "br", "hr", "circle", "path", "rect", "line"}
 @pytest.fixture(scope="module")
 def verdict(tiny_models: Path, striped) -> Verdict:
     return AuthenticityExaminer.load("tiny_parts", tiny_models).examine(striped("blue/genuine"))
+
+
+@pytest.fixture(scope="module")
+def beside(guided_models: Path, lettered) -> Verdict:
+    """A verdict on a part beside its reference."""
+    return AuthenticityExaminer.load("tiny_guided", guided_models).examine(lettered("alba/counterfeit", 50))
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +109,15 @@ def test_every_outcome_has_a_shape_of_its_own(verdict: Verdict, comparison: Comp
     assert len(set(shapes)) == len(pages)
 
 
-def test_a_hostile_file_stays_text(verdict: Verdict, comparison: Comparison) -> None:
+def test_a_hostile_file_stays_text(verdict: Verdict, beside: Verdict, comparison: Comparison) -> None:
     exhibit = dataclasses.replace(
         verdict.exhibit, name=HOSTILE, exif={HOSTILE: HOSTILE}, conversions=(HOSTILE,), warnings=(HOSTILE,)
     )
     hostile = dataclasses.replace(verdict, exhibit=exhibit, reason=HOSTILE, series=HOSTILE)
+    view = dataclasses.replace(beside.reference, series=HOSTILE, runner_up={HOSTILE: 0.1})
     pages = [
         verdict_page(hostile),
+        verdict_page(dataclasses.replace(beside, exhibit=exhibit, reference=view)),
         comparison_page(dataclasses.replace(comparison, exhibits=(exhibit, exhibit), reason=HOSTILE)),
         refusal_card(HOSTILE),
         waiting_card(HOSTILE, HOSTILE),
@@ -149,6 +157,52 @@ def test_the_gauge_shows_the_band_and_the_probability(verdict: Verdict) -> None:
     assert "left:40.00%;width:20.00%" in page
     assert "left:25.00%" in page
     assert "P(genuine) is 0.250 on a scale from 0, counterfeit, to 1, genuine" in page
+
+
+def test_a_part_is_shown_beside_its_reference(beside: Verdict) -> None:
+    view = dataclasses.replace(
+        beside.reference,
+        score=0.9127,
+        least_score=0.75,
+        covered=0.5,
+        deviation=3.25,
+        runner_up={"quorum": 0.5, "c": -1},
+    )
+    found = Elements(verdict_page(dataclasses.replace(beside, reference=view)))
+    for words in (
+        "Beside the genuine reference",
+        "alba, mean of 5 genuine photos",
+        "0.913; genuine photos reach at least 0.750",
+        "Runner-up",
+        "quorum, 0.500",
+        "c, -1.000",
+        "50 % of the reference",
+        "3.25 standard deviations over the most deviating areas; no verdict by itself",
+        "Heatmap laid over the registered part",
+        "The part, registered",
+    ):
+        assert words in found.text
+    pictures = [attributes for tag, attributes in found.elements if tag == "img"]
+    assert [picture["alt"] for picture in pictures][:4] == [
+        "alba_counterfeit_50.png as handed in and cropped",
+        "Difference between the registered part and the genuine reference, from 0 to 6.0 standard deviations.",
+        "The part, registered to the reference of alba",
+        "The genuine reference of alba",
+    ]
+    assert (decoded(pictures[0]["src"]) == beside.exhibit.pixels).all()
+    for picture, pixels in zip(pictures[1:], (difference_picture(view), view.registered, view.reference), strict=False):
+        assert (decoded(picture["src"]) == pixels).all()
+    buttons = [attributes for tag, attributes in found.elements if tag == "button"]
+    assert buttons == [{"type": "button", "class": "blink", "aria-pressed": "false"}]
+    sliders = [attributes["aria-label"] for tag, attributes in found.elements if tag == "input"]
+    assert sliders == ["Reference opacity in per cent", "Heatmap opacity in per cent"]
+
+
+def test_a_part_that_is_looked_at_alone_has_no_reference_on_its_page(verdict: Verdict) -> None:
+    page = verdict_page(verdict)
+    for words in ("reference", "Blink", "registered", "Deviation"):
+        assert words not in Elements(page).text
+    assert "Photo as examined" in page
 
 
 @pytest.mark.parametrize(

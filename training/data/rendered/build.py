@@ -15,8 +15,6 @@ import os
 import platform
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -54,6 +52,7 @@ from training.data.rendered.specification import (
 )
 from training.data.rendered.surfaces import Surface, make_surface
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
+from training.processes import worker_processes
 
 logger = logging.getLogger(__name__)
 
@@ -232,8 +231,7 @@ def build_rendered(settings: RenderedSettings, typefaces: Sequence[Typeface] = T
     missing = [item for item in items if not all((settings.out / file).exists() for file in _files(item, settings))]
     render, words = partial(_render, settings=settings, typefaces=tuple(typefaces)), f"rendering {settings.part}"
     with (
-        _one_thread(),
-        ProcessPoolExecutor(settings.workers) as pool,
+        worker_processes(settings.workers) as pool,
         tqdm(total=len(items), initial=len(items) - len(missing), unit="item", desc=words) as bar,
     ):
         for _ in pool.map(render, missing):
@@ -255,17 +253,6 @@ def _files(item: Item, settings: RenderedSettings) -> Iterator[Path]:
             yield item.mask(photo)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenCV without threads of its own: they do not live on in a forked process, which would wait for them forever."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
 @cache
 def _opened(folder: Path, typefaces: tuple[Typeface, ...]) -> Typefaces:
     """The typefaces, opened once a process."""
@@ -274,7 +261,6 @@ def _opened(folder: Path, typefaces: tuple[Typeface, ...]) -> Typefaces:
 
 def _render(item: Item, settings: RenderedSettings, typefaces: tuple[Typeface, ...]) -> None:
     """All files of an item; runs in a process of its own."""
-    cv2.setNumThreads(1)
     key = (settings.seed, settings.part, item.series.name, item.label, item.number)
     genuine = item.series.specification
 
