@@ -60,7 +60,7 @@ class Reference:
 
     Attributes:
         series: Its name.
-        picture: Mean of the registered genuine photos, uint8 (h, w, 3), at least 32 x 32, read-only.
+        picture: Mean of the registered genuine photos, uint8 (h, w, 3), read-only.
         mean: Mean edge strength, float32 (h, w), 0 to 1, lightly blurred to bear what registration leaves, read-only.
         spread: Its standard deviation from photo to photo, float32 (h, w), >= 0, read-only.
         least_score: A fit that scores less is a bad one. It was set between what genuine photos reach and what they
@@ -81,7 +81,6 @@ class Reference:
     def __post_init__(self) -> None:
         require(bool(self.series), "a reference names its series")
         _require_pixels(self.picture, "a reference's picture")
-        require(min(self.picture.shape[:2]) >= 32, "a reference is at least 32 x 32 pixels")
         require(
             self.picture.shape[:2] == self.mean.shape == self.spread.shape,
             f"picture, mean and spread have one frame, not {self.picture.shape[:2]}, {self.mean.shape} and "
