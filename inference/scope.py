@@ -25,7 +25,7 @@ def reference_check(view: ReferenceView) -> ScopeCheck:
     if not view.fits:
         text = (
             f"The part does not lie over a genuine reference as genuine parts do ({fit}): it is another part, badly "
-            "seen, or strays far; photograph it flat, whole and sharp, crop to it, or compare it by eye below."
+            "seen, or strays far; photograph it flat, whole and sharp, or crop to it."
         )
         return ScopeCheck("reference", "refuse", view.score, text)
     return ScopeCheck("reference", "ok", view.score, f"The part lies over the genuine reference: {fit}.")
