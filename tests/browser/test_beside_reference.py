@@ -12,15 +12,24 @@ VERDICT = "#verdict [data-announce]"
 BESIDE = "#verdict .beside"
 
 
-@pytest.fixture(scope="module")
-def address(leftovers: None, guided_models: Path) -> Iterator[str]:
-    """A page whose only model looks at parts beside their references."""
+@pytest.fixture(scope="session")
+def guided_address(leftovers: None, guided_models: Path) -> Iterator[str]:
+    """A page whose only model looks at parts beside their references.
+
+    It stays open to the end: closing it clears files that all pages of this process share.
+    """
     from ui.bench import Bench
     from ui.workbench import launch, workbench
 
     page = workbench(Bench(guided_models))
     yield launch(page, prevent_thread_lock=True, quiet=True)
     page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def address(guided_address: str) -> str:
+    """Where `open_page` goes in this file."""
+    return guided_address
 
 
 @pytest.fixture(scope="module")
