@@ -145,7 +145,7 @@ def test_a_photo_of_something_else_is_out_of_scope_with_its_number(
     assert (check.name, check.status, check.value) == ("reference", "refuse", view.score)
     assert (verdict.outcome, verdict.reason) == ("out of scope", check.text)
     assert f"best fit {view.series} {view.score:.2f}, needed 0.75" in verdict.reason
-    assert "photograph it flat, whole and sharp, crop to it" in verdict.reason
+    assert "photograph it flat, whole and sharp, or crop to it" in verdict.reason
     assert verdict.reason.endswith(".")
 
 
