@@ -272,6 +272,52 @@ class InconclusiveBand:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the findings weigh: how much more probable they are under one proposition than under the other.
+
+    It is a probability of the findings given each proposition, never of a proposition.
+
+    Attributes:
+        propositions: H1 and H2, in words.
+        score: What was calibrated: log P(first side) - log P(second side), in nats.
+        log10_lr: Log10 of the likelihood ratio for H1 against H2, inside the bounds.
+        low: Lower end of its 95% interval, from a bootstrap by source.
+        high: Upper end.
+        least: Lower bound that the calibration data allow (ELUB), <= 0.
+        greatest: Upper bound, >= 0.
+        words: The verbal equivalent, as a sentence.
+        scale: Which verbal scale that is.
+        sources: Sources of either side behind the calibration.
+        population: What they were, in words.
+        accepted: The sides whose own calibration scores go with this one (class-conditional conformal set); none where
+            it is strange to both.
+    """
+
+    propositions: tuple[str, str]
+    score: float
+    log10_lr: float
+    low: float
+    high: float
+    least: float
+    greatest: float
+    words: str
+    scale: str
+    sources: tuple[int, int]
+    population: str
+    accepted: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        require(self.least <= 0 <= self.greatest, "the bounds hold 0, the neutral evidence")
+        require(self.least <= self.log10_lr <= self.greatest, f"log10 LR {self.log10_lr} lies outside its bounds")
+        require(self.low <= self.log10_lr <= self.high, f"log10 LR {self.log10_lr} lies outside its interval")
+
+    @property
+    def at_bound(self) -> bool:
+        """Whether the data behind the calibration, not the finding, limit the likelihood ratio."""
+        return self.log10_lr in (self.least, self.greatest)
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What is needed to repeat an examination.
 
@@ -316,7 +362,8 @@ class Verdict:
         probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised
             over its two classes where the series is fixed.
         class_probabilities: Uncalibrated, class name to 0..1, over all classes of the model; sums to 1.
-        band: The inconclusive band it was read against.
+        band: The inconclusive band it was read against where there is no evidence.
+        evidence: What the findings weigh; None for a model that is not calibrated.
         heatmap: Evidence for the side the probability leans to, over the registered part where there is one.
         scope_checks: Physical checks of the input.
         reference: The part beside the genuine reference; None for a model that looks at the part alone.
@@ -336,6 +383,7 @@ class Verdict:
     scope_checks: tuple[ScopeCheck, ...]
     provenance: Provenance
     reference: ReferenceView | None = None
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_genuine <= 1, "a probability lies between 0 and 1")
@@ -357,7 +405,8 @@ class Comparison:
         exhibits: The two marks.
         crops: The part of each that was compared; None for the whole picture.
         probability_similar: Uncalibrated, 0 to 1.
-        band: The inconclusive band it was read against.
+        band: The inconclusive band it was read against where there is no evidence.
+        evidence: What the findings weigh; None for a model that is not calibrated.
         heatmaps: One a mark, evidence for the side the probability leans to.
         scope_checks: Physical checks, one tuple a mark.
         provenance: What is needed to repeat it.
@@ -372,6 +421,7 @@ class Comparison:
     heatmaps: tuple[Heatmap, Heatmap]
     scope_checks: tuple[tuple[ScopeCheck, ...], tuple[ScopeCheck, ...]]
     provenance: Provenance
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")

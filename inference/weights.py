@@ -21,6 +21,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from inference.evidence import Calibration
 from inference.files import write_whole
 from inference.heatmap import CamMethod
 from inference.networks import build_network
@@ -125,6 +126,7 @@ class Card:
         settings: All settings of the run.
         metrics: Figures on data the network has not trained on.
         per_class: Precision, recall and F1 of each class on test data.
+        calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
         licence: Licence of the weights.
@@ -163,6 +165,7 @@ class Card:
     stack: ReferenceStack | None = None
     heatmap_method: CamMethod = "grad_cam"
     per_class: dict[str, dict[str, Metric]] | None = None
+    calibration: Calibration | None = None
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:

