@@ -16,7 +16,8 @@ from training import authenticity, trademark
 from training.assessment import AssessmentSettings, assess, metric_lines
 from training.data.marks import MarksSettings, build_marks
 from training.data.rendered.build import RenderedSettings, build_rendered
-from training.experiments import kag_learning_curve
+from training.experiments import few_genuine_items, kag_learning_curve
+from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
 from training.pretrained import convert_lite0
@@ -70,8 +71,13 @@ def study_kag_learning_curve(study: KagLearningCurve) -> None:
     print("\n".join(kag_learning_curve.lines(kag_learning_curve.run(study))))
 
 
+def study_few_genuine_items(study: FewGenuineItems) -> None:
+    """What a genuine reference finds without any network, over the number of genuine items behind it."""
+    print("\n".join(table_lines(few_genuine_items.run(study), "reference of")))
+
+
 def name_experiments() -> None:
-    """Tables and figures of the papers: `python -m training experiment --help`."""
+    """Tables and figures of the papers, and our own: `python -m training experiment --help`."""
 
 
 def convert_pretrained() -> None:
@@ -91,7 +97,10 @@ def main() -> int:
         "pretrained": convert_pretrained,
         "experiment": name_experiments,
     }
-    experiments: dict[str, Callable[..., Any]] = {"kag_learning_curve": study_kag_learning_curve}
+    experiments: dict[str, Callable[..., Any]] = {
+        "kag_learning_curve": study_kag_learning_curve,
+        "few_genuine_items": study_few_genuine_items,
+    }
     prog, arguments = "python -m training", sys.argv[1:]
     if arguments[:1] == ["experiment"]:
         prog, arguments, commands = f"{prog} experiment", arguments[1:], experiments

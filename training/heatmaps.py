@@ -342,10 +342,10 @@ def json_bytes(table: Table) -> bytes:
     return (json.dumps(plain(stated), indent=1) + "\n").encode()
 
 
-def table_lines(table: Table) -> Iterable[str]:
-    """A table of maps in Markdown, one row a map."""
+def table_lines(table: Table, rows: str = "map") -> Iterable[str]:
+    """A table of figures in Markdown; `rows` says what its rows are."""
     columns = list(dict.fromkeys(name for figures in table.values() for name in figures))
-    yield f"| map | {' | '.join(columns)} |"
+    yield f"| {rows} | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 1) + "|"
     for row, figures in table.items():
         cells = [

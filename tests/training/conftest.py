@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import product
 from math import cos, pi, sin
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,6 +57,23 @@ def mark_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ImageDraw.Draw(mark).polygon(points, fill="black" if hue is None else f"hsl({hue}, 80%, 45%)")
             mark.save(folder / f"{drawing}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def lettered_table(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of lettered parts of one series; its test holds the work of a counterfeiter that training does not."""
+    root = tmp_path_factory.mktemp("lettered")
+    rows = ["path,series,label,item,split,counterfeiter,severity"]
+    for split, count in (("train", 6), ("val", 2), ("test", 3)):
+        for label in ("genuine", "counterfeit"):
+            for number in range(count):
+                name = f"{split}_{label}_{number}"
+                seed = 200 + 50 * len(rows)
+                Image.fromarray(lettered.photo(f"alba/{label}", seed)).save(root / f"{name}.png")
+                who = "" if label == "genuine" else "Bob" if name == "test_counterfeit_2" else "Ada"
+                rows.append(f"{name}.png,alba,{label},{name},{split},{who},{'plain' if who else ''}")
+    (root / "table.csv").write_text("\n".join(rows) + "\n")
+    return root / "table.csv"
 
 
 @pytest.fixture(scope="session")

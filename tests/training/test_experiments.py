@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from inference.records import Refusal
+from training.authenticity import ReferenceSettings
+from training.data.photos import read_photo_set
+from training.experiments import few_genuine_items
+from training.experiments.few_genuine_items import FewGenuineItems, some_genuine
 from training.experiments.kag_learning_curve import FIGURES, VARIANTS, KagLearningCurve, Run, lines, run
 
 SINGLE, SWAPS = "photo, single task", "photo, patch swaps"
@@ -55,7 +60,8 @@ def test_a_variant_is_what_its_name_says(variant: str, photo_folder: Path, tmp_p
     assert settings.look == look
     assert (settings.alpha == 1) is (idea == "single task")
     assert (settings.disturbed_share > 0) is (idea == "patch swaps")
-    assert (settings.warped_share > 0) is (idea == "key-area warps")
+    assert (settings.warped_share > 0) is (idea in ("key-area warps", "genuine only"))
+    assert settings.genuine_only is (idea == "genuine only")
     assert Run(variant, 1.0, 0).name.replace("_", "").isalnum()
 
 
@@ -74,3 +80,39 @@ def test_an_experiment_that_cannot_be_run_is_refused(
 ) -> None:
     with pytest.raises(Refusal, match=words):
         study(photo_folder, tmp_path, **changes)
+
+
+# ---- what a reference of a few genuine items finds
+
+
+def few(data: Path, out: Path, **changes: object) -> FewGenuineItems:
+    settings = {"items": (5,), "seeds": (0,), "reference": ReferenceSettings(96, cache=out / "cache"), **changes}
+    return FewGenuineItems(data, out, **settings)  # type: ignore[arg-type]
+
+
+def test_five_genuine_items_tell_counterfeits_apart(lettered_table: Path, tmp_path: Path) -> None:
+    table = few_genuine_items.run(few(lettered_table, tmp_path))
+    assert list(table) == ["5 genuine items a series, seed 0"]
+    for figures in table.values():
+        assert {name: metric.value for name, metric in figures.items()} == {
+            "known counterfeiters, AUC": 1.0,
+            "unseen counterfeiters, AUC": 1.0,
+        }
+    written = json.loads((tmp_path / "few_genuine_items.json").read_text())
+    assert written["5 genuine items a series, seed 0"]["known counterfeiters, AUC"]["value"] == 1.0
+
+
+def test_only_so_many_genuine_items_are_taken_and_seeds_take_others(lettered_table: Path) -> None:
+    photos = read_photo_set(lettered_table)
+    taken = [some_genuine(photos, 3, seed) for seed in (0, 0, 1, 2)]
+    items = [{photo.item for photo in one.of("train")} for one in taken]
+    assert [len(chosen) for chosen in items] == [3, 3, 3, 3]
+    assert items[0] == items[1]
+    assert len({frozenset(chosen) for chosen in items}) > 1
+    assert all(photo.label == "genuine" for one in taken for photo in one.of("train"))
+    assert all(one.of("test") == photos.of("test") for one in taken)
+
+
+def test_too_few_genuine_items_make_no_reference(lettered_table: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="its reference needs 5"):
+        few_genuine_items.run(few(lettered_table, tmp_path, items=(4,)))

