@@ -20,6 +20,7 @@ from inference.records import (
     AuthenticityOutcome,
     Comparison,
     Crop,
+    Evidence,
     Exhibit,
     Heatmap,
     Placement,
@@ -28,6 +29,7 @@ from inference.records import (
     as_json,
 )
 from inference.trademarks import TrademarkExaminer
+from ui.markup import along, as_ratio
 from ui.pictures import LONG_SIDE, OPACITY, evidence_pictures
 from ui.verdict_card import comparison_page, fault_card, refusal_card, verdict_page, waiting_card
 
@@ -157,6 +159,68 @@ def test_the_gauge_shows_the_band_and_the_probability(verdict: Verdict) -> None:
     assert "left:40.00%;width:20.00%" in page
     assert "left:25.00%" in page
     assert "P(genuine) is 0.250 on a scale from 0, counterfeit, to 1, genuine" in page
+
+
+EVIDENCE = Evidence(
+    propositions=("the part was made by the brand holder", "the part is a counterfeit"),
+    score=-4.2,
+    log10_lr=-1.5,
+    low=-1.5,
+    high=-0.75,
+    least=-1.5,
+    greatest=1.62,
+    words="The findings provide moderate support for H2.",
+    scale="ENFSI 2015",
+    sources=(48, 49),
+    population="97 rendered tags",
+    accepted=("counterfeit",),
+)
+
+
+def test_a_calibrated_verdict_shows_its_likelihood_ratio_and_no_uncalibrated_gauge(
+    verdict: Verdict, comparison: Comparison
+) -> None:
+    for page in (
+        verdict_page(dataclasses.replace(verdict, evidence=EVIDENCE)),
+        comparison_page(dataclasses.replace(comparison, evidence=EVIDENCE)),
+    ):
+        found = Elements(page)
+        assert "ncalibrated" not in found.text
+        for words in (
+            "Likelihood ratio: 1/32",
+            "The findings provide moderate support for H2.",
+            "the part was made by the brand holder",
+            "-1.50, 95% interval -1.50 to -0.75; limited by its bound",
+            "1/32 to 42: no more than 48 and 49 sources a side can support",
+            "97 rendered tags",
+            "Not a probability of either.",
+        ):
+            assert words in found.text
+        classes = {a["class"]: a.get("style") for tag, a in found.elements if tag == "div" and "class" in a}
+        assert classes["needle"] == "left:31.25%"
+        assert classes["interval"] == "left:31.25%;right:calc(100% - 40.62%)"
+
+
+@pytest.mark.parametrize(
+    ("log10", "said"),
+    [
+        (0, "1"),
+        (0.04, "1.1"),
+        (0.30103, "2"),
+        (1.5, "32"),
+        (2.08, "120"),
+        (3.456, "2,900"),
+        (-0.30103, "1/2"),
+        (-4, "1/10,000"),
+    ],
+)
+def test_a_likelihood_ratio_is_said_with_two_digits(log10: float, said: str) -> None:
+    assert as_ratio(log10) == said
+
+
+@pytest.mark.parametrize(("value", "place"), [(-4, "0.00%"), (0, "50.00%"), (1, "62.50%"), (9, "100.00%")])
+def test_a_value_lies_along_its_scale(value: float, place: str) -> None:
+    assert along(value, 4) == place
 
 
 def test_a_part_is_shown_beside_its_reference(beside: Verdict) -> None:
