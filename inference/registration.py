@@ -33,6 +33,7 @@ _TURNS = 32
 _FILLS = (0.42, 0.5, 0.59, 0.7, 0.83, 0.98)
 # Photos of one series show the part at about one size, and the first reference is such a photo.
 _PHOTO_FILLS = (0.77, 0.88, 1.0, 1.14, 1.3)
+_CANDIDATES = 24
 _STARTS = 3
 _REACHES = (12, 10, 8)
 _TILE = 36
@@ -268,9 +269,9 @@ def anomaly(away: Plane, covered: NDArray[np.bool_]) -> float:
 def build_reference(series: str, parts: Sequence[Pixels], long_side: int = _FINE) -> Reference:
     """The reference of a series from genuine photos.
 
-    The photo that others fit best gives the first frame; all are laid over it, averaged, and laid over their mean,
-    twice. The frame is made the photos' mean view of the part, as upright as most of them, and cropped to what they
-    share.
+    The photo that others fit best gives the first frame. The half that fit it best are averaged, and all are laid over
+    their mean, then over the mean of all. The frame is made the photos' mean view of the part, as upright as most of
+    them, and cropped to what they share.
 
     Args:
         series: Its name.
@@ -286,18 +287,19 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = _FINE
     _require_photos(series, len(chosen))
     views = [_Views(parts[i]) for i in chosen]
     frame, fits = _first_frame(series, views)
-    kept = _that_fit(fits)
+    kept = _best_half(fits)
     _require_photos(series, len(kept))
     turned = _mean_view(frame, [fits[i].homography for i in kept])
     laid = [(views[i], turned.into @ fits[i].homography) for i in kept]
     cropped = _crop(_shared_box(laid, turned.shape), long_side)
     laid = [(view, cropped.into @ homography) for view, homography in laid]
-    for _ in range(2):
-        mean = _Edges(laid, cropped.shape).mean()
-        laid = [(view, _polished(view, mean, homography, _FINE)) for view, homography in laid]
-        kept = _that_fit([_scored(series, view, mean, homography) for view, homography in laid])
-        laid = [laid[i] for i in kept]
-        _require_photos(series, len(laid))
+    # A mean shows what single photos hide: against it the others fit too.
+    mean = _Edges(laid, cropped.shape).mean()
+    laid = [(view, _lay(view, {series: mean}, _TURNS, _STARTS)[0].homography) for view in views]
+    laid = _without_strays(series, laid, mean)
+    mean = _Edges(laid, cropped.shape).mean()
+    laid = [(view, _polished(view, mean, homography, _FINE)) for view, homography in laid]
+    laid = _without_strays(series, laid, mean)
     edges = _Edges(laid, cropped.shape)
     return Reference(
         series, _mean_picture(laid, cropped.shape), edges.mean(), edges.spread(), _least_score(laid, edges), len(laid)
@@ -370,9 +372,18 @@ def _search(
                 score, (x, y) = _best_place(picture, photo, template)
                 candidates.append((score, np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]]) @ _whole(turned)))
     return [
-        [_up(mean, template) @ h @ views.scaling(_COARSE) for h in _distinct(candidates, template.shape, starts)]
+        _best_on_larger_picture(
+            views,
+            mean,
+            [_up(mean, template) @ h @ views.scaling(_COARSE) for h in _distinct(candidates, template.shape)],
+        )[:starts]
         for mean, template, candidates in zip(means, templates, found, strict=True)
     ]
+
+
+def _best_on_larger_picture(views: _Views, mean: Plane, candidates: Sequence[Matrix]) -> list[Matrix]:
+    """Candidates, best first: on the small picture all turns of a round part look alike."""
+    return sorted(candidates, key=lambda homography: -_score(views, mean, homography, _COARSE)[0])
 
 
 def _best_place(picture: Plane, photo: Plane, template: Plane) -> tuple[float, tuple[int, int]]:
@@ -385,8 +396,8 @@ def _best_place(picture: Plane, photo: Plane, template: Plane) -> tuple[float, t
     return score, (x, y)
 
 
-def _distinct(candidates: list[tuple[float, Matrix]], shape: tuple[int, ...], count: int) -> list[Matrix]:
-    """The best few that lay the reference's corners at clearly different places."""
+def _distinct(candidates: list[tuple[float, Matrix]], shape: tuple[int, ...]) -> list[Matrix]:
+    """The best `_CANDIDATES` that lay the reference's corners at clearly different places."""
     kept: list[Matrix] = []
     places: list[Matrix] = []
     for _, homography in sorted(candidates, key=lambda one: -one[0]):
@@ -395,7 +406,7 @@ def _distinct(candidates: list[tuple[float, Matrix]], shape: tuple[int, ...], co
         if all(np.abs(corners - other).max() > 0.3 * size for other in places):
             kept.append(homography)
             places.append(corners)
-            if len(kept) == count:
+            if len(kept) == _CANDIDATES:
                 break
     return kept
 
@@ -601,6 +612,19 @@ def _fit_of_photos(series: str, view: _Views, mean: Plane) -> Registration:
     (starts,) = _search(view, [mean], _TURNS, 2, _PHOTO_FILLS)
     tried = [_moved(view, mean, start, _REACHES[0]) for start in starts]
     return _careful(series, view, mean, tried)
+
+
+def _best_half(fits: Sequence[Registration]) -> list[int]:
+    """Which fits score no less than the middle one, or the best `LEAST_PHOTOS` of a few."""
+    order = sorted(range(len(fits)), key=lambda i: -fits[i].score)
+    return [i for i in order[: max(LEAST_PHOTOS, (len(fits) + 1) // 2)] if fits[i].score > 0]
+
+
+def _without_strays(series: str, laid: _Laid, mean: Plane) -> _Laid:
+    """Photos laid over a mean, without those that fit it far worse than the others."""
+    kept = _that_fit([_scored(series, view, mean, homography) for view, homography in laid])
+    _require_photos(series, len(kept))
+    return [laid[i] for i in kept]
 
 
 def _that_fit(fits: Sequence[Registration]) -> list[int]:
