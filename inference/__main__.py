@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
+from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay, picture
-from inference.records import Comparison, Crop, Heatmap, ReferenceView, Refusal, Verdict, as_json
+from inference.records import Comparison, Crop, Evidence, Heatmap, ReferenceView, Refusal, Verdict, as_json
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Task, WeightsRefused, read_catalogue
 
@@ -42,6 +43,8 @@ class ExamineOptions:
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
+    verbal_scale: Path | None = None
+    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -62,6 +65,8 @@ class CompareOptions:
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write both heatmaps and their overlays to, as PNG."""
+    verbal_scale: Path | None = None
+    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -71,9 +76,10 @@ class CompareOptions:
 def examine(options: ExamineOptions) -> None:
     """Print a verdict, and write its heatmap where asked."""
     crop = Crop.parse(options.crop) if options.crop is not None else None
+    scale = _scale(options.verbal_scale)
     exhibit = read_exhibit(options.photo)
     name = _chosen(options.model, "authenticity", options.weights)
-    examiner = AuthenticityExaminer.load(name, options.weights, options.device)
+    examiner = AuthenticityExaminer.load(name, options.weights, options.device, scale)
     verdict = examiner.examine(exhibit, options.series, crop)
     if options.heatmaps:
         _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, options.photo.stem)
@@ -84,13 +90,18 @@ def examine(options: ExamineOptions) -> None:
 
 def compare(options: CompareOptions) -> None:
     """Print a comparison, and write both heatmaps where asked."""
+    scale = _scale(options.verbal_scale)
     pair = read_exhibit(options.first), read_exhibit(options.second)
     name = _chosen(options.model, "trademark", options.weights)
-    comparison = TrademarkExaminer.load(name, options.weights, options.device).compare(*pair)
+    comparison = TrademarkExaminer.load(name, options.weights, options.device, scale).compare(*pair)
     if options.heatmaps:
         for number, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True), 1):
             _write_heatmap(heatmap, exhibit.pixels, options.heatmaps, f"mark_{number}")
     print(_json(comparison) if options.json else _comparison_text(comparison))
+
+
+def _scale(path: Path | None) -> VerbalScale:
+    return ENFSI_2015 if path is None else VerbalScale.read(path)
 
 
 def _chosen(name: str | None, task: Task, folder: Path) -> str:
@@ -132,6 +143,7 @@ def _verdict_text(verdict: Verdict) -> str:
             verdict.outcome.upper(),
             verdict.reason,
             "",
+            *_evidence_text(verdict.evidence, AuthenticityExaminer.sides),
             f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)",
             f"series      {verdict.series} ({fixed})",
             *_facts(verdict),
@@ -147,11 +159,30 @@ def _comparison_text(comparison: Comparison) -> str:
             comparison.reason,
             "It speaks of the visual similarity of the signs, never of infringement.",
             "",
+            *_evidence_text(comparison.evidence, TrademarkExaminer.sides),
             f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
             *_facts(comparison),
             *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),
         ]
     )
+
+
+def _evidence_text(evidence: Evidence | None, sides: tuple[str, str]) -> list[str]:
+    if evidence is None:
+        return []
+    h1, h2 = evidence.propositions
+    sources = " and ".join(f"{count} {side}" for count, side in zip(evidence.sources, sides, strict=True))
+    return [
+        evidence.words,
+        f"log10 LR    {evidence.log10_lr:.2f} (LR {as_ratio(evidence.log10_lr)}), 95% interval {evidence.low:.2f} to "
+        f"{evidence.high:.2f}",
+        f"bounds      {evidence.least:.2f} to {evidence.greatest:.2f}, all that the calibration data allow",
+        f"H1          {h1}",
+        f"H2          {h2}",
+        f"words       {evidence.scale}; of the findings given H1 and H2, never the probability of either",
+        f"calibrated  on {sources} sources: {evidence.population}",
+        "",
+    ]
 
 
 def _facts(record: Verdict | Comparison) -> list[str]:
