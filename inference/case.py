@@ -34,12 +34,52 @@ Event = Literal["case opened", "exhibit added", "examination", "report issued", 
 LOG_NAME, EXHIBITS, REPORTS = "log.jsonl", "exhibits", "reports"
 
 _NOTHING_BEFORE = "0" * 64
+_MOST_LETTERS = {"request": 4000, "remarks": 4000}
 _PATIENCE_SECONDS = 20
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 class CaseRefused(Refusal):
-    """A case folder that cannot be used, or something it does not take."""
+    """A case folder that cannot be used, or something that it or a report does not take."""
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What a report says of a case beside its examinations; plain text in any script, empty where nothing is said.
+
+    Attributes:
+        case_number: The laboratory's number of the case; at least one character.
+        examiner: Who answers for the report; at least one character.
+        item: What was handed in.
+        laboratory: Name and address.
+        request: What was asked, by whom.
+        remarks: Whatever else belongs into the report.
+        reviewer: Who is to review it.
+
+    Raises:
+        CaseRefused: if a text is missing, too long or holds control characters.
+    """
+
+    case_number: str
+    examiner: str
+    item: str = ""
+    laboratory: str = ""
+    request: str = ""
+    remarks: str = ""
+    reviewer: str = ""
+
+    def __post_init__(self) -> None:
+        for name, text in as_json(self).items():
+            said, most = name.replace("_", " "), _MOST_LETTERS.get(name, 200)
+            if len(text) > most:
+                msg = f"The {said} has {len(text)} characters, and at most {most} fit a report; shorten it."
+                raise CaseRefused(msg)
+            if not text.replace("\n", "").isprintable():
+                msg = f"The {said} holds characters that cannot be printed; type it anew."
+                raise CaseRefused(msg)
+            if name in ("case_number", "examiner") and not text.strip():
+                msg = f"A report needs the {said}; give one."
+                raise CaseRefused(msg)
 
 
 @dataclass(frozen=True)
