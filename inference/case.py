@@ -212,9 +212,12 @@ class CaseFolder:
             Where the copy lies.
 
         Raises:
-            CaseRefused: if a copy that was there was changed, or none can be written.
+            CaseRefused: if the bytes are not those of the exhibit, a copy that was there was changed, or none can be
+                written.
         """
-        require(_sha256(original) == exhibit.sha256, "the bytes are not those of the exhibit")
+        if _sha256(original) != exhibit.sha256:
+            msg = f"{exhibit.name} changed while it was examined; examine it again."
+            raise CaseRefused(msg)
         extension = Path(exhibit.name).suffix.lower()
         name = exhibit.sha256 + (extension if _EXTENSION.fullmatch(extension) else "")
         copy = self.path / EXHIBITS / name

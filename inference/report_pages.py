@@ -30,10 +30,14 @@ from reportlab.platypus import (
     Spacer,
 )
 
+from inference.authenticity import AuthenticityExaminer
 from inference.case import CaseFacts, Head, map_sha256, utc
+from inference.evidence import as_ratio
+from inference.examiner import Examiner
 from inference.heatmap import DIFFERENCE_FULL_SCALE, colours, difference_picture, overlay
 from inference.records import Comparison, Crop, Evidence, Exhibit, Heatmap, ReferenceView, ScopeCheck, Verdict, as_json
 from inference.report_plots import draw, held_out_plots
+from inference.trademarks import TrademarkExaminer
 from inference.typesetting import (
     BODY_WIDTH,
     GREY,
@@ -95,21 +99,18 @@ class _Wording:
     """What is said differently of parts and of marks."""
 
     subject: str
-    sides: tuple[str, str]
-    propositions: tuple[str, str]
+    examiner: type[Examiner]
     limit: str
 
 
 _AUTHENTICITY = _Wording(
     "Authenticity of a part",
-    ("genuine", "counterfeit"),
-    ("the part was made by the brand holder", "the part is a counterfeit"),
+    AuthenticityExaminer,
     "It speaks of the part that was examined as it is photographed, not of the whole item.",
 )
 _TRADEMARK = _Wording(
     "Visual similarity of two signs",
-    ("similar", "dissimilar"),
-    ("the two signs show one design", "the two signs show two unrelated designs"),
+    TrademarkExaminer,
     "It speaks of the visual similarity of the signs, never of infringement or likelihood of confusion.",
 )
 
@@ -145,7 +146,7 @@ def draw_pages(imprint: Imprint, records: Sequence[Verdict | Comparison], cards:
     return file.getvalue()
 
 
-class _NumberedCanvas(Canvas):  # type: ignore[misc]  # reportlab states no types
+class _NumberedCanvas(Canvas):
     """Pages that know how many there are: each is finished when the last one is known."""
 
     def __init__(self, report_id: str, *args: Any, **options: Any) -> None:
@@ -193,7 +194,7 @@ class _NumberedCanvas(Canvas):  # type: ignore[misc]  # reportlab states no type
             self.line(_MARGIN, height, right, height)
 
 
-class _ColourBar(Flowable):  # type: ignore[misc]  # reportlab states no types
+class _ColourBar(Flowable):
     """A fixed colour scale from 0 to full scale, with a mark at what was reached."""
 
     def __init__(self, height: float, full_scale: float, reached: float) -> None:
@@ -233,9 +234,9 @@ def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> 
     yield section("Case", _case(imprint.facts))
     for label, exhibit, crop in _exhibits(record):
         yield section(label, [_exhibit(exhibit, crop)])
-    h1, h2 = record.evidence.propositions if record.evidence else wording.propositions
+    h1, h2 = record.evidence.propositions if record.evidence else wording.examiner.propositions
     yield section("Propositions", [text(f"H1: {h1}."), text(f"H2: {h2}.")])
-    yield section("Finding", [boxed(_finding(record, wording), BODY_WIDTH - 4)])
+    yield section("Finding", [boxed([*_finding(record, wording)], BODY_WIDTH - 4)])
     yield section("Evidence", _pictures(record, card))
     yield section("Scope", [*map(_check, _checks(record))])
     yield section("Validation", _validation(card))
@@ -302,18 +303,19 @@ def _finding(record: Verdict | Comparison, wording: _Wording) -> Iterator[Flowab
 
 
 def _weight(evidence: Evidence, wording: _Wording) -> Iterator[Flowable]:
-    ratio = 10 ** abs(evidence.log10_lr)
-    reading = f"LR {ratio:,.2g}" if evidence.log10_lr >= 0 else f"LR 1/{ratio:,.2g}"
+    bounds = f"bounds of the calibration {evidence.least:+.2f} to {evidence.greatest:+.2f}"
     yield text(
-        f"log10 LR {evidence.log10_lr:+.2f} ({reading}), 95% interval {evidence.low:+.2f} to {evidence.high:+.2f}, "
-        f"bounds of the calibration {evidence.least:+.2f} to {evidence.greatest:+.2f}"
+        f"log10 LR {evidence.log10_lr:+.2f} (LR {as_ratio(evidence.log10_lr)}), "
+        f"95% interval {evidence.low:+.2f} to {evidence.high:+.2f}, {bounds}"
     )
     yield text(f"{evidence.words} ({evidence.scale})")
     if evidence.at_bound:
         yield text("The calibration data, not the finding, limit this value.")
     if evidence.low <= 0 <= evidence.high:
         yield text("Which proposition the findings support is not resolved at the 95% level.")
-    sources = " and ".join(f"{count} {side}" for count, side in zip(evidence.sources, wording.sides, strict=True))
+    sources = " and ".join(
+        f"{count} {side}" for count, side in zip(evidence.sources, wording.examiner.sides, strict=True)
+    )
     yield text(f"Calibrated on {sources} sources: {evidence.population}", SMALL)
 
 
@@ -454,7 +456,7 @@ def _appendix(card: Card) -> list[Flowable]:
         return []
     wording = _AUTHENTICITY if card.task == "authenticity" else _TRADEMARK
     first, second = (np.array(side) for side in card.calibration.held_out)
-    plots = [draw(plot) for plot in held_out_plots((first, second), wording.sides)]
+    plots = [draw(plot) for plot in held_out_plots((first, second), wording.examiner.sides)]
     width = TEXT_WIDTH / 2
     return [
         PageBreak(),

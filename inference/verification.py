@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from inference.authenticity import AuthenticityExaminer
 from inference.case import EXHIBITS, LOG_NAME, CaseFolder, Head, map_sha256, stated, verify_log
+from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
 from inference.provenance import code_version, library_versions
 from inference.records import Comparison, Crop, Exhibit, Refusal, Verdict
@@ -67,7 +68,7 @@ class _Examination:
     code_version: str
     libraries: dict[str, str]
     outcome: str
-    probability: float
+    log_odds: float
     evidence: dict[str, Any] | None
     maps: tuple[NDArray[np.float32], ...]
     map_hashes: tuple[str, ...]
@@ -94,7 +95,7 @@ class _Examination:
             code_version=str(provenance["code_version"]),
             libraries=dict(provenance["libraries"]),
             outcome=str(record["outcome"]),
-            probability=float(record["probability_genuine" if alone else "probability_similar"]),
+            log_odds=float(record["log_odds"]),
             evidence=record["evidence"],
             maps=tuple(np.array(heatmap["raw"], np.float32) for heatmap in heatmaps),
             map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
@@ -103,7 +104,11 @@ class _Examination:
 
 
 def verify_report(
-    path: Path, images: Sequence[Path] = (), weights: Path = WEIGHTS_FOLDER, device: str = "cpu"
+    path: Path,
+    images: Sequence[Path] = (),
+    weights: Path = WEIGHTS_FOLDER,
+    device: str = "cpu",
+    scale: VerbalScale = ENFSI_2015,
 ) -> list[Line]:
     """What of a report agrees and what does not.
 
@@ -112,6 +117,7 @@ def verify_report(
         images: Folders that hold the images, beside the case's own exhibits.
         weights: Folder of the models.
         device: Where the examination is repeated.
+        scale: Whose words state a likelihood ratio; the one that the report was made with.
 
     Raises:
         ReportRefused: if it is no report that can be read.
@@ -135,7 +141,8 @@ def verify_report(
     for number, examination in enumerate(examinations, 1):
         where = f" {number}" if len(examinations) > 1 else ""
         lines += [
-            Line(line.status, line.subject + where, line.text) for line in _verify(examination, found, weights, device)
+            Line(line.status, line.subject + where, line.text)
+            for line in _verify(examination, found, weights, device, scale)
         ]
     return lines
 
@@ -202,7 +209,9 @@ def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _verify(examination: _Examination, found: Mapping[str, list[Path]], weights: Path, device: str) -> Iterator[Line]:
+def _verify(
+    examination: _Examination, found: Mapping[str, list[Path]], weights: Path, device: str, scale: VerbalScale
+) -> Iterator[Line]:
     inputs = [
         *(_image(name, sha256, found) for name, sha256 in examination.exhibits),
         _file("weights", weights / f"{examination.model}.safetensors", examination.weights_sha256),
@@ -217,7 +226,8 @@ def _verify(examination: _Examination, found: Mapping[str, list[Path]], weights:
         yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
         return
     exhibits = [read_exhibit(found[sha256][0], name) for name, sha256 in examination.exhibits]
-    yield from _findings(examination, _Examination.read(stated(_repeat(examination, exhibits, weights, device))))
+    again = _repeat(examination, exhibits, weights, device, scale)
+    yield from _findings(examination, _Examination.read(stated(again)))
 
 
 def _image(name: str, sha256: str, found: Mapping[str, list[Path]]) -> Line:
@@ -255,18 +265,21 @@ def _libraries(then: Mapping[str, str]) -> Line:
     return Line("told", "libraries", f"{'; '.join(changed)}.")
 
 
-def _repeat(examination: _Examination, exhibits: Sequence[Exhibit], weights: Path, device: str) -> Verdict | Comparison:
+def _repeat(
+    examination: _Examination, exhibits: Sequence[Exhibit], weights: Path, device: str, scale: VerbalScale
+) -> Verdict | Comparison:
     if examination.task == "authenticity":
-        examiner = AuthenticityExaminer.load(examination.model, weights, device)
+        examiner = AuthenticityExaminer.load(examination.model, weights, device, scale)
         return examiner.examine(exhibits[0], examination.series, examination.crops[0])
+    one, other = exhibits
     first, second = examination.crops
-    return TrademarkExaminer.load(examination.model, weights, device).compare(*exhibits, (first, second))
+    return TrademarkExaminer.load(examination.model, weights, device, scale).compare(one, other, (first, second))
 
 
 def _findings(then: _Examination, now: _Examination) -> Iterator[Line]:
     yield _compared("outcome", now.outcome, then.outcome, "the report")
-    same = same_log_odds(then.probability, now.probability)
-    text = f"probability {now.probability:.6g}, and the report states {then.probability:.6g}."
+    same = _same(then.log_odds, now.log_odds)
+    text = f"they are {now.log_odds:.5f}, and the report states {then.log_odds:.5f}."
     yield Line("agrees" if same else "differs", "log odds", text)
     same = _same(then.evidence, now.evidence)
     text = "as stated." if same else f"it is {now.evidence}, and the report states {then.evidence}."
@@ -282,16 +295,6 @@ def _heatmap(then: NDArray[np.float32], now: NDArray[np.float32], full_scale: fl
     # Not `away > TOLERANCE`: a map with NaN agrees with nothing.
     status: Literal["agrees", "differs"] = "agrees" if away <= TOLERANCE else "differs"
     return Line(status, "heatmap", f"its values lie up to {away:.2g} of full scale from those stated.")
-
-
-def same_log_odds(one: float, other: float) -> bool:
-    """Whether the log odds of two probabilities, 0 to 1, lie within `TOLERANCE`.
-
-    Computed without logarithms, which are infinite at 0 and 1: a step in log odds moves a probability p by p(1 - p)
-    times it. Close to 1 a probability has fewer digits than that, and may be off by its last two.
-    """
-    step = TOLERANCE * min(one * (1 - one), other * (1 - other))
-    return abs(one - other) <= step + 2 * float(np.spacing(max(one, other)))
 
 
 def _same(then: Any, now: Any) -> bool:

@@ -84,7 +84,7 @@ def test_an_odd_extension_is_left_out(name: str, case: CaseFolder, striped: Call
 
 
 def test_bytes_of_another_file_are_not_kept(case: CaseFolder, striped: Callable[..., Exhibit]) -> None:
-    with pytest.raises(ValueError, match="not those of the exhibit"):
+    with pytest.raises(CaseRefused, match="changed while it was examined"):
         case.add_exhibit(b"other", striped("blue/genuine"), TIME)
 
 
