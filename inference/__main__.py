@@ -1,4 +1,4 @@
-"""The command line: `examine` and `compare` print a record, `report` issues one in a case folder, `verify` checks it."""
+"""The command line: `examine` and `compare` print a record, `report` issues one in a case, `verify` checks it."""
 
 from __future__ import annotations
 
