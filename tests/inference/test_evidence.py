@@ -29,7 +29,7 @@ from inference.evidence import (
 )
 from inference.records import Evidence, Exhibit, as_json
 from inference.trademarks import TrademarkExaminer
-from inference.weights import Model, load_model, read_card, save_model
+from inference.weights import Model, WeightsRefused, load_model, read_card, save_model
 
 MakeExhibit = Callable[..., Exhibit]
 
@@ -357,6 +357,11 @@ def test_what_a_scope_check_refuses_is_not_weighed(parts: Model, striped: MakeEx
     verdict = AuthenticityExaminer(calibrated(parts)).examine(blank)
     assert (verdict.outcome, verdict.evidence) == ("out of scope", None)
     assert verdict.reason.startswith("The part is blank")
+
+
+def test_a_calibration_for_other_sides_is_refused(parts: Model) -> None:
+    with pytest.raises(WeightsRefused, match="calibrated for other sides than genuine and counterfeit"):
+        AuthenticityExaminer(calibrated(parts, sides=("counterfeit", "genuine")))
 
 
 def test_log_odds_agree_with_the_probability(parts: Model, striped: MakeExhibit) -> None:
