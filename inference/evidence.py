@@ -65,7 +65,7 @@ class VerbalScale:
             ScaleRefused: if the file cannot be read, or is no such scale.
         """
         try:
-            return _SCALE.validate_json(path.read_bytes())
+            return _SCALE.validate_json(path.read_bytes(), strict=True)
         except OSError as error:
             msg = f"The verbal scale {path.name} cannot be read in {path.parent}; check its name and its permissions."
             raise ScaleRefused(msg) from error

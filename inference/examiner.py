@@ -45,6 +45,9 @@ class Examiner:
         if card.band is None or card.heatmap_full_scale is None:
             msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
             raise WeightsRefused(msg)
+        if card.calibration is not None and card.calibration.sides != self.sides:
+            msg = f"The card of {card.name} is calibrated for other sides than {' and '.join(self.sides)}; restore it."
+            raise WeightsRefused(msg)
         self.card = card
         self.band: InconclusiveBand = card.band
         self.device = torch.device(device)

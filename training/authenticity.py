@@ -344,7 +344,7 @@ def _finish(
     classes = photos.classes
     device = next(network.parameters()).device
 
-    def examine(split: Split) -> tuple[list[Seen], Tensor, float]:
+    def examine(split: Split) -> tuple[list[Seen], Tensor, NDArray[np.float64], float]:
         seen = how.read(photos.of(split))
         logits, full_scale = look(
             network.features,
@@ -353,22 +353,18 @@ def _finish(
             lambda logits: log_odds_genuine(logits, classes).abs(),
             settings.heatmap,
         )
-        return seen, logits, full_scale
+        return seen, logits, log_odds_genuine(logits.double(), classes).numpy(), full_scale
 
-    def weighed(seen: Sequence[Seen], logits: Tensor) -> NDArray[np.float64]:
-        """Log odds (n,); NaN where a bad fit would be refused."""
-        log_odds = log_odds_genuine(logits.double(), classes).numpy()
-        return np.where(_fitting(seen, basis.references), log_odds, np.nan)
-
-    seen, logits, full_scale = examine("val")
-    validation = weighed(seen, logits)
-    p = torch.sigmoid(log_odds_genuine(logits.double(), classes)).numpy()
+    seen, _, log_odds, full_scale = examine("val")
+    # A bad fit would be refused, and is not weighed.
+    validation = np.where(_fitting(seen, basis.references), log_odds, np.nan)
+    p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     band = inconclusive_band(p[genuine], p[~genuine], AuthenticityExaminer.sides)
 
     test = photos.of("test")
-    seen, logits, _ = examine("test")
-    p = torch.sigmoid(log_odds_genuine(logits.double(), classes)).numpy()
+    seen, logits, log_odds, _ = examine("test")
+    p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
     genuine = np.array([photo.label == "genuine" for photo in test])
     labels = torch.tensor([classes.index(photo.class_name) for photo in test])
     items = np.array([photo.item for photo in test])
@@ -378,10 +374,10 @@ def _finish(
         # There are no other counterfeits to measure anything on.
         known = np.ones_like(known)
     metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band) | metrics
+    fits = _fitting(seen, basis.references)
     if basis.references:
-        misfits = ~_fitting(seen, basis.references)
-        metrics["bad fit share"] = share_by_source(misfits, items, "photos that fit no reference as genuine photos do")
-    weighing = weigh_photos(photos, validation, weighed(seen, logits), settings.data.name)
+        metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
+    weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), settings.data.name)
     metrics |= weighing.metrics
     confusion = Confusion(
         f"{int(known.sum())} test photos",
