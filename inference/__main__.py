@@ -1,12 +1,13 @@
-"""The command line: `python -m inference examine PHOTO` and `python -m inference compare A B`."""
+"""The command line: `examine` and `compare` print a record, `report` issues one in a case, `verify` checks it."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +17,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
-from inference.examiner import as_probability
+from inference.case import CaseFacts, CaseFolder, verify_log
+from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
+from inference.examiner import Examiner, as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay, picture
-from inference.records import Comparison, Crop, Heatmap, ReferenceView, Refusal, Verdict, as_json
+from inference.records import Comparison, Crop, Evidence, Exhibit, Heatmap, ReferenceView, Refusal, Verdict, as_json
+from inference.report import make_report
 from inference.trademarks import TrademarkExaminer
+from inference.verification import verify_report
 from inference.weights import WEIGHTS_FOLDER, Task, WeightsRefused, read_catalogue
 
-_REFUSED, _INTERRUPTED = 2, 130
+_DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class ExamineOptions:
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
+    verbal_scale: Path | None = None
+    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -62,6 +69,67 @@ class CompareOptions:
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write both heatmaps and their overlays to, as PNG."""
+    verbal_scale: Path | None = None
+    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Examine photos, or compare two marks, log it in a case folder and issue a report there: a PDF and its JSON twin.
+
+    A model for marks compares two; one for parts examines each photo by itself, a page a photo.
+    """
+
+    pictures: tyro.conf.Positional[tuple[Path, ...]]
+    """JPEG, PNG, WebP, TIFF or BMP."""
+    case: Path
+    """The case's folder; made if it is not there."""
+    case_number: str
+    """The laboratory's number of the case."""
+    examiner: str
+    """Who answers for the report."""
+    item: str = ""
+    """What was handed in."""
+    laboratory: str = ""
+    """Name and address."""
+    request: str = ""
+    """What was asked, by whom."""
+    remarks: str = ""
+    """Whatever else belongs into the report."""
+    reviewer: str = ""
+    """Who is to review it."""
+    model: str | None = None
+    """Name of a model; the first one for parts, in alphabetical order."""
+    series: str | None = None
+    """The series of the parts, where you know it."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
+    """The part to examine of a single photo, in pixels of the upright picture."""
+    time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(
+        default_factory=lambda: datetime.now().astimezone()
+    )
+    """When the report is made, local time with its zone, such as 2026-11-22T16:30:05+08:00."""
+    verbal_scale: Path | None = None
+    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Verify a report by its JSON twin, making its findings again; or verify the log of a case."""
+
+    issued: tyro.conf.Positional[Path]
+    """The .json of a report, or a log.jsonl."""
+    images: tuple[Path, ...] = ()
+    """Folders that hold the images; those in the report's own case folder are found without."""
+    verbal_scale: Path | None = None
+    """The verbal scale that the report was made with; without it that of ENFSI 2015."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -71,9 +139,10 @@ class CompareOptions:
 def examine(options: ExamineOptions) -> None:
     """Print a verdict, and write its heatmap where asked."""
     crop = Crop.parse(options.crop) if options.crop is not None else None
+    scale = _scale(options.verbal_scale)
     exhibit = read_exhibit(options.photo)
     name = _chosen(options.model, "authenticity", options.weights)
-    examiner = AuthenticityExaminer.load(name, options.weights, options.device)
+    examiner = AuthenticityExaminer.load(name, options.weights, options.device, scale)
     verdict = examiner.examine(exhibit, options.series, crop)
     if options.heatmaps:
         _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, options.photo.stem)
@@ -84,13 +153,75 @@ def examine(options: ExamineOptions) -> None:
 
 def compare(options: CompareOptions) -> None:
     """Print a comparison, and write both heatmaps where asked."""
+    scale = _scale(options.verbal_scale)
     pair = read_exhibit(options.first), read_exhibit(options.second)
     name = _chosen(options.model, "trademark", options.weights)
-    comparison = TrademarkExaminer.load(name, options.weights, options.device).compare(*pair)
+    comparison = TrademarkExaminer.load(name, options.weights, options.device, scale).compare(*pair)
     if options.heatmaps:
         for number, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True), 1):
             _write_heatmap(heatmap, exhibit.pixels, options.heatmaps, f"mark_{number}")
     print(_json(comparison) if options.json else _comparison_text(comparison))
+
+
+def report(options: ReportOptions) -> None:
+    """Examine, log and report; print where the report lies.
+
+    All is examined before anything is written, so that a refusal leaves nothing in the case folder.
+    """
+    facts = CaseFacts(
+        options.case_number,
+        options.examiner,
+        options.item,
+        options.laboratory,
+        options.request,
+        options.remarks,
+        options.reviewer,
+    )
+    exhibits = [read_exhibit(path) for path in options.pictures]
+    examiner, records = _examined(options, exhibits)
+    case = CaseFolder.open(options.case, options.case_number, options.time)
+    for path, exhibit in zip(options.pictures, exhibits, strict=True):
+        case.add_exhibit(path.read_bytes(), exhibit, options.time)
+    for record in records:
+        case.add_examination(record, options.time)
+    issued = make_report(facts, records, {examiner.card.name: examiner.card}, options.time, case.head)
+    for path in case.add_report(issued.id, issued.run_id, issued.pdf, issued.json, options.time):
+        print(path)
+
+
+def _examined(options: ReportOptions, exhibits: list[Exhibit]) -> tuple[Examiner, Sequence[Verdict | Comparison]]:
+    crop = Crop.parse(options.crop) if options.crop is not None else None
+    scale = _scale(options.verbal_scale)
+    if options.model in read_catalogue(options.weights).names("trademark"):
+        if len(exhibits) != 2 or options.series is not None or crop is not None:
+            msg = f"{options.model} compares two marks, whole and without a series; name two pictures."
+            raise Refusal(msg)
+        marks = TrademarkExaminer.load(str(options.model), options.weights, options.device, scale)
+        return marks, [marks.compare(exhibits[0], exhibits[1])]
+    if crop is not None and len(exhibits) > 1:
+        msg = "A crop belongs to one photo; report each cropped photo by itself."
+        raise Refusal(msg)
+    name = _chosen(options.model, "authenticity", options.weights)
+    parts = AuthenticityExaminer.load(name, options.weights, options.device, scale)
+    return parts, [parts.examine(exhibit, options.series, crop) for exhibit in exhibits]
+
+
+def verify(options: VerifyOptions) -> int:
+    """Print what agrees and what does not; exit status 1 if anything differs."""
+    if options.issued.suffix == ".jsonl":
+        findings = verify_log(options.issued)
+        sound = "The log is whole, as far as a chain tells; its end is checked by a report."
+        print("\n".join(map(str, findings)) or sound)
+        return _DIFFERS if findings else 0
+    scale = _scale(options.verbal_scale)
+    lines = verify_report(options.issued, options.images, options.weights, options.device, scale)
+    differs = sum(line.status == "differs" for line in lines)
+    print(*lines, f"{differs} of {len(lines)} lines differ." if differs else "All agrees.", sep="\n")
+    return _DIFFERS if differs else 0
+
+
+def _scale(path: Path | None) -> VerbalScale:
+    return ENFSI_2015 if path is None else VerbalScale.read(path)
 
 
 def _chosen(name: str | None, task: Task, folder: Path) -> str:
@@ -132,6 +263,7 @@ def _verdict_text(verdict: Verdict) -> str:
             verdict.outcome.upper(),
             verdict.reason,
             "",
+            *_evidence_text(verdict.evidence, AuthenticityExaminer.sides),
             f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)",
             f"series      {verdict.series} ({fixed})",
             *_facts(verdict),
@@ -147,11 +279,30 @@ def _comparison_text(comparison: Comparison) -> str:
             comparison.reason,
             "It speaks of the visual similarity of the signs, never of infringement.",
             "",
+            *_evidence_text(comparison.evidence, TrademarkExaminer.sides),
             f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
             *_facts(comparison),
             *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),
         ]
     )
+
+
+def _evidence_text(evidence: Evidence | None, sides: tuple[str, str]) -> list[str]:
+    if evidence is None:
+        return []
+    h1, h2 = evidence.propositions
+    sources = " and ".join(f"{count} {side}" for count, side in zip(evidence.sources, sides, strict=True))
+    return [
+        evidence.words,
+        f"log10 LR    {evidence.log10_lr:.2f} (LR {as_ratio(evidence.log10_lr)}), 95% interval {evidence.low:.2f} to "
+        f"{evidence.high:.2f}",
+        f"bounds      {evidence.least:.2f} to {evidence.greatest:.2f}, all that the calibration data allow",
+        f"H1          {h1}",
+        f"H2          {h2}",
+        f"words       {evidence.scale}; of the findings given H1 and H2, never the probability of either",
+        f"calibrated  on {sources} sources: {evidence.population}",
+        "",
+    ]
 
 
 def _facts(record: Verdict | Comparison) -> list[str]:
@@ -169,15 +320,22 @@ def _facts(record: Verdict | Comparison) -> list[str]:
 def main() -> int:
     """Run a command; a refusal is one sentence and exit status 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    commands: dict[str, Callable[..., Any]] = {"examine": examine, "compare": compare}
+    commands: dict[str, Callable[..., Any]] = {
+        "examine": examine,
+        "compare": compare,
+        "report": report,
+        "verify": verify,
+    }
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="python -m inference", config=(tyro.conf.OmitArgPrefixes,))
+        status = tyro.extras.subcommand_cli_from_dict(
+            commands, prog="python -m inference", config=(tyro.conf.OmitArgPrefixes,)
+        )
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return _REFUSED
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return 0
+    return status or 0
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class AuthenticityExaminer(Examiner):
 
     task = "authenticity"
     sides = ("genuine", "counterfeit")
+    propositions = ("the part was made by the brand holder", "the part is a counterfeit")
 
     def examine(self, exhibit: Exhibit, series: str | None = None, crop: Crop | None = None) -> Verdict:
         """One verdict.
@@ -122,16 +123,17 @@ class AuthenticityExaminer(Examiner):
             [view.tensor for view in views],
             lambda logits: log_odds_genuine(logits, self.card.classes, series).abs(),
         )
-        genuine = torch.sigmoid(log_odds_genuine(logits.double(), self.card.classes, series)).tolist()
+        log_odds = log_odds_genuine(logits.double(), self.card.classes, series)
         return tuple(
-            self._verdict(view, logits[index], maps[index], genuine[index]) for index, view in enumerate(views)
+            self._verdict(view, logits[index], maps[index], log_odds[index]) for index, view in enumerate(views)
         )
 
-    def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], genuine: float) -> Verdict:
+    def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], log_odds: Tensor) -> Verdict:
         checks = physical_checks(view.exhibit.crop(view.crop), view.size)
         if view.reference is not None:
             checks = (*checks, reference_check(view.reference))
-        outcome, reason = self._outcome(genuine, checks)
+        genuine = float(torch.sigmoid(log_odds))
+        outcome, reason, evidence = self._outcome(float(log_odds), genuine, checks)
         settings = {"series": view.series or "not fixed", "crop": str(view.crop) if view.crop else "whole picture"}
         return Verdict(
             outcome=cast("AuthenticityOutcome", outcome),
@@ -141,12 +143,14 @@ class AuthenticityExaminer(Examiner):
             series=view.series or self._series(logits),
             series_fixed=view.series is not None,
             probability_genuine=genuine,
+            log_odds=float(log_odds),
             class_probabilities=dict(zip(self.card.classes, logits.double().softmax(0).tolist(), strict=True)),
             band=self.band,
             heatmap=self._heatmap(raw, self._leaning(genuine), view.placement),
             scope_checks=checks,
             provenance=self._provenance(settings, view.sentences),
             reference=view.reference,
+            evidence=evidence,
         )
 
     def _series(self, logits: Tensor) -> str:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Self
 
+from inference.evidence import ENFSI_2015, VerbalScale, outcome
 from inference.heatmap import HeadGradCam, Target
 from inference.provenance import code_version, library_versions
-from inference.records import Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
+from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
 from inference.scope import refusal
 from inference.weights import WEIGHTS_FOLDER, Card, Model, Task, WeightsRefused, load_model
 
@@ -23,14 +24,20 @@ from inference.weights import WEIGHTS_FOLDER, Card, Model, Task, WeightsRefused,
 class Examiner:
     """One model, ready to examine; safe to share between threads.
 
+    Args:
+        model: The model.
+        device: Where it runs.
+        scale: Whose words state a likelihood ratio.
+
     Raises:
         WeightsRefused: if the model is for another task, or its card lacks what a verdict needs.
     """
 
     task: ClassVar[Task]
     sides: ClassVar[tuple[str, str]]
+    propositions: ClassVar[tuple[str, str]]
 
-    def __init__(self, model: Model, device: str = "cpu") -> None:
+    def __init__(self, model: Model, device: str = "cpu", scale: VerbalScale = ENFSI_2015) -> None:
         card = model.card
         if card.task != self.task:
             msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
@@ -38,9 +45,13 @@ class Examiner:
         if card.band is None or card.heatmap_full_scale is None:
             msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
             raise WeightsRefused(msg)
+        if card.calibration is not None and card.calibration.sides != self.sides:
+            msg = f"The card of {card.name} is calibrated for other sides than {' and '.join(self.sides)}; restore it."
+            raise WeightsRefused(msg)
         self.card = card
         self.band: InconclusiveBand = card.band
         self.device = torch.device(device)
+        self.scale = scale
         self._full_scale: float = card.heatmap_full_scale
         self._layer = _layer(card)
         self._card_sha256 = model.card_sha256
@@ -50,13 +61,15 @@ class Examiner:
         self._lock = Lock()
 
     @classmethod
-    def load(cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu") -> Self:
+    def load(
+        cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu", scale: VerbalScale = ENFSI_2015
+    ) -> Self:
         """The examiner with the model of that name.
 
         Raises:
             WeightsRefused: if the model cannot be loaded, or is for another task.
         """
-        return cls(load_model(name, folder), device)
+        return cls(load_model(name, folder), device, scale)
 
     def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""
@@ -72,21 +85,34 @@ class Examiner:
         target = f"log P({side}) - log P({other})"
         return Heatmap(raw.copy(), self._layer, target, self._full_scale, placement)
 
-    def _outcome(self, probability: float, checks: Sequence[ScopeCheck]) -> tuple[str, str]:
-        """Outcome and reason for the uncalibrated probability of the first side."""
+    def _outcome(
+        self, log_odds: float, probability: float, checks: Sequence[ScopeCheck]
+    ) -> tuple[str, str, Evidence | None]:
+        """Outcome, reason and evidence for the log odds, and the uncalibrated probability, of the first side.
+
+        What a scope check refuses is not weighed at all.
+        """
         out_of_scope = refusal(checks)
         if out_of_scope is not None:
-            return "out of scope", out_of_scope
+            return "out of scope", out_of_scope, None
+        if self.card.calibration is None:
+            return *self._banded(probability), None
+        evidence = self.card.calibration.evidence(log_odds, self.scale)
+        return *outcome(evidence, self.sides), evidence
+
+    def _banded(self, probability: float) -> tuple[str, str]:
+        """Outcome and reason of a model without a calibration."""
         first, second = self.sides
         stated = f"P({first}), uncalibrated, is {as_probability(probability)}"
         edges = f"{as_probability(self.band.lower)} to {as_probability(self.band.upper)}"
+        unweighed = "the model has no calibration, so that no likelihood ratio is given"
         match self.band.side(probability):
             case "first":
-                return first, f"{stated}, above the inconclusive band of {edges}."
+                return first, f"{stated}, above the inconclusive band of {edges}; {unweighed}."
             case "second":
-                return second, f"{stated}, below the inconclusive band of {edges}."
+                return second, f"{stated}, below the inconclusive band of {edges}; {unweighed}."
             case _:
-                return "inconclusive", f"{stated}, inside the inconclusive band of {edges}."
+                return "inconclusive", f"{stated}, inside the inconclusive band of {edges}; {unweighed}."
 
     def _leaning(self, probability: float) -> str:
         return self.sides[0] if probability >= 0.5 else self.sides[1]

@@ -80,18 +80,17 @@ def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
     height, width = part.shape[:2]
     value = strength(heatmap, width, height)
     cover = (opacity * np.sqrt(value))[..., None]
-    return np.round(part * (1 - cover) + _colours(value) * cover).astype(np.uint8)
+    return np.round(part * (1 - cover) + colours(value) * cover).astype(np.uint8)
 
 
 def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:
     """The map alone on its fixed scale, with its colour bar: uint8 (height, width + bar, 3)."""
-    colours = _colours(strength(heatmap, width, height))
-    return np.hstack([colours, colour_bar(heatmap, height)])
+    return np.hstack([colours(strength(heatmap, width, height)), colour_bar(heatmap, height)])
 
 
 def difference_picture(view: ReferenceView) -> Pixels:
     """How far a registered part strays from genuine ones, on a scale fixed for all models: uint8 (h, w, 3)."""
-    return _colours(np.clip(view.difference / np.float32(DIFFERENCE_FULL_SCALE), 0, 1))
+    return colours(np.clip(view.difference / np.float32(DIFFERENCE_FULL_SCALE), 0, 1))
 
 
 def strength(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
@@ -125,7 +124,7 @@ def colour_bar(heatmap: Heatmap, height: int) -> Pixels:
     """The scale of a map: colours from 0 (bottom) to full scale (top), and a mark at its peak."""
     bar = Image.new("RGB", (_COLOUR_BAR_WIDTH, height), _PAPER)
     levels = np.linspace(1, 0, max(height - 24, 2), dtype=np.float32)[:, None].repeat(16, axis=1)
-    bar.paste(Image.fromarray(_colours(levels)), (8, 12))
+    bar.paste(Image.fromarray(colours(levels)), (8, 12))
     draw = ImageDraw.Draw(bar)
     font = ImageFont.load_default(11)
     peak = min(heatmap.peak / heatmap.full_scale, 1)
@@ -138,7 +137,7 @@ def colour_bar(heatmap: Heatmap, height: int) -> Pixels:
     return np.asarray(bar)
 
 
-def _colours(value: NDArray[np.float32]) -> Pixels:
+def colours(value: NDArray[np.float32]) -> Pixels:
     """Shares of full scale (H, W), 0 to 1, in the inferno colour map, uint8 RGB (H, W, 3)."""
     levels = np.round(value * 255).astype(np.uint8)
     bgr = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)

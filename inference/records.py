@@ -7,6 +7,7 @@ shows is read from one of these.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -361,9 +362,11 @@ class Verdict:
         series_fixed: Whether the examiner fixed it.
         probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised
             over its two classes where the series is fixed.
+        log_odds: log P(genuine) - log P(counterfeit) in nats, which stays exact where the probability is close to 0
+            or 1; finite.
         class_probabilities: Uncalibrated, class name to 0..1, over all classes of the model; sums to 1.
         band: The inconclusive band it was read against where there is no evidence.
-        evidence: What the findings weigh; None for a model that is not calibrated.
+        evidence: What the findings weigh; None for a model that is not calibrated, and where a scope check refuses.
         heatmap: Evidence for the side the probability leans to, over the registered part where there is one.
         scope_checks: Physical checks of the input.
         reference: The part beside the genuine reference; None for a model that looks at the part alone.
@@ -377,6 +380,7 @@ class Verdict:
     series: str
     series_fixed: bool
     probability_genuine: float
+    log_odds: float
     class_probabilities: dict[str, float]
     band: InconclusiveBand
     heatmap: Heatmap
@@ -387,6 +391,7 @@ class Verdict:
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_genuine <= 1, "a probability lies between 0 and 1")
+        require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
         _require_distribution(self.class_probabilities)
 
     @property
@@ -405,8 +410,9 @@ class Comparison:
         exhibits: The two marks.
         crops: The part of each that was compared; None for the whole picture.
         probability_similar: Uncalibrated, 0 to 1.
+        log_odds: log P(similar) - log P(dissimilar) in nats, finite.
         band: The inconclusive band it was read against where there is no evidence.
-        evidence: What the findings weigh; None for a model that is not calibrated.
+        evidence: What the findings weigh; None for a model that is not calibrated, and where a scope check refuses.
         heatmaps: One a mark, evidence for the side the probability leans to.
         scope_checks: Physical checks, one tuple a mark.
         provenance: What is needed to repeat it.
@@ -417,6 +423,7 @@ class Comparison:
     exhibits: tuple[Exhibit, Exhibit]
     crops: tuple[Crop | None, Crop | None]
     probability_similar: float
+    log_odds: float
     band: InconclusiveBand
     heatmaps: tuple[Heatmap, Heatmap]
     scope_checks: tuple[tuple[ScopeCheck, ...], tuple[ScopeCheck, ...]]
@@ -425,6 +432,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")
+        require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
 
 
 def as_json(record: Any) -> Any:

@@ -21,6 +21,7 @@ class TrademarkExaminer(Examiner):
 
     task = "trademark"
     sides = ("similar", "dissimilar")
+    propositions = ("the two signs show one design", "the two signs show two unrelated designs")
 
     def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
         """One comparison; the same, to the bit, whichever mark comes first.
@@ -42,7 +43,8 @@ class TrademarkExaminer(Examiner):
         ordered = [both[::-1] if swap else both for both, swap in zip(prepared, swapped, strict=True)]
         tensors = [first.tensor for first, _ in ordered] + [second.tensor for _, second in ordered]
         logits, maps = self._look(tensors, lambda logits: log_odds_similar(logits).abs())
-        similar = torch.sigmoid(log_odds_similar(logits.double())).tolist()
+        log_odds = log_odds_similar(logits.double())
+        similar = torch.sigmoid(log_odds).tolist()
         comparisons = []
         for index, pair in enumerate(pairs):
             raw = (maps[index], maps[len(pairs) + index])
@@ -51,7 +53,9 @@ class TrademarkExaminer(Examiner):
             places = [mark.placement for mark in prepared[index]]
             heatmaps = tuple(map(self._heatmap, raw, (side, side), places))
             checks = tuple(physical_checks(part, self.card.preprocessing.size) for part in parts[index])
-            outcome, reason = self._outcome(similar[index], [check for mark in checks for check in mark])
+            outcome, reason, evidence = self._outcome(
+                float(log_odds[index]), similar[index], [check for mark in checks for check in mark]
+            )
             settings = {
                 f"crop of mark {number}": str(crop) if crop else "whole picture"
                 for number, crop in enumerate(crops[index], 1)
@@ -63,6 +67,7 @@ class TrademarkExaminer(Examiner):
                     exhibits=pair,
                     crops=crops[index],
                     probability_similar=similar[index],
+                    log_odds=float(log_odds[index]),
                     band=self.band,
                     heatmaps=(heatmaps[0], heatmaps[1]),
                     scope_checks=(checks[0], checks[1]),
@@ -74,6 +79,7 @@ class TrademarkExaminer(Examiner):
                             for sentence in mark.sentences
                         ),
                     ),
+                    evidence=evidence,
                 )
             )
         return tuple(comparisons)

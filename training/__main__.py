@@ -14,6 +14,7 @@ from inference.records import Refusal
 from inference.weights import Card
 from training import authenticity, trademark
 from training.assessment import AssessmentSettings, assess, metric_lines
+from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.marks import MarksSettings, build_marks
 from training.data.rendered.build import RenderedSettings, build_rendered
 from training.experiments import few_genuine_items, kag_learning_curve
@@ -45,8 +46,7 @@ def train_trademark(settings: TrademarkPreset) -> None:
 def _report(card: Card | None, run: Path) -> None:
     if card is None:
         return
-    for name, metric in card.metrics.items():
-        print(f"{name}: {metric.value:.4f} [{metric.low:.4f}, {metric.high:.4f}] ({metric.over})")
+    print("\n".join(metric_lines({card.name: card.metrics})))
     print(f"{run / card.name}.safetensors and .json: copy both into weights/ to use the model.")
 
 
@@ -54,6 +54,11 @@ def evaluate_model(settings: AssessmentSettings) -> None:
     """Examine the photos of a set with a finished model, and compare with the truth."""
     table = assess(settings)
     print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
+
+
+def calibrate_model(settings: CalibrationSettings) -> None:
+    """Calibrate a finished model on the validation samples of a set, and judge its likelihood ratios on test ones."""
+    _report(calibrate_finished(settings), settings.out)
 
 
 def build_mark_set(settings: MarksSettings) -> None:
@@ -92,6 +97,7 @@ def main() -> int:
         "authenticity": train_authenticity,
         "trademark": train_trademark,
         "evaluate": evaluate_model,
+        "calibrate": calibrate_model,
         "rendered": build_rendered_set,
         "marks": build_mark_set,
         "pretrained": convert_pretrained,

@@ -32,6 +32,7 @@ from inference.records import InconclusiveBand
 from inference.reference_stack import Channel, ReferenceStack
 from inference.registration import Reference
 from inference.weights import Card, Confusion, Histogram, Metric, save_model
+from training.calibration import Trial, Weighing, trial, weigh
 from training.data.disturbance import disturb, on_grid
 from training.data.key_area_warps import WarpSettings, warp_key_areas
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
@@ -352,14 +353,18 @@ def _finish(
             lambda logits: log_odds_genuine(logits, classes).abs(),
             settings.heatmap,
         )
-        return seen, logits, torch.sigmoid(log_odds_genuine(logits.double(), classes)).numpy(), full_scale
+        return seen, logits, log_odds_genuine(logits.double(), classes).numpy(), full_scale
 
-    _, _, p, full_scale = examine("val")
+    seen, _, log_odds, full_scale = examine("val")
+    # A bad fit would be refused, and is not weighed.
+    validation = np.where(_fitting(seen, basis.references), log_odds, np.nan)
+    p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     band = inconclusive_band(p[genuine], p[~genuine], AuthenticityExaminer.sides)
 
     test = photos.of("test")
-    seen, logits, p, _ = examine("test")
+    seen, logits, log_odds, _ = examine("test")
+    p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
     genuine = np.array([photo.label == "genuine" for photo in test])
     labels = torch.tensor([classes.index(photo.class_name) for photo in test])
     items = np.array([photo.item for photo in test])
@@ -369,9 +374,11 @@ def _finish(
         # There are no other counterfeits to measure anything on.
         known = np.ones_like(known)
     metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band) | metrics
+    fits = _fitting(seen, basis.references)
     if basis.references:
-        fits = np.array([_fits(one, basis.references) for one in seen])
         metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
+    weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), settings.data.name)
+    metrics |= weighing.metrics
     confusion = Confusion(
         f"{int(known.sum())} test photos",
         classes,
@@ -405,6 +412,7 @@ def _finish(
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": basis.start},
         metrics=metrics,
+        calibration=weighing.calibration,
         per_class=class_metrics(logits[known].argmax(1).numpy(), labels[known].numpy(), items[known], classes),
         confusion=confusion,
         histogram=Histogram(
@@ -413,10 +421,8 @@ def _finish(
         licence=settings.licence,
         source="trained with python -m training authenticity",
         intended_use=f"Parts of the series {', '.join(photos.series)}, photographed like the training photos.",
-        limits=(
-            *settings.remarks,
-            "Probabilities are uncalibrated: they order photos, they do not weigh evidence.",
-            "It has met no counterfeit in training." if settings.genuine_only else _MET,
+        limits=weighing.limits(
+            (*settings.remarks, "It has met no counterfeit in training." if settings.genuine_only else _MET)
         ),
         made=date.today().isoformat(),
         weights_sha256="",
@@ -425,10 +431,46 @@ def _finish(
     return save_model(card, exported, run.path, basis.references)
 
 
-def _fits(seen: Seen, references: Sequence[Reference]) -> bool:
-    registration = seen.registration
+def _fitting(seen: Sequence[Seen], references: Sequence[Reference]) -> NDArray[np.bool_]:
+    """Which photos (n,) fit their reference as genuine ones do; all of them where there is none to fit."""
     least = {reference.series: reference.least_score for reference in references}
-    return registration is not None and registration.score >= least[registration.series]
+    found = (one.registration for one in seen)
+    return np.array([not least or (fit is not None and fit.score >= least[fit.series]) for fit in found])
+
+
+def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str) -> Weighing:
+    """How a model weighs photos of a set, calibrated on its validation photos.
+
+    Args:
+        photos: The set.
+        validation: Log odds of the validation photos (n,), NaN where a scope check refuses one.
+        test: The same of the test photos (m,).
+        data: What the set is called.
+    """
+    tested = photos.of("test")
+    forged = np.array([photo.label == "counterfeit" for photo in tested])
+    severity = np.array([photo.truth.severity for photo in tested])
+    unseen = forged & unseen_counterfeiters(photos)
+    known = forged & ~unseen
+    groups = {"known counterfeiters": known, "unseen counterfeiters": unseen}
+    for grade in dict.fromkeys(photo.truth.severity for photo in tested if photo.truth.severity):
+        groups[f"known counterfeiters, {grade}"] = known & (severity == grade)
+    count = int(np.isfinite(validation).sum())
+    return weigh(
+        _trial(photos.of("val"), validation),
+        _trial(tested, test, ~unseen if known.any() else None),
+        {name: _trial(tested, test, ~forged | group) for name, group in groups.items()},
+        sides=AuthenticityExaminer.sides,
+        propositions=AuthenticityExaminer.propositions,
+        population=f"{count} validation photos of the series {', '.join(photos.series)}, {data}",
+    )
+
+
+def _trial(photos: Sequence[Photo], log_odds: NDArray[np.float64], chosen: NDArray[np.bool_] | None = None) -> Trial:
+    genuine = np.array([photo.label == "genuine" for photo in photos])
+    items = np.array([photo.item for photo in photos])
+    kept = np.isfinite(log_odds) if chosen is None else np.isfinite(log_odds) & chosen
+    return trial(log_odds[kept], genuine[kept], items[kept])
 
 
 def unseen_counterfeiters(photos: PhotoSet, split: Split = "test") -> NDArray[np.bool_]:

@@ -26,6 +26,7 @@ from inference.networks.hms import PairFeature, PairHead, Siamese
 from inference.preprocessing import HALF, Preprocessing
 from inference.trademarks import TrademarkExaminer, log_odds_similar
 from inference.weights import Card, Confusion, Histogram, save_model
+from training.calibration import Trial, Weighing, trial, weigh
 from training.data.pairs import Mark, MarkSet, read_mark_set
 from training.data.photos import DataRefused, Split
 from training.evaluate import (
@@ -144,7 +145,7 @@ def train(settings: TrademarkSettings) -> Card | None:
     def score(split: Split) -> dict[str, NDArray[np.float64]]:
         device = accelerator.device
         return {
-            kind: similar_probabilities(network, pictures, pairs, settings.preprocessing, device)
+            kind: similar_log_odds(network, pictures, pairs, settings.preprocessing, device)
             for kind, pairs in trials[split].items()
         }
 
@@ -162,8 +163,8 @@ def train(settings: TrademarkSettings) -> Card | None:
     sample = [pair for both in zip(trials["val"]["similar"], trials["val"]["hard"], strict=False) for pair in both]
     batches = _pair_batches(pictures, sample[:_HEATMAP_PAIRS], settings.preprocessing, accelerator.device)
     _, full_scale = look(network.features, network.head, batches, lambda logits: log_odds_similar(logits).abs())
-    anchors = {kind: [marks.marks[a].family for a, _ in pairs] for kind, pairs in trials["test"].items()}
-    return _finish(network, marks, score("val"), score("test"), anchors, full_scale, settings, start, run)
+    judged = {split: JudgedPairs.of(marks, trials[split], score(split)) for split in ("val", "test")}
+    return _finish(network, marks, judged["val"], judged["test"], full_scale, settings, start, run)
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
@@ -398,14 +399,14 @@ def trial_pairs(marks: MarkSet, nearest: Sequence[Sequence[int]], split: Split) 
     return pairs
 
 
-def similar_probabilities(
+def similar_log_odds(
     network: Siamese,
     pictures: Sequence[Pixels],
     pairs: Sequence[Pair],
     preprocessing: Preprocessing,
     device: torch.device,
 ) -> NDArray[np.float64]:
-    """P(similar) of pairs (n,); each picture is embedded once."""
+    """Log P(similar) - log P(dissimilar) of pairs in nats (n,); each picture is embedded once."""
     used = sorted({index for pair in pairs for index in pair})
     place = {index: position for position, index in enumerate(used)}
     with torch.no_grad():
@@ -416,24 +417,55 @@ def similar_probabilities(
             ]
         )
         features = network.head.pair(embedding[[place[a] for a, _ in pairs]], embedding[[place[b] for _, b in pairs]])
-        log_odds = log_odds_similar(network.head.logits(features).double())
-    return torch.sigmoid(log_odds).cpu().numpy()
+        return log_odds_similar(network.head.logits(features).double()).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class JudgedPairs:
+    """Trial pairs of one split and what a network makes of them, by kind: `similar`, `random` and `hard`.
+
+    Attributes:
+        families: The family of each pair's first mark (n,), its source.
+        log_odds: Log P(similar) - log P(dissimilar) in nats (n,), NaN where a scope check refuses the pair.
+    """
+
+    families: dict[str, list[str]]
+    log_odds: dict[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, marks: MarkSet, pairs: dict[str, list[Pair]], log_odds: dict[str, NDArray[np.float64]]) -> JudgedPairs:
+        """Pairs of a set, of the same kinds as their log odds."""
+        return cls({kind: [marks.marks[a].family for a, _ in listed] for kind, listed in pairs.items()}, log_odds)
+
+    @property
+    def probabilities(self) -> dict[str, NDArray[np.float64]]:
+        """P(similar) (n,), by kind."""
+        return {kind: torch.sigmoid(torch.from_numpy(values)).numpy() for kind, values in self.log_odds.items()}
+
+    def trial(self, *dissimilar: str) -> Trial:
+        """The similar pairs against those kinds of dissimilar ones."""
+        kinds = ("similar", *dissimilar)
+        log_odds = np.concatenate([self.log_odds[kind] for kind in kinds])
+        similar = np.repeat([kind == "similar" for kind in kinds], [len(self.log_odds[kind]) for kind in kinds])
+        families = np.array([family for kind in kinds for family in self.families[kind]])
+        kept = np.isfinite(log_odds)
+        return trial(log_odds[kept], similar[kept], families[kept])
 
 
 def _finish(
     network: Siamese,
     marks: MarkSet,
-    validation: dict[str, NDArray[np.float64]],
-    test: dict[str, NDArray[np.float64]],
-    families: dict[str, list[str]],
+    validation: JudgedPairs,
+    judged: JudgedPairs,
     full_scale: float,
     settings: TrademarkSettings,
     start: str,
     run: RunFolder,
 ) -> Card:
     """Band from validation, figures from test, and the model's two files."""
-    sides = TrademarkExaminer.sides
-    band = inconclusive_band(validation["similar"], np.concatenate([validation["random"], validation["hard"]]), sides)
+    sides, families, test = TrademarkExaminer.sides, judged.families, judged.probabilities
+    p = validation.probabilities
+    band = inconclusive_band(p["similar"], np.concatenate([p["random"], p["hard"]]), sides)
     counts = f"{len(test['similar'])} similar pairs of {len(set(families['similar']))} test families"
     metrics = {}
     for kind in ("random", "hard"):
@@ -451,6 +483,8 @@ def _finish(
         [family for kind in test for family in families[kind]],
         "similar, random and hard test pairs inside the band",
     )
+    weighing = weigh_pairs(validation, judged, settings.data.name)
+    metrics |= weighing.metrics
     dissimilar = np.concatenate([test["random"], test["hard"]])
     confusion = Confusion(
         f"{counts}, and {len(dissimilar)} random and hard dissimilar ones; at P(similar) = 0.5",
@@ -479,20 +513,36 @@ def _finish(
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": start},
         metrics=metrics,
+        calibration=weighing.calibration,
         confusion=confusion,
         histogram=Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()}),
         licence=settings.licence,
         source="trained with python -m training trademark",
         intended_use="The visual similarity of two signs, shown flat and alone.",
-        limits=(
-            *settings.remarks,
-            "Probabilities are uncalibrated: they order pairs, they do not weigh evidence.",
-            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
+        limits=weighing.limits(
+            (
+                *settings.remarks,
+                "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
+            )
         ),
         made=date.today().isoformat(),
         weights_sha256="",
     )
     return save_model(card, network.state_dict(), run.path)
+
+
+def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:
+    """How a model weighs pairs of a set, calibrated on its validation pairs; `data` is what the set is called."""
+    counts = {kind: int(np.isfinite(log_odds).sum()) for kind, log_odds in validation.log_odds.items()}
+    return weigh(
+        validation.trial("random", "hard"),
+        test.trial("random", "hard"),
+        {f"{kind} pairs": test.trial(kind) for kind in ("random", "hard")},
+        sides=TrademarkExaminer.sides,
+        propositions=TrademarkExaminer.propositions,
+        population=f"{counts['similar']} similar, {counts['random']} random and {counts['hard']} hard dissimilar "
+        f"validation pairs of marks in {data}",
+    )
 
 
 def _counts(probabilities: NDArray[np.float64]) -> tuple[int, int]:

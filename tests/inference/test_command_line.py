@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -19,12 +20,13 @@ from PIL import Image
 
 from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.evidence import Calibration, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import overlay, picture
 from inference.records import Crop, Exhibit, as_json
 from inference.trademarks import TrademarkExaminer
-from inference.weights import read_card, save_model
+from inference.weights import load_model, read_card, save_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,6 +108,45 @@ def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(desk: Path)
             "part.heatmap.png": picture(verdict.heatmap, 50, 40),
             "part.overlay.png": overlay(verdict.heatmap, exhibit.crop(crop)),
         },
+    )
+
+
+def test_a_calibrated_model_prints_what_the_findings_weigh(desk: Path, called: Callable[..., Ran]) -> None:
+    weights = desk / "weights"
+    calibration = Calibration(
+        sides=AuthenticityExaminer.sides,
+        propositions=AuthenticityExaminer.propositions,
+        intercept=0.0,
+        slope=1.0,
+        least=-1.3,
+        greatest=1.2,
+        replicates=((0.0, 1.0, -1.3, 1.2),),
+        accepts=(0.0, 0.0),
+        error=0.05,
+        sources=(21, 22),
+        population="striped parts",
+        held_out=((), ()),
+    )
+    model = load_model("tiny_parts", weights)
+    save_model(dataclasses.replace(model.card, calibration=calibration), model.network.state_dict(), weights)
+    scale = desk / "scale.json"
+    scale.write_text('{"name": "House", "source": "SOP 7", "above": {"some": 2}}')
+    ran = called("examine", desk / "part.png", "--weights", weights, "--verbal-scale", scale)
+    assert (ran.status, ran.error) == (0, "")
+    lines = ran.out.splitlines()
+    evidence = calibration.evidence(AuthenticityExaminer(model).examine(read_exhibit(desk / "part.png")).log_odds)
+    assert lines[0] == "COUNTERFEIT"
+    assert (
+        "The findings provide some support for the proposition that the part is a counterfeit rather than that the "
+        "part was made by the brand holder." in lines
+    )
+    stated = f"{evidence.log10_lr:.2f} (LR {as_ratio(evidence.log10_lr)})"
+    assert f"log10 LR    {stated}, 95% interval {evidence.low:.2f} to {evidence.high:.2f}" in lines
+    assert "bounds      -1.30 to 1.20, all that the calibration data allow" in lines
+    assert "calibrated  on 21 genuine and 22 counterfeit sources: striped parts" in lines
+    assert_refused(
+        called("examine", desk / "part.png", "--weights", weights, "--verbal-scale", desk / "note.txt"),
+        "note.txt is no verbal scale",
     )
 
 

@@ -1,0 +1,104 @@
+"""Examinations to a report: a PDF for people, and a JSON twin that holds everything and can be verified.
+
+The twin is written first; the PDF carries its SHA-256. Time is an input, so that the same examinations with the same
+facts and time give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from inference.case import CaseFacts, Head, stated, utc
+from inference.provenance import code_version
+from inference.records import Comparison, Verdict, as_json, require
+from inference.report_pages import Imprint, draw_pages
+from inference.weights import Card
+
+REPORT_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report as it is handed out.
+
+    Attributes:
+        pdf: The pages.
+        json: The twin, UTF-8.
+        run_id: What the findings depend on, see `run_id`; the same whenever the same run is reported again.
+    """
+
+    pdf: bytes
+    json: bytes
+    run_id: str
+
+    @property
+    def id(self) -> str:
+        """The id on every page, and the report's file name: it names the twin, facts and time with it."""
+        return report_id(self.json)
+
+
+def make_report(
+    facts: CaseFacts,
+    records: Sequence[Verdict | Comparison],
+    cards: Mapping[str, Card],
+    made: datetime,
+    log_head: Head | None = None,
+) -> Report:
+    """A report on one examination or more.
+
+    Args:
+        facts: What it says of the case.
+        records: The examinations, in the order of the pages; at least one.
+        cards: The card of each model that was used, by the model's name.
+        made: When, in local time with its zone.
+        log_head: The end of the case's log, so that the log can be checked against the report later.
+
+    Raises:
+        ValueError: if there is no record, a card is missing, or the time has no zone.
+    """
+    require(len(records) > 0, "a report needs an examination")
+    models = {record.provenance.model for record in records}
+    require(models <= cards.keys(), "a report needs the card of every model that was used")
+    examinations = [stated(record) for record in records]
+    run = run_id(examinations)
+    content = {
+        "assay_report": REPORT_FORMAT,
+        "run_id": run,
+        "made": {"utc": utc(made), "local": made.isoformat(timespec="seconds")},
+        "facts": as_json(facts),
+        "log_head": as_json(log_head),
+        "code_version": code_version(),
+        "examinations": examinations,
+        "cards": {model: as_json(cards[model]) for model in sorted(models)},
+    }
+    twin = json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+    imprint = Imprint(report_id(twin), run, hashlib.sha256(twin).hexdigest(), facts, made, log_head)
+    return Report(draw_pages(imprint, records, cards), twin, run)
+
+
+def report_id(twin: bytes) -> str:
+    """The id of the report with this JSON twin."""
+    return f"R-{hashlib.sha256(twin).hexdigest()[:12]}"
+
+
+def run_id(examinations: Sequence[Mapping[str, Any]]) -> str:
+    """SHA-256 over all that findings depend on: hashes of the inputs, crops and series, weights, card and code.
+
+    Args:
+        examinations: What `case.stated` states of each.
+    """
+    inputs = []
+    for examination in examinations:
+        record = examination["record"]
+        provenance = record["provenance"]
+        kept = ("settings", "weights_sha256", "card_sha256", "code_version")
+        exhibits = record["exhibits"] if "exhibits" in record else [record["exhibit"]]
+        inputs.append(
+            {"exhibits": [exhibit["sha256"] for exhibit in exhibits]} | {name: provenance[name] for name in kept}
+        )
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

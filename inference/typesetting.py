@@ -1,0 +1,113 @@
+"""Text and tables of a report, the same bytes wherever it is made.
+
+Latin text is set in Bitstream Vera, which reportlab brings and the PDF embeds. Chinese is set in STSong-Light, which no
+PDF embeds and every viewer replaces by a Chinese font of its own. A character that neither has is written out as its
+Unicode number, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import Color, black
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.platypus import Flowable, Paragraph, Table
+
+LATIN, BOLD, CHINESE = "Vera", "VeraBd", "STSong-Light"
+GREY, HAIRLINE = Color(0.35, 0.35, 0.35), Color(0.65, 0.65, 0.65)
+TEXT_WIDTH = 178 * mm
+LABEL_WIDTH = 22 * mm
+BODY_WIDTH = TEXT_WIDTH - LABEL_WIDTH
+
+for _name in (LATIN, BOLD):
+    pdfmetrics.registerFont(TTFont(_name, f"{_name}.ttf"))
+pdfmetrics.registerFontFamily(LATIN, normal=LATIN, bold=BOLD, italic=LATIN, boldItalic=BOLD)
+pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
+_LATIN_LETTERS = frozenset(pdfmetrics.getFont(LATIN).face.charToGlyph)
+
+PLAIN = ParagraphStyle("plain", fontName=LATIN, fontSize=6.6, leading=8.6)
+SMALL = ParagraphStyle("small", PLAIN, fontSize=5.8, leading=7.4, textColor=GREY)
+LABEL = ParagraphStyle("label", PLAIN, fontName=BOLD)
+TITLE = ParagraphStyle("title", PLAIN, fontName=BOLD, fontSize=13, leading=17)
+OUTCOME = ParagraphStyle("outcome", PLAIN, fontName=BOLD, fontSize=11, leading=14)
+
+
+def marked(text: str) -> str:
+    """Plain text in any script as a paragraph's markup."""
+    runs = groupby(text.replace("\n", " "), key=_font)
+    return "".join(_run(font, "".join(letters)) for font, letters in runs)
+
+
+def is_latin(content: str) -> bool:
+    """Whether the PDF embeds all that a text is set in."""
+    return all(_font(letter) == LATIN for letter in content)
+
+
+def text(content: str, style: ParagraphStyle = PLAIN) -> Paragraph:
+    """Plain text as a paragraph; words too long for a line are broken."""
+    return Paragraph(marked(content), style)
+
+
+def section(label: str, content: Sequence[Flowable]) -> Table:
+    """A part of a page: a hairline, its label in the margin, its content below each other; it may run over pages."""
+    rows = [[text(label, LABEL) if not index else "", flowable] for index, flowable in enumerate(content)]
+    air = [("TOPPADDING", (0, 0), (-1, 0), 2.5), ("BOTTOMPADDING", (0, -1), (-1, -1), 3)]
+    return _table(rows, (LABEL_WIDTH, BODY_WIDTH), [("LINEABOVE", (0, 0), (-1, 0), 0.4, HAIRLINE), *air], gap=0.4)
+
+
+def keyed(pairs: Sequence[tuple[str, str]], width: float, key_width: float = 22 * mm) -> Table:
+    """Names and what they stand for, in two columns."""
+    rows = [[text(key, SMALL), text(value)] for key, value in pairs]
+    return _table(rows, (key_width, width - key_width))
+
+
+def side_by_side(columns: Sequence[Any], widths: Sequence[float]) -> Table:
+    """Flowables, or lists of them, beside each other."""
+    return _table([list(columns)], widths)
+
+
+def boxed(content: Sequence[Flowable], width: float) -> Table:
+    """Flowables in a frame."""
+    return _table(
+        [[flowable] for flowable in content], (width,), [("BOX", (0, 0), (-1, -1), 0.9, black)], gap=1.6, left=6
+    )
+
+
+def _table(
+    rows: Sequence[Sequence[Any]], widths: Sequence[float], more: Sequence[Any] = (), gap: float = 0.3, left: float = 0
+) -> Table:
+    style = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        # An empty cell is as high as a line of its font.
+        ("FONTSIZE", (0, 0), (-1, -1), 1),
+        ("LEADING", (0, 0), (-1, -1), 1),
+        ("LEFTPADDING", (0, 0), (-1, -1), left),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 4),
+        ("TOPPADDING", (0, 0), (-1, -1), gap),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), gap),
+        *more,
+    ]
+    return Table(rows, widths, style=style, hAlign="LEFT")
+
+
+def _font(letter: str) -> str:
+    if ord(letter) in _LATIN_LETTERS:
+        return LATIN
+    try:
+        letter.encode("gbk")  # what STSong-Light has
+    except UnicodeEncodeError:
+        return ""
+    return CHINESE
+
+
+def _run(font: str, letters: str) -> str:
+    if not font:
+        return escape("".join(f"[U+{ord(letter):04X}]" for letter in letters))
+    return escape(letters) if font == LATIN else f'<font name="{font}">{escape(letters)}</font>'

@@ -1,0 +1,293 @@
+"""Verification: what agrees is said to agree, and each thing that was changed is named."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import safetensors.torch
+from PIL import Image
+
+from inference import __main__ as command_line
+from inference import verification
+from inference.case import CaseFolder, verify_log
+from inference.records import Exhibit
+from inference.verification import Line, ReportRefused, verify_report
+
+TIME = "2026-11-22T16:30:05+08:00"
+
+
+class Issued(NamedTuple):
+    """A report in a case, the photo it is on and the models it was made with."""
+
+    report: Path
+    photo: Path
+    weights: Path
+
+    @property
+    def case(self) -> Path:
+        return self.report.parent.parent
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    error: str
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    def call(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        status = command_line.main()
+        return Ran(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def issue(
+    tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit], called: Callable[..., Ran]
+) -> Callable[..., Issued]:
+    """Issues a report from the command line."""
+    shutil.copytree(tiny_models, tmp_path / "weights")
+    for name, seed in (("吊牌.png", 0), ("other.png", 1)):
+        Image.fromarray(striped("blue/counterfeit", seed).pixels).save(tmp_path / name)
+
+    def make(case: str = "case", *options: object, photos: tuple[str, ...] = ("吊牌.png",)) -> Issued:
+        ran = called(
+            *("report", *(tmp_path / photo for photo in photos), "--case", tmp_path / case, "--case-number", "2026-17"),
+            *("--examiner", "王芳", "--time", TIME, "--weights", tmp_path / "weights", *options),
+        )
+        assert (ran.status, ran.error) == (0, "")
+        pdf, twin = map(Path, ran.out.splitlines())
+        assert pdf.read_bytes().startswith(b"%PDF")
+        return Issued(twin, tmp_path / photos[0], tmp_path / "weights")
+
+    return make
+
+
+@pytest.fixture
+def issued(issue: Callable[..., Issued]) -> Issued:
+    return issue()
+
+
+def differing(issued: Issued, **options: Any) -> list[str]:
+    lines = verify_report(issued.report, weights=issued.weights, **options)
+    return [line.subject for line in lines if line.status == "differs"]
+
+
+def changed_twin(issued: Issued, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(issued.report.read_bytes())
+    change(content)
+    issued.report.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def test_an_untouched_report_agrees_line_by_line(issued: Issued, called: Callable[..., Ran]) -> None:
+    ran = called("verify", issued.report, "--weights", issued.weights)
+    *lines, last = ran.out.splitlines()
+    assert (ran.status, ran.error, last) == (0, "", "All agrees.")
+    assert all(line.startswith("agrees  ") for line in lines)
+    subjects = [line[8:].split(":")[0] for line in lines]
+    assert subjects == [
+        *("run id", "PDF", "log", "JSON as issued", "PDF as issued", "image", "weights", "card", "code", "libraries"),
+        *("stated heatmap", "outcome", "log odds", "evidence", "heatmap"),
+    ]
+
+
+def test_the_same_time_and_case_give_the_same_bytes(issue: Callable[..., Issued]) -> None:
+    first, again = issue("one"), issue("two")
+    assert first.report.name == again.report.name
+    assert first.report.read_bytes() == again.report.read_bytes()
+    assert first.report.with_suffix(".pdf").read_bytes() == again.report.with_suffix(".pdf").read_bytes()
+    assert (first.case / "log.jsonl").read_bytes() == (again.case / "log.jsonl").read_bytes()
+
+
+def test_the_case_keeps_the_original_and_logs_what_was_done(issued: Issued) -> None:
+    assert [path.read_bytes() for path in (issued.case / "exhibits").iterdir()] == [issued.photo.read_bytes()]
+    events = [json.loads(line)["event"] for line in (issued.case / "log.jsonl").read_bytes().splitlines()]
+    assert events == ["case opened", "exhibit added", "examination", "report issued"]
+    assert verify_log(issued.case / "log.jsonl") == []
+
+
+def test_several_photos_and_a_pair_of_marks_are_verified(issue: Callable[..., Issued]) -> None:
+    assert differing(issue("parts", photos=("吊牌.png", "other.png"))) == []
+    assert differing(issue("marks", "--model", "tiny_marks", photos=("吊牌.png", "other.png"))) == []
+
+
+def test_a_fixed_series_and_a_crop_are_repeated(issue: Callable[..., Issued]) -> None:
+    assert differing(issue("case", "--series", "red", "--crop", "4,2,40,30")) == []
+
+
+def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:
+    shutil.rmtree(issued.case / "exhibits")
+    assert differing(issued) == ["image", "findings"]
+    assert differing(issued, images=[issued.photo.parent]) == []
+    pixels = np.asarray(Image.open(issued.photo)).copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels).save(issued.photo)
+    assert differing(issued, images=[issued.photo.parent]) == ["image", "findings"]
+    lines = verify_report(issued.report, [issued.photo.parent], issued.weights)
+    assert any("吊牌.png had the SHA-256" in line.text and "it is another image" in line.text for line in lines)
+
+
+def test_a_changed_copy_in_the_case_is_named(issued: Issued) -> None:
+    (copy,) = (issued.case / "exhibits").iterdir()
+    copy.write_bytes(copy.read_bytes() + b"\0")
+    assert differing(issued) == ["image", "findings"]
+
+
+def test_changed_weights_are_named(issued: Issued) -> None:
+    path = issued.weights / "tiny_parts.safetensors"
+    state = safetensors.torch.load_file(path)
+    state[min(state)] += 1
+    safetensors.torch.save_file(state, path)
+    assert differing(issued) == ["weights", "findings"]
+    path.unlink()
+    assert differing(issued) == ["weights", "findings"]
+
+
+def test_a_changed_card_is_named(issued: Issued) -> None:
+    path = issued.weights / "tiny_parts.json"
+    path.write_text(path.read_text().replace("It knows stripes only.", "It knows all."))
+    assert differing(issued) == ["card", "findings"]
+
+
+def test_a_cut_log_is_named(issued: Issued) -> None:
+    log = issued.case / "log.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:2]))
+    texts = [str(line) for line in verify_report(issued.report, weights=issued.weights) if line.status == "differs"]
+    assert texts[0].startswith("differs log: line 2: line 3, as the report knows it, is not here")
+    assert "no report" in texts[1]
+    log.write_bytes(b"".join(lines)[:-5])
+    assert differing(issued)[0] == "log"
+
+
+def test_a_changed_pdf_is_found_by_the_log(issued: Issued) -> None:
+    pdf = issued.report.with_suffix(".pdf")
+    pdf.write_bytes(pdf.read_bytes() + b"\n")
+    assert differing(issued) == ["PDF as issued"]
+    pdf.write_bytes(b"%PDF")
+    assert differing(issued) == ["PDF", "PDF as issued"]
+    pdf.unlink()
+    assert differing(issued) == []
+
+
+def _record(content: dict[str, Any]) -> dict[str, Any]:
+    record: dict[str, Any] = content["examinations"][0]["record"]
+    return record
+
+
+FALSIFIED: dict[str, tuple[Callable[[dict[str, Any]], object], list[str]]] = {
+    "outcome": (lambda c: _record(c).update(outcome="genuine"), ["outcome"]),
+    "log odds": (lambda c: _record(c).update(log_odds=_record(c)["log_odds"] + 0.002), ["log odds"]),
+    "within tolerance": (lambda c: _record(c).update(log_odds=_record(c)["log_odds"] + 0.0005), []),
+    "evidence": (lambda c: _record(c).update(evidence={"log10_lr": 6}), ["evidence"]),
+    "settings": (lambda c: _record(c)["provenance"]["settings"].update(crop="none"), ["run id"]),
+    "code": (lambda c: _record(c)["provenance"].update(code_version="0.0.1+x"), ["run id", "code"]),
+    "heatmap": (
+        lambda c: _record(c)["heatmap"]["raw"][0].__setitem__(0, _record(c)["heatmap"]["full_scale"] * 2),
+        ["stated heatmap", "heatmap"],
+    ),
+    "heatmap of another shape": (lambda c: _record(c)["heatmap"]["raw"].pop(), ["stated heatmap", "heatmap"]),
+}
+
+
+@pytest.mark.parametrize("what", FALSIFIED)
+def test_what_was_falsified_in_the_twin_is_named(what: str, issued: Issued) -> None:
+    change, subjects = FALSIFIED[what]
+    changed_twin(issued, change)
+    lone = issued.photo.parent / "lone" / issued.report.name
+    lone.parent.mkdir()
+    shutil.copy(issued.report, lone)
+    assert differing(issued._replace(report=lone), images=[issued.photo.parent]) == subjects
+
+
+def test_a_twin_that_is_not_the_one_issued_is_named(issued: Issued) -> None:
+    changed_twin(issued, lambda content: content["facts"].update(remarks="more"))
+    assert differing(issued) == ["PDF", "JSON as issued"]
+
+
+def test_other_library_versions_are_told_and_do_not_fail(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "library_versions", lambda: {"numpy": "99"})
+    lines = verify_report(issued.report, weights=issued.weights)
+    (libraries,) = [line for line in lines if line.subject == "libraries"]
+    assert libraries.status == "told"
+    assert "numpy" in libraries.text
+    assert "99 now" in libraries.text
+    assert not [line for line in lines if line.status == "differs"]
+
+
+def test_status_1_if_something_differs(issued: Issued, called: Callable[..., Ran]) -> None:
+    (issued.weights / "tiny_parts.json").unlink()
+    ran = called("verify", issued.report, "--weights", issued.weights)
+    assert ran.status == 1
+    assert ran.out.splitlines()[-1] == "2 of 12 lines differ."
+
+
+def test_a_log_is_verified_by_itself(issued: Issued, called: Callable[..., Ran]) -> None:
+    log = issued.case / "log.jsonl"
+    assert called("verify", log).status == 0
+    log.write_bytes(log.read_bytes().replace(b"2026-17", b"2026-18", 1))
+    ran = called("verify", log)
+    assert (ran.status, ran.out) == (1, "line 1: it is not a whole entry as it was written: it was cut or changed.\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"%PDF-1.4", "is not the JSON twin of a report"),
+        (b'{"a": 1}', "is not a report of Assay's"),
+        (b"[1]", "is not a report of Assay's"),
+        (b'{"assay_report": true}', "is not a report of Assay's"),
+        (b'{"assay_report": 2}', "report format 2 and this Assay reads up to 1; update Assay"),
+        (b'{"assay_report": 1}', "is damaged"),
+        (b'{"assay_report": 1, "examinations": [{"record": 3}]}', "is damaged"),
+    ],
+)
+def test_what_is_no_report_is_refused(content: bytes, words: str, tmp_path: Path, called: Callable[..., Ran]) -> None:
+    (tmp_path / "report.json").write_bytes(content)
+    ran = called("verify", tmp_path / "report.json")
+    assert (ran.status, ran.out) == (2, "")
+    assert words in ran.error
+
+
+def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportRefused, match="cannot be read"):
+        verify_report(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--case", "file/case"], "cannot be used as a case folder"),
+        (["--examiner", ""], "A report needs the examiner"),
+        (["--model", "tiny_marks"], "compares two marks"),
+        (["--series", "green"], "does not know the series"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused(
+    options: list[str], words: str, issued: Issued, called: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(issued.photo.parent)
+    Path("file").write_text("not a folder")
+    before = CaseFolder(issued.case).head
+    arguments = {"--case": "case", "--case-number": "2026-17", "--examiner": "E", "--weights": "weights"}
+    arguments |= dict([options])
+    ran = called("report", "吊牌.png", *(part for pair in arguments.items() for part in pair))
+    assert (ran.status, ran.out) == (2, "")
+    assert words in ran.error
+    assert CaseFolder(issued.case).head == before
+
+
+def test_a_line_reads_as_status_subject_and_text() -> None:
+    assert str(Line("told", "PDF", "there is none.")) == "told    PDF: there is none."

@@ -1,0 +1,125 @@
+"""Calibrating a finished model: the same weights, a card that weighs evidence, figures and plots."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.authenticity import AuthenticityExaminer
+from inference.evidence import outcome
+from inference.records import Refusal
+from inference.trademarks import TrademarkExaminer
+from inference.weights import read_card
+from training.assessment import examine_all
+from training.calibrate_model import CalibrationSettings, calibrate_finished
+from training.calibration import CalibrationRefused
+from training.data.photos import read_photo_set
+from training.trademark import JudgedPairs, weigh_pairs
+
+
+@pytest.fixture(scope="module")
+def halves(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of the striped parts with 22 items of each label in validation, and none but 2 in training."""
+    names = sorted(photo_folder.glob("*/*/1.png"))
+    rows = ["path,series,label,item,split"]
+    for path in names:
+        number = int(path.parent.name.split()[1])
+        split = "val" if number < 22 else "test" if number < 38 else "train"
+        label = path.parent.parent.name
+        rows.append(f"{path},belt,{label},{label} {number},{split}")
+    table = tmp_path_factory.mktemp("halves") / "manifest.csv"
+    table.write_text("\n".join(rows) + "\n")
+    return table
+
+
+@pytest.fixture(scope="module")
+def calibrated(authenticity_run: Path, halves: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tiny authenticity model, calibrated."""
+    out = tmp_path_factory.mktemp("calibrated")
+    calibrate_finished(CalibrationSettings("authenticity", halves, out, authenticity_run))
+    return out
+
+
+def test_a_calibrated_model_has_the_same_weights_and_a_card_that_says_more(
+    calibrated: Path, authenticity_run: Path
+) -> None:
+    before, after = (read_card(folder / "authenticity.json") for folder in (authenticity_run, calibrated))
+    names = [f"{folder}/authenticity.safetensors" for folder in (authenticity_run, calibrated)]
+    assert Path(names[0]).read_bytes() == Path(names[1]).read_bytes()
+    assert before.calibration is None
+    assert any("it needs 20 a side" in limit for limit in before.limits)
+    assert after.calibration is not None
+    assert after.calibration.sources == (22, 22)
+    assert after.calibration.population == (
+        "44 validation photos of the series belt, manifest.csv, which is not the set it was trained on"
+    )
+    assert not any("it needs 20 a side" in limit for limit in after.limits)
+    assert {"Cllr", "Cllr, known counterfeiters"} <= after.metrics.keys()
+    unchanged = {"calibration", "metrics", "limits"}
+    for field in dataclasses.fields(before):
+        if field.name not in unchanged:
+            assert getattr(before, field.name) == getattr(after, field.name), field.name
+
+
+def test_the_card_states_what_the_examiner_finds(calibrated: Path, halves: Path) -> None:
+    examiner = AuthenticityExaminer.load("authenticity", calibrated)
+    photos = read_photo_set(halves).of("test")
+    verdicts = examine_all(examiner, photos)
+    weighed = [verdict.evidence for verdict in verdicts]
+    calibration = examiner.card.calibration
+    assert calibration is not None
+    found: dict[str, list[float]] = {"genuine": [], "counterfeit": []}
+    for photo, verdict, evidence in zip(photos, verdicts, weighed, strict=True):
+        assert evidence is not None
+        assert (verdict.outcome, verdict.reason) == outcome(evidence, examiner.sides)
+        found[photo.label].append(evidence.log10_lr)
+    assert calibration.held_out[0] == pytest.approx(found["genuine"])
+    assert calibration.held_out[1] == pytest.approx(found["counterfeit"])
+
+
+def test_figures_and_plots_lie_beside_the_model(calibrated: Path) -> None:
+    figures = json.loads((calibrated / "figures.json").read_text())["likelihood ratios"]
+    card = read_card(calibrated / "authenticity.json")
+    assert {name: metric["value"] for name, metric in figures.items()} == {
+        name: card.metrics[name].value for name in figures
+    }
+    for name in ("tippett", "pav", "ece"):
+        with Image.open(calibrated / f"{name}.png") as picture:
+            assert picture.format == "PNG"
+
+
+def test_too_few_sources_are_refused_and_nothing_is_written(
+    authenticity_run: Path, photo_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(CalibrationRefused, match="4 genuine and 4 counterfeit sources stand behind"):
+        calibrate_finished(CalibrationSettings("authenticity", photo_folder, out, authenticity_run))
+    assert not out.exists()
+
+
+def test_a_model_is_not_overwritten(authenticity_run: Path, halves: Path) -> None:
+    with pytest.raises(Refusal, match="another folder than --weights"):
+        calibrate_finished(CalibrationSettings("authenticity", halves, authenticity_run, authenticity_run))
+
+
+def test_pairs_are_weighed_by_the_family_of_their_first_mark() -> None:
+    """One pair of each kind a brand; one of them was refused by a scope check."""
+    families = [f"brand {k}" for k in range(25)]
+    rng = np.random.default_rng(0)
+    kinds = {"similar": 2.0, "random": -4.0, "hard": -1.0}
+    log_odds = {kind: mean + rng.normal(0, 1, 25) for kind, mean in kinds.items()}
+    log_odds["hard"][3] = np.nan
+    pairs = JudgedPairs(dict.fromkeys(kinds, families), log_odds)
+    weighing = weigh_pairs(pairs, pairs, "marks")
+    calibration = weighing.calibration
+    assert calibration is not None
+    assert (calibration.sides, calibration.propositions) == (TrademarkExaminer.sides, TrademarkExaminer.propositions)
+    assert calibration.sources == (25, 25)
+    assert calibration.population == "25 similar, 25 random and 24 hard dissimilar validation pairs of marks in marks"
+    assert [len(side) for side in calibration.held_out] == [25, 49]
+    assert weighing.metrics["Cllr, random pairs"].value < weighing.metrics["Cllr, hard pairs"].value

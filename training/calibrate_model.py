@@ -1,0 +1,130 @@
+"""Calibrating a finished model with scores of the examiner that is used in earnest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.authenticity import AuthenticityExaminer
+from inference.evidence import Calibration
+from inference.exhibit import read_exhibit
+from inference.files import write_whole
+from inference.records import Comparison, ScopeCheck, Verdict
+from inference.scope import refusal
+from inference.trademarks import TrademarkExaminer
+from inference.weights import WEIGHTS_FOLDER, Card, Model, load_model, save_model
+from training.assessment import examine_all
+from training.authenticity import weigh_photos
+from training.calibration import CalibrationRefused, Weighing
+from training.data.pairs import MarkSet, read_mark_set
+from training.data.photos import Split, read_photo_set
+from training.evidence_plots import draw_evidence
+from training.heatmaps import json_bytes
+from training.runs import require_setting
+from training.trademark import JudgedPairs, Pair, nearest_of_other_families, trial_pairs, weigh_pairs
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """Calibrate a finished model on the validation samples of a set, and judge it on the test samples."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set, as for training; best the one the model was trained on, whose split is then the same."""
+    out: Path
+    """Folder for the model's two files, the figures and the plots."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+
+
+def calibrate_finished(settings: CalibrationSettings) -> Card:
+    """Write the model with its calibration, figures.json, tippett.png, pav.png and ece.png into the folder.
+
+    Raises:
+        Refusal: if the model or the data cannot be used, or no likelihood ratio can be based on the scores.
+    """
+    require_setting(
+        settings.out.resolve() != settings.weights.resolve(),
+        "--out is another folder than --weights: the model that is there is not overwritten.",
+    )
+    model = load_model(settings.model, settings.weights)
+    require_setting(
+        model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
+    )
+    weighing = (_weigh_authenticity if model.card.task == "authenticity" else _weigh_trademark)(model, settings.data)
+    calibration = weighing.calibration
+    if calibration is None:
+        raise CalibrationRefused(weighing.limit)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    write_whole(settings.out / "figures.json", json_bytes({"likelihood ratios": weighing.metrics}))
+    _draw(calibration, settings.out)
+    card = replace(
+        model.card,
+        calibration=calibration,
+        metrics=model.card.metrics | weighing.metrics,
+        limits=weighing.limits(model.card.limits),
+    )
+    return save_model(card, model.network.state_dict(), settings.out, model.references)
+
+
+def _draw(calibration: Calibration, folder: Path) -> None:
+    first, second = (np.array(side) for side in calibration.held_out)
+    if len(first) and len(second):
+        draw_evidence(first, second, calibration.sides, folder)
+
+
+def _weigh_authenticity(model: Model, data: Path) -> Weighing:
+    photos = read_photo_set(data, seed=model.card.seed)
+    examiner = AuthenticityExaminer(model)
+    scored = {split: _log_odds(examine_all(examiner, photos.of(split))) for split in ("val", "test")}
+    return weigh_photos(photos, scored["val"], scored["test"], _named(data, model.card, photos.manifest_sha256))
+
+
+def _weigh_trademark(model: Model, data: Path) -> Weighing:
+    marks = read_mark_set(data, seed=model.card.seed)
+    examiner, preprocessing = TrademarkExaminer(model), model.card.preprocessing
+    bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
+    pictures = [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
+    nearest = nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
+
+    def judged(split: Split) -> JudgedPairs:
+        pairs = trial_pairs(marks, nearest, split)
+        scored = {kind: _log_odds(_compare_all(examiner, marks, listed)) for kind, listed in pairs.items()}
+        return JudgedPairs.of(marks, pairs, scored)
+
+    return weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
+
+
+def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> list[Comparison]:
+    comparisons: list[Comparison] = []
+    for start in tqdm(range(0, len(pairs), _BATCH), "comparing", leave=False):
+        chosen = pairs[start : start + _BATCH]
+        exhibits = [tuple(read_exhibit(marks.marks[index].path) for index in pair) for pair in chosen]
+        comparisons += examiner.compare_batch([(first, second) for first, second in exhibits])
+    return comparisons
+
+
+def _log_odds(records: Sequence[Verdict] | Sequence[Comparison]) -> NDArray[np.float64]:
+    """Log odds (n,); NaN where a scope check refuses, as nothing is weighed there."""
+    return np.array([np.nan if refusal(_checks(record)) else record.log_odds for record in records])
+
+
+def _checks(record: Verdict | Comparison) -> tuple[ScopeCheck, ...]:
+    return record.scope_checks if isinstance(record, Verdict) else sum(record.scope_checks, ())
+
+
+def _named(data: Path, card: Card, manifest_sha256: str) -> str:
+    """What the set is called; another one than the model's own may hold what the model was trained on."""
+    if manifest_sha256 == card.data_sha256:
+        return data.name
+    return f"{data.name}, which is not the set it was trained on"
