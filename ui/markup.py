@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from math import floor
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from inference.evidence import as_ratio
 from inference.examiner import as_probability
-
-
-def as_ratio(log10: float) -> str:
-    """A likelihood ratio as people say it: `120`, or `1/120` where it speaks for H2, to two digits.
-
-    Args:
-        log10: Its log10.
-    """
-    size = 10 ** abs(log10)
-    digits = max(0, 1 - floor(abs(log10)))
-    text = f"{round(size, 1 - floor(abs(log10))):,.{digits}f}".removesuffix(".0")
-    return text if log10 >= 0 or text == "1" else f"1/{text}"
 
 
 def along(value: float, reach: float) -> str:
