@@ -218,8 +218,8 @@ def _verify(
         _file("card", weights / f"{examination.model}.json", examination.card_sha256),
     ]
     yield from inputs
-    yield _compared("code", code_version(), examination.code_version, "the report")
-    yield _libraries(examination.libraries)
+    yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
+    yield _versions("libraries", examination.libraries, library_versions())
     for raw, sha256 in zip(examination.maps, examination.map_hashes, strict=True):
         yield _compared("stated heatmap", map_sha256(raw), sha256, "the hash it states of its own map")
     if any(line.status == "differs" for line in inputs):
@@ -253,16 +253,16 @@ def _compared(subject: str, found: str, expected: str, whose: str) -> Line:
     return Line("differs", subject, f"it is {found}, and by {whose} it was to be {expected}.".replace("..", "."))
 
 
-def _libraries(then: Mapping[str, str]) -> Line:
-    now = library_versions()
+def _versions(subject: str, then: Mapping[str, str], now: Mapping[str, str]) -> Line:
+    """Other versions are told and no difference: whether they changed a finding is seen when it is made again."""
     changed = [
         f"{name} {then.get(name, 'none')} then, {now.get(name, 'none')} now"
         for name in sorted(then.keys() | now.keys())
         if then.get(name) != now.get(name)
     ]
     if not changed:
-        return Line("agrees", "libraries", "the same versions.")
-    return Line("told", "libraries", f"{'; '.join(changed)}.")
+        return Line("agrees", subject, "the same versions.")
+    return Line("told", subject, f"{'; '.join(changed)}.")
 
 
 def _repeat(

@@ -193,7 +193,7 @@ FALSIFIED: dict[str, tuple[Callable[[dict[str, Any]], object], list[str]]] = {
     "within tolerance": (lambda c: _record(c).update(log_odds=_record(c)["log_odds"] + 0.0005), []),
     "evidence": (lambda c: _record(c).update(evidence={"log10_lr": 6}), ["evidence"]),
     "settings": (lambda c: _record(c)["provenance"]["settings"].update(crop="none"), ["run id"]),
-    "code": (lambda c: _record(c)["provenance"].update(code_version="0.0.1+x"), ["run id", "code"]),
+    "code": (lambda c: _record(c)["provenance"].update(code_version="0.0.1+x"), ["run id"]),
     "heatmap": (
         lambda c: _record(c)["heatmap"]["raw"][0].__setitem__(0, _record(c)["heatmap"]["full_scale"] * 2),
         ["stated heatmap", "heatmap"],
