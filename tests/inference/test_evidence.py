@@ -251,9 +251,13 @@ def isotonic_naively(first: np.ndarray, second: np.ndarray) -> dict[float, float
     }
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_pav_is_isotonic_regression_at_equal_priors(seed: int) -> None:
-    first, second = draw(seed)
+@pytest.mark.parametrize(("first", "second"), [(12, 9), (40, 30), (1, 25), (25, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_pav_is_isotonic_regression_at_equal_priors(seed: int, first: int, second: int) -> None:
+    assert_isotonic(*draw(seed, first, second))
+
+
+def assert_isotonic(first: np.ndarray, second: np.ndarray) -> None:
     shares = isotonic_naively(first, second)
     for scores, lrs in zip((first, second), pav(first, second), strict=True):
         expected = [shares[score] for score in scores.tolist()]

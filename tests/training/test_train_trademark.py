@@ -26,6 +26,7 @@ from inference.preprocessing import Preprocessing
 from inference.records import Refusal
 from inference.trademarks import TrademarkExaminer, log_odds_similar
 from inference.weights import load_model
+from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.pairs import Mark, MarkSet, read_mark_set
 from training.data.photos import Split
 from training.evaluate import auc
@@ -423,6 +424,18 @@ def test_a_run_leaves_a_model_that_states_what_it_was_trained_on(run: Path, mark
         assert picture.format == "PNG"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics.keys() == card.metrics.keys()
+
+
+def test_a_finished_model_is_calibrated_on_compared_pairs_or_says_what_they_lack(
+    run: Path, marks: MarkSet, mark_folder: Path, tmp_path: Path
+) -> None:
+    count = len({marks.marks[index].family for index in marks.of("val")})
+    why = f"{count} similar and {count} dissimilar sources stand behind the calibration, and it needs 20 a side"
+    card = load_model("trademark", run).card
+    assert card.calibration is None
+    assert any(why in limit for limit in card.limits)
+    with pytest.raises(Refusal, match=why):
+        calibrate_finished(CalibrationSettings("trademark", mark_folder, tmp_path, run))
 
 
 def test_training_and_examination_find_the_same_log_odds(run: Path, marks: MarkSet, nearest: list[list[int]]) -> None:
