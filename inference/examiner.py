@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Self
 
+from inference.embedding import frozen_embedding
 from inference.heatmap import HeadGradCam, Target
 from inference.provenance import code_version, library_versions
 from inference.records import Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
-from inference.scope import refusal
+from inference.scope import gate_checks, physical_checks, refusal
 from inference.weights import WEIGHTS_FOLDER, Card, Model, Task, WeightsRefused, load_model
 
 
@@ -24,7 +25,8 @@ class Examiner:
     """One model, ready to examine; safe to share between threads.
 
     Raises:
-        WeightsRefused: if the model is for another task, or its card lacks what a verdict needs.
+        WeightsRefused: if the model is for another task, its card lacks what a verdict needs, or its gate needs another
+            embedding.
     """
 
     task: ClassVar[Task]
@@ -38,6 +40,9 @@ class Examiner:
         if card.band is None or card.heatmap_full_scale is None:
             msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
             raise WeightsRefused(msg)
+        if card.scope_gate is not None and card.scope_gate.embedding_sha256 != frozen_embedding().sha256:
+            msg = f"The scope gate of {card.name} needs another embedding; fit it anew with python -m training scope."
+            raise WeightsRefused(msg)
         self.card = card
         self.band: InconclusiveBand = card.band
         self.device = torch.device(device)
@@ -45,6 +50,7 @@ class Examiner:
         self._layer = _layer(card)
         self._card_sha256 = model.card_sha256
         self._references = model.references
+        self._gate = model.gate
         self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
         self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
@@ -57,6 +63,10 @@ class Examiner:
             WeightsRefused: if the model cannot be loaded, or is for another task.
         """
         return cls(load_model(name, folder), device)
+
+    def _scope_checks(self, part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
+        """Whether a part, uint8 (H, W, 3), can be judged by a network that was made to see `size` pixels."""
+        return *physical_checks(part, size), *gate_checks(part, self._gate)
 
     def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""
