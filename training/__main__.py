@@ -20,6 +20,7 @@ from training.experiments import kag_learning_curve
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
 from training.pretrained import convert_lite0
+from training.scope import ScopeSettings, gate_model
 
 # What mypy takes for the settings is, for tyro, a choice between their presets.
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def evaluate_model(settings: AssessmentSettings) -> None:
     print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
 
 
+def fit_scope(settings: ScopeSettings) -> None:
+    """Fit the scope gate of a finished model to its training split, and measure it."""
+    _report(gate_model(settings), settings.out)
+
+
 def build_mark_set(settings: MarksSettings) -> None:
     """Build a set of brand marks from published icon packages."""
     build_marks(settings)
@@ -86,6 +92,7 @@ def main() -> int:
         "authenticity": train_authenticity,
         "trademark": train_trademark,
         "evaluate": evaluate_model,
+        "scope": fit_scope,
         "rendered": build_rendered_set,
         "marks": build_mark_set,
         "pretrained": convert_pretrained,

@@ -49,6 +49,7 @@ from training.looks import Look, PhotoLook, ReferenceLook, Seen, build_reference
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, stated_settings
+from training.scope import gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -372,6 +373,9 @@ def _finish(
     if basis.references:
         fits = np.array([_fits(one, basis.references) for one in seen])
         metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
+    gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity")
+    if gate is not None:
+        metrics |= gate_metrics(gate, [(photo.path, photo.item) for photo in test], {})
     confusion = Confusion(
         f"{int(known.sum())} test photos",
         classes,
@@ -422,7 +426,7 @@ def _finish(
         weights_sha256="",
     )
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return save_model(card, exported, run.path, basis.references)
+    return save_model(card, exported, run.path, basis.references, gate)
 
 
 def _fits(seen: Seen, references: Sequence[Reference]) -> bool:
