@@ -14,7 +14,7 @@ from torch import Tensor
 from inference.examiner import Examiner
 from inference.records import AuthenticityOutcome, Crop, Exhibit, Placement, ReferenceView, Refusal, Verdict
 from inference.registration import anomaly, difference, register_best
-from inference.scope import physical_checks, reference_check
+from inference.scope import reference_check
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class AuthenticityExaminer(Examiner):
         )
 
     def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], log_odds: Tensor) -> Verdict:
-        checks = physical_checks(view.exhibit.crop(view.crop), view.size)
+        checks = self._scope_checks(view.exhibit.crop(view.crop), view.size)
         if view.reference is not None:
             checks = (*checks, reference_check(view.reference))
         genuine = float(torch.sigmoid(log_odds))

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Self
 
+from inference.embedding import frozen_embedding
 from inference.evidence import ENFSI_2015, VerbalScale, outcome
 from inference.heatmap import HeadGradCam, Target
 from inference.provenance import code_version, library_versions
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
-from inference.scope import refusal
+from inference.scope import gate_checks, physical_checks, refusal
 from inference.weights import WEIGHTS_FOLDER, Card, Model, Task, WeightsRefused, load_model
 
 
@@ -30,7 +31,8 @@ class Examiner:
         scale: Whose words state a likelihood ratio.
 
     Raises:
-        WeightsRefused: if the model is for another task, or its card lacks what a verdict needs.
+        WeightsRefused: if the model is for another task, its card lacks what a verdict needs, or its gate needs another
+            embedding.
     """
 
     task: ClassVar[Task]
@@ -48,6 +50,9 @@ class Examiner:
         if card.calibration is not None and card.calibration.sides != self.sides:
             msg = f"The card of {card.name} is calibrated for other sides than {' and '.join(self.sides)}; restore it."
             raise WeightsRefused(msg)
+        if card.scope_gate is not None and card.scope_gate.embedding_sha256 != frozen_embedding().sha256:
+            msg = f"The scope gate of {card.name} needs another embedding; fit it anew with python -m training scope."
+            raise WeightsRefused(msg)
         self.card = card
         self.band: InconclusiveBand = card.band
         self.device = torch.device(device)
@@ -56,6 +61,7 @@ class Examiner:
         self._layer = _layer(card)
         self._card_sha256 = model.card_sha256
         self._references = model.references
+        self._gate = model.gate
         self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
         self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
@@ -70,6 +76,10 @@ class Examiner:
             WeightsRefused: if the model cannot be loaded, or is for another task.
         """
         return cls(load_model(name, folder), device, scale)
+
+    def _scope_checks(self, part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
+        """Whether a part, uint8 (H, W, 3), can be judged by a network that was made to see `size` pixels."""
+        return *physical_checks(part, size), *gate_checks(part, self._gate)
 
     def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""

@@ -1,4 +1,4 @@
-"""What may be examined at all: physical checks of the part, each with the number behind it."""
+"""What may be examined at all: checks of the part, each with the number behind it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.embedding import frozen_embedding
+from inference.measures import MEASURES
 from inference.records import CheckStatus, ReferenceView, ScopeCheck
+from inference.scope_gate import ScopeGate
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
 _BLANK_SPREAD = 2.0
@@ -16,6 +19,14 @@ _BLANK_SPREAD = 2.0
 def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
     """Checks of a part, uint8 (H, W, 3), against the long side in pixels that the network was made to see."""
     return _resolution(part, size), _content(part)
+
+
+def gate_checks(part: NDArray[np.uint8], gate: ScopeGate | None) -> tuple[ScopeCheck, ...]:
+    """Checks of a part, uint8 (H, W, 3), against the photos a model was trained on; none for a model without a gate."""
+    if gate is None:
+        return ()
+    usual = gate.card.usual.items()
+    return *(MEASURES[name].check(name, part, most) for name, most in usual), gate.check(frozen_embedding()(part))
 
 
 def reference_check(view: ReferenceView) -> ScopeCheck:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from inference.examiner import Examiner
 from inference.records import Comparison, Crop, Exhibit, SimilarityOutcome
-from inference.scope import physical_checks
 
 Pair = tuple[Exhibit, Exhibit]
 Crops = tuple[Crop | None, Crop | None]
@@ -52,7 +51,7 @@ class TrademarkExaminer(Examiner):
             side = self._leaning(similar[index])
             places = [mark.placement for mark in prepared[index]]
             heatmaps = tuple(map(self._heatmap, raw, (side, side), places))
-            checks = tuple(physical_checks(part, self.card.preprocessing.size) for part in parts[index])
+            checks = tuple(self._scope_checks(part, self.card.preprocessing.size) for part in parts[index])
             outcome, reason, evidence = self._outcome(
                 float(log_odds[index]), similar[index], [check for mark in checks for check in mark]
             )

@@ -29,6 +29,7 @@ from inference.preprocessing import Preprocessing
 from inference.records import InconclusiveBand, Refusal, as_json, require
 from inference.reference_stack import ReferenceStack
 from inference.registration import Reference
+from inference.scope_gate import GateCard, ScopeGate
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ CARD_FORMAT = 2
 WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
 HISTOGRAM_BINS = 20
 _REFERENCE = "reference."
+_GATE = "scope_gate.embeddings"
 
 Task = Literal["authenticity", "trademark", "pretrained"]
 
@@ -127,6 +129,7 @@ class Card:
         metrics: Figures on data the network has not trained on.
         per_class: Precision, recall and F1 of each class on test data.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
+        scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
         licence: Licence of the weights.
@@ -166,6 +169,7 @@ class Card:
     heatmap_method: CamMethod = "grad_cam"
     per_class: dict[str, dict[str, Metric]] | None = None
     calibration: Calibration | None = None
+    scope_gate: GateCard | None = None
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
@@ -180,12 +184,13 @@ class Card:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its card, its network in evaluation mode, the hash of the card file, and its references."""
+    """A loaded model: its card, its network in evaluation mode, the hash of the card file, its references and gate."""
 
     card: Card
     network: nn.Module
     card_sha256: str
     references: tuple[Reference, ...] = ()
+    gate: ScopeGate | None = None
 
 
 @dataclass(frozen=True)
@@ -246,13 +251,13 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
     try:
         network = build_network(card.network, card.arguments)
         state = safetensors.torch.load(weights)
-        references = _take_references(state, card)
+        references, gate = _take_references(state, card), _take_gate(state, card)
         network.load_state_dict(state)
     except (safetensors.SafetensorError, LookupError, ValueError, TypeError, RuntimeError) as error:
         logger.info("%s does not fit", weights_path, exc_info=True)
         msg = f"{weights_path.name} does not fit the network its card describes; restore both files."
         raise WeightsRefused(msg) from error
-    return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest(), references)
+    return Model(card, network.eval(), hashlib.sha256(card_bytes).hexdigest(), references, gate)
 
 
 def _take_references(state: dict[str, Tensor], card: Card) -> tuple[Reference, ...]:
@@ -269,8 +274,19 @@ def _take_references(state: dict[str, Tensor], card: Card) -> tuple[Reference, .
     return tuple(references)
 
 
-def save_model(card: Card, state: Mapping[str, Tensor], folder: Path, references: Sequence[Reference] = ()) -> Card:
-    """Write NAME.safetensors, with the references in it, and NAME.json; the card's hash is made true.
+def _take_gate(state: dict[str, Tensor], card: Card) -> ScopeGate | None:
+    """The scope gate, its embeddings taken out of what the weights file holds."""
+    return None if card.scope_gate is None else ScopeGate(card.scope_gate, state.pop(_GATE).numpy())
+
+
+def save_model(
+    card: Card,
+    state: Mapping[str, Tensor],
+    folder: Path,
+    references: Sequence[Reference] = (),
+    gate: ScopeGate | None = None,
+) -> Card:
+    """Write NAME.safetensors, with references and gate in it, and NAME.json; the card's gate and hash are made true.
 
     The card is written last and each file is moved into place whole, so that an interruption leaves
     no card without its weights.
@@ -282,8 +298,11 @@ def save_model(card: Card, state: Mapping[str, Tensor], folder: Path, references
     for reference in references:
         for name, array in reference.arrays().items():
             tensors[f"{_REFERENCE}{reference.series}.{name}"] = torch.from_numpy(np.array(array))
+    if gate is not None:
+        tensors[_GATE] = torch.from_numpy(np.array(gate.embeddings))
     weights = safetensors.torch.save(tensors)
-    card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest())
+    stated = None if gate is None else gate.card
+    card = replace(card, scope_gate=stated, weights_sha256=hashlib.sha256(weights).hexdigest())
     write_whole(folder / f"{card.name}.safetensors", weights)
     text = json.dumps(as_json(card), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     write_whole(folder / f"{card.name}.json", text.encode())

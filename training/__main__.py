@@ -22,6 +22,7 @@ from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
 from training.pretrained import convert_lite0
+from training.scope import ScopeSettings, gate_model
 
 # What mypy takes for the settings is, for tyro, a choice between their presets.
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def calibrate_model(settings: CalibrationSettings) -> None:
     _report(calibrate_finished(settings), settings.out)
 
 
+def fit_scope(settings: ScopeSettings) -> None:
+    """Fit the scope gate of a finished model to its training split, and measure it."""
+    _report(gate_model(settings), settings.out)
+
+
 def build_mark_set(settings: MarksSettings) -> None:
     """Build a set of brand marks from published icon packages."""
     build_marks(settings)
@@ -98,6 +104,7 @@ def main() -> int:
         "trademark": train_trademark,
         "evaluate": evaluate_model,
         "calibrate": calibrate_model,
+        "scope": fit_scope,
         "rendered": build_rendered_set,
         "marks": build_mark_set,
         "pretrained": convert_pretrained,

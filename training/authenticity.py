@@ -50,6 +50,7 @@ from training.looks import Look, PhotoLook, ReferenceLook, Seen, build_reference
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, stated_settings
+from training.scope import gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -379,6 +380,9 @@ def _finish(
         metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
     weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), settings.data.name)
     metrics |= weighing.metrics
+    gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity")
+    if gate is not None:
+        metrics |= gate_metrics(gate, [(photo.path, photo.item) for photo in test], {})
     confusion = Confusion(
         f"{int(known.sum())} test photos",
         classes,
@@ -428,7 +432,7 @@ def _finish(
         weights_sha256="",
     )
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return save_model(card, exported, run.path, basis.references)
+    return save_model(card, exported, run.path, basis.references, gate)
 
 
 def _fitting(seen: Sequence[Seen], references: Sequence[Reference]) -> NDArray[np.bool_]:

@@ -74,7 +74,7 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
         metrics=model.card.metrics | weighing.metrics,
         limits=weighing.limits(model.card.limits),
     )
-    return save_model(card, model.network.state_dict(), settings.out, model.references)
+    return save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
 
 
 def _draw(calibration: Calibration, folder: Path) -> None:

@@ -42,6 +42,7 @@ from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, der
 from training.losses import HybridMarginSoftmax
 from training.pretrained import frozen_embedding, start_from_imagenet
 from training.runs import RunFolder, require_name, require_setting, stated_settings
+from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -485,6 +486,9 @@ def _finish(
     )
     weighing = weigh_pairs(validation, judged, settings.data.name)
     metrics |= weighing.metrics
+    gate = gate_or_none(_pictures(marks, "train"), "trademark")
+    if gate is not None:
+        metrics |= gate_metrics(gate, _pictures(marks, "test"), {})
     dissimilar = np.concatenate([test["random"], test["hard"]])
     confusion = Confusion(
         f"{counts}, and {len(dissimilar)} random and hard dissimilar ones; at P(similar) = 0.5",
@@ -528,7 +532,12 @@ def _finish(
         made=date.today().isoformat(),
         weights_sha256="",
     )
-    return save_model(card, network.state_dict(), run.path)
+    return save_model(card, network.state_dict(), run.path, gate=gate)
+
+
+def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
+    """The marks of a split, each with its family."""
+    return [(marks.marks[index].path, marks.marks[index].family) for index in marks.of(split)]
 
 
 def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import statistics
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from inference import measures
 from inference.records import CheckStatus, ScopeCheck
-from inference.scope import physical_checks, refusal
+from inference.scope import gate_checks, physical_checks, refusal
 
 SIZE = 64
 
@@ -99,3 +103,93 @@ REFUSE, REFUSE_TOO = ScopeCheck("content", "refuse", 0.0, "C"), ScopeCheck("reso
 )
 def test_the_first_refusal_puts_a_part_out_of_scope(checks: list[ScopeCheck], text: str | None) -> None:
     assert refusal(checks) == text
+
+
+def ringed(height: int = 120, width: int = 160) -> np.ndarray:
+    """A sharp picture of discs and bars on an even ground."""
+    rows, columns = np.mgrid[:height, :width]
+    inked = (np.hypot(rows - 60, columns - 50) < 35) | ((columns > 100) & (columns // 12 % 2 == 0))
+    return np.where(inked[..., None], (40, 60, 90), (200, 190, 170)).astype(np.uint8)
+
+
+def smoothed(part: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.GaussianBlur(part, (0, 0), sigma).astype(np.uint8)
+
+
+def test_blur_grows_with_blurring_of_coarse_and_of_fine_things() -> None:
+    for part in (ringed(), ringed(240, 320)[::2, ::2]):
+        grades = [measures.blur(part), *(measures.blur(smoothed(part, sigma)) for sigma in (1, 2, 4))]
+        assert grades == sorted(grades)
+        assert 0 <= grades[0] < 0.4 < 0.6 < grades[-1] <= 1
+    assert measures.blur(np.zeros((40, 40, 3), np.uint8)) == 1
+
+
+def test_blur_is_the_same_turned_by_a_right_angle_and_taken_at_a_fixed_scale() -> None:
+    part = smoothed(ringed(), 2)
+    assert measures.blur(np.rot90(part).copy()) == pytest.approx(measures.blur(part), abs=0.02)
+    large = np.asarray(Image.fromarray(ringed()).resize((1792, 1344), Image.Resampling.BICUBIC))
+    at_scale = np.asarray(Image.fromarray(ringed()).resize((448, 336), Image.Resampling.BICUBIC))
+    assert measures.blur(large) == pytest.approx(measures.blur(at_scale), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("value", "share"), [(0, 0.25), (2, 0.25), (3, 0.0), (252, 0.0), (253, 0.25), (255, 0.25)], ids=str
+)
+def test_clipped_is_the_share_of_pixels_without_anything_left(value: int, share: float) -> None:
+    part = np.full((20, 20, 3), 128, np.uint8)
+    part[:10, :10] = value
+    assert measures.clipped(part) == share
+    part[:10, :10, 1] = 128
+    assert measures.clipped(part) == 0
+
+
+def test_a_raster_over_a_picture_has_a_peak_in_its_spectrum() -> None:
+    rows, columns = np.mgrid[:200, :240]
+    part = cv2.resize(ringed(), (240, 200)).astype(float) + np.random.default_rng(0).normal(0, 6, (200, 240, 1))
+    raster = 12 * np.sin(2 * np.pi * (0.21 * rows + 0.17 * columns))[..., None]
+    plain, screened = (np.clip(picture, 0, 255).astype(np.uint8) for picture in (part, part + raster))
+    assert measures.moire(plain) < 2 < 3 < measures.moire(screened)
+    assert measures.moire(screened[:63]) == 0
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_coarse_jpeg_leaves_a_grid_that_outlives_the_file(offset: int) -> None:
+    soft = smoothed(busy(160, 200), 3)
+    file = io.BytesIO()
+    Image.fromarray(soft).save(file, "JPEG", quality=10)
+    coarse = np.asarray(Image.open(file))[offset:, offset:]
+    assert measures.blocks(soft) < 1.2 < 1.5 < measures.blocks(coarse)
+
+
+def test_stripes_and_small_parts_have_no_grid() -> None:
+    stripes = np.broadcast_to((np.arange(160) // 8 % 2 * 200)[None, :, None], (120, 160, 3)).astype(np.uint8)
+    assert measures.blocks(stripes) == measures.blocks(busy(60, 60)) == 1
+    assert measures.blocks(np.full((200, 200, 3), 7, np.uint8)) == 1
+
+
+def test_colours_are_those_that_most_pixels_have() -> None:
+    mark = np.full((20, 20, 3), 255, np.uint8)
+    mark[:5, :12] = (200, 30, 30)
+    mark[5, :19] = np.arange(19, dtype=np.uint8)[:, None] * 13
+    assert measures.colours(mark) == 2
+    assert measures.colours(busy(200, 200)) > 1000
+
+
+@pytest.mark.parametrize(("usual", "status"), [(0.1, "warn"), (0.2, "warn"), (0.25, "ok"), (0.3, "ok")], ids=str)
+def test_an_unusual_measure_warns_and_says_what_to_do(usual: float, status: CheckStatus) -> None:
+    part = np.full((20, 20, 3), 128, np.uint8)
+    part[:10, :10] = 255
+    check = measures.MEASURES["exposure"].check("exposure", part, usual)
+    stated = f"25.0% of the part is black or white beyond recovery; in training it was up to {usual:.1%}"
+    advice = ": photograph it in even light." if status == "warn" else "."
+    assert check == ScopeCheck("exposure", status, 0.25, stated + advice)
+
+
+def test_what_is_harmless_is_never_warned_of() -> None:
+    part = np.full((20, 20, 3), 128, np.uint8)
+    part[0, :8] = 255
+    assert measures.MEASURES["exposure"].check("exposure", part, 0.0).status == "ok"
+
+
+def test_a_model_without_a_gate_has_no_checks_of_one() -> None:
+    assert gate_checks(busy(40, 40), None) == ()

@@ -1,0 +1,175 @@
+"""Physical measures of a part that do not depend on what it shows, and what is said when one is unusual.
+
+A scope gate holds what all but a few of the training photos keep to; a part beyond that is examined, and the examiner
+is warned: the model has not learned from photos like this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.preprocessing import resize
+from inference.records import ScopeCheck
+
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+_SCALE = 448
+_SPECTRUM = 512
+_LEAST_SPECTRUM = 64
+_WINDOW = 9
+_BLOCK, _LEAST_CELLS = 8, 8
+_FAINT_STEP = 0.1
+_DARKEST, _BRIGHTEST = 2, 253
+_MOST_PIXELS = 0.95
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a part; the higher, the worse.
+
+    Attributes:
+        of: The number of a part, uint8 (H, W, 3).
+        harmless: Up to this nothing is said, whatever the training photos have.
+        states: What the number is, as the start of a sentence, with a place for it.
+        shown: How the number is written.
+        advice: What an examiner is told when it is unusual.
+    """
+
+    of: Callable[[Pixels], float]
+    harmless: float
+    states: str
+    shown: str
+    advice: str
+
+    def check(self, name: str, part: Pixels, usual: float) -> ScopeCheck:
+        """The measure of a part against what the training photos have."""
+        value = self.of(part)
+        stated = f"{self.states.format(self.shown.format(value))}; in training it was up to {self.shown.format(usual)}"
+        if value > max(usual, self.harmless):
+            return ScopeCheck(name, "warn", value, f"{stated}: {self.advice}.")
+        return ScopeCheck(name, "ok", value, f"{stated}.")
+
+
+def blur(part: Pixels) -> float:
+    """How little a part loses when it is blurred, 0 (sharp) to 1, at a long side of at most 448 pixels.
+
+    Source: F. Crété et al.: The blur effect: perception and estimation with a new no-reference perceptual blur metric,
+    2007; a blurred picture hardly changes when it is blurred again, whatever it shows. Noise counts as sharp.
+    """
+    scale = min(1.0, _SCALE / max(part.shape[:2]))
+    width, height = (max(1, round(side * scale)) for side in part.shape[1::-1])
+    grey = _grey(resize(part, width, height))
+    return max(_left_after_blur(grey), _left_after_blur(np.ascontiguousarray(grey.T)))
+
+
+def _left_after_blur(grey: Plane) -> float:
+    """Share of the steps from row to row that stays when columns are smoothed; 1 where there are none."""
+    steps, smoothed = (np.abs(np.diff(plane, axis=0)) for plane in (grey, cv2.blur(grey, (1, _WINDOW))))
+    total = float(steps.sum())
+    return 1 - float(np.maximum(steps - smoothed, 0).sum()) / total if total > 0 else 1.0
+
+
+def clipped(part: Pixels) -> float:
+    """Share of pixels that are all but black or all but white, 0 to 1: what they showed is lost."""
+    lost = (part <= _DARKEST).all(2) | (part >= _BRIGHTEST).all(2)
+    return float(lost.mean())
+
+
+def blocks(part: Pixels) -> float:
+    """How much larger steps are across the lines of an eight-pixel grid than within its cells; 1 without a grid.
+
+    Coarse JPEG leaves such a grid, and it stays when the picture is saved again; a resized picture has none. It has to
+    run both ways, so that upright stripes are no grid.
+    """
+    grey = _grey(part)
+    return min(_grid_step(grey), _grid_step(grey.T))
+
+
+def _grid_step(grey: Plane) -> float:
+    """The mean step between rows at the phase, of eight, where it is largest, as a multiple of the median phase."""
+    steps = np.abs(np.diff(grey, axis=0)).mean(1)
+    cells = len(steps) // _BLOCK
+    if cells < _LEAST_CELLS:
+        return 1.0
+    phases = steps[: cells * _BLOCK].reshape(cells, _BLOCK).mean(0) + _FAINT_STEP
+    return float(phases.max() / np.median(phases))
+
+
+def moire(part: Pixels) -> float:
+    """Height of the sharpest peak in the spectrum over what is around it, in nats; 0 for a part too small to tell.
+
+    A photo of a screen, or of a raster print, has one. It is taken in the middle of the part at its own scale, away
+    from the axes, where upright edges and the grid of JPEG blocks have theirs.
+    """
+    height, width = (min(side, _SPECTRUM) for side in part.shape[:2])
+    if min(height, width) < _LEAST_SPECTRUM:
+        return 0.0
+    top, left = (part.shape[0] - height) // 2, (part.shape[1] - width) // 2
+    grey = _grey(np.ascontiguousarray(part[top : top + height, left : left + width]))
+    grey = (grey - grey.mean()) * np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
+    spectrum = np.log(np.abs(np.fft.fftshift(np.fft.fft2(grey))) + 1).astype(np.float32)
+    above = spectrum - cv2.medianBlur(spectrum, 5)
+    down, across = np.abs(np.fft.fftshift(np.fft.fftfreq(height))), np.abs(np.fft.fftshift(np.fft.fftfreq(width)))
+    fine = np.hypot(down[:, None], across[None, :]) > 1 / 8
+    off_axis = (down > 3 / height)[:, None] & (across > 3 / width)[None, :]
+    return float(above[fine & off_axis].max())
+
+
+def colours(part: Pixels) -> float:
+    """How many colours, of 4,096, the most frequent 95% of the pixels have: few in a mark, many in a photo."""
+    coarse = (part >> 4).astype(np.int64) @ np.array([256, 16, 1])
+    counts = np.sort(np.bincount(coarse.ravel()))[::-1]
+    return float(np.searchsorted(np.cumsum(counts), _MOST_PIXELS * coarse.size) + 1)
+
+
+def _grey(part: Pixels) -> Plane:
+    return cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+PHOTO_MEASURES: Mapping[str, Measure] = {
+    "blur": Measure(
+        blur,
+        0.3,
+        "The part's blur is {} of 1",
+        "{:.2f}",
+        "photograph it sharper, without motion, or hand in the original file",
+    ),
+    "exposure": Measure(
+        clipped,
+        0.02,
+        "{} of the part is black or white beyond recovery",
+        "{:.1%}",
+        "photograph it in even light",
+    ),
+    "compression": Measure(
+        blocks,
+        1.2,
+        "Steps across a grid of eight pixels are {} times those within",
+        "{:.2f}",
+        "the file was compressed coarsely; hand in the original one",
+    ),
+    "moire": Measure(
+        moire,
+        2.0,
+        "The sharpest peak in the part's spectrum is {}",
+        "{:.1f}",
+        "it may be a photo of a screen or of a print; examine a photo of the item itself",
+    ),
+}
+MARK_MEASURES: Mapping[str, Measure] = {
+    "colours": Measure(
+        colours,
+        16,
+        "Most of the mark is in {} colours",
+        "{:.0f}",
+        "it looks like a photo; hand in the mark itself, flat and alone",
+    )
+}
+MEASURES: Mapping[str, Measure] = {**PHOTO_MEASURES, **MARK_MEASURES}
+"""Every measure a gate may hold a usual value of, by name."""

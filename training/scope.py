@@ -1,0 +1,344 @@
+"""Fitting the scope gate of a model to its own training photos or marks, and measuring what it lets through.
+
+The thresholds come from distances between training sources (items, or mark families): each source is measured against
+all others, as a new one would be. Nothing foreign is used to fit anything; foreign pictures only measure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.embedding import frozen_embedding
+from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
+from inference.preprocessing import resize
+from inference.records import Refusal
+from inference.scope import gate_checks, physical_checks
+from inference.scope_gate import LEAST_SOURCES, GateCard, ScopeGate, Spread, as_rows, neighbour_distance
+from inference.weights import WEIGHTS_FOLDER, Card, Metric, Task, load_model, save_model
+from training.data.pairs import read_mark_set
+from training.data.photos import DataRefused, Split, read_photo_set
+from training.evaluate import auc_metric, share_by_source
+
+logger = logging.getLogger(__name__)
+
+Pixels = NDArray[np.uint8]
+Values = NDArray[np.float64]
+Picture = tuple[Path, str]
+"""A file and its source."""
+
+FALSE_REFUSALS = 0.05
+_MOST_ROWS = 600
+_MOST_NEIGHBOURS = 5
+_UNUSUAL = 0.01
+_MOST_MEASURED = 200
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
+_RULE = (
+    "Each training source was measured against all others. Both thresholds stand at the same rank, the one that all "
+    "but {share:.0%} of the sources keep to in both distances (conformal quantile by source over the worse of the two "
+    "ranks), so that the two votes together refuse {share:.0%} of new parts of this kind."
+)
+
+
+@dataclass(frozen=True)
+class ScopeSettings:
+    """Fit the scope gate of a finished model to its training split, and measure it."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set it was trained on."""
+    out: Path
+    """Folder for the model's two files, with the gate in them."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the model."""
+    near: tuple[Path, ...] = ()
+    """Folders of pictures that look like the model's kind and are not: another part, another house."""
+    far: tuple[Path, ...] = ()
+    """Folders of pictures of anything else."""
+
+
+def gate_model(settings: ScopeSettings) -> Card:
+    """Fit, measure and write.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        Refusal: if the model cannot be loaded, the set is not the one it was trained on, or has too few sources.
+    """
+    model = load_model(settings.model, settings.weights)
+    folders = {"near": settings.near, "far": settings.far}
+    foreign = {
+        kind: [picture for folder in of for picture in _pictures_in(folder)] for kind, of in folders.items() if of
+    }
+    own = _pictures_of(model.card, settings.data)
+    gate = fit_scope_gate(own("train"), model.card.task)
+    metrics = model.card.metrics | gate_metrics(gate, own("test"), foreign)
+    return save_model(
+        replace(model.card, metrics=metrics), model.network.state_dict(), settings.out, model.references, gate
+    )
+
+
+def fit_scope_gate(pictures: Sequence[Picture], task: Task) -> ScopeGate:
+    """The gate of a model.
+
+    Args:
+        pictures: Training photos with their items, or marks with their families.
+        task: What the model is for; photos and marks are measured differently.
+
+    Raises:
+        DataRefused: if there are fewer than 19 sources.
+    """
+    count = len({source for _, source in pictures})
+    if count < LEAST_SOURCES:
+        msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, and there are {count}; add some."
+        raise DataRefused(msg)
+    chosen = [pictures[index] for index in spread_over_sources([source for _, source in pictures], _MOST_ROWS)]
+    sources = np.array([source for _, source in chosen])
+    measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
+    embed = frozen_embedding()
+    rows, measured = [], []
+    for path, _ in tqdm(chosen, "fitting the scope gate", unit="picture", leave=False):
+        pixels = read_exhibit(path).pixels
+        rows.append(embed(pixels).astype(np.float16))
+        measured.append([measure.of(pixels) for measure in measures.values()])
+    embeddings = np.stack(rows)
+    kept = len({*sources})
+    neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
+    thresholds = joint_thresholds(leave_one_source_out(embeddings, sources, neighbours), sources, FALSE_REFUSALS)
+    card = GateCard(
+        neighbours=neighbours,
+        farthest_neighbour=thresholds[0],
+        farthest_spread=thresholds[1],
+        false_refusals=FALSE_REFUSALS,
+        rule=_RULE.format(share=FALSE_REFUSALS),
+        sources=kept,
+        usual=_usual(measures, np.array(measured), sources),
+        embedding_sha256=embed.sha256,
+    )
+    return ScopeGate(card, embeddings)
+
+
+def gate_or_none(pictures: Sequence[Picture], task: Task) -> ScopeGate | None:
+    """The gate of a model just trained; none, with a warning, where there can be none: no long run is lost for it."""
+    try:
+        return fit_scope_gate(pictures, task)
+    except Refusal as refusal:
+        logger.warning("The model gets no scope gate. %s", refusal)
+        return None
+
+
+def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
+    """Indices of at most `most` pictures: a first one of every source, then a second one, and so on.
+
+    Sources come in the order of their hashes, so that which are left out does not follow from their names.
+    """
+    seen: dict[str, int] = {}
+    turns = []
+    for index, source in enumerate(sources):
+        seen[source] = seen.get(source, -1) + 1
+        turns.append((seen[source], hashlib.sha256(source.encode()).digest(), index))
+    return sorted(index for _, _, index in sorted(turns)[:most])
+
+
+def leave_one_source_out(embeddings: NDArray[np.float16], sources: NDArray[np.str_], neighbours: int) -> Values:
+    """Distances of each row to the rows of all other sources, as the gate would take them of a new part.
+
+    Args:
+        embeddings: (n, d).
+        sources: (n,).
+        neighbours: The nearest neighbour that counts.
+
+    Returns:
+        (n, 2): to that neighbour, and to the middle in units of spread.
+    """
+    rows = as_rows(embeddings)
+    gram = rows @ rows.T
+    distances = np.empty((len(rows), 2))
+    for source in np.unique(sources):
+        own = sources == source
+        products = gram[np.ix_(~own, own)]
+        distances[own, 0] = [neighbour_distance(similarity, neighbours) for similarity in products.T]
+        distances[own, 1] = Spread(gram[np.ix_(~own, ~own)], rows.shape[1])(products, np.diag(gram)[own])
+    return distances
+
+
+def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: float) -> tuple[float, float]:
+    """Thresholds of both distances that together refuse the stated share of new sources' pictures.
+
+    Two thresholds at half the share each would refuse less than stated, because what is far in one distance mostly is
+    in the other; so both stand at one rank, found over the worse of a picture's two ranks. Sources count alike, however
+    many pictures they have.
+
+    Args:
+        distances: (n, 2), of `leave_one_source_out`.
+        sources: (n,).
+        refusals: Share that may be refused; at least 1 / (sources + 1).
+
+    Source:
+        Y. Lee, R. F. Barber, R. Willett: Distribution-free inference with hierarchical data, 2023, for the weights.
+    """
+    weights = source_weights(sources)
+    ranks = np.stack([_ranks(column, weights) for column in distances.T], axis=1)
+    level = weighted_quantile(ranks.max(1), weights, 1 - refusals)
+    neighbour, spread = (float(column[rank <= level].max()) for column, rank in zip(distances.T, ranks.T, strict=True))
+    return neighbour, spread
+
+
+def source_weights(sources: NDArray[np.str_]) -> Values:
+    """Weight of each picture (n,): every source has the same, and so has the new one, which has no picture yet."""
+    _, index, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(counts) + 1) / counts[index])
+
+
+def weighted_quantile(values: Values, weights: Values, level: float) -> float:
+    """The least value (n,) that a share `level` of the weight lies at or below; the greatest where there is none."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) >= level - 1e-9
+    return float(values[order[np.argmax(reached) if reached.any() else -1]])
+
+
+def _ranks(values: Values, weights: Values) -> Values:
+    """Weight that lies at or below each value."""
+    order = np.argsort(values)
+    ranks = np.empty(len(values))
+    ranks[order] = np.cumsum(weights[order])
+    return ranks
+
+
+def _usual(measures: Mapping[str, Measure], measured: Values, sources: NDArray[np.str_]) -> dict[str, float]:
+    weights = source_weights(sources)
+    columns = zip(measures, measured.T, strict=True)
+    return {name: weighted_quantile(column, weights, 1 - _UNUSUAL) for name, column in columns}
+
+
+def gate_metrics(
+    gate: ScopeGate, own: Sequence[Picture], foreign: Mapping[str, Sequence[Picture]]
+) -> dict[str, Metric]:
+    """What a gate refuses: of its own kind, of foreign pictures, and of its own kind spoilt on purpose.
+
+    Args:
+        gate: The gate.
+        own: Test pictures with their sources, none of which the gate was fitted on.
+        foreign: Foreign pictures by kind (near, far), each its own source.
+    """
+    own = _evenly(own)
+    items = [source for _, source in own]
+    excess = _excesses(gate, own)
+    metrics = {
+        "scope: false refusals": share_by_source(excess > 1, items, "test pictures of the model's own kind refused")
+    }
+    passed = float(np.quantile(excess, 0.95))
+    for kind, pictures in foreign.items():
+        others, names = _excesses(gate, pictures), [source for _, source in pictures]
+        over = f"{kind} pictures"
+        metrics |= {
+            f"scope, {kind}: AUC": auc_metric(others, excess, names, items, f"{over} against the model's own kind"),
+            f"scope, {kind}: false positives at 95% true": share_by_source(
+                others <= passed, names, f"{over} that pass where 95% of the model's own kind do"
+            ),
+            f"scope, {kind}: refused": share_by_source(others > 1, names, over),
+        }
+    for name, spoil in SPOILT.items():
+        statuses = [_statuses(gate, spoil(read_exhibit(path).pixels)) for path, _ in tqdm(own, name, leave=False)]
+        refused = ["refuse" in found for found in statuses]
+        noticed = [bool(found & {"refuse", "warn"}) for found in statuses]
+        metrics |= {
+            f"scope, {name}: refused": share_by_source(refused, items, f"test pictures, {name}"),
+            f"scope, {name}: refused or warned of": share_by_source(noticed, items, f"test pictures, {name}"),
+        }
+    return metrics
+
+
+def _excesses(gate: ScopeGate, pictures: Sequence[Picture]) -> Values:
+    embed = frozen_embedding()
+    bar = tqdm(pictures, "embedding", unit="picture", leave=False)
+    return np.array([gate.check(embed(read_exhibit(path).pixels)).value for path, _ in bar])
+
+
+def _statuses(gate: ScopeGate, part: Pixels) -> set[str]:
+    # Of the size only whether a part is too small is asked, and that for no network in particular.
+    return {check.status for check in (*physical_checks(part, _COMMON_SIZE), *gate_checks(part, gate))}
+
+
+_COMMON_SIZE = 224
+
+
+def _noisy(part: Pixels) -> Pixels:
+    noise = np.random.default_rng(0).normal(0, 40, part.shape)
+    return np.clip(part + noise, 0, 255).astype(np.uint8)
+
+
+def _blurred(part: Pixels) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(part, (0, 0), max(part.shape[:2]) / 80), np.uint8)
+
+
+def _squeezed(part: Pixels) -> Pixels:
+    """JPEG at quality 10."""
+    _, file = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, 10])
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _tiny(part: Pixels) -> Pixels:
+    scale = 40 / max(part.shape[:2])
+    return resize(part, max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+
+
+SPOILT: Mapping[str, Callable[[Pixels], Pixels]] = {
+    "heavily blurred": _blurred,
+    "noisy": _noisy,
+    "JPEG quality 10": _squeezed,
+    "40 pixels long": _tiny,
+}
+"""What is done to a part to see whether it is noticed."""
+
+
+def _pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
+    """The pictures of each split of the set a model was trained on."""
+    if card.task == "trademark":
+        marks = read_mark_set(data, seed=card.seed)
+        listed, sha256 = [(mark.path, mark.family, mark.split) for mark in marks.marks], marks.manifest_sha256
+    else:
+        photos = read_photo_set(data, seed=card.seed)
+        listed = [(photo.path, photo.item, photo.split) for photo in photos.photos]
+        sha256 = photos.manifest_sha256
+    if sha256 != card.data_sha256:
+        msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
+        raise DataRefused(msg)
+    return lambda split: [(path, source) for path, source, of in listed if of == split]
+
+
+def _pictures_in(folder: Path) -> list[Picture]:
+    """The readable pictures of a folder and those below it, each its own source."""
+    found = _evenly([(path, str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES])
+    readable = [picture for picture in found if _readable(picture[0])]
+    if not readable:
+        msg = f"{folder} holds no readable picture; name a folder with some."
+        raise DataRefused(msg)
+    return readable
+
+
+def _readable(path: Path) -> bool:
+    try:
+        read_exhibit(path)
+    except ExhibitRefused as refusal:
+        logger.info("Left out: %s", refusal)
+        return False
+    return True
+
+
+def _evenly(pictures: Sequence[Picture]) -> list[Picture]:
+    """At most two hundred of them, evenly taken."""
+    taken = np.linspace(0, len(pictures) - 1, min(len(pictures), _MOST_MEASURED)).round().astype(int)
+    return [pictures[index] for index in taken]
