@@ -620,7 +620,7 @@ def _best_half(fits: Sequence[Registration]) -> list[int]:
     return [i for i in order[: max(LEAST_PHOTOS, (len(fits) + 1) // 2)] if fits[i].score > 0]
 
 
-def _without_strays(series: str, laid: _Laid, mean: Plane) -> _Laid:
+def _without_strays(series: str, laid: _Laid, mean: Plane) -> list[tuple[_Views, Matrix]]:
     """Photos laid over a mean, without those that fit it far worse than the others."""
     kept = _that_fit([_scored(series, view, mean, homography) for view, homography in laid])
     _require_photos(series, len(kept))
