@@ -49,7 +49,7 @@ from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, der
 from training.looks import Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
-from training.runs import RunFolder, require_name, require_setting, stated_settings
+from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
@@ -378,7 +378,7 @@ def _finish(
     fits = _fitting(seen, basis.references)
     if basis.references:
         metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
-    weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), settings.data.name)
+    weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), set_name(settings.data))
     metrics |= weighing.metrics
     gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity")
     if gate is not None:
@@ -411,7 +411,7 @@ def _finish(
         heatmap_method=settings.heatmap,
         heatmap_full_scale=full_scale,
         split_rule=photos.split_rule,
-        data=f"{len(photos.photos)} photos of {count} items, {settings.data.name}",
+        data=f"{len(photos.photos)} photos of {count} items, {set_name(settings.data)}",
         data_sha256=photos.manifest_sha256,
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": basis.start},

@@ -27,7 +27,7 @@ from training.data.pairs import MarkSet, read_mark_set
 from training.data.photos import Split, read_photo_set
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
-from training.runs import require_setting
+from training.runs import require_setting, set_name
 from training.trademark import JudgedPairs, Pair, nearest_of_other_families, trial_pairs, weigh_pairs
 
 _BATCH = 16
@@ -126,5 +126,5 @@ def _checks(record: Verdict | Comparison) -> tuple[ScopeCheck, ...]:
 def _named(data: Path, card: Card, manifest_sha256: str) -> str:
     """What the set is called; another one than the model's own may hold what the model was trained on."""
     if manifest_sha256 == card.data_sha256:
-        return data.name
-    return f"{data.name}, which is not the set it was trained on"
+        return set_name(data)
+    return f"{set_name(data)}, which is not the set it was trained on"

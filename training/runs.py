@@ -124,6 +124,11 @@ class RunFolder:
         write_whole(self.path / name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
+def set_name(data: Path) -> str:
+    """What a card calls a set, which travels: a folder by its name, a table with the folder it lies in."""
+    return f"{data.absolute().parent.name}/{data.name}" if data.suffix else data.name
+
+
 def stated_settings(settings: Any) -> dict[str, Any]:
     """A run's settings for its card, which travels: files and folders by their names, not by where they lay."""
     return {

@@ -41,7 +41,7 @@ from training.evaluate import (
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax
 from training.pretrained import frozen_embedding, start_from_imagenet
-from training.runs import RunFolder, require_name, require_setting, stated_settings
+from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
@@ -484,7 +484,7 @@ def _finish(
         [family for kind in test for family in families[kind]],
         "similar, random and hard test pairs inside the band",
     )
-    weighing = weigh_pairs(validation, judged, settings.data.name)
+    weighing = weigh_pairs(validation, judged, set_name(settings.data))
     metrics |= weighing.metrics
     gate = gate_or_none(_pictures(marks, "train"), "trademark")
     if gate is not None:
@@ -512,7 +512,7 @@ def _finish(
         band=band,
         heatmap_full_scale=full_scale,
         split_rule=marks.split_rule,
-        data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {settings.data.name}",
+        data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {set_name(settings.data)}",
         data_sha256=marks.manifest_sha256,
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": start},

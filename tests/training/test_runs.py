@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
-from training.runs import RunFolder, TrainingRefused, plain, stated_settings
+from training.runs import RunFolder, TrainingRefused, plain, set_name, stated_settings
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,18 @@ def test_a_card_states_files_by_name_and_not_where_they_lay() -> None:
         "remarks": ["one", "two"],
         "alpha": 0.5,
     }
+
+
+@pytest.mark.parametrize(
+    ("data", "called"),
+    [
+        ("sets/tags", "tags"),
+        ("sets/tags/manifest.csv", "tags/manifest.csv"),
+        ("/my.bags/pairs.csv", "my.bags/pairs.csv"),
+    ],
+)
+def test_a_table_is_called_with_its_folder(data: str, called: str) -> None:
+    assert set_name(Path(data)) == called
 
 
 def test_the_log_is_one_json_object_a_line(tmp_path: Path) -> None:
