@@ -96,7 +96,7 @@ def test_too_few_sources_are_refused_and_nothing_is_written(
     authenticity_run: Path, photo_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    with pytest.raises(CalibrationRefused, match="4 genuine and [34] counterfeit sources stand behind"):
+    with pytest.raises(CalibrationRefused, match=r"4 genuine and [34] counterfeit sources stand behind"):
         calibrate_finished(CalibrationSettings("authenticity", photo_folder, out, authenticity_run))
     assert not out.exists()
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from app import Options
 from inference.records import Refusal
-from inference.weights import HISTOGRAM_BINS, Confusion, Histogram, Metric, read_catalogue
+from inference.weights import HISTOGRAM_BINS, Catalogue, Confusion, Histogram, Metric, read_catalogue
 from ui.authenticate import Authenticate
 from ui.bench import Bench
 from ui.compare import Compare
@@ -149,6 +149,18 @@ def test_the_card_of_a_model_that_sees_the_part_alone_says_so(tiny_models: Path)
     assert "40 × 40 pixels, FWD padding gray" in page
     assert "registered" not in page
     assert "By class" not in page
+
+
+def test_a_calibrated_and_gated_card_says_what_stands_behind_it_and_shows_no_band() -> None:
+    shipped = read_catalogue().cards["leather_tag"]
+    assert shipped.calibration is not None
+    assert shipped.scope_gate is not None
+    page = models_page(Catalogue({"leather_tag": shipped}, ()))
+    assert f"{shipped.calibration.sources[0]} genuine and {shipped.calibration.sources[1]} counterfeit sources" in page
+    assert shipped.calibration.population in page
+    assert f"{shipped.scope_gate.sources} training sources; refuses 5 % of its own kind by design" in page
+    assert "nconclusive band" not in page
+    assert '<rect class="band"' not in page
 
 
 def test_histograms_of_groups_share_one_height() -> None:
