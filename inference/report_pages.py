@@ -62,6 +62,8 @@ _THUMBNAIL, _THUMBNAIL_COLUMN = 17 * mm, 32 * mm
 _PICTURE_HEIGHT, _GAP = 44 * mm, 2 * mm
 _BAR_WIDTH = 13 * mm
 _EXIF_SHOWN = ("Make", "Model", "DateTimeOriginal", "DateTime", "Software")
+# Shown elsewhere, or parts of a figure that is shown; the JSON twin holds them all.
+_NOT_ON_THE_PAGE = ("heatmap", "scope, ", "found when ", "Cllr, known ")
 _NOT_AN_IDENTIFICATION = (
     "This is not an identification. A model weighed the findings; the examiner decides, and answers for the conclusion."
 )
@@ -384,7 +386,9 @@ def _check(named: tuple[str, ScopeCheck]) -> Flowable:
 
 
 def _validation(card: Card) -> list[Flowable]:
-    figures = [(name, _figure(metric)) for name, metric in card.metrics.items() if not name.startswith("heatmap")]
+    figures = [
+        (name, _figure(metric)) for name, metric in card.metrics.items() if not name.startswith(_NOT_ON_THE_PAGE)
+    ]
     rows, width = -(-len(figures) // 3), BODY_WIDTH / 3
     columns = [keyed(figures[start : start + rows], width, 26 * mm) for start in range(0, len(figures), rows or 1)]
     content: list[Flowable] = [

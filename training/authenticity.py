@@ -379,7 +379,7 @@ def _finish(
     if basis.references:
         metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
     weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), set_name(settings.data))
-    metrics |= weighing.metrics
+    metrics = weighing.figures(metrics)
     gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity")
     if gate is not None:
         metrics |= gate_metrics(gate, [(photo.path, photo.item) for photo in test], {})

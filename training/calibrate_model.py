@@ -71,7 +71,7 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     card = replace(
         model.card,
         calibration=calibration,
-        metrics=model.card.metrics | weighing.metrics,
+        metrics=weighing.figures(model.card.metrics),
         limits=weighing.limits(model.card.limits),
     )
     return save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)

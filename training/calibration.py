@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,6 +35,8 @@ _DRAWS = 500
 _FOLDS = 5
 _ABSTENTION = 0.03
 _NEWTON_STEPS, _HALVINGS, _CONVERGED = 100, 40, 1e-10
+BAND_FIGURES = ("inconclusive share", "accuracy where conclusive")
+"""What a card states of a model that is read against its inconclusive band."""
 _LIMIT = "Probabilities are uncalibrated: "
 
 
@@ -426,6 +428,11 @@ class Weighing:
     calibration: Calibration | None
     metrics: dict[str, Metric]
     limit: str
+
+    def figures(self, others: Mapping[str, Metric]) -> dict[str, Metric]:
+        """A card's figures with these; a likelihood ratio takes the place of the band, and of what the band reached."""
+        kept = others if self.calibration is None else {k: v for k, v in others.items() if k not in BAND_FIGURES}
+        return {**kept, **self.metrics}
 
     def limits(self, others: Sequence[str]) -> tuple[str, ...]:
         """A card's limits with this one for what stood there of the model's probabilities before."""

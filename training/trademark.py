@@ -485,7 +485,7 @@ def _finish(
         "similar, random and hard test pairs inside the band",
     )
     weighing = weigh_pairs(validation, judged, set_name(settings.data))
-    metrics |= weighing.metrics
+    metrics = weighing.figures(metrics)
     gate = gate_or_none(_pictures(marks, "train"), "trademark")
     if gate is not None:
         metrics |= gate_metrics(gate, _pictures(marks, "test"), {})
