@@ -68,6 +68,23 @@ def drawn(series: str) -> Pixels:
     return np.asarray(picture)
 
 
+def brushed_disc(rng: np.random.Generator) -> Pixels:
+    """A round part of turned metal: strong strokes around the middle, letters small and faint along the rim."""
+    side, middle = HEIGHT, HEIGHT / 2
+    y, x = np.mgrid[:side, :side] - middle
+    strokes = rng.normal(0, 10, side)[np.hypot(x, y).astype(int).clip(max=side - 1)]
+    picture = Image.fromarray(np.clip(170 + strokes, 0, 255).astype(np.uint8)).convert("RGB")
+    letters = Image.new("L", picture.size)
+    for place, letter in enumerate("ROUNDABOUT"):
+        one = Image.new("L", picture.size)
+        ImageDraw.Draw(one).text((middle - 7, 14), letter, 255, ImageFont.load_default(22))
+        letters.paste(255, mask=one.rotate(-22 * place, center=(middle, middle), resample=Image.Resampling.BILINEAR))
+    picture.paste((70, 70, 72), mask=letters)
+    outside = Image.fromarray((np.hypot(x, y) > middle - 2).astype(np.uint8) * 255)
+    picture.paste((120, 80, 50), mask=outside)
+    return np.asarray(picture)
+
+
 @cache
 def reference(series: str, least_score: float = 0.3) -> Reference:
     """A reference whose frame is the drawing's, so that the right homography is known exactly."""
@@ -184,6 +201,16 @@ def test_the_right_series_wins_and_the_runner_up_is_told(series: str, photo: Pho
     assert {fit.series for fit in fits} == set(LINES)
     assert [fit.score for fit in fits] == sorted((fit.score for fit in fits), reverse=True)
     assert fits[0].score > fits[1].score + 0.05
+
+
+@pytest.mark.parametrize("turn", [20, 75, 200, 290])
+def test_letters_around_a_brushed_disc_say_which_way_it_lies(turn: float) -> None:
+    drawing = brushed_disc(np.random.default_rng(0))
+    mean = np.mean([edge_strength(brushed_disc(np.random.default_rng(seed))) for seed in range(1, 9)], axis=0)
+    mean = registration._tolerant(mean.astype(np.float32))
+    disc = Reference("disc", drawing.copy(), mean, np.full_like(mean, 0.1), 0.3, 8)
+    photo = Photo(turn=turn, noise=6)
+    assert corner_error(register(photo.take(drawing), disc), photo, drawing) < 3
 
 
 def test_a_reference_scores_alike_alone_and_among_others() -> None:
