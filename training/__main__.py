@@ -17,6 +17,7 @@ from training.assessment import AssessmentSettings, assess, metric_lines
 from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.marks import MarksSettings, build_marks
 from training.data.rendered.build import RenderedSettings, build_rendered
+from training.data.rendered.scenes import ScenesSettings, build_scenes
 from training.experiments import few_genuine_items, kag_learning_curve
 from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.kag_learning_curve import KagLearningCurve
@@ -77,6 +78,11 @@ def build_rendered_set(settings: RenderedSettings) -> None:
     build_rendered(settings)
 
 
+def build_scene_set(settings: ScenesSettings) -> None:
+    """Render scenes for the locator: goods among other things, with the boxes of their parts."""
+    build_scenes(settings)
+
+
 def study_kag_learning_curve(study: KagLearningCurve) -> None:
     """Accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
     print("\n".join(kag_learning_curve.lines(kag_learning_curve.run(study))))
@@ -106,6 +112,7 @@ def main() -> int:
         "calibrate": calibrate_model,
         "scope": fit_scope,
         "rendered": build_rendered_set,
+        "scenes": build_scene_set,
         "marks": build_mark_set,
         "pretrained": convert_pretrained,
         "experiment": name_experiments,

@@ -170,7 +170,7 @@ def plan(settings: RenderedSettings) -> list[Item]:
     items: list[Item] = []
     for (series, label), count in zip(classes, counts, strict=True):
         if label == "genuine":
-            splits = _splits(count, _generator("split", settings.seed, series.name, label))
+            splits = _splits(count, generator("split", settings.seed, series.name, label))
             items += [Item(series, label, number, split) for number, split in enumerate(splits)]
         else:
             items += _counterfeits(series, count, settings.seed)
@@ -180,7 +180,7 @@ def plan(settings: RenderedSettings) -> list[Item]:
 def _counterfeits(series: Series, count: int, seed: int) -> Iterator[Item]:
     """The counterfeits of a series: those of known hands first, then those of unseen ones."""
     unseen = max(1, round(count * UNSEEN_SHARE))
-    known = _splits(count - unseen, _generator("split", seed, series.name, "counterfeit"))
+    known = _splits(count - unseen, generator("split", seed, series.name, "counterfeit"))
     new: list[Split] = ["test"] * unseen
     numbers = itertools.count()
     for is_new, splits in ((False, known), (True, new)):
@@ -226,7 +226,7 @@ def build_rendered(settings: RenderedSettings, typefaces: Sequence[Typeface] = T
         PackageRefused: if a typeface cannot be fetched.
     """
     Typefaces(settings.cache, typefaces).fetch()
-    _claim(settings)
+    claim_folder(settings.out, _readme(settings))
     items = plan(settings)
     missing = [item for item in items if not all((settings.out / file).exists() for file in _files(item, settings))]
     render, words = partial(_render, settings=settings, typefaces=tuple(typefaces)), f"rendering {settings.part}"
@@ -254,7 +254,7 @@ def _files(item: Item, settings: RenderedSettings) -> Iterator[Path]:
 
 
 @cache
-def _opened(folder: Path, typefaces: tuple[Typeface, ...]) -> Typefaces:
+def opened_typefaces(folder: Path, typefaces: tuple[Typeface, ...]) -> Typefaces:
     """The typefaces, opened once a process."""
     return Typefaces(folder, typefaces)
 
@@ -265,22 +265,22 @@ def _render(item: Item, settings: RenderedSettings, typefaces: tuple[Typeface, .
     genuine = item.series.specification
 
     def make(specification: Specification) -> Surface:
-        made = within_tolerances(specification, _generator("die", *key))
-        opened = _opened(settings.cache, typefaces)
-        return make_surface(settings.part, made, opened, _generator("material", *key))
+        made = within_tolerances(specification, generator("die", *key))
+        opened = opened_typefaces(settings.cache, typefaces)
+        return make_surface(settings.part, made, opened, generator("material", *key))
 
     if item.counterfeiter is None or item.grade is None:
         surface = make(genuine)
         for photo in range(settings.photos):
-            write_whole(settings.out / item.path(photo), photograph(surface, _generator("photo", *key, photo)).jpeg)
+            write_whole(settings.out / item.path(photo), photograph(surface, generator("photo", *key, photo)).jpeg)
         return
-    altered = item.counterfeiter.falsify(genuine, item.grade, _generator("hand", *key))
+    altered = item.counterfeiter.falsify(genuine, item.grade, generator("hand", *key))
     surface, twin = make(altered), make(genuine)
     where = altered_area(surface, twin)
     for photo in range(settings.photos):
-        shot = photograph(surface, _generator("photo", *key, photo))
+        shot = photograph(surface, generator("photo", *key, photo))
         write_whole(settings.out / item.path(photo), shot.jpeg)
-        write_whole(settings.out / item.twin(photo), photograph(twin, _generator("photo", *key, photo)).jpeg)
+        write_whole(settings.out / item.twin(photo), photograph(twin, generator("photo", *key, photo)).jpeg)
         seen = cv2.warpPerspective(where, shot.homography, shot.size) > 0.5
         write_whole(settings.out / item.mask(photo), _png(seen))
 
@@ -298,7 +298,7 @@ def altered_area(surface: Surface, twin: Surface) -> Raster:
     return cv2.morphologyEx(altered, cv2.MORPH_CLOSE, closing).astype(np.float32)
 
 
-def _generator(*key: int | str) -> Generator:
+def generator(*key: int | str) -> Generator:
     """Randomness that depends on `key` alone, whatever was drawn before."""
     return np.random.default_rng([part if isinstance(part, int) else zlib.crc32(part.encode()) for part in key])
 
@@ -310,26 +310,29 @@ def _png(mask: Raster) -> bytes:
     return encoded.getvalue()
 
 
-def _claim(settings: RenderedSettings) -> None:
-    """Make the folder ours: the README it opens with names the settings, and tells sets apart."""
-    readme, text = settings.out / "README.md", _readme(settings)
-    if settings.out.is_file():
-        msg = f"{settings.out} is a file; give a folder for the rendered set."
+def claim_folder(out: Path, text: str) -> None:
+    """Make a set's folder ours: the README it opens with names the settings, and tells sets apart.
+
+    Raises:
+        RenderingRefusal: if it holds anything but a set with the same README.
+    """
+    readme = out / "README.md"
+    if out.is_file():
+        msg = f"{out} is a file; give a folder for the rendered set."
         raise RenderingRefusal(msg)
     if readme.exists() and readme.read_text(encoding="utf-8") == text:
         return
-    if settings.out.exists() and any(settings.out.iterdir()):
+    if out.exists() and any(out.iterdir()):
         msg = (
-            f"{settings.out} already holds something other than this rendered set (or one made with other "
+            f"{out} already holds something other than this rendered set (or one made with other "
             "settings or library versions); give an empty folder."
         )
         raise RenderingRefusal(msg)
     write_whole(readme, text.encode())
 
 
-def _readme(settings: RenderedSettings) -> str:
-    """The set's page; equal for equal settings, renderer and libraries only."""
-    part = settings.kind
+def library_versions() -> str:
+    """The libraries that the rendered bytes depend on, with their versions."""
     versions = {
         "Python": platform.python_version(),
         "NumPy": np.__version__,
@@ -338,6 +341,12 @@ def _readme(settings: RenderedSettings) -> str:
         "matplotlib": mpl.__version__,
         "fonttools": fontTools.version,
     }
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _readme(settings: RenderedSettings) -> str:
+    """The set's page; equal for equal settings, renderer and libraries only."""
+    part = settings.kind
     hands = "\n".join(
         f"| {series.name} | {hand.name} | {', '.join(hand.alterations)}"
         f"{f' ({hand.lookalike})' if hand.lookalike else ''} | {'test only' if hand.unseen else ''} |"
@@ -360,7 +369,7 @@ altered, and its genuine twin.
 - `manifest.csv` names of each photo its item, counterfeiter, severity, alterations, mask and twin
 - material and photography are drawn from the same distributions on both sides; `AUDIT.md` says what a classifier
   that sees only size, JPEG, colour statistics and noise makes of it
-- renderer version {RENDERER_VERSION}; {", ".join(f"{name} {version}" for name, version in versions.items())}
+- renderer version {RENDERER_VERSION}; {library_versions()}
 
 Again, with the same bytes:
 `python -m training rendered --part {part.name} --out DIR {counts}`

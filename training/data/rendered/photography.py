@@ -125,27 +125,36 @@ def photograph(surface: Surface, rng: Generator) -> Photographed:
     height, width = surface.cover.shape
     size = (seen.camera.width, round(seen.camera.width * max(seen.camera.ratio, 1.04 * height / width)))
     homography = _perspective((height, width), size, seen)
-    laid = cv2.warpPerspective(_light(surface, seen, rng), homography, size, flags=cv2.INTER_AREA)
+    laid = cv2.warpPerspective(light(surface, seen, rng), homography, size, flags=cv2.INTER_AREA)
     cover = cv2.warpPerspective(surface.cover, homography, size)
+    scene = in_colour(ground(seen, size, rng) * shade(cover, seen) * (1 - cover), seen.ground_colour) + laid
+    return Photographed(develop(under_the_lamp(scene, seen), seen, rng), size, homography)
 
+
+def shade(cover: Raster, seen: Photography) -> Raster:
+    """Share of the light that something flat leaves on what it lies on, 0 to 1, float32 (h, w)."""
+    size = cover.shape[::-1]
     azimuth = np.deg2rad(seen.azimuth)
     reach = 9 / np.tan(np.deg2rad(seen.elevation))
     fall = np.array([[1, 0, -reach * np.cos(azimuth)], [0, 1, -reach * np.sin(azimuth)]])
     shadow = cv2.GaussianBlur(cv2.warpAffine(cover, fall, size), (0, 0), 5)
     contact = cv2.GaussianBlur(cover, (0, 0), 9)
-    shade = (1 - 0.55 * shadow) * (1 - 0.3 * contact)
-    scene = in_colour(_ground(seen, size, rng) * shade * (1 - cover), seen.ground_colour) + laid
+    return np.asarray((1 - 0.55 * shadow) * (1 - 0.3 * contact))
 
+
+def under_the_lamp(scene: Raster, seen: Photography) -> Raster:
+    """A scene under the lamp's fall-off, the lens's vignette, the exposure and the white balance; (h, w, 3)."""
+    size = scene.shape[1::-1]
+    azimuth = np.deg2rad(seen.azimuth)
     across = np.linspace(-1, 1, size[0], dtype=np.float32)
     down = np.linspace(-1, 1, size[1], dtype=np.float32)[:, None]
     lamp = 1 + 0.14 * (across * float(np.cos(azimuth)) + down * float(np.sin(azimuth)))
     corners = 1 - seen.vignette * (across**2 + down**2) / 2
     balance = (1 + seen.warmth, 1 + seen.tint, 1 - seen.warmth)
-    scene *= in_colour(seen.exposure * lamp * corners, balance)
-    return Photographed(_develop(scene, seen, rng), size, homography)
+    return scene * in_colour(seen.exposure * lamp * corners, balance)
 
 
-def _develop(scene: Raster, seen: Photography, rng: Generator) -> bytes:
+def develop(scene: Raster, seen: Photography, rng: Generator) -> bytes:
     """What the camera makes of the light: blur, noise, sharpening, tone curve, JPEG."""
     camera = seen.camera
     scene = cv2.GaussianBlur(scene, (0, 0), float(np.hypot(camera.blur, seen.blur)))
@@ -164,7 +173,7 @@ def _develop(scene: Raster, seen: Photography, rng: Generator) -> bytes:
     return encoded.getvalue()
 
 
-def _light(surface: Surface, seen: Photography, rng: Generator) -> Raster:
+def light(surface: Surface, seen: Photography, rng: Generator) -> Raster:
     """The part under a lamp in a room, linear RGB times cover, float32 (h, w, 3)."""
     azimuth, elevation = np.deg2rad([seen.azimuth, seen.elevation])
     lamp = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
@@ -222,7 +231,7 @@ def _perspective(shape: tuple[int, int], size: tuple[int, int], seen: Photograph
     return np.asarray(cv2.getPerspectiveTransform(corners, (upright + middle).astype(np.float32)))
 
 
-def _ground(seen: Photography, size: tuple[int, int], rng: Generator) -> Raster:
+def ground(seen: Photography, size: tuple[int, int], rng: Generator) -> Raster:
     """Brightness of what the part lies on, about 1, float32 (h, w)."""
     shape = size[::-1]
     angle, pitch = rng.uniform(-0.35, 0.35), rng.uniform(4.5, 8)

@@ -54,11 +54,11 @@ def make_surface(part: PartName, made: Specification, typefaces: Typefaces, rng:
 def _leather_tag(made: Specification, leather: Leather, lettering: Raster, rng: Generator) -> Surface:
     shape = (made.height, PART_WIDTH)
     inside = rounded_rectangle(shape, made.height / 2 - _TAG_INSET, PART_WIDTH / 2 - _TAG_INSET, made.corner)
-    grain = _grain(shape, rng)
+    grain = leather_grain(shape, rng)
     thread, holes = _stitches(made, leather, rng)
-    scuffs = _scuffs(shape, inside, rng)
+    scuffs = worn_places(shape, inside, rng)
     scratches = _scratches(shape, rng, int(rng.integers(0, 5)), 0.9)
-    dirt = _dirt(shape, rng)
+    dirt = soiled_places(shape, rng)
 
     pressed = ramp(lettering, 2.2)
     relief = grain * (1 - 0.65 * pressed) * (1 - 0.5 * scuffs) + 5 * ramp(inside - 6, 6) - made.depth * pressed
@@ -88,8 +88,8 @@ def _metal_part(
     brushing = _brushing(shape, part, rng)
     orange_peel = 0.10 * smooth_noise(shape, 18, rng) + 0.5 * smooth_noise(shape, 110, rng)
     scratches = _scratches(shape, rng, int(rng.integers(4, 22)), 0.6)
-    scuffs = _scuffs(shape, outline, rng)
-    dirt = _dirt(shape, rng)
+    scuffs = worn_places(shape, outline, rng)
+    dirt = soiled_places(shape, rng)
 
     engraved = ramp(lettering, 1.4)
     bevel = 9 * ramp(outline - 9, 10) + 3 * ramp(outline - 20, 26)
@@ -178,7 +178,7 @@ def smooth_noise(shape: tuple[int, int], cell: float, rng: Generator) -> Raster:
     return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _grain(shape: tuple[int, int], rng: Generator) -> Raster:
+def leather_grain(shape: tuple[int, int], rng: Generator) -> Raster:
     """Height of full-grain leather, about -1 to 1: pebbles between creases, on slower waves."""
     pitch = rng.uniform(7, 11)
     rows, columns = np.mgrid[0 : shape[0] : pitch, 0 : shape[1] : pitch]
@@ -244,7 +244,7 @@ def _brushing(shape: tuple[int, int], part: PartName, rng: Generator) -> Raster:
     return cv2.resize(strokes, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _scuffs(shape: tuple[int, int], inside: Raster, rng: Generator) -> Raster:
+def worn_places(shape: tuple[int, int], inside: Raster, rng: Generator) -> Raster:
     """Where the part is worn, 0 to 1: edges first, then patches; some items hardly at all."""
     wear = rng.uniform(0, 1) ** 2
     near_edge = np.exp(-np.maximum(inside, 0) / 9)
@@ -267,7 +267,7 @@ def _scratches(shape: tuple[int, int], rng: Generator, count: int, strength: flo
     return cv2.GaussianBlur(lines / np.float32(255), (0, 0), 0.6)
 
 
-def _dirt(shape: tuple[int, int], rng: Generator) -> Raster:
+def soiled_places(shape: tuple[int, int], rng: Generator) -> Raster:
     """Smears and specks, 0 to 1; most items are nearly clean."""
     smear = np.clip(smooth_noise(shape, 70, rng) + 0.6 * smooth_noise(shape, 16, rng) - 1.3, 0, 1)
     specks = (rng.random(shape, np.float32) > 1 - 2.5e-4).astype(np.float32)
