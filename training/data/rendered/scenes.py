@@ -248,7 +248,8 @@ def _finished(scene: Scene, parts: list[tuple[Placed, Found]], rng: Generator) -
         seen = cover > 0.5
         visible = float(cover.sum()) / max(area, 1)
         if visible >= 1 - _MOST_COVERED and seen.any():
-            found.append(replace(one, box=cv2.boundingRect(seen.astype(np.uint8)), visible=visible))
+            left, top, width, height = cv2.boundingRect(seen.astype(np.uint8))
+            found.append(replace(one, box=(left, top, width, height), visible=visible))
     return scene.photograph(), found
 
 
