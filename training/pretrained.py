@@ -130,7 +130,7 @@ def _load_by_order(backbone: nn.Module, values: list[torch.Tensor]) -> None:
     backbone.load_state_dict(pairs)
 
 
-def frozen_embedding() -> tuple[nn.Module, Preprocessing]:
+def frozen_backbone() -> tuple[nn.Module, Preprocessing]:
     """The pretrained EfficientNet-Lite0 as it came, knowing nothing of the task, and its preprocessing."""
     model = load_model(LITE0)
     return model.network.requires_grad_(False), model.card.preprocessing

@@ -40,7 +40,7 @@ from training.evaluate import (
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax
-from training.pretrained import frozen_embedding, start_from_imagenet
+from training.pretrained import frozen_backbone, start_from_imagenet
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
 
@@ -345,7 +345,7 @@ def nearest_of_other_families(
     depend on the network under test. Families of which one name contains the other (a firm and its
     product) are not counted as other brands.
     """
-    backbone, preprocessing = frozen_embedding()
+    backbone, preprocessing = frozen_backbone()
     preprocessing = replace(preprocessing, size=size, padding="white")
     backbone.to(device)
     indices = range(len(pictures))

