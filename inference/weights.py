@@ -112,6 +112,7 @@ class Card:
         name: The model's name, equal to its files' stem.
         title: What a person reads in a list.
         task: What it is for; `pretrained` is a start for training, not a model for examinations.
+        part: What the locator calls the part that an authenticity model is for; None where no locator finds it.
         network: The network, see `inference.networks`.
         arguments: The network's arguments.
         classes: Main classes in the order of the logits, `series/genuine` and `series/counterfeit`,
@@ -165,6 +166,7 @@ class Card:
     limits: tuple[str, ...]
     made: str
     weights_sha256: str
+    part: str | None = None
     stack: ReferenceStack | None = None
     heatmap_method: CamMethod = "grad_cam"
     per_class: dict[str, dict[str, Metric]] | None = None

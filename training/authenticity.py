@@ -87,6 +87,8 @@ class AuthenticitySettings:
     """Name of the model's two files, lower case with underscores."""
     title: str = "KAG-MTLN"
     """What an examiner reads in the list of models."""
+    part: str | None = None
+    """What the locator calls the part, such as leather_tag, so that photos of whole goods lead to this model."""
     licence: str = "not stated"
     """Licence the weights are given under."""
     remarks: tuple[str, ...] = ()
@@ -395,6 +397,7 @@ def _finish(
     card = Card(
         name=settings.name,
         title=settings.title,
+        part=settings.part,
         task="authenticity",
         network="kag_mtln",
         arguments={

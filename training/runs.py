@@ -18,7 +18,7 @@ from inference.records import Refusal
 
 _OWN_FILES = ("settings", "metrics", "best", "checkpoint", "log")
 # What may differ between a run and its continuation without changing its result.
-_FREE = {"resume", "device", "workers", "title", "licence", "remarks", "steps_in_head", "heatmap", "cache"}
+_FREE = {"resume", "device", "workers", "title", "part", "licence", "remarks", "steps_in_head", "heatmap", "cache"}
 
 
 class TrainingRefused(Refusal):
