@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.examiner import Examiner
+from inference.genuine_features import deviation_of
+from inference.heatmap import over_frame
 from inference.records import AuthenticityOutcome, Crop, Exhibit, Placement, ReferenceView, Refusal, Verdict
-from inference.registration import anomaly, difference, register_best
+from inference.registration import Reference, anomaly, difference, register_best
 from inference.scope import reference_check
 
 
@@ -93,7 +95,8 @@ class AuthenticityExaminer(Examiner):
         best, *others = register_best(part, candidates)
         reference = next(reference for reference in candidates if reference.series == best.series)
         registered, covered = best.apply(part, reference.mean.shape)
-        away = difference(registered, covered, reference)
+        tensor = stack(registered, covered, reference)
+        away, deviation = self._difference(registered, covered, reference, tensor)
         beside = ReferenceView(
             series=best.series,
             score=best.score,
@@ -101,7 +104,8 @@ class AuthenticityExaminer(Examiner):
             covered=best.covered,
             runner_up={other.series: other.score for other in others},
             homography=best.rows(),
-            deviation=anomaly(away, covered),
+            deviation=deviation,
+            measured="edges" if reference.features is None else "features",
             registered=registered,
             reference=reference.picture,
             difference=away,
@@ -112,8 +116,24 @@ class AuthenticityExaminer(Examiner):
             f"{registered.shape[1]} x {registered.shape[0]} pixels, by a homography",
             f"stacked with it as {', '.join(stack.channels)}, {stack.width} x {stack.height} pixels",
         )
-        tensor, size = stack(registered, covered, reference), max(stack.width, stack.height)
+        size = max(stack.width, stack.height)
         return View(exhibit, series, crop, tensor, stack.placement(reference), sentences, size, beside)
+
+    def _difference(
+        self, registered: NDArray[np.uint8], covered: NDArray[np.bool_], reference: Reference, tensor: Tensor
+    ) -> tuple[NDArray[np.float32], float]:
+        """How far the registered part strays from genuine ones, (h, w), and over the most deviating areas."""
+        stack = self.card.stack
+        if reference.features is None or stack is None:
+            away = difference(registered, covered, reference)
+            return away, anomaly(away, covered)
+        with self._lock, torch.no_grad():
+            features = self._network.backbone.quarter(tensor[None].to(self.device))[0].cpu().numpy()
+        cells = stack.covered_cells(covered, reference)
+        away = reference.features.difference(features, cells)
+        height, width = covered.shape
+        seen = over_frame(away, stack.placement(reference), width, height)
+        return np.where(covered, seen, np.float32(0)), deviation_of(away, cells)
 
     def judge(self, views: Sequence[View]) -> tuple[Verdict, ...]:
         """A verdict on each view, with one pass of the network for all; all have the same series fixed, or none."""
@@ -133,7 +153,8 @@ class AuthenticityExaminer(Examiner):
         if view.reference is not None:
             checks = (*checks, reference_check(view.reference))
         genuine = float(torch.sigmoid(log_odds))
-        outcome, reason, evidence = self._outcome(float(log_odds), genuine, checks)
+        score = self._score(float(log_odds), view)
+        outcome, reason, evidence = self._outcome(score, genuine, checks)
         settings = {"series": view.series or "not fixed", "crop": str(view.crop) if view.crop else "whole picture"}
         return Verdict(
             outcome=cast("AuthenticityOutcome", outcome),
@@ -144,6 +165,7 @@ class AuthenticityExaminer(Examiner):
             series_fixed=view.series is not None,
             probability_genuine=genuine,
             log_odds=float(log_odds),
+            score=score,
             class_probabilities=dict(zip(self.card.classes, logits.double().softmax(0).tolist(), strict=True)),
             band=self.band,
             heatmap=self._heatmap(raw, self._leaning(genuine), view.placement),
@@ -152,6 +174,13 @@ class AuthenticityExaminer(Examiner):
             reference=view.reference,
             evidence=evidence,
         )
+
+    def _score(self, log_odds: float, view: View) -> float:
+        """What is weighed: the log odds, or what the fusion makes of them and the deviation."""
+        fusion = self.card.fusion
+        if fusion is None or view.reference is None:
+            return log_odds
+        return fusion.score(log_odds, view.reference.deviation)
 
     def _series(self, logits: Tensor) -> str:
         """The most probable series: P(series) is the sum over its two classes."""

@@ -114,7 +114,7 @@ ENFSI_2015 = VerbalScale(
 class Calibration:
     """How a model's score becomes a likelihood ratio, and what stands behind it.
 
-    The score is log P(first side) - log P(second side), in nats.
+    The score is log P(first side) - log P(second side) in nats, or what a model's fusion makes of it.
 
     Attributes:
         sides: Their names: (genuine, counterfeit) or (similar, dissimilar).
@@ -161,7 +161,7 @@ class Calibration:
         """What a score weighs.
 
         Args:
-            score: Log P(first side) - log P(second side), in nats, finite.
+            score: High for the first side, finite.
             scale: Whose words state it.
         """
         log10_lr = float(self.log10_lrs(np.array(score)))

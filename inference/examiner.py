@@ -96,9 +96,9 @@ class Examiner:
         return Heatmap(raw.copy(), self._layer, target, self._full_scale, placement)
 
     def _outcome(
-        self, log_odds: float, probability: float, checks: Sequence[ScopeCheck]
+        self, score: float, probability: float, checks: Sequence[ScopeCheck]
     ) -> tuple[str, str, Evidence | None]:
-        """Outcome, reason and evidence for the log odds, and the uncalibrated probability, of the first side.
+        """Outcome, reason and evidence for the score, and the uncalibrated probability, of the first side.
 
         What a scope check refuses is not weighed at all.
         """
@@ -107,7 +107,7 @@ class Examiner:
             return "out of scope", out_of_scope, None
         if self.card.calibration is None:
             return *self._banded(probability), None
-        evidence = self.card.calibration.evidence(log_odds, self.scale)
+        evidence = self.card.calibration.evidence(score, self.scale)
         return *outcome(evidence, self.sides), evidence
 
     def _banded(self, probability: float) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pytorch_grad_cam import GradCAM, HiResCAM, LayerCAM
 from torch import Tensor, nn
 
-from inference.records import FIRST_STEP, Heatmap, ReferenceView
+from inference.records import FIRST_STEP, Heatmap, Placement, ReferenceView
 
 Pixels = NDArray[np.uint8]
 Target = Callable[[Tensor], Tensor]
@@ -103,15 +103,16 @@ def strength(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
 
 
 def over_part(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
-    """The raw map over the examined part, float32 (height, width), >= 0.
+    """The raw map over the examined part, float32 (height, width), >= 0; bilinear between the centres of the cells."""
+    return over_frame(heatmap.raw, heatmap.placement, width, height)
 
-    Bilinear between the centres of the cells, which tile what the network saw.
-    """
-    rows, columns = heatmap.raw.shape
-    place = heatmap.placement
+
+def over_frame(cells: NDArray[np.float32], place: Placement, width: int, height: int) -> NDArray[np.float32]:
+    """Cells (h, w) that tile what a network saw, over the part of it that lies at `place`: float32 (height, width)."""
+    rows, columns = cells.shape
     down = _bilinear(place.top, place.height, height, rows)
     across = _bilinear(place.left, place.width, width, columns)
-    return np.asarray(down @ heatmap.raw @ across.T, np.float32)
+    return np.asarray(down @ cells @ across.T, np.float32)
 
 
 def _bilinear(start: float, extent: float, pixels: int, cells: int) -> NDArray[np.float32]:

@@ -204,8 +204,8 @@ class ReferenceView:
         covered: Share of the reference that lies inside the examined part, 0 to 1.
         runner_up: Score of each other reference that was tried, best first.
         homography: From pixels of the part to pixels of the reference, row by row.
-        deviation: How far the part's edges stray from the genuine ones, in standard deviations, over the most
-            deviating areas.
+        measured: What the difference is taken of: the part's edges, or the network's features of it.
+        deviation: How far these stray from genuine ones, in standard deviations, over the most deviating areas.
         registered: The part in the frame of the reference, uint8 (h, w, 3).
         reference: Mean of registered genuine photos, uint8 (h, w, 3).
         difference: Deviation of each point in standard deviations, float32 (h, w), >= 0.
@@ -219,6 +219,7 @@ class ReferenceView:
     runner_up: dict[str, float]
     homography: tuple[tuple[float, float, float], ...]
     deviation: float
+    measured: Literal["edges", "features"]
     registered: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
     reference: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
     difference: NDArray[np.float32] = field(repr=False, metadata=_UNSTATED)
@@ -280,7 +281,7 @@ class Evidence:
 
     Attributes:
         propositions: H1 and H2, in words.
-        score: What was calibrated: log P(first side) - log P(second side), in nats.
+        score: What was calibrated: log P(first side) - log P(second side) in nats, or what a fusion made of it.
         log10_lr: Log10 of the likelihood ratio for H1 against H2, inside the bounds.
         low: Lower end of its 95% interval, from a bootstrap by source.
         high: Upper end.
@@ -360,6 +361,7 @@ class Verdict:
         crop: The part of it that was; None for the whole picture.
         series: The most probable series, or the one the examiner fixed.
         series_fixed: Whether the examiner fixed it.
+        score: What is weighed: the log odds, or what the model's fusion makes of them and the deviation; finite.
         probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised
             over its two classes where the series is fixed.
         log_odds: log P(genuine) - log P(counterfeit) in nats, which stays exact where the probability is close to 0
@@ -381,6 +383,7 @@ class Verdict:
     series_fixed: bool
     probability_genuine: float
     log_odds: float
+    score: float
     class_probabilities: dict[str, float]
     band: InconclusiveBand
     heatmap: Heatmap
@@ -391,7 +394,8 @@ class Verdict:
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_genuine <= 1, "a probability lies between 0 and 1")
-        require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+        for name, value in (("log odds", self.log_odds), ("a score", self.score)):
+            require(math.isfinite(value), f"{name} must be finite, not {value}")
         _require_distribution(self.class_probabilities)
 
     @property
@@ -433,6 +437,11 @@ class Comparison:
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")
         require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+
+    @property
+    def score(self) -> float:
+        """What is weighed: the log odds."""
+        return self.log_odds
 
 
 def as_json(record: Any) -> Any:

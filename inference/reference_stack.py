@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.genuine_features import CELL
 from inference.records import Placement, require
 from inference.registration import Reference, deviation, edge_strength, local_contrast
 
@@ -65,6 +66,18 @@ class ReferenceStack:
             value = self._plane(channel, registered, edges, reference)
             plane[top : top + height, left : left + width] = np.where(covered, value, 0)
         return torch.from_numpy(planes)
+
+    def covered_cells(self, covered: NDArray[np.bool_], reference: Reference) -> NDArray[np.bool_]:
+        """Which cells of a feature map of a quarter of the input's size a photo covers, bool (height / 4, width / 4).
+
+        Args:
+            covered: Where the photo covers the reference's frame, bool (h, w); a cell counts if all of it is covered.
+            reference: Whose frame that is.
+        """
+        whole = np.zeros((self.height, self.width), bool)
+        top, left = self._offset(reference)
+        whole[top : top + covered.shape[0], left : left + covered.shape[1]] = covered
+        return np.asarray(whole.reshape(self.height // CELL, CELL, self.width // CELL, CELL).all((1, 3)))
 
     def _plane(self, channel: Channel, registered: Pixels, edges: Plane, reference: Reference) -> Plane:
         match channel:

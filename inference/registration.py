@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.genuine_features import GenuineFeatures
 from inference.records import Refusal, require
 
 Pixels = NDArray[np.uint8]
@@ -67,6 +68,7 @@ class Reference:
         least_score: A fit that scores less is a bad one. It was set between what genuine photos reach and what they
             reach on the mirror image; -1 to 1.
         photos: How many photos it was made from, >= 1.
+        features: What a trained network's features of genuine parts are; None before there is one.
 
     Raises:
         ValueError: if a field is not so.
@@ -78,6 +80,7 @@ class Reference:
     spread: Plane = field(repr=False)
     least_score: float
     photos: int
+    features: GenuineFeatures | None = None
 
     def __post_init__(self) -> None:
         require(bool(self.series), "a reference names its series")
@@ -103,6 +106,7 @@ class Reference:
             "spread": self.spread.astype(np.float16),
             "least_score": np.array([self.least_score], np.float32),
             "photos": np.array([self.photos], np.int32),
+            **(self.features.arrays() if self.features else {}),
         }
 
     @classmethod
@@ -114,7 +118,15 @@ class Reference:
             ValueError: if they make no reference.
         """
         mean, spread = (arrays[name].astype(np.float32) for name in ("mean", "spread"))
-        return cls(series, arrays["picture"], mean, spread, float(arrays["least_score"][0]), int(arrays["photos"][0]))
+        return cls(
+            series,
+            arrays["picture"],
+            mean,
+            spread,
+            float(arrays["least_score"][0]),
+            int(arrays["photos"][0]),
+            GenuineFeatures.from_arrays(arrays),
+        )
 
 
 @dataclass(frozen=True)

@@ -368,9 +368,10 @@ def _look(name: str, seen: Pixels, heatmap: Heatmap) -> list[tuple[Pixels, str]]
 
 def _reference(view: ReferenceView) -> list[tuple[Pixels, str]]:
     scale = f"black 0 to bright {DIFFERENCE_FULL_SCALE:g} standard deviations"
+    away = f"Difference of {view.measured}, {scale}; most deviating areas {view.deviation:.1f}"
     return [
         (view.reference, f"Genuine reference of {view.series}, mean of {view.photos} photos; fit {view.score:.2f}"),
-        (difference_picture(view), f"Difference of edges, {scale}; most deviating areas {view.deviation:.1f}"),
+        (difference_picture(view), away),
     ]
 
 

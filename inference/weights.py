@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from inference.evidence import Calibration
 from inference.files import write_whole
+from inference.genuine_features import Fusion
 from inference.heatmap import CamMethod
 from inference.networks import build_network
 from inference.preprocessing import Preprocessing
@@ -129,6 +130,8 @@ class Card:
         settings: All settings of the run.
         metrics: Figures on data the network has not trained on.
         per_class: Precision, recall and F1 of each class on test data.
+        fusion: How log odds and the deviation from genuine features make one score; None where the log odds are the
+            score.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
         scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
         confusion: Counts on test data.
@@ -170,6 +173,7 @@ class Card:
     stack: ReferenceStack | None = None
     heatmap_method: CamMethod = "grad_cam"
     per_class: dict[str, dict[str, Metric]] | None = None
+    fusion: Fusion | None = None
     calibration: Calibration | None = None
     scope_gate: GateCard | None = None
     assay_card: int = CARD_FORMAT
@@ -273,6 +277,10 @@ def _take_references(state: dict[str, Tensor], card: Card) -> tuple[Reference, .
         arrays = {key.rpartition(".")[2]: state.pop(key).numpy() for key in own}
         references.append(Reference.from_arrays(series, arrays))
         card.stack.placement(references[-1])
+        require(
+            card.fusion is None or references[-1].features is not None,
+            f"the reference {series} has no features, and the card's fusion needs them",
+        )
     return tuple(references)
 
 

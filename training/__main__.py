@@ -18,6 +18,7 @@ from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.marks import MarksSettings, build_marks
 from training.data.rendered.build import RenderedSettings, build_rendered
 from training.data.rendered.scenes import ScenesSettings, build_scenes
+from training.deviation import DeviationSettings, add_deviation
 from training.experiments import few_genuine_items, kag_learning_curve
 from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.kag_learning_curve import KagLearningCurve
@@ -61,6 +62,11 @@ def evaluate_model(settings: AssessmentSettings) -> None:
 def calibrate_model(settings: CalibrationSettings) -> None:
     """Calibrate a finished model on the validation samples of a set, and judge its likelihood ratios on test ones."""
     _report(calibrate_finished(settings), settings.out)
+
+
+def fit_deviation(settings: DeviationSettings) -> None:
+    """Give a finished model the features of genuine parts, and a score that weighs them too."""
+    _report(add_deviation(settings), settings.out)
 
 
 def fit_scope(settings: ScopeSettings) -> None:
@@ -109,6 +115,7 @@ def main() -> int:
         "authenticity": train_authenticity,
         "trademark": train_trademark,
         "evaluate": evaluate_model,
+        "deviation": fit_deviation,
         "calibrate": calibrate_model,
         "scope": fit_scope,
         "rendered": build_rendered_set,

@@ -73,7 +73,7 @@ def examine_all(examiner: AuthenticityExaminer, photos: Iterable[Photo]) -> list
 
 
 def figures(model: Model, photos: PhotoSet, split: Split, verdicts: list[Verdict]) -> Table:
-    """What a card states of a model, and what its reference finds without any network."""
+    """What a card states of a model, and how well each of its scores tells counterfeits from genuine photos."""
     chosen, classes, band = photos.of(split), model.card.classes, model.card.band
     if band is None:
         msg = f"the card of {model.card.name} states no band"
@@ -86,26 +86,33 @@ def figures(model: Model, photos: PhotoSet, split: Split, verdicts: list[Verdict
     known = ~unseen_counterfeiters(photos, split)
     metrics = test_metrics(probabilities[known], labels[known], p[known], genuine[known], items[known], band)
     table: Table = {"network": metrics | counterfeit_metrics(chosen, p, known)}
-    away = np.array([verdict.reference.deviation if verdict.reference else np.nan for verdict in verdicts])
-    if np.isfinite(away).all():
-        table["deviation from the reference, no network"] = {
-            "authenticity AUC": _deviation_auc(away, genuine, items, known, "known counterfeiters"),
-            "AUC on unseen counterfeiters": _deviation_auc(away, genuine, items, ~known, "unseen counterfeiters"),
+    views = [verdict.reference for verdict in verdicts if verdict.reference is not None]
+    scores = {"log odds of the network": [-verdict.log_odds for verdict in verdicts]}
+    if len(views) == len(verdicts):
+        scores[f"deviation of {views[0].measured} from genuine ones"] = [view.deviation for view in views]
+    if model.card.fusion is not None:
+        scores["both, as they are weighed"] = [-verdict.score for verdict in verdicts]
+    for name, listed in scores.items():
+        values = np.array(listed)
+        table[name] = {
+            "authenticity AUC": _strange_auc(values, genuine, items, known, "known counterfeiters"),
+            "AUC on unseen counterfeiters": _strange_auc(values, genuine, items, ~known, "unseen counterfeiters"),
         }
     return table
 
 
-def _deviation_auc(
-    away: NDArray[np.float64],
+def _strange_auc(
+    values: NDArray[np.float64],
     genuine: NDArray[np.bool_],
     items: NDArray[np.str_],
     chosen: NDArray[np.bool_],
     over: str,
 ) -> Metric:
+    """How well values that are high for counterfeits tell chosen ones from all genuine photos."""
     forged = chosen & ~genuine
     if not forged.any():
         return Metric(float("nan"), None, None, f"no {over}")
-    return auc_metric(away[forged], away[genuine], items[forged], items[genuine], f"deviation, {over} against genuine")
+    return auc_metric(values[forged], values[genuine], items[forged], items[genuine], f"{over} against genuine photos")
 
 
 def metric_lines(table: Table) -> Iterable[str]:

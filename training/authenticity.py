@@ -36,6 +36,7 @@ from training.calibration import Trial, Weighing, trial, weigh
 from training.data.disturbance import disturb, on_grid
 from training.data.key_area_warps import WarpSettings, warp_key_areas
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
+from training.deviation import FusedScore
 from training.evaluate import (
     auc_metric,
     class_metrics,
@@ -46,7 +47,7 @@ from training.evaluate import (
     share_by_source,
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
-from training.looks import Look, PhotoLook, ReferenceLook, Seen, build_references
+from training.looks import REGISTRATIONS, Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
@@ -66,7 +67,7 @@ class ReferenceSettings:
     """Long side of the references, and of the network's input, in pixels."""
     channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
     """What the network's three input channels hold."""
-    cache: Path = Path.home() / ".cache" / "assay" / "registrations"
+    cache: Path = REGISTRATIONS
     """Folder that keeps how photos were registered, from run to run."""
 
 
@@ -359,8 +360,13 @@ def _finish(
         return seen, logits, log_odds_genuine(logits.double(), classes).numpy(), full_scale
 
     seen, _, log_odds, full_scale = examine("val")
-    # A bad fit would be refused, and is not weighed.
-    validation = np.where(_fitting(seen, basis.references), log_odds, np.nan)
+    fused = FusedScore.or_none(network, how, photos, seen, log_odds) if isinstance(how, ReferenceLook) else None
+
+    def weighed(seen: Sequence[Seen], log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        # A bad fit would be refused, and is not weighed.
+        return np.where([how.fits(one) for one in seen], fused(seen, log_odds) if fused else log_odds, np.nan)
+
+    validation = weighed(seen, log_odds)
     p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     band = inconclusive_band(p[genuine], p[~genuine], AuthenticityExaminer.sides)
@@ -377,10 +383,11 @@ def _finish(
         # There are no other counterfeits to measure anything on.
         known = np.ones_like(known)
     metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band) | metrics
-    fits = _fitting(seen, basis.references)
+    scores = weighed(seen, log_odds)
     if basis.references:
-        metrics["bad fit share"] = share_by_source(~fits, items, "photos that fit no reference as genuine photos do")
-    weighing = weigh_photos(photos, validation, np.where(fits, log_odds, np.nan), set_name(settings.data))
+        unfit = np.isnan(scores)
+        metrics["bad fit share"] = share_by_source(unfit, items, "photos that fit no reference as genuine photos do")
+    weighing = weigh_photos(photos, validation, scores, set_name(settings.data))
     metrics = weighing.figures(metrics)
     gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity")
     if gate is not None:
@@ -419,6 +426,7 @@ def _finish(
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": basis.start},
         metrics=metrics,
+        fusion=fused.fusion if fused else None,
         calibration=weighing.calibration,
         per_class=class_metrics(logits[known].argmax(1).numpy(), labels[known].numpy(), items[known], classes),
         confusion=confusion,
@@ -435,14 +443,7 @@ def _finish(
         weights_sha256="",
     )
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return save_model(card, exported, run.path, basis.references, gate)
-
-
-def _fitting(seen: Sequence[Seen], references: Sequence[Reference]) -> NDArray[np.bool_]:
-    """Which photos (n,) fit their reference as genuine ones do; all of them where there is none to fit."""
-    least = {reference.series: reference.least_score for reference in references}
-    found = (one.registration for one in seen)
-    return np.array([not least or (fit is not None and fit.score >= least[fit.series]) for fit in found])
+    return save_model(card, exported, run.path, fused.how.references if fused else basis.references, gate)
 
 
 def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str) -> Weighing:

@@ -86,7 +86,7 @@ def _draw(calibration: Calibration, folder: Path) -> None:
 def _weigh_authenticity(model: Model, data: Path) -> Weighing:
     photos = read_photo_set(data, seed=model.card.seed)
     examiner = AuthenticityExaminer(model)
-    scored = {split: _log_odds(examine_all(examiner, photos.of(split))) for split in ("val", "test")}
+    scored = {split: _scores(examine_all(examiner, photos.of(split))) for split in ("val", "test")}
     return weigh_photos(photos, scored["val"], scored["test"], _named(data, model.card, photos.manifest_sha256))
 
 
@@ -99,7 +99,7 @@ def _weigh_trademark(model: Model, data: Path) -> Weighing:
 
     def judged(split: Split) -> JudgedPairs:
         pairs = trial_pairs(marks, nearest, split)
-        scored = {kind: _log_odds(_compare_all(examiner, marks, listed)) for kind, listed in pairs.items()}
+        scored = {kind: _scores(_compare_all(examiner, marks, listed)) for kind, listed in pairs.items()}
         return JudgedPairs.of(marks, pairs, scored)
 
     return weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
@@ -114,9 +114,9 @@ def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pa
     return comparisons
 
 
-def _log_odds(records: Sequence[Verdict] | Sequence[Comparison]) -> NDArray[np.float64]:
-    """Log odds (n,); NaN where a scope check refuses, as nothing is weighed there."""
-    return np.array([np.nan if refusal(_checks(record)) else record.log_odds for record in records])
+def _scores(records: Sequence[Verdict] | Sequence[Comparison]) -> NDArray[np.float64]:
+    """Scores (n,); NaN where a scope check refuses, as nothing is weighed there."""
+    return np.array([np.nan if refusal(_checks(record)) else record.score for record in records])
 
 
 def _checks(record: Verdict | Comparison) -> tuple[ScopeCheck, ...]:

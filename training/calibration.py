@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from inference.evidence import LEAST_SOURCES, Calibration, cllr, cllr_min, outcome, pav
 from inference.records import Refusal
 from inference.weights import Metric
-from training.evaluate import share_by_source
+from training.evaluate import auc_metric, share_by_source
 
 logger = logging.getLogger(__name__)
 
@@ -257,11 +257,11 @@ def evidence_metrics(calibration: Calibration, test: Trial, over: str) -> dict[s
         over: What they are, in words.
 
     Returns:
-        Cllr, its parts, misleading evidence, abstention, AURC and the coverage of the conformal sets, with 95%
-        intervals from bootstraps by source.
+        AUC of the score, Cllr, its parts, misleading evidence, abstention, AURC and the coverage of the conformal sets,
+        with 95% intervals from bootstraps by source.
     """
     first, second = (calibration.log10_lrs(side.scores) for side in (test.first, test.second))
-    metrics = _interval_metrics(calibration, test, over)
+    metrics = {"AUC of the score": score_auc(test, over), **_interval_metrics(calibration, test, over)}
     for name, misled, side in zip(calibration.sides, (first < 0, second > 0), (test.first, test.second), strict=True):
         metrics[f"misleading evidence, {name}"] = share_by_source(
             misled, side.sources, f"{name} samples whose LR favours the other side"
@@ -281,6 +281,12 @@ def evidence_metrics(calibration: Calibration, test: Trial, over: str) -> dict[s
             goes, side.sources, f"{name} samples that go with their side, {1 - calibration.error:.0%} promised"
         )
     return metrics
+
+
+def score_auc(samples: Trial, over: str) -> Metric:
+    """How well the score tells the sides apart, with a 95% interval from a bootstrap by source."""
+    first, second = samples.first, samples.second
+    return auc_metric(first.scores, second.scores, first.sources, second.sources, over)
 
 
 def cllr_metric(calibration: Calibration, samples: Trial, over: str) -> Metric:
@@ -467,6 +473,7 @@ def weigh(
     metrics = evidence_metrics(calibration, test, "test samples") if test.is_whole else {}
     for name, samples in subgroups.items():
         if samples.is_whole:
+            metrics[f"AUC of the score, {name}"] = score_auc(samples, f"{name}, test samples")
             metrics[f"Cllr, {name}"] = cllr_metric(calibration, samples, f"{name}, test samples")
     limit = (
         f"{_LIMIT}they order samples. Evidence is weighed by the likelihood ratio, which is based on the score alone: "

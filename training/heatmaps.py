@@ -169,8 +169,9 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
         "random map": _scores(flagged, lambda one: _noise(one, rng)),
         "random weights": _scores(flagged, lambda one: _same(blind, one)),
     }
-    if flagged[0].verdict.reference is not None:
-        table["difference map, no network"] = _scores(flagged, _difference)
+    view = flagged[0].verdict.reference
+    if view is not None:
+        table[f"difference map, of {view.measured}"] = _scores(flagged, _difference)
     headless = AuthenticityExaminer(_randomised(model, _in_head_or_last_stage))
     items = [one.photo.item for one in flagged]
 

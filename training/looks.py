@@ -32,6 +32,8 @@ from training.processes import worker_processes
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
+REGISTRATIONS = Path.home() / ".cache" / "assay" / "registrations"
+
 
 class Look(Protocol):
     """One way to look at photos; `Seen` is whatever it keeps of one."""
@@ -44,6 +46,9 @@ class Look(Protocol):
 
     def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
         """A network's input (3, H, W) of its disturbed or undisturbed pixels, varied where a generator is given."""
+
+    def fits(self, seen: Seen) -> bool:
+        """Whether the photo lies over a reference as genuine ones do; always, where there is none to lie over."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,11 @@ class PhotoLook:
             framed = vary(framed, generator)
         return self._preprocessing.tensor(framed)
 
+    def fits(self, seen: Seen) -> bool:
+        """Always: there is nothing to lie over."""
+        del seen
+        return True
+
 
 class ReferenceLook:
     """The registered photo stacked with the genuine reference that it fits best.
@@ -95,8 +105,10 @@ class ReferenceLook:
     """
 
     def __init__(self, references: Sequence[Reference], stack: ReferenceStack, cache: Path) -> None:
-        self._references = {reference.series: reference for reference in references}
+        self.references = tuple(references)
+        self._by_series = {reference.series: reference for reference in references}
         self._stack = stack
+        self._folder = cache
         digest = hashlib.sha256(code_version().encode())
         for reference in references:
             digest.update(reference.mean.tobytes() + reference.spread.tobytes())
@@ -114,26 +126,35 @@ class ReferenceLook:
 
     def key_edges(self, seen: Seen) -> Plane:
         """The edges of the genuine reference."""
-        return self._reference(seen).mean
+        return self.reference(seen).mean
 
     def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
         """A network's input (3, H, W)."""
-        covered = seen.covered
-        if covered is None:
-            msg = "a registered photo says what it covers"
-            raise ValueError(msg)
         if generator is not None:
             pixels = vary_registered(pixels, generator)
-        return self._stack(pixels, covered, self._reference(seen))
+        return self._stack(pixels, _covered(seen), self.reference(seen))
 
-    def _reference(self, seen: Seen) -> Reference:
+    def with_references(self, references: Sequence[Reference]) -> ReferenceLook:
+        """The same look with more known of the references."""
+        return ReferenceLook(references, self._stack, self._folder)
+
+    def covered_cells(self, seen: Seen) -> NDArray[np.bool_]:
+        """Which cells of a feature map, a quarter of the input's size, the photo covers (h, w)."""
+        return self._stack.covered_cells(_covered(seen), self.reference(seen))
+
+    def fits(self, seen: Seen) -> bool:
+        """Whether the photo fits its reference as genuine ones do."""
+        return seen.registration is not None and seen.registration.score >= self.reference(seen).least_score
+
+    def reference(self, seen: Seen) -> Reference:
+        """The reference that the photo fits best."""
         if seen.registration is None:
             msg = "a registered photo says what it is registered to"
             raise ValueError(msg)
-        return self._references[seen.registration.series]
+        return self._by_series[seen.registration.series]
 
     def _shape(self, registration: Registration) -> tuple[int, int]:
-        height, width = self._references[registration.series].mean.shape
+        height, width = self._by_series[registration.series].mean.shape
         return height, width
 
     def _register(self, photos: Sequence[Photo]) -> list[Registration]:
@@ -155,7 +176,7 @@ class ReferenceLook:
         if missing:
             self._cache.parent.mkdir(parents=True, exist_ok=True)
             with worker_processes() as pool, self._cache.open("a", encoding="utf-8") as file:
-                found = pool.map(_best_fit, missing, repeat(tuple(self._references.values())), chunksize=8)
+                found = pool.map(_best_fit, missing, repeat(self.references), chunksize=8)
                 for photo, registration in zip(
                     tqdm(missing, "registering", unit="photo", leave=False), found, strict=True
                 ):
@@ -163,6 +184,13 @@ class ReferenceLook:
                     # The line break comes first: what follows a line cut short is a line of its own.
                     file.write("\n" + json.dumps({"sha256": photo.sha256, **registration.stated()}))
         return [known[photo.sha256] for photo in photos]
+
+
+def _covered(seen: Seen) -> NDArray[np.bool_]:
+    if seen.covered is None:
+        msg = "a registered photo says what it covers"
+        raise ValueError(msg)
+    return seen.covered
 
 
 def _best_fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:

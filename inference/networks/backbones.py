@@ -46,6 +46,16 @@ class Backbone(nn.Module):
             feature_map = step(feature_map)
         return feature_map
 
+    def quarter(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to the last feature map (B, C, H / 4, W / 4) of a quarter of their size."""
+        feature_map = images
+        for step in self.steps:
+            coarser = step(feature_map)
+            if coarser.shape[-1] * 4 < images.shape[-1]:
+                break
+            feature_map = coarser
+        return feature_map
+
 
 def build_backbone(name: BackboneName) -> Backbone:
     """The feature extractor of that name, randomly initialised.

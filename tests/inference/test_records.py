@@ -69,6 +69,7 @@ def verdict(**changed: Any) -> Verdict:
         "series_fixed": False,
         "probability_genuine": 0.75,
         "log_odds": 1.1,
+        "score": 0.4,
         "class_probabilities": {"blue/genuine": 0.75, "blue/counterfeit": 0.25},
         "band": InconclusiveBand(0.4, 0.6, "by hand"),
         "heatmap": heatmap(),

@@ -64,7 +64,7 @@ def lettered_table(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> P
     """A table of lettered parts of one series; its test holds the work of a counterfeiter that training does not."""
     root = tmp_path_factory.mktemp("lettered")
     rows = ["path,series,label,item,split,counterfeiter,severity"]
-    for split, count in (("train", 6), ("val", 2), ("test", 3)):
+    for split, count in (("train", 6), ("val", 5), ("test", 3)):
         for label in ("genuine", "counterfeit"):
             for number in range(count):
                 name = f"{split}_{label}_{number}"

@@ -249,7 +249,13 @@ def test_figures_say_what_they_count() -> None:
     for name, value in expected.items():
         assert metrics[name].value == pytest.approx(value), name
     assert metrics["Cllr cal"].value == pytest.approx(expected["Cllr"] - expected["Cllr min"])
-    assert set(metrics) - set(expected) == {"Cllr cal", "error at 3% abstention", "AURC", "abstained share"}
+    assert set(metrics) - set(expected) == {
+        "AUC of the score",
+        "Cllr cal",
+        "error at 3% abstention",
+        "AURC",
+        "abstained share",
+    }
     for name, metric in metrics.items():
         if name != "strongest misleading log10 LR":
             assert metric.low is not None

@@ -105,14 +105,14 @@ def test_the_report_scores_the_map_beside_maps_that_know_nothing(
 ) -> None:
     settings = AssessmentSettings("tiny_guided", masked_set, tmp_path, guided_models, heatmaps=True)
     table = assess(settings)
-    maps = ["heatmap", "centre prior", "edge map", "random map", "random weights", "difference map, no network"]
+    maps = ["heatmap", "centre prior", "edge map", "random map", "random weights", "difference map, of edges"]
     assert list(table)[: len(maps)] == maps
     for row in maps:
         assert {"lift", "pointing", "pixel_auc"} == set(table[row])
         assert all(0 <= table[row][name].value <= 1 for name in ("pointing", "pixel_auc"))
     # The end of the line is missing: the difference from the reference must point there.
-    assert table["difference map, no network"]["pixel_auc"].value > 0.8
-    assert table["difference map, no network"]["lift"].value > table["random map"]["lift"].value
+    assert table["difference map, of edges"]["pixel_auc"].value > 0.8
+    assert table["difference map, of edges"]["lift"].value > table["random map"]["lift"].value
     assert table["JPEG quality 90"]["rank correlation"].value > 0.5
     assert "taken for genuine" in table["their genuine twins"]
     assert json.loads((tmp_path / "heatmaps.json").read_text())["heatmap"]["lift"]["value"] == pytest.approx(
@@ -144,6 +144,13 @@ def test_evaluate_prints_figures_of_network_and_reference(
     monkeypatch.setattr("sys.argv", ["training", *map(str, command)])
     assert main() == 0
     printed = capsys.readouterr().out
-    for words in ("network:", "authenticity AUC", "known counterfeiters found", "deviation from the reference"):
+    stated = (
+        "network:",
+        "authenticity AUC",
+        "known counterfeiters found",
+        "log odds of the network",
+        "deviation of edges",
+    )
+    for words in stated:
         assert words in printed
     assert (tmp_path / "figures.json").exists()

@@ -7,7 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -207,6 +207,22 @@ def test_a_value_lies_along_its_scale(value: float, place: str) -> None:
     assert along(value, 4) == place
 
 
+@pytest.mark.parametrize(
+    ("measured", "extra", "words"),
+    [
+        ("edges", 0, "deviating areas of its edges; no verdict by itself"),
+        ("features", 0.5, "deviating areas of its features; weighed together with the network's log odds"),
+    ],
+)
+def test_the_page_says_what_strays_and_whether_that_is_weighed(
+    measured: Literal["edges", "features"], extra: float, words: str, beside: Verdict
+) -> None:
+    view = dataclasses.replace(beside.reference, measured=measured)
+    found = Elements(verdict_page(dataclasses.replace(beside, reference=view, score=beside.log_odds + extra)))
+    assert words in found.text
+    assert f"Difference of {measured} in standard deviations" in found.text
+
+
 def test_a_part_is_shown_beside_its_reference(beside: Verdict) -> None:
     view = dataclasses.replace(
         beside.reference,
@@ -225,7 +241,7 @@ def test_a_part_is_shown_beside_its_reference(beside: Verdict) -> None:
         "quorum, 0.500",
         "c, -1.000",
         "50 % of the reference",
-        "3.25 standard deviations over the most deviating areas; no verdict by itself",
+        "3.25 standard deviations over the most deviating areas of its edges; no verdict by itself",
         "Heatmap laid over the registered part",
         "The part, registered",
     ):
