@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from inference.exhibit import read_exhibit
 from inference.records import Verdict, as_json
+from ui.answers import QUEUE, answer_api, api_endpoint
 from ui.bench import Bench, parse_crop
-from ui.examination import QUEUE, Examination, answer_api, api_endpoint
+from ui.examination import Examination
 from ui.exhibit_input import ExhibitInput, handed_in
+from ui.report_desk import Examined, ReportDesk
+from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
 from ui.verdict_card import no_model_card, verdict_page, waiting_card
 
 EXAMPLES = Path(__file__).parent / "examples" / "tags"
@@ -21,14 +25,21 @@ EXAMPLES = Path(__file__).parent / "examples" / "tags"
 class Authenticate:
     """What the tab does, apart from its layout."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, desk: ReportDesk) -> None:
         self._bench = bench
+        self._desk = desk
 
-    def page(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> str:
-        """The verdict on the file at a path, as a page; `crop` as `x,y,width,height`."""
-        return verdict_page(self._verdict(file, model, series, crop))
+    def examined(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> Examined:
+        """The examination of the file at a path; `crop` as `x,y,width,height`.
 
-    def wait(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> str:  # noqa: ARG002 - the same inputs as `page`
+        Raises:
+            Refusal: if it is not examined.
+        """
+        verdict = self._verdict(file, model, series, crop)
+        originals = [(Path(str(file)), verdict.exhibit)]
+        return Examined(verdict_page(verdict), [verdict], originals, self._bench.cards(verdict))
+
+    def wait(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> str:  # noqa: ARG002 - the same inputs as `examined`
         """What to do before there is a verdict.
 
         Raises:
@@ -54,6 +65,45 @@ class Authenticate:
         """
         return answer_api(lambda *inputs: as_json(self._verdict(*inputs)), file, model, series, crop)
 
+    def report(
+        self,
+        file: str | None,
+        model: str,
+        series: str,
+        crop: str,
+        case_number: str,
+        examiner: str,
+        item: str,
+        laboratory: str,
+        request: str,
+        remarks: str,
+        reviewer: str,
+    ) -> tuple[dict[str, Any], str, str]:
+        """Examine a photo for authenticity and report it; return the report's ids, its PDF and its JSON twin.
+
+        Where the app has a case folder, the photo, the examination and the report are added to the case.
+
+        Args:
+            file: The photo; its bytes are examined as they are.
+            model: Name of an authenticity model.
+            series: The series, where it is known; empty if not.
+            crop: The part to look at as x,y,width,height in pixels of the upright picture; empty for all.
+            case_number: The laboratory's number of the case; required.
+            examiner: Who answers for the report; required.
+            item: What was handed in.
+            laboratory: Name and address.
+            request: What was asked, by whom.
+            remarks: Whatever else belongs into the report.
+            reviewer: Who is to review it.
+        """
+        texts = (case_number, examiner, item, laboratory, request, remarks, reviewer)
+
+        def make() -> tuple[dict[str, Any], str, str]:
+            facts = stated_facts(*texts)
+            return issued_files(self._desk.report(self.examined(file, model, series, crop), facts))
+
+        return answer_api(make)
+
     def _verdict(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> Verdict:
         exhibit = handed_in(file, "There is no photo to examine; add one first.")
         return self._bench.examine(exhibit, model, series or None, parse_crop(crop))
@@ -63,9 +113,9 @@ class Authenticate:
         return gr.Dropdown(choices=_series_choices(self._bench, model), value="")
 
 
-def authenticate_tab(bench: Bench) -> None:
-    """Lay out the tab inside a `gr.Blocks`."""
-    tab = Authenticate(bench)
+def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
+    """Lay out the tab inside a `gr.Blocks`; gives its form for reports."""
+    tab = Authenticate(bench, desk)
     models = bench.choices("authenticity")
     first = models[0][1] if models else None
     with gr.Row(equal_height=False, elem_classes="bench"):
@@ -90,9 +140,10 @@ def authenticate_tab(bench: Bench) -> None:
                     ]
         with gr.Column(scale=7, min_width=320):
             result = gr.HTML(tab.wait(None, None, None, None), elem_id="verdict", elem_classes="result-area")
+            form = ReportForm(desk, "verdict")
 
     inputs = [exhibit.file, model, series, exhibit.crop]
-    examination = Examination(tab.page, tab.wait, inputs, result)
+    examination = Examination(tab.examined, tab.wait, inputs, result, form)
     examination.on_click(examine)
     examination.on_exhibit(exhibit)
     choosing = model.input(tab.series_of, model, series, show_progress="hidden", **QUEUE)
@@ -100,16 +151,18 @@ def authenticate_tab(bench: Bench) -> None:
     examination.on_change(series.input)
     for path, button in zip(examples, buttons if examples else [], strict=True):
         examination.on_example(button, partial(_filled, path), [exhibit.file, exhibit.crop, series])
-    api_endpoint(
-        tab.examine,
-        "examine",
-        [
-            gr.File(render=False, label="file"),
-            gr.Textbox(first, render=False, label="model"),
-            gr.Textbox("", render=False, label="series"),
-            gr.Textbox("", render=False, label="crop"),
-        ],
-    )
+    api_endpoint(tab.examine, "examine", _api_inputs(first))
+    report_endpoint(tab.report, "report", _api_inputs(first))
+    return form
+
+
+def _api_inputs(model: str | None) -> list[Component]:
+    return [
+        gr.File(render=False, label="file"),
+        gr.Textbox(model, render=False, label="model"),
+        gr.Textbox("", render=False, label="series"),
+        gr.Textbox("", render=False, label="crop"),
+    ]
 
 
 def _series_choices(bench: Bench, model: str | None) -> list[tuple[str, str]]:

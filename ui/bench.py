@@ -10,7 +10,7 @@ from threading import Lock
 from inference.authenticity import AuthenticityExaminer
 from inference.records import Comparison, Crop, Exhibit, Refusal, Verdict
 from inference.trademarks import Crops, TrademarkExaminer
-from inference.weights import WEIGHTS_FOLDER, Catalogue, Task, read_catalogue
+from inference.weights import WEIGHTS_FOLDER, Card, Catalogue, Task, read_catalogue
 
 
 @dataclass
@@ -59,6 +59,10 @@ class Bench:
         examiner = self._examiner(model, "trademark")
         assert isinstance(examiner, TrademarkExaminer)  # noqa: S101 - what the task chose
         return examiner.compare(first, second, crops)
+
+    def cards(self, *records: Verdict | Comparison) -> dict[str, Card]:
+        """The cards of the models that made some records, by their names."""
+        return {name: self._examiners[name].card for name in {record.provenance.model for record in records}}
 
     def _examiner(self, model: str | None, task: Task) -> AuthenticityExaminer | TrademarkExaminer:
         names = self.catalogue.names(task)

@@ -36,17 +36,17 @@ def comparison_page(comparison: Comparison) -> str:
     )
 
 
-def refusal_card(sentence: str) -> str:
-    """Something was not examined, and why."""
-    return render("card.html", kind="refused", title="Not examined", sentence=sentence, alert=True)
+def refusal_card(sentence: str, title: str = "Not examined") -> str:
+    """Something was not done, and why."""
+    return render("card.html", kind="refused", title=title, sentence=sentence, alert=True)
 
 
-def fault_card() -> str:
+def fault_card(title: str = "Not examined") -> str:
     """Something went wrong in Assay itself."""
-    sentence = (
-        "Assay met a fault of its own and reached no verdict; the details are in the terminal it was started from."
+    return refusal_card(
+        "Assay met a fault of its own and reached no result; the details are in the terminal it was started from.",
+        title,
     )
-    return render("card.html", kind="refused", title="Not examined", sentence=sentence, alert=True)
 
 
 def waiting_card(title: str, sentence: str) -> str:
