@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import box_iou
+from torchvision.ops import nms
 from typing_extensions import Self
 
 from inference.records import Crop, Exhibit, Find, Located
@@ -56,19 +56,16 @@ class Locator:
     def locate(self, exhibit: Exhibit) -> tuple[Find, ...]:
         """The parts in a picture, best first; none where nothing is sure enough."""
         boxes, labels, scores = self.detect(exhibit.pixels)
-        kept: list[int] = []
-        for index in np.flatnonzero(scores >= self.rule.least_score):
-            overlaps = box_iou(torch.from_numpy(boxes[[index]]), torch.from_numpy(boxes[kept]))
-            if not (overlaps > self.rule.overlap).any():
-                kept.append(int(index))
-        return tuple(self._find(exhibit, boxes[i], self.card.classes[labels[i]], float(scores[i])) for i in kept)
+        sure = np.flatnonzero(scores >= self.rule.least_score)
+        alone = len(sure) == 1
+        return tuple(self._find(exhibit, boxes[i], self.card.classes[labels[i]], float(scores[i]), alone) for i in sure)
 
     def located(self, find: Find) -> Located:
         """A find with whose it is, for the record of an examination."""
         return Located(find, self.card.name, self.card.weights_sha256, self._card_sha256)
 
     def detect(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-        """All that the network takes for a part, however unsure, best first.
+        """All that the network takes for a part, however unsure, best first; of boxes that overlap, the best.
 
         Args:
             pixels: uint8 (H, W, 3).
@@ -84,13 +81,14 @@ class Locator:
             found = self._network([image])[0]
         height, width = scaled.shape[:2]
         zoom = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2, np.float32)
-        order = found["scores"].argsort(descending=True, stable=True)
-        boxes, labels, scores = (found[name][order].cpu().numpy() for name in ("boxes", "labels", "scores"))
+        best = nms(found["boxes"], found["scores"], self.rule.overlap)
+        boxes, labels, scores = (found[name][best].cpu().numpy() for name in ("boxes", "labels", "scores"))
         return boxes * zoom, labels, scores
 
-    def _find(self, exhibit: Exhibit, box: NDArray[np.float32], part: str, score: float) -> Find:
+    def _find(self, exhibit: Exhibit, box: NDArray[np.float32], part: str, score: float, alone: bool) -> Find:
         left, top, right, bottom = box.tolist()
-        if (right - left) * (bottom - top) >= self.rule.close_up * exhibit.width * exhibit.height:
+        spans = max((right - left) / exhibit.width, (bottom - top) / exhibit.height)
+        if alone and spans >= self.rule.close_up:
             return Find(part, score, Crop(0, 0, exhibit.width, exhibit.height), close_up=True)
         margin = self.rule.margin * max(right - left, bottom - top)
         left, top = max(0, int(left - margin)), max(0, int(top - margin))

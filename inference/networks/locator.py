@@ -17,7 +17,7 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 from typing_extensions import Self
 
-from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.backbones import Backbone, BackboneName, build_backbone
 
 Detections = list[dict[str, Tensor]]
 
@@ -89,10 +89,10 @@ class Locator(nn.Module):
         self.fcos.transform = _Batched(1, 1, [0.0] * 3, [1.0] * 3)
 
     @property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Backbone:
         """The feature extractor, without the pyramid."""
         pyramid: Any = self.fcos.backbone
-        backbone: nn.Module = pyramid.backbone
+        backbone: Backbone = pyramid.backbone
         return backbone
 
     def forward(self, images: list[Tensor]) -> Detections:
