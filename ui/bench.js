@@ -44,7 +44,7 @@
     let announced = null;
     new MutationObserver(() => {
         // The last one on the page is the newest: a report stands below its verdict.
-        const result = [...document.querySelectorAll("[data-announce], .result-area [role=alert]")].filter(visible).at(-1);
+        const result = [...document.querySelectorAll("[data-announce]:not([data-announce] *), .result-area [role=alert]")].filter(visible).at(-1);
         if (result === announced) return;
         announced = result;
         const announcer = document.getElementById("announcer");

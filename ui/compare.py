@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from inference.exhibit import read_exhibit
 from inference.records import Comparison, as_json
-from ui.answers import answer_api, api_endpoint
+from ui.answers import QUEUE, answer_api, api_endpoint
 from ui.bench import Bench, parse_crop
 from ui.examination import Examination
 from ui.exhibit_input import ExhibitInput, handed_in
@@ -160,15 +160,19 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             form = ReportForm(desk, "comparison")
 
     inputs = [first.file, second.file, model, first.crop, second.crop]
-    examination = Examination(tab.examined, tab.wait, inputs, result, form)
-    examination.on_click(compare)
-    examination.on_exhibit(first)
-    examination.on_exhibit(second)
+    examination = Examination(tab.wait, inputs, result, form)
+    examination.on_click(compare, tab.examined)
+    examination.on_report()
+    for exhibit in (first, second):
+        exhibit.file.change(exhibit.show, exhibit.file, exhibit.shown, show_progress="hidden", **QUEUE)
+        examination.on_exhibit(exhibit)
     examination.on_change(model.input)
     for pair, button in zip(pairs, buttons, strict=True):
         examination.on_example(
             button,
+            tab.examined,
             partial(_filled, pair),
+            [],
             [first.file, second.file, first.crop, second.crop],
         )
     first_model = models[0][1] if models else None

@@ -7,6 +7,7 @@ for; all its events run one after the other, so whichever comes last sees whethe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -19,43 +20,51 @@ from ui.report_desk import Examined
 from ui.report_form import ReportForm
 
 Inputs = tuple[Any, ...]
+Examine = Callable[..., Examined]
 
 
 class Examination:
     """The wiring of one examining tab: when its result is made, and when it is taken away.
 
     Args:
-        examine: Inputs to their examination.
-        wait: Inputs to the page that says what to do before there is one.
-        inputs: The components both take, in their order.
+        wait: Inputs to the page that says what to do before there is a result.
+        inputs: The components that this and every way to examine take, in their order.
         result: Where pages are shown.
         form: Where a report of the result is made.
     """
 
     def __init__(
         self,
-        examine: Callable[..., Examined],
         wait: Callable[..., str],
         inputs: Sequence[Component],
         result: gr.HTML,
         form: ReportForm,
     ) -> None:
-        self._examine = examine
         self._wait = wait
         self._inputs = list(inputs)
         self._form = form
         self._stands_for = gr.State(None)
         self._outputs = [result, self._stands_for, form.key, form.panel, form.issued]
 
-    def on_click(self, button: gr.Button) -> None:
-        """Examine when the button is pressed, and report what is on show when that of the form is."""
-        self._run(button.click)
+    def on_report(self) -> None:
+        """Report what is on show when the button of the form is pressed."""
         self._form.on_click(stands, self._stands_for, self._inputs)
 
-    def on_example(self, button: gr.Button, fill: Callable[[], Any], filled: Sequence[Component]) -> None:
-        """Fill inputs when an example is chosen, and examine."""
-        filling = button.click(fill, None, list(filled), show_progress="hidden", **QUEUE)
-        self._run(filling.then)
+    def on_click(self, button: gr.Button, examine: Examine) -> None:
+        """Examine when a button is pressed."""
+        self._run(button.click, examine)
+
+    def on_example(
+        self,
+        button: gr.Button,
+        examine: Examine,
+        fill: Callable[..., Any],
+        known: Sequence[Component],
+        filled: Sequence[Component],
+    ) -> None:
+        """When an example is chosen, fill inputs from what is known, and examine."""
+        filling = button.click(fill, list(known), list(filled), show_progress="hidden", **QUEUE)
+        self._run(filling.then, examine)
 
     def on_exhibit(self, exhibit: ExhibitInput) -> None:
         """Take the result away when the exhibit or its crop changes."""
@@ -72,9 +81,9 @@ class Examination:
             **QUEUE,
         )
 
-    def run(self, *inputs: Any) -> tuple[str, Inputs, str | None, gr.Column, str]:
+    def run(self, examine: Examine, *inputs: Any) -> tuple[str, Inputs, str | None, gr.Column, str]:
         """The result, the inputs it stands for, and the form for its report, with no report yet."""
-        examined = answer(self._examine, *inputs)
+        examined = answer(examine, *inputs)
         if isinstance(examined, str):
             return examined, _stated(inputs), None, gr.Column(visible=False), ""
         return examined.page, _stated(inputs), self._form.desk.keep(examined), gr.Column(visible=True), ""
@@ -85,8 +94,8 @@ class Examination:
             return (gr.skip(),) * len(self._outputs)
         return answer(self._wait, *inputs), _stated(inputs), None, gr.Column(visible=False), ""
 
-    def _run(self, event: Callable[..., Dependency]) -> None:
-        running = event(self.run, self._inputs, self._outputs, **QUEUE)
+    def _run(self, event: Callable[..., Dependency], examine: Examine) -> None:
+        running = event(partial(self.run, examine), self._inputs, self._outputs, **QUEUE)
         # Inputs may have changed while it ran.
         self.on_change(running.then)
 

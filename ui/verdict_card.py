@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from inference.heatmap import DIFFERENCE_FULL_SCALE
 from inference.records import Comparison, Verdict, as_json
 from inference.weights import Task
-from ui.markup import render
+from ui.markup import render, spoken
 from ui.pictures import OPACITY, evidence_pictures, reference_pictures, scale_strip
 
 
@@ -23,6 +24,14 @@ def verdict_page(verdict: Verdict) -> str:
         deviation_scale=DIFFERENCE_FULL_SCALE,
         **_shared(verdict),
     )
+
+
+def verdicts_page(verdicts: Sequence[Verdict]) -> str:
+    """Several verdicts on parts of one photo side by side, as HTML."""
+    parts = [spoken(verdict.located.find.part) if verdict.located else "part" for verdict in verdicts]
+    told = ", ".join(f"{part} {verdict.outcome}" for part, verdict in zip(parts, verdicts, strict=True))
+    pages = [verdict_page(verdict) for verdict in verdicts]
+    return render("verdicts.html", pages=pages, announcement=f"{len(verdicts)} verdicts: {told}.")
 
 
 def comparison_page(comparison: Comparison) -> str:

@@ -132,7 +132,7 @@ def test_a_case_from_verdict_to_deletion(examined: Callable, folder: Path, photo
     fill(page, "sign-reviewer", "E. Reviewer")
     fill(page, "sign-remark", "agreed")
     page.click("#sign-off")
-    page.get_by_text(f"{made} is signed off by E. Reviewer").wait_for()
+    page.locator("#case-done", has_text=f"{made} is signed off by E. Reviewer").wait_for()
     assert "nobody yet" not in page.locator("#case").inner_text()
 
     page.locator(".label-wrap", has_text="Delete pictures and reports").click()
@@ -144,7 +144,7 @@ def test_a_case_from_verdict_to_deletion(examined: Callable, folder: Path, photo
     assert len(list(case.glob("*/*"))) == 3
     fill(page, "delete-number", "2026/17")
     page.click("#delete-case")
-    page.get_by_text("3 files of case 2026/17 are deleted").wait_for()
+    page.locator("#case-done", has_text="3 files of case 2026/17 are deleted").wait_for()
     assert list(case.glob("*/*")) == []
     assert verify_log(case / "log.jsonl") == []
     assert "3 files were removed by E. Examiner: returned to the owner" in page.locator("#case").inner_text()
