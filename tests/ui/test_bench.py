@@ -51,13 +51,15 @@ def photo(tmp_path: Path) -> str:
         ({"series": "green"}, "does not know the series"),
         ({"crop": "half"}, "is not four whole numbers"),
         ({"crop": "0,0,600,10"}, "reaches outside"),
+        ({"find": "1"}, "There is no find 1"),
+        ({"find": "../1"}, "There is no find"),
     ],
-    ids=["no photo", "model of another task", "path for a model", "unknown series", "no crop", "crop outside"],
+    ids=["no photo", "another task", "path for a model", "unknown series", "no crop", "crop outside", "find", "path"],
 )
 def test_what_cannot_be_examined_is_refused_in_a_sentence(
     bench: Bench, photo: str, change: dict, sentence: str
 ) -> None:
-    inputs = {"file": photo, "model": "tiny_parts", "series": "", "crop": ""} | change
+    inputs = {"file": photo, "model": "tiny_parts", "series": "", "crop": "", "find": ""} | change
     card = answer(Authenticate(bench, DESK).examined, *inputs.values())
     assert 'role="alert"' in card
     assert sentence in card
@@ -103,8 +105,8 @@ def test_a_result_and_its_form_are_taken_away_when_its_inputs_change_and_not_bef
     def examine(photo: str, crop: str) -> Examined:
         return Examined(f"result of {photo} {crop}", [], [], {})
 
-    examination = Examination(examine, "ready for {} {}".format, [], gr.HTML(), form)
-    result, stands_for, key, panel, issued = examination.run("one.png", "")
+    examination = Examination("ready for {} {}".format, [], gr.HTML(), form)
+    result, stands_for, key, panel, issued = examination.run(examine, "one.png", "")
     assert (result, panel.visible, issued) == ("result of one.png ", True, "")
     assert key is not None
     for same in ("", None):
@@ -119,7 +121,7 @@ def test_what_is_refused_has_no_form_for_a_report(form: ReportForm) -> None:
     def examine() -> Examined:
         raise Refusal("There is no photo.")
 
-    result, _, key, panel, _ = Examination(examine, str, [], gr.HTML(), form).run()
+    result, _, key, panel, _ = Examination(str, [], gr.HTML(), form).run(examine)
     assert "There is no photo." in result
     assert (key, panel.visible) == (None, False)
 
@@ -127,7 +129,7 @@ def test_what_is_refused_has_no_form_for_a_report(form: ReportForm) -> None:
 def test_a_model_is_loaded_once_for_all_threads(bench: Bench, photo: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         tab = Authenticate(bench, DESK)
-        pages = list(threads.map(lambda _: tab.examined(photo, "tiny_parts", "", "").page, range(8)))
+        pages = list(threads.map(lambda _: tab.examined(photo, "tiny_parts", "", "", "").page, range(8)))
     assert len(set(pages)) == 1
 
 
@@ -137,7 +139,7 @@ def test_an_empty_folder_is_no_fault(tmp_path: Path, photo: str) -> None:
     assert "no authenticity model" in Authenticate(bench, DESK).wait(None, None, None, None)
     assert "no trademark model" in Compare(bench, DESK).wait(None, None)
     with pytest.raises(Refusal, match="There is no model"):
-        Authenticate(bench, DESK).examined(photo, None, "", "")
+        Authenticate(bench, DESK).examined(photo, None, "", "", "")
 
 
 def test_the_card_of_a_model_is_a_page(tiny_models: Path) -> None:

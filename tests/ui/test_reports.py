@@ -33,7 +33,7 @@ def cases(tmp_path: Path) -> Cases:
 
 @pytest.fixture
 def examined(bench: Bench, marks: tuple[Path, Path]) -> Examined:
-    return Authenticate(bench, ReportDesk(None)).examined(str(marks[0]), "tiny_parts", "", "10,10,200,100")
+    return Authenticate(bench, ReportDesk(None)).examined(str(marks[0]), "tiny_parts", "", "10,10,200,100", "")
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +102,7 @@ def test_a_photo_that_is_gone_is_refused_and_no_report_is_issued(
 ) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(marks[0].read_bytes())
-    examined = Authenticate(bench, ReportDesk(None)).examined(str(photo), "tiny_parts", "", "")
+    examined = Authenticate(bench, ReportDesk(None)).examined(str(photo), "tiny_parts", "", "", "")
     photo.unlink()
     with pytest.raises(Refusal, match=r"photo\.png is no longer there"):
         ReportDesk(cases).report(examined, CaseFacts("2026-17", "E. Examiner"))
