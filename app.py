@@ -13,6 +13,8 @@ import tyro
 
 ON_SPACES = "SPACE_ID" in os.environ
 
+THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+
 OFFLINE = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_RUN_HISTORY": "False",
@@ -38,10 +40,20 @@ class Options:
     """Ask for a login, given as user:password; everybody who reaches the page may use it without."""
     open_browser: bool = False
     """Open the page in a browser."""
+    case_folder: Path | None = None
+    """Folder under which cases lie, a folder each; without it nothing is kept, and reports are downloads only."""
 
     def __post_init__(self) -> None:
         if self.auth is not None and not all(self.auth.partition(":")):
             msg = "auth is written user:password"
+            raise ValueError(msg)
+        if self.case_folder is not None and ON_SPACES:
+            msg = "a public page keeps no cases; leave out the case folder"
+            raise ValueError(msg)
+        if self.case_folder is not None and self.auth is None and self.host not in THIS_MACHINE:
+            msg = (
+                f"everybody who reaches {self.host} could read and delete the cases; give --auth user:password as well"
+            )
             raise ValueError(msg)
 
 
@@ -56,17 +68,22 @@ def main(options: Options) -> None:
     # Uploads live in a folder of this run's own: no other run clears it, and it goes when the run ends.
     with TemporaryDirectory(prefix="assay-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
+        from inference.records import Refusal
         from ui.workbench import serve
 
-        serve(
-            weights=options.weights,
-            device=options.device,
-            host=options.host,
-            port=options.port,
-            login=options.auth,
-            open_browser=options.open_browser,
-            public=ON_SPACES,
-        )
+        try:
+            serve(
+                weights=options.weights,
+                device=options.device,
+                host=options.host,
+                port=options.port,
+                login=options.auth,
+                open_browser=options.open_browser,
+                case_folder=options.case_folder,
+                public=ON_SPACES,
+            )
+        except Refusal as refusal:
+            raise SystemExit(str(refusal)) from refusal
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -14,7 +14,16 @@ from torch import Tensor
 from inference.examiner import Examiner
 from inference.genuine_features import deviation_of
 from inference.heatmap import over_frame
-from inference.records import AuthenticityOutcome, Crop, Exhibit, Placement, ReferenceView, Refusal, Verdict
+from inference.records import (
+    AuthenticityOutcome,
+    Crop,
+    Exhibit,
+    Located,
+    Placement,
+    ReferenceView,
+    Refusal,
+    Verdict,
+)
 from inference.registration import Reference, anomaly, difference, register_best
 from inference.scope import reference_check
 
@@ -32,6 +41,7 @@ class View:
         sentences: What was done to the pixels, in order.
         size: Long side of the input in pixels.
         reference: The part beside its genuine reference; None where it is looked at alone.
+        located: The locator's proposal that the crop is, or was made of; None where no locator was asked.
     """
 
     exhibit: Exhibit
@@ -42,6 +52,7 @@ class View:
     sentences: tuple[str, ...]
     size: int
     reference: ReferenceView | None = None
+    located: Located | None = None
 
 
 class AuthenticityExaminer(Examiner):
@@ -51,24 +62,32 @@ class AuthenticityExaminer(Examiner):
     sides = ("genuine", "counterfeit")
     propositions = ("the part was made by the brand holder", "the part is a counterfeit")
 
-    def examine(self, exhibit: Exhibit, series: str | None = None, crop: Crop | None = None) -> Verdict:
+    def examine(
+        self,
+        exhibit: Exhibit,
+        series: str | None = None,
+        crop: Crop | None = None,
+        located: Located | None = None,
+    ) -> Verdict:
         """One verdict.
 
         Args:
             exhibit: What is examined.
             series: The series, where the examiner knows it.
             crop: The part to look at; None for the whole picture.
+            located: The locator's proposal that the crop is, or was made of; it is recorded and changes nothing.
 
         Raises:
             Refusal: if the model does not know the series, or the crop reaches outside the picture.
         """
-        return self.examine_batch([exhibit], series, [crop])[0]
+        return self.examine_batch([exhibit], series, [crop], [located])[0]
 
     def examine_batch(
         self,
         exhibits: Sequence[Exhibit],
         series: str | None = None,
         crops: Sequence[Crop | None] | None = None,
+        located: Sequence[Located | None] | None = None,
     ) -> tuple[Verdict, ...]:
         """A verdict for each exhibit, with one pass of the network for all of them; see `examine`."""
         if series is not None and series not in self.card.series:
@@ -78,7 +97,13 @@ class AuthenticityExaminer(Examiner):
         if not exhibits:
             return ()
         crops = crops or [None] * len(exhibits)
-        return self.judge([self.view(exhibit, series, crop) for exhibit, crop in zip(exhibits, crops, strict=True)])
+        located = located or [None] * len(exhibits)
+        return self.judge(
+            [
+                replace(self.view(exhibit, series, crop), located=proposal)
+                for exhibit, crop, proposal in zip(exhibits, crops, located, strict=True)
+            ]
+        )
 
     def view(self, exhibit: Exhibit, series: str | None = None, crop: Crop | None = None) -> View:
         """What the network will see of an exhibit: the part alone, or beside the reference that it fits best.
@@ -173,6 +198,7 @@ class AuthenticityExaminer(Examiner):
             provenance=self._provenance(settings, view.sentences),
             reference=view.reference,
             evidence=evidence,
+            located=view.located,
         )
 
     def _score(self, log_odds: float, view: View) -> float:

@@ -34,7 +34,7 @@ Event = Literal["case opened", "exhibit added", "examination", "report issued", 
 LOG_NAME, EXHIBITS, REPORTS = "log.jsonl", "exhibits", "reports"
 
 _NOTHING_BEFORE = "0" * 64
-_MOST_LETTERS = {"request": 4000, "remarks": 4000}
+_MOST_LETTERS = {"request": 4000, "remarks": 4000, "remark": 4000, "reason": 4000}
 _PATIENCE_SECONDS = 20
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -70,16 +70,20 @@ class CaseFacts:
 
     def __post_init__(self) -> None:
         for name, text in as_json(self).items():
-            said, most = name.replace("_", " "), _MOST_LETTERS.get(name, 200)
-            if len(text) > most:
-                msg = f"The {said} has {len(text)} characters, and at most {most} fit a report; shorten it."
-                raise CaseRefused(msg)
-            if not text.replace("\n", "").isprintable():
-                msg = f"The {said} holds characters that cannot be printed; type it anew."
-                raise CaseRefused(msg)
-            if name in ("case_number", "examiner") and not text.strip():
-                msg = f"A report needs the {said}; give one."
-                raise CaseRefused(msg)
+            _require_text(name.replace("_", " "), text, needed=name in ("case_number", "examiner"))
+
+
+def _require_text(said: str, text: str, *, needed: bool) -> None:
+    most = _MOST_LETTERS.get(said, 200)
+    if len(text) > most:
+        msg = f"The {said} has {len(text)} characters, and at most {most} are taken; shorten it."
+        raise CaseRefused(msg)
+    if not text.replace("\n", "").isprintable():
+        msg = f"The {said} holds characters that cannot be printed; type it anew."
+        raise CaseRefused(msg)
+    if needed and not text.strip():
+        msg = f"The {said} is needed; give one."
+        raise CaseRefused(msg)
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ class CaseFolder:
             CaseRefused: if it does not.
         """
         first = Entry.read(self._content().split(b"\n", 1)[0])
-        if first is None or first.event != "case opened":
+        if first is None or first.event != "case opened" or not first.content.get("case_number"):
             msg = f"The first line of {self.log} does not name a case; verify the log."
             raise CaseRefused(msg)
         return str(first.content["case_number"])
@@ -199,6 +203,16 @@ class CaseFolder:
         """The end of the log as it stands."""
         lines, _ = _lines(self._content())
         return Head(len(lines), _sha256(lines[-1]))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All exhibits and all reports that the folder holds."""
+        return tuple(file for part in (EXHIBITS, REPORTS) for file in sorted((self.path / part).glob("*")))
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Ids of all reports that were issued in the case, in their order."""
+        return tuple(str(entry.content["report"]) for entry in self.entries("report issued"))
 
     def add_exhibit(self, original: bytes, exhibit: Exhibit, time: datetime) -> Path:
         """Keep a copy of an original file; one that is there already stays as it is and is not logged again.
@@ -257,11 +271,14 @@ class CaseFolder:
         """Log that a person has reviewed a report, and what they say of it.
 
         Raises:
-            CaseRefused: if no such report was issued in this case.
+            CaseRefused: if no such report was issued in this case, or a text is not taken.
         """
+        number = self.number
+        _require_text("reviewer", reviewer, needed=True)
+        _require_text("remark", remark, needed=True)
         with self._locked():
             if not any(entry.content["report"] == report for entry in self.entries("report issued")):
-                msg = f"No report {report} was issued in case {self.number}; give the id printed on its pages."
+                msg = f"No report {report} was issued in case {number}; give the id printed on its pages."
                 raise CaseRefused(msg)
             self._append("review", {"report": report, "reviewer": reviewer, "remark": remark}, time)
 
@@ -277,8 +294,10 @@ class CaseFolder:
             What was removed, as paths inside the folder.
 
         Raises:
-            CaseRefused: if there is nothing to remove, or a file cannot be removed.
+            CaseRefused: if there is nothing to remove, a file cannot be removed, or a text is not taken.
         """
+        _require_text("by", by, needed=True)
+        _require_text("reason", reason, needed=True)
         with self._locked():
             files = [file for part in (EXHIBITS, REPORTS) for file in sorted((self.path / part).glob("*"))]
             if not files:
@@ -290,10 +309,10 @@ class CaseFolder:
                 file.unlink()
         return tuple(removed)
 
-    def entries(self, event: Event) -> tuple[Entry, ...]:
-        """The whole entries of one kind, in their order."""
+    def entries(self, event: Event | None = None) -> tuple[Entry, ...]:
+        """The whole entries of one kind, or of all kinds, in their order."""
         read = map(Entry.read, _lines(self._content())[0])
-        return tuple(entry for entry in read if entry is not None and entry.event == event)
+        return tuple(entry for entry in read if entry is not None and event in (None, entry.event))
 
     def _content(self) -> bytes:
         return _read_log(self.log)

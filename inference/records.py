@@ -10,7 +10,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 AuthenticityOutcome = Literal["genuine", "counterfeit", "inconclusive", "out of scope"]
 SimilarityOutcome = Literal["similar", "dissimilar", "inconclusive", "out of scope"]
 CheckStatus = Literal["ok", "warn", "refuse"]
+Turn = Literal[0, 90, 180, 270]
+BoxChoice = Literal["whole picture", "examiner", "locator"]
 
 FIRST_STEP = 1 / 256
 """Share of full scale below which a heatmap shows nothing."""
@@ -49,12 +51,14 @@ class Crop:
         y: Top edge, >= 0.
         width: At least 1.
         height: At least 1.
+        turn: Degrees clockwise by which the cut-out is turned to stand upright.
     """
 
     x: int
     y: int
     width: int
     height: int
+    turn: Turn = 0
 
     def __post_init__(self) -> None:
         require(self.x >= 0 and self.y >= 0, f"a crop starts inside the picture, not at ({self.x}, {self.y})")
@@ -62,22 +66,32 @@ class Crop:
             self.width >= 1 and self.height >= 1,
             f"a crop is at least 1 x 1, not {self.width} x {self.height}",
         )
+        require(self.turn in get_args(Turn), f"a crop is turned by 0, 90, 180 or 270 degrees, not by {self.turn}")
 
     def __str__(self) -> str:
-        return f"{self.x},{self.y},{self.width},{self.height}"
+        rectangle = f"{self.x},{self.y},{self.width},{self.height}"
+        return f"{rectangle},{self.turn}" if self.turn else rectangle
+
+    @property
+    def rectangle(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height, whichever way it is turned."""
+        return self.x, self.y, self.width, self.height
 
     @classmethod
     def parse(cls, text: str) -> Crop:
-        """A crop from `x,y,w,h` in pixels.
+        """A crop from `x,y,w,h` in pixels, or from `x,y,w,h,turn` with the turn in degrees clockwise.
 
         Raises:
-            Refusal: if it is not four whole numbers that make a crop.
+            Refusal: if it is not whole numbers that make a crop.
         """
         try:
-            x, y, width, height = (int(part) for part in text.split(","))
-            return cls(x, y, width, height)
-        except ValueError as error:
-            msg = f"The crop {text!r} is not four whole numbers x,y,w,h with a width and a height above 0."
+            x, y, width, height, *turn = (int(part) for part in text.split(","))
+            return cls(x, y, width, height, *turn)  # type: ignore[arg-type] # checked when it is made
+        except (ValueError, TypeError) as error:
+            msg = (
+                f"The crop {text!r} is not four whole numbers x,y,w,h with a width and a height above 0, with or "
+                "without a turn of 90, 180 or 270 degrees clockwise after them."
+            )
             raise Refusal(msg) from error
 
 
@@ -127,7 +141,7 @@ class Exhibit:
         return int(self.pixels.shape[0])
 
     def crop(self, crop: Crop | None) -> NDArray[np.uint8]:
-        """The pixels of the part that is examined, (h, w, 3); all of them without a crop.
+        """The pixels of the part that is examined, upright, (h, w, 3); all of them without a crop.
 
         Raises:
             Refusal: if the crop does not lie inside the picture.
@@ -140,7 +154,45 @@ class Exhibit:
                 f"({self.width} x {self.height} pixels); draw it inside the picture."
             )
             raise Refusal(msg)
-        return self.pixels[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+        part = self.pixels[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width]
+        return np.ascontiguousarray(np.rot90(part, -crop.turn // 90)) if crop.turn else part
+
+
+@dataclass(frozen=True)
+class Find:
+    """One part that a locator found in a picture.
+
+    Attributes:
+        part: Which kind, as the locator's card names it.
+        score: How sure the locator is, 0 to 1; it orders finds and is no probability.
+        crop: What it proposes to examine.
+        close_up: Whether the part fills nearly all of the picture, so that the whole picture is proposed.
+    """
+
+    part: str
+    score: float
+    crop: Crop
+    close_up: bool = False
+
+    def __post_init__(self) -> None:
+        require(0 <= self.score <= 1, f"a score lies between 0 and 1, not {self.score}")
+
+
+@dataclass(frozen=True)
+class Located:
+    """Whose proposal an examination started from, and which.
+
+    Attributes:
+        find: What was found.
+        locator: Name of the locator.
+        weights_sha256: SHA-256 of its weights file.
+        card_sha256: SHA-256 of its card file.
+    """
+
+    find: Find
+    locator: str
+    weights_sha256: str
+    card_sha256: str
 
 
 @dataclass(frozen=True)
@@ -344,6 +396,14 @@ class Provenance:
     libraries: dict[str, str]
 
 
+def _chosen_by(crop: Crop | None, located: Located | None) -> BoxChoice:
+    if crop is None:
+        return "whole picture"
+    if located is not None and located.find.crop.rectangle == crop.rectangle:
+        return "locator"
+    return "examiner"
+
+
 def _require_distribution(probabilities: dict[str, float]) -> None:
     total = sum(probabilities.values())
     require(all(0 <= p <= 1 for p in probabilities.values()), "probabilities lie between 0 and 1")
@@ -373,6 +433,9 @@ class Verdict:
         scope_checks: Physical checks of the input.
         reference: The part beside the genuine reference; None for a model that looks at the part alone.
         provenance: What is needed to repeat it.
+        located: The locator's proposal; None where no locator was asked. Where the examiner corrected it, the crop
+            that was examined is another one.
+        box: Who chose the rectangle that was examined; a turn alone leaves it the locator's.
     """
 
     outcome: AuthenticityOutcome
@@ -391,8 +454,11 @@ class Verdict:
     provenance: Provenance
     reference: ReferenceView | None = None
     evidence: Evidence | None = None
+    located: Located | None = None
+    box: BoxChoice = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "box", _chosen_by(self.crop, self.located))
         require(0 <= self.probability_genuine <= 1, "a probability lies between 0 and 1")
         for name, value in (("log odds", self.log_odds), ("a score", self.score)):
             require(math.isfinite(value), f"{name} must be finite, not {value}")

@@ -40,7 +40,7 @@ HISTOGRAM_BINS = 20
 _REFERENCE = "reference."
 _GATE = "scope_gate.embeddings"
 
-Task = Literal["authenticity", "trademark", "pretrained"]
+Task = Literal["authenticity", "trademark", "locator", "pretrained"]
 
 
 class WeightsRefused(Refusal):
@@ -105,6 +105,32 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class FindRule:
+    """What counts as a find of a locator, and what is proposed for it.
+
+    Attributes:
+        least_score: Score below which nothing is a find, 0 to 1.
+        overlap: Intersection over union above which the lesser of two boxes is dropped, whatever their parts, 0 to 1.
+        margin: What a proposed crop adds to each side of a box, as a share of the box's longer side, >= 0.
+        close_up: Share of the picture's width or height that the only find spans, from which on the picture is taken
+            for the part itself and proposed whole, 0 to 1.
+        rule: How the least score was found, in words.
+    """
+
+    least_score: float
+    overlap: float
+    margin: float
+    close_up: float
+    rule: str
+
+    def __post_init__(self) -> None:
+        for name in ("least_score", "overlap", "close_up"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"{name} lies between 0 and 1, not {value}")
+        require(self.margin >= 0, f"a margin is at least 0, not {self.margin}")
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is, what it was made from, what it is good for.
 
@@ -117,7 +143,7 @@ class Card:
         network: The network, see `inference.networks`.
         arguments: The network's arguments.
         classes: Main classes in the order of the logits, `series/genuine` and `series/counterfeit`,
-            or `dissimilar`, `similar`.
+            or `dissimilar`, `similar`, or the parts that a locator finds.
         preprocessing: What is done to the pixels, where the part is looked at alone.
         stack: How the part is laid beside the genuine reference of its series; None where it is looked at alone.
         band: The inconclusive band found on validation data.
@@ -133,6 +159,7 @@ class Card:
         fusion: How log odds and the deviation from genuine features make one score; None where the log odds are the
             score.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
+        find_rule: What counts as a find of a locator; None for all other models.
         scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
@@ -176,6 +203,7 @@ class Card:
     fusion: Fusion | None = None
     calibration: Calibration | None = None
     scope_gate: GateCard | None = None
+    find_rule: FindRule | None = None
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
@@ -206,9 +234,9 @@ class Catalogue:
     cards: dict[str, Card]
     refusals: tuple[str, ...]
 
-    def names(self, task: Task) -> tuple[str, ...]:
-        """Names of the models for a task, in alphabetical order."""
-        return tuple(name for name, card in self.cards.items() if card.task == task)
+    def names(self, task: Task, part: str | None = None) -> tuple[str, ...]:
+        """Names of the models for a task, in alphabetical order; only those for a part where one is named."""
+        return tuple(name for name, card in self.cards.items() if card.task == task and part in (None, card.part))
 
 
 _CARD = TypeAdapter(Card)

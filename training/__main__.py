@@ -12,7 +12,7 @@ import tyro
 
 from inference.records import Refusal
 from inference.weights import Card
-from training import authenticity, trademark
+from training import authenticity, locator, trademark
 from training.assessment import AssessmentSettings, assess, metric_lines
 from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.marks import MarksSettings, build_marks
@@ -30,9 +30,11 @@ from training.scope import ScopeSettings, gate_model
 if TYPE_CHECKING:
     AuthenticityPreset = authenticity.AuthenticitySettings
     TrademarkPreset = trademark.TrademarkSettings
+    LocatorPreset = locator.LocatorSettings
 else:
     AuthenticityPreset = tyro.extras.subcommand_type_from_defaults(authenticity.PRESETS)
     TrademarkPreset = tyro.extras.subcommand_type_from_defaults(trademark.PRESETS)
+    LocatorPreset = tyro.extras.subcommand_type_from_defaults(locator.PRESETS)
 _INTERRUPTED = 130
 
 
@@ -44,6 +46,11 @@ def train_authenticity(settings: AuthenticityPreset) -> None:
 def train_trademark(settings: TrademarkPreset) -> None:
     """Train the Siamese network with the HMS loss; `paper` or `small` names the defaults."""
     _report(trademark.train(settings), settings.fit.out)
+
+
+def train_locator(settings: LocatorPreset) -> None:
+    """Train the locator on photos of whole goods with boxes; `paper` or `small` names the defaults."""
+    _report(locator.train(settings), settings.fit.out)
 
 
 def _report(card: Card | None, run: Path) -> None:
@@ -114,6 +121,7 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {
         "authenticity": train_authenticity,
         "trademark": train_trademark,
+        "locator": train_locator,
         "evaluate": evaluate_model,
         "deviation": fit_deviation,
         "calibrate": calibrate_model,

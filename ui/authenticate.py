@@ -2,33 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from inference.exhibit import read_exhibit
-from inference.records import Verdict, as_json
+from inference.records import Find, Refusal, Verdict, as_json
+from ui.answers import QUEUE, answer_api, api_endpoint
 from ui.bench import Bench, parse_crop
-from ui.examination import QUEUE, Examination, answer_api, api_endpoint
+from ui.examination import Examination
 from ui.exhibit_input import ExhibitInput, handed_in
-from ui.verdict_card import no_model_card, verdict_page, waiting_card
+from ui.markup import render, spoken
+from ui.report_desk import Examined, ReportDesk
+from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
+from ui.verdict_card import no_model_card, verdict_page, verdicts_page, waiting_card
 
 EXAMPLES = Path(__file__).parent / "examples" / "tags"
+
+
+NO_PHOTO = "There is no photo to examine; add one first."
 
 
 class Authenticate:
     """What the tab does, apart from its layout."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, desk: ReportDesk) -> None:
         self._bench = bench
+        self._desk = desk
 
-    def page(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> str:
-        """The verdict on the file at a path, as a page; `crop` as `x,y,width,height`."""
-        return verdict_page(self._verdict(file, model, series, crop))
+    def examined(
+        self, file: str | None, model: str | None, series: str | None, crop: str | None, find: str | None
+    ) -> Examined:
+        """The examination of the file at a path.
 
-    def wait(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> str:  # noqa: ARG002 - the same inputs as `page`
+        Args:
+            file: The path.
+            model: Name of the model; the first one where none is named.
+            series: The series, where it is known.
+            crop: As `Crop.parse` reads it; empty for the whole picture.
+            find: Number from 1 of the find that the crop is, or was made of; empty for none.
+
+        Raises:
+            Refusal: if it is not examined.
+        """
+        verdict = self._verdict(file, model, series, crop, find)
+        originals = [(Path(str(file)), verdict.exhibit)]
+        return Examined(verdict_page(verdict), [verdict], originals, self._bench.cards(verdict))
+
+    def all_examined(self, file: str | None, *_: str | None) -> Examined:
+        """The examination of every part that is found on the file at a path, each by the model for it.
+
+        Raises:
+            Refusal: if there is none.
+        """
+        exhibit = handed_in(file, NO_PHOTO)
+        verdicts = self._bench.examine_found(exhibit)
+        return Examined(verdicts_page(verdicts), verdicts, [(Path(str(file)), exhibit)], self._bench.cards(*verdicts))
+
+    def wait(self, file: str | None, *_: str | None) -> str:
         """What to do before there is a verdict.
 
         Raises:
@@ -43,34 +78,120 @@ class Authenticate:
             "Ready", f"{exhibit.name} is read, {exhibit.width} × {exhibit.height} pixels. Press Examine."
         )
 
-    def examine(self, file: str | None, model: str, series: str, crop: str) -> dict[str, Any]:
+    def finds(self, file: str | None) -> tuple[Find, ...]:
+        """What is found on the file at a path, best first; nothing without a photo that is read.
+
+        Raises:
+            Refusal: if the locator cannot be loaded.
+        """
+        try:
+            exhibit = read_exhibit(Path(file)) if file else None
+        except Refusal:
+            # `wait` states it.
+            return ()
+        return self._bench.finds(exhibit) if exhibit else ()
+
+    def found(self, file: str | None) -> str:
+        """What was found on the file at a path, in words, as HTML; nothing without a photo or a locator."""
+        finds = self.finds(file)
+        if not file or not self._bench.locator:
+            return ""
+        unknown = dict.fromkeys(find.part for find in finds if not self._bench.model_for(find.part))
+        close_up = len(finds) == 1 and finds[0].close_up
+        return render("found.html", finds=finds, close_up=close_up, unknown=list(unknown))
+
+    def locate(self, file: str | None) -> list[dict[str, Any]]:
+        """Find the parts on a photo of whole goods; return each with its box and score, best first.
+
+        Args:
+            file: The photo.
+        """
+        return answer_api(lambda: as_json(self._bench.finds(handed_in(file, NO_PHOTO))))
+
+    def examine(self, file: str | None, model: str, series: str, crop: str, find: str) -> dict[str, Any]:
         """Examine a photo for authenticity and return the record of the verdict.
 
         Args:
             file: The photo; its bytes are examined as they are.
-            model: Name of an authenticity model.
+            model: Name of an authenticity model; empty for the one of the find's part, or else the first.
             series: The series, where it is known; empty if not.
-            crop: The part to look at as x,y,width,height in pixels of the upright picture; empty for all.
+            crop: The part to look at as x,y,width,height or x,y,width,height,turn in pixels of the upright picture and
+                degrees clockwise; empty for the find's, or else for all.
+            find: Number from 1 of the part to look at among those that `/locate` gives; empty for none.
         """
-        return answer_api(lambda *inputs: as_json(self._verdict(*inputs)), file, model, series, crop)
+        return answer_api(lambda: as_json(self._verdict(*self._completed(file, model, series, crop, find))))
 
-    def _verdict(self, file: str | None, model: str | None, series: str | None, crop: str | None) -> Verdict:
-        exhibit = handed_in(file, "There is no photo to examine; add one first.")
-        return self._bench.examine(exhibit, model, series or None, parse_crop(crop))
+    def report(
+        self,
+        file: str | None,
+        model: str,
+        series: str,
+        crop: str,
+        find: str,
+        case_number: str,
+        examiner: str,
+        item: str,
+        laboratory: str,
+        request: str,
+        remarks: str,
+        reviewer: str,
+    ) -> tuple[dict[str, Any], str, str]:
+        """Examine a photo for authenticity and report it; return the report's ids, its PDF and its JSON twin.
+
+        Where the app has a case folder, the photo, the examination and the report are added to the case.
+
+        Args:
+            file: The photo; its bytes are examined as they are.
+            model: Name of an authenticity model; empty for the one of the find's part, or else the first.
+            series: The series, where it is known; empty if not.
+            crop: The part to look at as x,y,width,height or x,y,width,height,turn; empty for the find's, or else all.
+            find: Number from 1 of the part to look at among those that `/locate` gives; empty for none.
+            case_number: The laboratory's number of the case; required.
+            examiner: Who answers for the report; required.
+            item: What was handed in.
+            laboratory: Name and address.
+            request: What was asked, by whom.
+            remarks: Whatever else belongs into the report.
+            reviewer: Who is to review it.
+        """
+        texts = (case_number, examiner, item, laboratory, request, remarks, reviewer)
+
+        def make() -> tuple[dict[str, Any], str, str]:
+            facts = stated_facts(*texts)
+            examined = self.examined(*self._completed(file, model, series, crop, find))
+            return issued_files(self._desk.report(examined, facts))
+
+        return answer_api(make)
+
+    def _verdict(
+        self, file: str | None, model: str | None, series: str | None, crop: str | None, number: str | None
+    ) -> Verdict:
+        exhibit = handed_in(file, NO_PHOTO)
+        find = self._bench.find(exhibit, number)
+        return self._bench.examine(exhibit, model, series or None, parse_crop(crop), find)
+
+    def _completed(self, file: str | None, model: str, series: str, crop: str, number: str) -> tuple[str | None, ...]:
+        """Inputs with what follows from a find where they leave it open."""
+        find = self._bench.find(handed_in(file, NO_PHOTO), number)
+        if find is None:
+            return file, model, series, crop, number
+        return file, model or self._bench.model_for(find.part), series, crop or box_of(find), number
 
     def series_of(self, model: str | None) -> gr.Dropdown:
         """The choice of series that belongs to a model."""
         return gr.Dropdown(choices=_series_choices(self._bench, model), value="")
 
 
-def authenticate_tab(bench: Bench) -> None:
-    """Lay out the tab inside a `gr.Blocks`."""
-    tab = Authenticate(bench)
+def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
+    """Lay out the tab inside a `gr.Blocks`; gives its form for reports."""
+    tab = Authenticate(bench, desk)
     models = bench.choices("authenticity")
     first = models[0][1] if models else None
     with gr.Row(equal_height=False, elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="inputs"):
-            exhibit = ExhibitInput("Photo of the part", "photo")
+            exhibit = ExhibitInput("Photo of the part", "photo", bench.finds)
+            found = gr.HTML("", elem_id="found")
+            find = gr.Radio([], label="Part to examine", visible=False, elem_id="find", elem_classes="finds")
             model = gr.Dropdown(models, value=first, label="Model", elem_id="authenticity-model")
             series = gr.Dropdown(
                 _series_choices(bench, first),
@@ -80,7 +201,9 @@ def authenticate_tab(bench: Bench) -> None:
                 elem_id="series",
             )
             examine = gr.Button("Examine", variant="primary", elem_id="examine")
+            examine_all = gr.Button("Examine all found parts", visible=False, elem_id="examine-all")
             examples = sorted(EXAMPLES.glob("*.jpg")) if models else []
+            buttons = []
             if examples:
                 gr.HTML("<h3>Examples</h3><p>Rendered tags of a house that does not exist.</p>", elem_classes="aside")
                 with gr.Row(elem_classes="examples"):
@@ -89,35 +212,87 @@ def authenticate_tab(bench: Bench) -> None:
                         for path in examples
                     ]
         with gr.Column(scale=7, min_width=320):
-            result = gr.HTML(tab.wait(None, None, None, None), elem_id="verdict", elem_classes="result-area")
+            result = gr.HTML(tab.wait(None), elem_id="verdict", elem_classes="result-area")
+            form = ReportForm(desk, "verdict")
 
-    inputs = [exhibit.file, model, series, exhibit.crop]
-    examination = Examination(tab.page, tab.wait, inputs, result)
-    examination.on_click(examine)
+    def models_of(number: str, finds: tuple[Find, ...], chosen: str | None) -> list[Any]:
+        """The model for a find, or the one that was chosen where there is none, and the choice of its series."""
+        name = (bench.model_for(finds[int(number) - 1].part) if number else None) or chosen
+        return [name, tab.series_of(name)]
+
+    def arrive(file: str | None, chosen: str | None) -> list[Any]:
+        """Everything that follows from a file: its picture, what is found on it, and the model for that."""
+        finds = tab.finds(file)
+        number = "1" if finds else ""
+        return [
+            *exhibit.show(file, parse_crop(box_of(finds[0])) if finds else None),
+            tab.found(file),
+            gr.Radio(choices=find_choices(finds), value=number, visible=bool(finds)),
+            gr.Button(visible=len(finds) > 1),
+            *models_of(number, finds, chosen),
+        ]
+
+    def pick(file: str | None, number: str, chosen: str | None) -> list[Any]:
+        """The box of a find, and the model for it; for none of them, what there is."""
+        finds = tab.finds(file)
+        if not number or not finds:
+            return [gr.skip()] * 4
+        crop = box_of(finds[int(number) - 1])
+        return [exhibit.draw(file, crop), crop, *models_of(number, finds, chosen)]
+
+    def example(path: Path, chosen: str | None) -> list[Any]:
+        return [str(path), *arrive(str(path), chosen)]
+
+    arrived = [*exhibit.shown, found, find, examine_all, model, series]
+    inputs = [exhibit.file, model, series, exhibit.crop, find]
+    examination = Examination(tab.wait, inputs, result, form)
+    examination.on_click(examine, tab.examined)
+    examination.on_click(examine_all, tab.all_examined)
+    examination.on_report()
+    exhibit.file.change(arrive, [exhibit.file, model], arrived, show_progress_on=found, **QUEUE)
     examination.on_exhibit(exhibit)
-    choosing = model.input(tab.series_of, model, series, show_progress="hidden", **QUEUE)
-    examination.on_change(choosing.then)
-    examination.on_change(series.input)
-    for path, button in zip(examples, buttons if examples else [], strict=True):
-        examination.on_example(button, partial(_filled, path), [exhibit.file, exhibit.crop, series])
-    api_endpoint(
-        tab.examine,
-        "examine",
-        [
-            gr.File(render=False, label="file"),
-            gr.Textbox(first, render=False, label="model"),
-            gr.Textbox("", render=False, label="series"),
-            gr.Textbox("", render=False, label="crop"),
-        ],
+    picking = find.input(
+        pick,
+        [exhibit.file, find, model],
+        [exhibit.canvas, exhibit.crop, model, series],
+        show_progress="hidden",
+        **QUEUE,
     )
+    choosing = model.input(tab.series_of, model, series, show_progress="hidden", **QUEUE)
+    for event in (picking.then, choosing.then, series.input):
+        examination.on_change(event)
+    for path, button in zip(examples, buttons, strict=True):
+        filling = partial(example, path)
+        examination.on_example(button, tab.examined, filling, [model], [exhibit.file, *arrived])
+    api_endpoint(tab.examine, "examine", _api_inputs())
+    report_endpoint(tab.report, "report", _api_inputs())
+    if bench.locator:
+        api_endpoint(tab.locate, "locate", [gr.File(render=False, label="file")])
+    return form
+
+
+def find_choices(finds: Sequence[Find]) -> list[tuple[str, str]]:
+    """What was found as a list to choose of: in words, and by number from 1."""
+    if not finds:
+        return []
+    words = [f"{number}: {spoken(find.part)}, score {find.score:.2f}" for number, find in enumerate(finds, 1)]
+    return [*zip(words, map(str, range(1, len(finds) + 1)), strict=True), ("None of them", "")]
+
+
+def box_of(find: Find) -> str:
+    """The crop that a find stands for; empty, the whole picture, for a close-up."""
+    return "" if find.close_up else str(find.crop)
+
+
+def _api_inputs() -> list[Component]:
+    return [
+        gr.File(render=False, label="file"),
+        *(gr.Textbox("", render=False, label=label) for label in ("model", "series", "crop", "find")),
+    ]
 
 
 def _series_choices(bench: Bench, model: str | None) -> list[tuple[str, str]]:
     return [("Not fixed", ""), *((series, series) for series in bench.series(model))]
-
-
-def _filled(path: Path) -> tuple[str, str, str]:
-    return str(path), "", ""
 
 
 def _caption(path: Path) -> str:

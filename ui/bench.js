@@ -43,7 +43,8 @@
 
     let announced = null;
     new MutationObserver(() => {
-        const result = [...document.querySelectorAll("[data-announce], .result-area [role=alert]")].find(visible);
+        // The last one on the page is the newest: a report stands below its verdict.
+        const result = [...document.querySelectorAll("[data-announce]:not([data-announce] *), .result-area [role=alert]")].filter(visible).at(-1);
         if (result === announced) return;
         announced = result;
         const announcer = document.getElementById("announcer");

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
 from inference.authenticity import AuthenticityExaminer
-from inference.records import Comparison, Crop, Exhibit, Refusal, Verdict
+from inference.location import Locator
+from inference.records import Comparison, Crop, Exhibit, Find, Refusal, Verdict
 from inference.trademarks import Crops, TrademarkExaminer
-from inference.weights import WEIGHTS_FOLDER, Catalogue, Task, read_catalogue
+from inference.weights import WEIGHTS_FOLDER, Card, Catalogue, Task, read_catalogue
+
+_REMEMBERED = 64
+"""Photos whose finds are remembered, so that one is searched once."""
 
 
 @dataclass
@@ -25,6 +30,7 @@ class Bench:
     weights: Path = WEIGHTS_FOLDER
     device: str = "cpu"
     _examiners: dict[str, AuthenticityExaminer | TrademarkExaminer] = field(default_factory=dict)
+    _found: OrderedDict[str, tuple[Find, ...]] = field(default_factory=OrderedDict)
     _loading: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -40,15 +46,72 @@ class Bench:
         """The series an authenticity model knows; none for no model."""
         return self.catalogue.cards[model].series if model in self.catalogue.cards else ()
 
-    def examine(self, exhibit: Exhibit, model: str | None, series: str | None, crop: Crop | None) -> Verdict:
-        """A verdict.
+    def examine(
+        self,
+        exhibit: Exhibit,
+        model: str | None,
+        series: str | None,
+        crop: Crop | None,
+        find: Find | None = None,
+    ) -> Verdict:
+        """A verdict; `find` is the locator's proposal that the crop is, or was made of.
 
         Raises:
             Refusal: if there is no such model, it cannot be loaded, or it cannot examine this.
         """
         examiner = self._examiner(model, "authenticity")
         assert isinstance(examiner, AuthenticityExaminer)  # noqa: S101 - what the task chose
-        return examiner.examine(exhibit, series, crop)
+        located = self.locator.located(find) if find and self.locator else None
+        return examiner.examine(exhibit, series, crop, located)
+
+    def examine_found(self, exhibit: Exhibit) -> tuple[Verdict, ...]:
+        """A verdict on each part that is found and that a model is there for, best first.
+
+        Raises:
+            Refusal: if there is none.
+        """
+        verdicts = [
+            self.examine(exhibit, model, None, None if find.close_up else find.crop, find)
+            for find in self.finds(exhibit)
+            if (model := self.model_for(find.part))
+        ]
+        if not verdicts:
+            msg = f"Nothing was found on {exhibit.name} that a model is there for; draw a box around the part."
+            raise Refusal(msg)
+        return tuple(verdicts)
+
+    @cached_property
+    def locator(self) -> Locator | None:
+        """The locator, where the folder holds one; of several, the first by name."""
+        names = self.catalogue.names("locator")
+        return Locator.load(names[0], self.weights, self.device) if names else None
+
+    def finds(self, exhibit: Exhibit) -> tuple[Find, ...]:
+        """The parts that are found on a photo, best first; none without a locator."""
+        with self._loading:
+            if exhibit.sha256 not in self._found:
+                self._found[exhibit.sha256] = self.locator.locate(exhibit) if self.locator else ()
+                while len(self._found) > _REMEMBERED:
+                    self._found.popitem(last=False)
+            return self._found[exhibit.sha256]
+
+    def find(self, exhibit: Exhibit, number: str | None) -> Find | None:
+        """The part that has a number from 1 among those that are found; None for no number.
+
+        Raises:
+            Refusal: if there is none.
+        """
+        if not number:
+            return None
+        finds = self.finds(exhibit)
+        if number not in {str(known) for known in range(1, len(finds) + 1)}:
+            msg = f"There is no find {number} on {exhibit.name}; {len(finds) or 'no'} parts were found."
+            raise Refusal(msg)
+        return finds[int(number) - 1]
+
+    def model_for(self, part: str) -> str | None:
+        """The authenticity model for a part; of several, the first by name."""
+        return next(iter(self.catalogue.names("authenticity", part)), None)
 
     def compare(self, first: Exhibit, second: Exhibit, model: str | None, crops: Crops = (None, None)) -> Comparison:
         """A comparison.
@@ -59,6 +122,10 @@ class Bench:
         examiner = self._examiner(model, "trademark")
         assert isinstance(examiner, TrademarkExaminer)  # noqa: S101 - what the task chose
         return examiner.compare(first, second, crops)
+
+    def cards(self, *records: Verdict | Comparison) -> dict[str, Card]:
+        """The cards of the models that made some records, by their names."""
+        return {name: self._examiners[name].card for name in {record.provenance.model for record in records}}
 
     def _examiner(self, model: str | None, task: Task) -> AuthenticityExaminer | TrademarkExaminer:
         names = self.catalogue.names(task)
@@ -77,9 +144,9 @@ class Bench:
 
 
 def parse_crop(text: str | None) -> Crop | None:
-    """A crop from `x,y,w,h` in pixels of the upright picture; None for an empty text, the whole picture.
+    """A crop as `Crop.parse` reads it, in pixels of the upright picture; None for an empty text, the whole picture.
 
     Raises:
-        Refusal: if it is not four whole numbers that make a crop.
+        Refusal: if it is no crop.
     """
     return Crop.parse(text) if text and text.strip() else None

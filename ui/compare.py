@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from inference.exhibit import read_exhibit
 from inference.records import Comparison, as_json
+from ui.answers import QUEUE, answer_api, api_endpoint
 from ui.bench import Bench, parse_crop
-from ui.examination import Examination, answer_api, api_endpoint
+from ui.examination import Examination
 from ui.exhibit_input import ExhibitInput, handed_in
+from ui.report_desk import Examined, ReportDesk
+from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
 from ui.verdict_card import comparison_page, no_model_card, waiting_card
 
 EXAMPLES = Path(__file__).parent / "examples" / "marks"
@@ -21,19 +25,26 @@ EXAMPLES = Path(__file__).parent / "examples" / "marks"
 class Compare:
     """What the tab does, apart from its layout."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, desk: ReportDesk) -> None:
         self._bench = bench
+        self._desk = desk
 
-    def page(
+    def examined(
         self,
         first: str | None,
         second: str | None,
         model: str | None,
         first_crop: str | None,
         second_crop: str | None,
-    ) -> str:
-        """The comparison of the files at two paths, as a page; crops as `x,y,width,height`."""
-        return comparison_page(self._comparison(first, second, model, first_crop, second_crop))
+    ) -> Examined:
+        """The comparison of the files at two paths; crops as `x,y,width,height`.
+
+        Raises:
+            Refusal: if they are not compared.
+        """
+        comparison = self._comparison(first, second, model, first_crop, second_crop)
+        originals = list(zip((Path(str(first)), Path(str(second))), comparison.exhibits, strict=True))
+        return Examined(comparison_page(comparison), [comparison], originals, self._bench.cards(comparison))
 
     def wait(self, first: str | None, second: str | None, *_: str | None) -> str:
         """What to do before there is a comparison.
@@ -67,6 +78,47 @@ class Compare:
             lambda *inputs: as_json(self._comparison(*inputs)), first, second, model, first_crop, second_crop
         )
 
+    def report(
+        self,
+        first: str | None,
+        second: str | None,
+        model: str,
+        first_crop: str,
+        second_crop: str,
+        case_number: str,
+        examiner: str,
+        item: str,
+        laboratory: str,
+        request: str,
+        remarks: str,
+        reviewer: str,
+    ) -> tuple[dict[str, Any], str, str]:
+        """Compare two marks and report it; return the report's ids, its PDF and its JSON twin.
+
+        Where the app has a case folder, the marks, the comparison and the report are added to the case.
+
+        Args:
+            first: A mark; its bytes are examined as they are.
+            second: The other mark.
+            model: Name of a trademark model.
+            first_crop: The part of the first to look at as x,y,width,height in pixels; empty for all.
+            second_crop: The same for the second.
+            case_number: The laboratory's number of the case; required.
+            examiner: Who answers for the report; required.
+            item: What was handed in.
+            laboratory: Name and address.
+            request: What was asked, by whom.
+            remarks: Whatever else belongs into the report.
+            reviewer: Who is to review it.
+        """
+        texts = (case_number, examiner, item, laboratory, request, remarks, reviewer)
+
+        def make() -> tuple[dict[str, Any], str, str]:
+            facts = stated_facts(*texts)
+            return issued_files(self._desk.report(self.examined(first, second, model, first_crop, second_crop), facts))
+
+        return answer_api(make)
+
     def _comparison(
         self,
         first: str | None,
@@ -82,9 +134,9 @@ class Compare:
         return self._bench.compare(*marks, model, (parse_crop(first_crop), parse_crop(second_crop)))
 
 
-def compare_tab(bench: Bench) -> None:
-    """Lay out the tab inside a `gr.Blocks`."""
-    tab = Compare(bench)
+def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
+    """Lay out the tab inside a `gr.Blocks`; gives its form for reports."""
+    tab = Compare(bench, desk)
     models = bench.choices("trademark")
     pairs = sorted(folder for folder in EXAMPLES.iterdir() if folder.is_dir()) if models else []
     with gr.Row(equal_height=False, elem_classes="bench"):
@@ -105,30 +157,38 @@ def compare_tab(bench: Bench) -> None:
                     ]
         with gr.Column(scale=7, min_width=320):
             result = gr.HTML(tab.wait(None, None), elem_id="comparison", elem_classes="result-area")
+            form = ReportForm(desk, "comparison")
 
     inputs = [first.file, second.file, model, first.crop, second.crop]
-    examination = Examination(tab.page, tab.wait, inputs, result)
-    examination.on_click(compare)
-    examination.on_exhibit(first)
-    examination.on_exhibit(second)
+    examination = Examination(tab.wait, inputs, result, form)
+    examination.on_click(compare, tab.examined)
+    examination.on_report()
+    for exhibit in (first, second):
+        exhibit.file.change(exhibit.show, exhibit.file, exhibit.shown, show_progress="hidden", **QUEUE)
+        examination.on_exhibit(exhibit)
     examination.on_change(model.input)
     for pair, button in zip(pairs, buttons, strict=True):
         examination.on_example(
             button,
+            tab.examined,
             partial(_filled, pair),
+            [],
             [first.file, second.file, first.crop, second.crop],
         )
-    api_endpoint(
-        tab.compare,
-        "compare",
-        [
-            gr.File(render=False, label="first"),
-            gr.File(render=False, label="second"),
-            gr.Textbox(models[0][1] if models else None, render=False, label="model"),
-            gr.Textbox("", render=False, label="first_crop"),
-            gr.Textbox("", render=False, label="second_crop"),
-        ],
-    )
+    first_model = models[0][1] if models else None
+    api_endpoint(tab.compare, "compare", _api_inputs(first_model))
+    report_endpoint(tab.report, "report_comparison", _api_inputs(first_model))
+    return form
+
+
+def _api_inputs(model: str | None) -> list[Component]:
+    return [
+        gr.File(render=False, label="first"),
+        gr.File(render=False, label="second"),
+        gr.Textbox(model, render=False, label="model"),
+        gr.Textbox("", render=False, label="first_crop"),
+        gr.Textbox("", render=False, label="second_crop"),
+    ]
 
 
 def _pair(folder: Path) -> tuple[Path, Path]:

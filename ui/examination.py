@@ -1,4 +1,4 @@
-"""How both examining tabs answer: a page, a refusal in one sentence, or a neutral word on a fault.
+"""When an examining tab shows a result and its report form, and when it takes both away.
 
 A result never stands beside inputs it was not made from. Each tab keeps the inputs its card stands
 for; all its events run one after the other, so whichever comes last sees whether they still agree.
@@ -6,90 +6,65 @@ for; all its events run one after the other, so whichever comes last sees whethe
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from inference.records import Refusal
+from ui.answers import QUEUE, answer
 from ui.exhibit_input import ExhibitInput
-from ui.verdict_card import fault_card, refusal_card
-
-logger = logging.getLogger(__name__)
+from ui.report_desk import Examined
+from ui.report_form import ReportForm
 
 Inputs = tuple[Any, ...]
-Page = Callable[..., str]
-
-QUEUE: dict[str, Any] = {"concurrency_id": "model", "api_visibility": "private"}
-
-
-def answer(page: Page, *inputs: Any) -> str:
-    """What `page` makes of the inputs, or the card that says why there is nothing."""
-    try:
-        return page(*inputs)
-    except Refusal as refusal:
-        return refusal_card(str(refusal))
-    except Exception:
-        logger.exception("a fault while examining")
-        return fault_card()
-
-
-def answer_api(record: Callable[..., Any], *inputs: Any) -> Any:
-    """What `record` makes of the inputs, for a client of the API.
-
-    Raises:
-        gr.Error: with the refusal's sentence, or one that names no more than that there was a fault.
-    """
-    try:
-        return record(*inputs)
-    except Refusal as refusal:
-        raise gr.Error(str(refusal), print_exception=False) from refusal
-    except Exception as error:
-        logger.exception("a fault while examining")
-        msg = "Assay met a fault of its own and reached no verdict."
-        raise gr.Error(msg, print_exception=False) from error
-
-
-def api_endpoint(record: Callable[..., Any], name: str, inputs: Sequence[Component]) -> None:
-    """An endpoint for clients, with components of its own that the page does not show.
-
-    Not `gr.api`, which hands over any path of the server that a client names; a `gr.File` takes uploads only.
-    """
-    with gr.Row(visible=False):
-        for component in inputs:
-            component.render()
-        trigger, output = gr.Button(), gr.JSON()
-    trigger.click(record, list(inputs), output, api_name=name, concurrency_id="model")
+Examine = Callable[..., Examined]
 
 
 class Examination:
     """The wiring of one examining tab: when its result is made, and when it is taken away.
 
     Args:
-        examine: Inputs to the page of their result.
-        wait: Inputs to the page that says what to do before there is one.
-        inputs: The components both take, in their order.
+        wait: Inputs to the page that says what to do before there is a result.
+        inputs: The components that this and every way to examine take, in their order.
         result: Where pages are shown.
+        form: Where a report of the result is made.
     """
 
-    def __init__(self, examine: Page, wait: Page, inputs: Sequence[Component], result: gr.HTML) -> None:
-        self._examine = examine
+    def __init__(
+        self,
+        wait: Callable[..., str],
+        inputs: Sequence[Component],
+        result: gr.HTML,
+        form: ReportForm,
+    ) -> None:
         self._wait = wait
         self._inputs = list(inputs)
-        self._result = result
+        self._form = form
         self._stands_for = gr.State(None)
+        self._outputs = [result, self._stands_for, form.key, form.panel, form.issued]
 
-    def on_click(self, button: gr.Button) -> None:
-        """Examine when the button is pressed."""
-        self._run(button.click)
+    def on_report(self) -> None:
+        """Report what is on show when the button of the form is pressed."""
+        self._form.on_click(stands, self._stands_for, self._inputs)
 
-    def on_example(self, button: gr.Button, fill: Callable[[], Any], filled: Sequence[Component]) -> None:
-        """Fill inputs when an example is chosen, and examine."""
-        filling = button.click(fill, None, list(filled), show_progress="hidden", **QUEUE)
-        self._run(filling.then)
+    def on_click(self, button: gr.Button, examine: Examine) -> None:
+        """Examine when a button is pressed."""
+        self._run(button.click, examine)
+
+    def on_example(
+        self,
+        button: gr.Button,
+        examine: Examine,
+        fill: Callable[..., Any],
+        known: Sequence[Component],
+        filled: Sequence[Component],
+    ) -> None:
+        """When an example is chosen, fill inputs from what is known, and examine."""
+        filling = button.click(fill, list(known), list(filled), show_progress="hidden", **QUEUE)
+        self._run(filling.then, examine)
 
     def on_exhibit(self, exhibit: ExhibitInput) -> None:
         """Take the result away when the exhibit or its crop changes."""
@@ -101,25 +76,33 @@ class Examination:
         event(
             self.refresh,
             [self._stands_for, *self._inputs],
-            [self._result, self._stands_for],
+            self._outputs,
             show_progress="hidden",
             **QUEUE,
         )
 
-    def run(self, *inputs: Any) -> tuple[str, Inputs]:
-        """The result, and the inputs it stands for."""
-        return answer(self._examine, *inputs), _stated(inputs)
+    def run(self, examine: Examine, *inputs: Any) -> tuple[str, Inputs, str | None, gr.Column, str]:
+        """The result, the inputs it stands for, and the form for its report, with no report yet."""
+        examined = answer(examine, *inputs)
+        if isinstance(examined, str):
+            return examined, _stated(inputs), None, gr.Column(visible=False), ""
+        return examined.page, _stated(inputs), self._form.desk.keep(examined), gr.Column(visible=True), ""
 
-    def refresh(self, stands_for: Inputs | None, *inputs: Any) -> tuple[Any, Any]:
-        """Nothing new if the card on show stands for these inputs; what to do, if it does not."""
-        if stands_for is not None and tuple(stands_for) == _stated(inputs):
-            return gr.skip(), gr.skip()
-        return answer(self._wait, *inputs), _stated(inputs)
+    def refresh(self, stands_for: Inputs | None, *inputs: Any) -> tuple[Any, ...]:
+        """Nothing new if the card on show stands for these inputs; what to do, and no form, if it does not."""
+        if stands(stands_for, *inputs):
+            return (gr.skip(),) * len(self._outputs)
+        return answer(self._wait, *inputs), _stated(inputs), None, gr.Column(visible=False), ""
 
-    def _run(self, event: Callable[..., Dependency]) -> None:
-        running = event(self.run, self._inputs, [self._result, self._stands_for], **QUEUE)
+    def _run(self, event: Callable[..., Dependency], examine: Examine) -> None:
+        running = event(partial(self.run, examine), self._inputs, self._outputs, **QUEUE)
         # Inputs may have changed while it ran.
         self.on_change(running.then)
+
+
+def stands(stands_for: Inputs | None, *inputs: Any) -> bool:
+    """Whether a card that was made from some inputs stands for these."""
+    return stands_for is not None and tuple(stands_for) == _stated(inputs)
 
 
 def _stated(inputs: Inputs) -> Inputs:

@@ -6,25 +6,26 @@ The file keeps its bytes on the way to the examiner; the picture that is shown i
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from gradio.processing_utils import save_pil_to_cache
 from gradio_image_annotation import image_annotator
-from numpy.typing import NDArray
 from PIL import Image
 
 from inference.exhibit import read_exhibit
-from inference.records import Crop, Exhibit, Refusal
+from inference.records import Crop, Exhibit, Find, Refusal
 from ui.bench import parse_crop
+from ui.markup import render
+from ui.pictures import numbered, png_address, reduced
 
 logger = logging.getLogger(__name__)
 
 # Runs in the browser. The annotator counts in pixels of its canvas, and a box may end just outside the
 # picture; a box without area is a click.
-_BOX_TO_CROP = """(drawn, extent) => {
+_BOX_TO_CROP = """(drawn, extent, crop) => {
     const box = drawn?.boxes?.[0];
     if (!box || !extent) return "";
     const [width, height] = extent.split(",").map(Number);
@@ -33,7 +34,20 @@ _BOX_TO_CROP = """(drawn, extent) => {
     const [left, top] = [within(box.xmin, width), within(box.ymin, height)];
     const [right, bottom] = [within(box.xmax, width), within(box.ymax, height)];
     if (right - left < 2 || bottom - top < 2) return "";
-    return [left, top, right - left, bottom - top].join(",");
+    const turn = crop.split(",").slice(4);
+    return [left, top, right - left, bottom - top, ...turn].join(",");
+}"""
+
+# A picture that is examined whole gets a crop of its size, for the turn to stand in.
+_TURN = """(crop, extent) => {
+    if (!extent) return crop;
+    const whole = ["0", "0", ...extent.split(",")];
+    const [x, y, width, height, turn] = crop.trim() ? crop.split(",") : whole;
+    if (height === undefined) return crop;
+    const turned = (Number(turn ?? 0) + DEGREES + 360) % 360;
+    const box = [x, y, width, height];
+    if (turned) return [...box, turned].join(",");
+    return box.join(",") === whole.join(",") ? "" : box.join(",");
 }"""
 
 # A new box can be drawn after it.
@@ -43,20 +57,27 @@ _WHOLE_PICTURE = """(drawn) => {
 }"""
 
 
+def _nothing(exhibit: Exhibit) -> Sequence[Find]:  # noqa: ARG001 - as a locator is asked
+    return ()
+
+
 class ExhibitInput:
     """The part of a page where one exhibit is handed in; made inside a `gr.Blocks`.
 
     Args:
         noun: What is handed in, such as "photo".
         name: Distinguishes its elements on the page.
+        find: What is found on an exhibit, and drawn on its picture with numbers from 1.
 
     Attributes:
         file: Path of the file as it was handed in.
-        crop: The crop as `x,y,width,height`, empty for the whole picture.
+        crop: The crop as `x,y,width,height`, with or without a turn in degrees; empty for the whole picture.
         canvas: The upright picture with the box, or nothing.
+        shown: What `show` makes.
     """
 
-    def __init__(self, noun: str, name: str) -> None:
+    def __init__(self, noun: str, name: str, find: Callable[[Exhibit], Sequence[Find]] = _nothing) -> None:
+        self._find = find
         self.file = gr.File(
             label=f"{noun}: drop, browse or paste",
             height=150,
@@ -98,7 +119,7 @@ class ExhibitInput:
             )
             with gr.Row(equal_height=True, elem_classes="crop-row"):
                 self.crop = gr.Textbox(
-                    label="Crop: x, y, width, height in pixels",
+                    label="Crop: x, y, width, height, turn",
                     placeholder="whole picture",
                     max_lines=1,
                     min_width=180,
@@ -106,13 +127,21 @@ class ExhibitInput:
                     elem_id=f"{name}-crop",
                 )
                 whole = gr.Button("Whole picture", size="sm", min_width=110, scale=1, elem_id=f"{name}-whole")
+            with gr.Row(elem_classes="turn-row"):
+                left = gr.Button("↺ Turn left", size="sm", min_width=110, elem_id=f"{name}-turn-left")
+                right = gr.Button("↻ Turn right", size="sm", min_width=110, elem_id=f"{name}-turn-right")
+            cut_out = gr.HTML("", elem_id=f"{name}-cut-out", elem_classes="cut-out")
             extent = gr.Textbox(label="Size of the picture", elem_classes="extent")
 
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        self._shown = [self._cropping, self.canvas, extent, self.crop]
-        self.file.change(self.show, self.file, self._shown, concurrency_id="model", **private)
-        self.canvas.change(None, [self.canvas, extent], self.crop, js=_BOX_TO_CROP, api_visibility="private")
+        self.shown = [self._cropping, self.canvas, extent, self.crop]
+        drawn = [self.canvas, extent, self.crop]
+        self.canvas.change(None, drawn, self.crop, js=_BOX_TO_CROP, api_visibility="private")
         self.crop.submit(self.draw, [self.file, self.crop], self.canvas, concurrency_id="model", **private)
+        self.crop.change(self.cut_out, [self.file, self.crop], cut_out, concurrency_id="model", **private)
+        for button, degrees in ((left, "-90"), (right, "90")):
+            js = _TURN.replace("DEGREES", degrees)
+            button.click(None, [self.crop, extent], self.crop, js=js, api_visibility="private")
         whole.click(
             None,
             self.canvas,
@@ -122,35 +151,49 @@ class ExhibitInput:
         )
         self.captured = camera.input(lambda path: path, camera, self.file, concurrency_id="model", **private)
 
-    def show(self, file: str | None) -> list[Any]:
-        """The upright picture of a file, with no box on it; nothing for a file that is refused."""
+    def show(self, file: str | None, crop: Crop | None = None) -> list[Any]:
+        """The upright picture of the file at a path, with a box on it; nothing for a file that is refused."""
         try:
-            pixels = read_exhibit(Path(file)).pixels if file else None
+            exhibit = read_exhibit(Path(file)) if file else None
         except Refusal as refusal:
             # The result states it; here there is simply nothing to draw on.
             logger.info("%s", refusal)
-            pixels = None
-        if pixels is None:
+            exhibit = None
+        if exhibit is None:
             return [gr.Column(visible=False), None, "", ""]
-        return [gr.Column(visible=True), self._drawing(pixels), f"{pixels.shape[1]},{pixels.shape[0]}", ""]
+        extent = f"{exhibit.width},{exhibit.height}"
+        return [gr.Column(visible=True), self._drawing(exhibit, crop), extent, str(crop) if crop else ""]
 
     def draw(self, file: str | None, crop: str | None) -> Any:
         """The box that stands for a crop in numbers; nothing new while they make none."""
         if not file:
             return None
         try:
-            return self._drawing(read_exhibit(Path(file)).pixels, parse_crop(crop))
+            return self._drawing(read_exhibit(Path(file)), parse_crop(crop))
         except Refusal:
             # Examining states it.
             return gr.skip()
 
-    def _drawing(self, pixels: NDArray[np.uint8], crop: Crop | None = None) -> dict[str, Any]:
-        """What the annotator takes: a picture, and the box on it."""
+    def cut_out(self, file: str | None, crop: str | None) -> str:
+        """The part that a crop stands for, turned upright, as HTML; nothing for the whole picture or no crop."""
+        try:
+            box = parse_crop(crop)
+            if not file or box is None:
+                return ""
+            part = read_exhibit(Path(file)).crop(box)
+        except Refusal:
+            # Examining states it.
+            return ""
+        return render("cut_out.html", picture=png_address(reduced(part)), width=part.shape[1], height=part.shape[0])
+
+    def _drawing(self, exhibit: Exhibit, crop: Crop | None) -> dict[str, Any]:
+        """What the annotator takes: a picture, with what was found on it, and the box."""
         boxes = (
             [{"xmin": crop.x, "ymin": crop.y, "xmax": crop.x + crop.width, "ymax": crop.y + crop.height}]
             if crop
             else []
         )
+        pixels = numbered(exhibit.pixels, self._find(exhibit))
         drawing = save_pil_to_cache(Image.fromarray(pixels), self.canvas.GRADIO_CACHE, "upright", "jpeg")
         return {"image": drawing, "boxes": boxes}
 

@@ -16,6 +16,11 @@ def along(value: float, reach: float) -> str:
     return f"{100 * (min(max(value / reach, -1), 1) + 1) / 2:.2f}%"
 
 
+def spoken(name: str) -> str:
+    """A name of a class as one says it: `leather_tag` is a leather tag."""
+    return name.replace("_", " ")
+
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -26,6 +31,7 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters["probability"] = as_probability
 _TEMPLATES.filters["ratio"] = as_ratio
 _TEMPLATES.filters["along"] = along
+_TEMPLATES.filters["spoken"] = spoken
 _TEMPLATES.filters["percent"] = lambda share: f"{100 * share:.2f}%"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from inference.heatmap import DIFFERENCE_FULL_SCALE
 from inference.records import Comparison, Verdict, as_json
 from inference.weights import Task
-from ui.markup import render
+from ui.markup import render, spoken
 from ui.pictures import OPACITY, evidence_pictures, reference_pictures, scale_strip
 
 
@@ -25,6 +26,14 @@ def verdict_page(verdict: Verdict) -> str:
     )
 
 
+def verdicts_page(verdicts: Sequence[Verdict]) -> str:
+    """Several verdicts on parts of one photo side by side, as HTML."""
+    parts = [spoken(verdict.located.find.part) if verdict.located else "part" for verdict in verdicts]
+    told = ", ".join(f"{part} {verdict.outcome}" for part, verdict in zip(parts, verdicts, strict=True))
+    pages = [verdict_page(verdict) for verdict in verdicts]
+    return render("verdicts.html", pages=pages, announcement=f"{len(verdicts)} verdicts: {told}.")
+
+
 def comparison_page(comparison: Comparison) -> str:
     """All of a comparison, as HTML."""
     marks = zip(comparison.exhibits, comparison.crops, comparison.heatmaps, strict=True)
@@ -36,17 +45,17 @@ def comparison_page(comparison: Comparison) -> str:
     )
 
 
-def refusal_card(sentence: str) -> str:
-    """Something was not examined, and why."""
-    return render("card.html", kind="refused", title="Not examined", sentence=sentence, alert=True)
+def refusal_card(sentence: str, title: str = "Not examined") -> str:
+    """Something was not done, and why."""
+    return render("card.html", kind="refused", title=title, sentence=sentence, alert=True)
 
 
-def fault_card() -> str:
+def fault_card(title: str = "Not examined") -> str:
     """Something went wrong in Assay itself."""
-    sentence = (
-        "Assay met a fault of its own and reached no verdict; the details are in the terminal it was started from."
+    return refusal_card(
+        "Assay met a fault of its own and reached no result; the details are in the terminal it was started from.",
+        title,
     )
-    return render("card.html", kind="refused", title="Not examined", sentence=sentence, alert=True)
 
 
 def waiting_card(title: str, sentence: str) -> str:

@@ -8,31 +8,39 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from inference.cases import Cases
 from ui.authenticate import authenticate_tab
 from ui.bench import Bench
+from ui.case import case_tab
 from ui.compare import compare_tab
 from ui.headers import SecurityHeaders
 from ui.markup import render
 from ui.models import models_page
+from ui.report_desk import ReportDesk
 
 _FOLDER = Path(__file__).parent
 _HOUR, _DAY = 3600, 86400
 
 
-def workbench(bench: Bench, public: bool = False) -> gr.Blocks:
+def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) -> gr.Blocks:
     """The page over the models of a bench.
 
     Args:
         bench: The models.
+        cases: Where cases lie; without, nothing is written, and reports are handed out only.
         public: Whether strangers reach it, so that it must warn of case material.
     """
+    desk = ReportDesk(cases)
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
         gr.HTML(render("masthead.html", public=public))
         with gr.Tabs():
             with gr.Tab("Authenticate"):
-                authenticate_tab(bench)
+                form = authenticate_tab(bench, desk)
             with gr.Tab("Compare marks"):
-                compare_tab(bench)
+                compare_tab(bench, desk).remember_with(form)
+            if cases:
+                with gr.Tab("Case") as tab:
+                    case_tab(bench, cases, tab)
             with gr.Tab("Models"):
                 gr.HTML(models_page(bench.catalogue), elem_id="models")
     page.queue(default_concurrency_limit=1, max_size=16)
@@ -62,7 +70,15 @@ def launch(page: gr.Blocks, public: bool = False, **options: Any) -> str:
 
 
 def serve(
-    *, weights: Path, device: str, host: str, port: int, login: str | None, open_browser: bool, public: bool
+    *,
+    weights: Path,
+    device: str,
+    host: str,
+    port: int,
+    login: str | None,
+    open_browser: bool,
+    case_folder: Path | None,
+    public: bool,
 ) -> None:
     """Serve the page until it is interrupted.
 
@@ -73,11 +89,15 @@ def serve(
         port: Port to serve on.
         login: `user:password`, or None for no login.
         open_browser: Whether to open the page.
+        case_folder: Folder under which cases lie; None where nothing may be written.
         public: Whether strangers reach it.
+
+    Raises:
+        Refusal: if the case folder cannot be used.
     """
     user, _, password = (login or "").partition(":")
     launch(
-        workbench(Bench(weights, device), public),
+        workbench(Bench(weights, device), Cases(case_folder) if case_folder else None, public),
         public,
         server_name=host,
         server_port=port,

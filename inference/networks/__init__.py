@@ -1,4 +1,4 @@
-"""Plain networks without I/O, each in two halves: `features(images)` and `head(feature map)`."""
+"""Plain networks without I/O; those that examine have two halves, `features(images)` and `head(feature map)`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from torch import nn
 from inference.networks.backbones import build_backbone
 from inference.networks.hms import Siamese
 from inference.networks.kag_mtln import KagMtln
+from inference.networks.locator import Locator
 
-_NETWORKS: dict[str, Any] = {"kag_mtln": KagMtln, "siamese": Siamese, "backbone": build_backbone}
+_NETWORKS: dict[str, Any] = {
+    "kag_mtln": KagMtln,
+    "siamese": Siamese,
+    "locator": Locator,
+    "backbone": build_backbone,
+}
 
 
 def build_network(network: str, arguments: dict[str, Any]) -> nn.Module:

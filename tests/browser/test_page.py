@@ -101,9 +101,22 @@ def client(address: str):
     client.close()
 
 
-def test_the_api_is_the_two_examinations(client) -> None:
+def test_the_api_without_cases_is_the_two_examinations_and_their_reports(client) -> None:
     endpoints = client.view_api(return_format="dict")
-    assert set(endpoints["named_endpoints"]) == {"/examine", "/compare"}
+    assert set(endpoints["named_endpoints"]) == {"/examine", "/compare", "/report", "/report_comparison"}
+
+
+def test_without_cases_a_report_is_a_download_and_there_is_no_tab_for_them(page) -> None:
+    page.locator(".example:visible").first.click()
+    page.locator("#verdict-report").wait_for()
+    assert page.get_by_role("tab", name="Case").count() == 0
+    for field in ("case-number", "examiner"):
+        page.locator(f"#verdict-{field} :is(input, textarea)").fill("1")
+    page.click("#verdict-make-report")
+    page.get_by_text("Nothing was written").wait_for()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Report (PDF)").click()
+    assert Path(waiting.value.path()).read_bytes().startswith(b"%PDF")
 
 
 def test_the_api_examines_as_the_examiner_does(client, weights: Path, tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ("options", "words"),
     [
         (["--case", "file/case"], "cannot be used as a case folder"),
-        (["--examiner", ""], "A report needs the examiner"),
+        (["--examiner", ""], "The examiner is needed"),
         (["--model", "tiny_marks"], "compares two marks"),
         (["--series", "green"], "does not know the series"),
     ],

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 import re
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,11 +17,16 @@ from PIL import Image
 from app import Options
 from inference.records import Refusal
 from inference.weights import HISTOGRAM_BINS, Catalogue, Confusion, Histogram, Metric, read_catalogue
+from ui.answers import answer
 from ui.authenticate import Authenticate
 from ui.bench import Bench
 from ui.compare import Compare
-from ui.examination import Examination, answer
+from ui.examination import Examination, stands
 from ui.models import draw_histogram, models_page
+from ui.report_desk import Examined, ReportDesk
+from ui.report_form import ReportForm
+
+DESK = ReportDesk(None)
 
 
 @pytest.fixture(scope="module")
@@ -43,30 +51,32 @@ def photo(tmp_path: Path) -> str:
         ({"series": "green"}, "does not know the series"),
         ({"crop": "half"}, "is not four whole numbers"),
         ({"crop": "0,0,600,10"}, "reaches outside"),
+        ({"find": "1"}, "There is no find 1"),
+        ({"find": "../1"}, "There is no find"),
     ],
-    ids=["no photo", "model of another task", "path for a model", "unknown series", "no crop", "crop outside"],
+    ids=["no photo", "another task", "path for a model", "unknown series", "no crop", "crop outside", "find", "path"],
 )
 def test_what_cannot_be_examined_is_refused_in_a_sentence(
     bench: Bench, photo: str, change: dict, sentence: str
 ) -> None:
-    inputs = {"file": photo, "model": "tiny_parts", "series": "", "crop": ""} | change
-    card = answer(Authenticate(bench).page, *inputs.values())
+    inputs = {"file": photo, "model": "tiny_parts", "series": "", "crop": "", "find": ""} | change
+    card = answer(Authenticate(bench, DESK).examined, *inputs.values())
     assert 'role="alert"' in card
     assert sentence in card
     assert "faul" not in card
 
 
 def test_a_mark_that_is_missing_is_named(bench: Bench, photo: str) -> None:
-    page = Compare(bench).page
+    page = Compare(bench, DESK).examined
     assert "first mark is missing" in answer(page, None, photo, "tiny_marks", "", "")
     assert "second mark is missing" in answer(page, photo, None, "tiny_marks", "", "")
 
 
 def test_the_page_says_what_is_still_to_do(bench: Bench, photo: str) -> None:
-    assert "No photo yet" in Authenticate(bench).wait(None, None, None, None)
-    assert "40 pixels. Press Examine" in Authenticate(bench).wait(photo, "tiny_parts", "", "")
-    assert "One mark more" in Compare(bench).wait(None, photo)
-    assert "Press Compare" in Compare(bench).wait(photo, photo)
+    assert "No photo yet" in Authenticate(bench, DESK).wait(None, None, None, None)
+    assert "40 pixels. Press Examine" in Authenticate(bench, DESK).wait(photo, "tiny_parts", "", "")
+    assert "One mark more" in Compare(bench, DESK).wait(None, photo)
+    assert "Press Compare" in Compare(bench, DESK).wait(photo, photo)
 
 
 def test_a_fault_is_logged_and_told_without_its_details(caplog: pytest.LogCaptureFixture) -> None:
@@ -80,29 +90,56 @@ def test_a_fault_is_logged_and_told_without_its_details(caplog: pytest.LogCaptur
     assert "secret detail" in caplog.text
 
 
-def test_a_result_is_taken_away_when_its_inputs_change_and_not_before() -> None:
-    examination = Examination("result of {} {}".format, "ready for {} {}".format, [], gr.HTML())
-    result, stands_for = examination.run("one.png", "")
-    assert result == "result of one.png "
+@pytest.fixture
+def form() -> Iterator[ReportForm]:
+    with warnings.catch_warnings():
+        # Gradio leaves an event loop to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        with gr.Blocks():
+            form = ReportForm(ReportDesk(None), "photo")
+        yield form
+        gc.collect()
+
+
+def test_a_result_and_its_form_are_taken_away_when_its_inputs_change_and_not_before(form: ReportForm) -> None:
+    def examine(photo: str, crop: str) -> Examined:
+        return Examined(f"result of {photo} {crop}", [], [], {})
+
+    examination = Examination("ready for {} {}".format, [], gr.HTML(), form)
+    result, stands_for, key, panel, issued = examination.run(examine, "one.png", "")
+    assert (result, panel.visible, issued) == ("result of one.png ", True, "")
+    assert key is not None
     for same in ("", None):
-        assert examination.refresh(stands_for, "one.png", same) == (gr.skip(), gr.skip())
-    assert examination.refresh(stands_for, "one.png", "1,2,3,4")[0] == "ready for one.png 1,2,3,4"
-    assert examination.refresh(stands_for, "two.png", "")[0] == "ready for two.png "
+        assert stands(stands_for, "one.png", same)
+        assert examination.refresh(stands_for, "one.png", same) == (gr.skip(),) * 5
+    for file, crop in (("one.png", "1,2,3,4"), ("two.png", "")):
+        result, _, key, panel, _ = examination.refresh(stands_for, file, crop)
+        assert (result, key, panel.visible) == (f"ready for {file} {crop}", None, False)
+
+
+def test_what_is_refused_has_no_form_for_a_report(form: ReportForm) -> None:
+    def examine() -> Examined:
+        raise Refusal("There is no photo.")
+
+    result, _, key, panel, _ = Examination(str, [], gr.HTML(), form).run(examine)
+    assert "There is no photo." in result
+    assert (key, panel.visible) == (None, False)
 
 
 def test_a_model_is_loaded_once_for_all_threads(bench: Bench, photo: str) -> None:
     with ThreadPoolExecutor(4) as threads:
-        pages = list(threads.map(lambda _: Authenticate(bench).page(photo, "tiny_parts", "", ""), range(8)))
+        tab = Authenticate(bench, DESK)
+        pages = list(threads.map(lambda _: tab.examined(photo, "tiny_parts", "", "", "").page, range(8)))
     assert len(set(pages)) == 1
 
 
 def test_an_empty_folder_is_no_fault(tmp_path: Path, photo: str) -> None:
     bench = Bench(tmp_path)
     assert "holds no models" in models_page(bench.catalogue)
-    assert "no authenticity model" in Authenticate(bench).wait(None, None, None, None)
-    assert "no trademark model" in Compare(bench).wait(None, None)
+    assert "no authenticity model" in Authenticate(bench, DESK).wait(None, None, None, None)
+    assert "no trademark model" in Compare(bench, DESK).wait(None, None)
     with pytest.raises(Refusal, match="There is no model"):
-        Authenticate(bench).page(photo, None, "", "")
+        Authenticate(bench, DESK).examined(photo, None, "", "", "")
 
 
 def test_the_card_of_a_model_is_a_page(tiny_models: Path) -> None:
@@ -174,3 +211,16 @@ def test_histograms_of_groups_share_one_height() -> None:
 def test_a_login_without_name_or_password_does_not_start(auth: str) -> None:
     with pytest.raises(ValueError, match="user:password"):
         Options(auth=auth)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [({"host": "0.0.0.0"}, "could read and delete the cases"), ({}, "a public page keeps no cases")],
+    ids=["anybody", "on a Space"],
+)
+def test_cases_are_not_laid_open(options: dict, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Options(case_folder=tmp_path)
+    Options(case_folder=tmp_path, host="0.0.0.0", auth="examiner:password")
+    monkeypatch.setattr("app.ON_SPACES", not options)
+    with pytest.raises(ValueError, match=sentence):
+        Options(case_folder=tmp_path, **options)

@@ -1,0 +1,129 @@
+"""The folder that the cases of a laboratory lie in, a folder a case, and what is added to a case."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from inference.case import LOG_NAME, CaseFacts, CaseFolder, CaseRefused
+from inference.records import Comparison, Exhibit, Verdict
+from inference.report import Report, make_report
+from inference.weights import Card
+
+_PLAIN = re.compile(r"\w([\w.-]{0,78}\w)?")
+_OTHER = re.compile(r"[^\w-]+")
+
+
+class Cases:
+    """All cases under one folder, found by their numbers; whoever asks for a case names its number, never a path.
+
+    Raises:
+        CaseRefused: if the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"{folder} cannot be the folder of the cases ({error.strerror}); choose another one."
+            raise CaseRefused(msg) from error
+        self.folder = folder.absolute()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of all cases, the one that was written to last first."""
+        found = self._found()
+        return tuple(sorted(found, key=lambda number: found[number].log.stat().st_mtime, reverse=True))
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """A sentence for each folder with a log that names no case."""
+        return tuple(sentence for case in self._logged() if (sentence := _refusal(case)))
+
+    def case(self, number: str | None) -> CaseFolder:
+        """The case with a number.
+
+        Raises:
+            CaseRefused: if there is none.
+        """
+        if number not in (found := self._found()):
+            msg = f"There is no case {number}; choose one of the list." if number else "Choose a case first."
+            raise CaseRefused(msg)
+        return found[number]
+
+    def open(self, number: str, time: datetime) -> CaseFolder:
+        """The case with a number, begun where there is none yet; see `CaseFolder.open`."""
+        found = self._found()
+        path = found[number].path if number in found else self.folder / _folder_name(number)
+        return CaseFolder.open(path, number, time)
+
+    def _found(self) -> dict[str, CaseFolder]:
+        return {case.number: case for case in self._logged() if not _refusal(case)}
+
+    def _logged(self) -> list[CaseFolder]:
+        return [CaseFolder(log.parent) for log in sorted(self.folder.glob(f"*/{LOG_NAME}"))]
+
+
+def add_to_case(
+    case: CaseFolder,
+    originals: Sequence[tuple[Path, Exhibit]],
+    records: Sequence[Verdict | Comparison],
+    time: datetime,
+) -> None:
+    """Keep what was examined, and log the examinations.
+
+    Args:
+        case: Where.
+        originals: The files as they were handed in, and what was read from each.
+        records: The examinations.
+        time: When, with its time zone.
+
+    Raises:
+        CaseRefused: if a file is no longer there or changed, or the folder cannot be written.
+    """
+    for path, exhibit in originals:
+        try:
+            original = path.read_bytes()
+        except FileNotFoundError as error:
+            msg = f"{exhibit.name} is no longer there; hand it in and examine it again."
+            raise CaseRefused(msg) from error
+        case.add_exhibit(original, exhibit, time)
+    for record in records:
+        case.add_examination(record, time)
+
+
+def issue_report(
+    case: CaseFolder,
+    facts: CaseFacts,
+    records: Sequence[Verdict | Comparison],
+    cards: Mapping[str, Card],
+    made: datetime,
+) -> Report:
+    """Make a report on examinations of a case, and issue it there; see `make_report`.
+
+    Raises:
+        CaseRefused: if the folder cannot be written.
+    """
+    report = make_report(facts, records, cards, made, case.head)
+    case.add_report(report.id, report.run_id, report.pdf, report.json, made)
+    return report
+
+
+def _refusal(case: CaseFolder) -> str:
+    """Why a folder with a log is no case; empty for a case."""
+    try:
+        _ = case.number
+    except CaseRefused as refusal:
+        return str(refusal)
+    return ""
+
+
+def _folder_name(number: str) -> str:
+    """A case number that can name a folder does; of another one, what can, and a hash that keeps it apart."""
+    if _PLAIN.fullmatch(number):
+        return number
+    legible = _OTHER.sub("-", number).strip("-")[:60]
+    return f"{legible}-{hashlib.sha256(number.encode()).hexdigest()[:8]}".lstrip("-")

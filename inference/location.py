@@ -1,0 +1,97 @@
+"""Exhibit to finds: which parts are in a photo of goods, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import nms
+from typing_extensions import Self
+
+from inference.records import Crop, Exhibit, Find, Located
+from inference.weights import WEIGHTS_FOLDER, FindRule, Model, WeightsRefused, load_model
+
+Pixels = NDArray[np.uint8]
+
+
+class Locator:
+    """One locator, ready to find parts; safe to share between threads.
+
+    Args:
+        model: The model.
+        device: Where it runs.
+
+    Raises:
+        WeightsRefused: if the model is for another task, or its card lacks its rule.
+    """
+
+    def __init__(self, model: Model, device: str = "cpu") -> None:
+        card = model.card
+        if card.task != "locator":
+            msg = f"{card.name} is a model for {card.task} and finds no parts; choose a locator."
+            raise WeightsRefused(msg)
+        if card.find_rule is None:
+            msg = f"The card of {card.name} does not state what counts as a find; train it to the end."
+            raise WeightsRefused(msg)
+        self.card = card
+        self.rule: FindRule = card.find_rule
+        self.device = torch.device(device)
+        self._card_sha256 = model.card_sha256
+        self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
+        self._lock = Lock()
+
+    @classmethod
+    def load(cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu") -> Self:
+        """The locator with the model of that name.
+
+        Raises:
+            WeightsRefused: if the model cannot be loaded, or is for another task.
+        """
+        return cls(load_model(name, folder), device)
+
+    def locate(self, exhibit: Exhibit) -> tuple[Find, ...]:
+        """The parts in a picture, best first; none where nothing is sure enough."""
+        boxes, labels, scores = self.detect(exhibit.pixels)
+        sure = np.flatnonzero(scores >= self.rule.least_score)
+        alone = len(sure) == 1
+        return tuple(self._find(exhibit, boxes[i], self.card.classes[labels[i]], float(scores[i]), alone) for i in sure)
+
+    def located(self, find: Find) -> Located:
+        """A find with whose it is, for the record of an examination."""
+        return Located(find, self.card.name, self.card.weights_sha256, self._card_sha256)
+
+    def detect(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+        """All that the network takes for a part, however unsure, best first; of boxes that overlap, the best.
+
+        Args:
+            pixels: uint8 (H, W, 3).
+
+        Returns:
+            Boxes (n, 4) as left, top, right, bottom in pixels of the picture; which of the card's classes (n,);
+            scores (n,), 0 to 1.
+        """
+        preprocessing = self.card.preprocessing
+        scaled = preprocessing.tone_and_scale(pixels)
+        image = preprocessing.tensor(scaled).to(self.device)
+        with self._lock, torch.no_grad():
+            found = self._network([image])[0]
+        height, width = scaled.shape[:2]
+        zoom = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2, np.float32)
+        best = nms(found["boxes"], found["scores"], self.rule.overlap)
+        boxes, labels, scores = (found[name][best].cpu().numpy() for name in ("boxes", "labels", "scores"))
+        return boxes * zoom, labels, scores
+
+    def _find(self, exhibit: Exhibit, box: NDArray[np.float32], part: str, score: float, alone: bool) -> Find:
+        left, top, right, bottom = box.tolist()
+        spans = max((right - left) / exhibit.width, (bottom - top) / exhibit.height)
+        if alone and spans >= self.rule.close_up:
+            return Find(part, score, Crop(0, 0, exhibit.width, exhibit.height), close_up=True)
+        margin = self.rule.margin * max(right - left, bottom - top)
+        left, top = max(0, int(left - margin)), max(0, int(top - margin))
+        right = min(exhibit.width, int(np.ceil(right + margin)))
+        bottom = min(exhibit.height, int(np.ceil(bottom + margin)))
+        return Find(part, score, Crop(left, top, max(1, right - left), max(1, bottom - top)))

@@ -1,0 +1,129 @@
+"""What a locator finds, on its way to verdicts: by number, by the model for the part, and said in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.records import Crop, Exhibit, Find, Refusal, Verdict, as_json
+from ui.authenticate import Authenticate, box_of, find_choices
+from ui.bench import Bench
+from ui.pictures import numbered
+from ui.report_desk import ReportDesk
+from ui.verdict_card import verdict_page
+
+BLUE, RED = "blue/genuine", "red/counterfeit"
+
+
+@pytest.fixture(scope="module")
+def bench(goods_models: Path) -> Bench:
+    return Bench(goods_models)
+
+
+@pytest.fixture(scope="module")
+def two(goods: Any) -> Exhibit:
+    return goods(100, (RED, BLUE))
+
+
+@pytest.fixture
+def saved(goods: Any, tmp_path: Path):
+    """Saves a photo of goods with parts on it; gives its path."""
+
+    def save(*names: str) -> str:
+        path = tmp_path / "goods.png"
+        Image.fromarray(goods.photo(100, names)[0]).save(path)
+        return str(path)
+
+    return save
+
+
+def test_every_found_part_has_a_verdict_of_its_own_by_the_locators_box(bench: Bench, two: Exhibit) -> None:
+    finds = bench.finds(two)
+    verdicts = bench.examine_found(two)
+    assert len(verdicts) == len(finds) == 2
+    for verdict, find in zip(verdicts, finds, strict=True):
+        assert (verdict.crop, verdict.box, verdict.located.find) == (find.crop, "locator", find)
+        assert verdict.provenance.model == bench.model_for("striped_part") == "tiny_parts"
+
+
+def test_a_find_is_asked_for_by_number_and_nothing_else(bench: Bench, two: Exhibit) -> None:
+    assert bench.find(two, "") is None
+    assert bench.find(two, "2") == bench.finds(two)[1]
+    for number in ("0", "3", "-1", "1.0", "one"):
+        with pytest.raises(Refusal, match=rf"There is no find {number} on goods_100\.png; 2 parts were found"):
+            bench.find(two, number)
+
+
+def test_a_photo_without_parts_and_a_folder_without_a_locator_have_no_finds(
+    bench: Bench, tiny_models: Path, goods: Any, saved, two: Exhibit
+) -> None:
+    with pytest.raises(Refusal, match=r"Nothing was found on goods_100\.png"):
+        bench.examine_found(goods(100, ()))
+    assert "No part was found" in Authenticate(bench, ReportDesk(None)).found(saved())
+    without = Bench(tiny_models)
+    assert without.finds(two) == ()
+    assert Authenticate(without, ReportDesk(None)).found(saved(RED)) == ""
+
+
+def test_the_api_completes_what_follows_from_a_find(bench: Bench, saved) -> None:
+    tab, path = Authenticate(bench, ReportDesk(None)), saved(RED, BLUE)
+    found = tab.locate(path)
+    record = tab.examine(path, "", "", "", "2")
+    assert record["crop"] == found[1]["crop"]
+    assert record["box"] == "locator"
+    assert record["located"]["find"] == found[1]
+    drawn = tab.examine(path, "", "", "1,2,30,20", "2")
+    assert (drawn["box"], drawn["crop"]["x"]) == ("examiner", 1)
+
+
+def test_the_list_of_finds_is_said_and_numbered_as_drawn() -> None:
+    finds = [Find("leather_tag", 0.97, Crop(1, 2, 30, 20)), Find("metal_buckle", 0.5, Crop(0, 0, 9, 9))]
+    assert find_choices(finds) == [
+        ("1: leather tag, score 0.97", "1"),
+        ("2: metal buckle, score 0.50", "2"),
+        ("None of them", ""),
+    ]
+    assert find_choices([]) == []
+    assert box_of(finds[0]) == "1,2,30,20"
+    assert box_of(dataclasses.replace(finds[0], close_up=True)) == ""
+
+
+def test_finds_are_drawn_on_a_copy_and_only_there() -> None:
+    pixels = np.full((100, 200, 3), 90, np.uint8)
+    drawn = numbered(pixels, [Find("leather_tag", 0.9, Crop(40, 30, 80, 50))])
+    changed = (drawn != pixels).any(2)
+    assert (pixels == 90).all()
+    assert changed[30:80, 40].all()
+    assert not changed[40:70, 70:110].any()
+    assert numbered(pixels, []) is pixels
+
+
+@pytest.mark.parametrize(
+    ("crop", "close_up", "words"),
+    [
+        (Crop(10, 10, 40, 30), False, "Box proposed by the locator: striped part, found by tiny_locator"),
+        (Crop(10, 10, 40, 30, 90), False, "turned by 90° clockwise"),
+        (Crop(11, 10, 40, 30), False, "Box corrected by the examiner; proposed was a striped part"),
+        (None, True, "Whole picture; a close-up of a striped part"),
+    ],
+)
+def test_a_verdict_says_which_box_was_used_and_who_chose_it(
+    bench: Bench, two: Exhibit, crop: Crop | None, close_up: bool, words: str
+) -> None:
+    find = Find("striped_part", 0.9, Crop(10, 10, 40, 30), close_up)
+    assert words in " ".join(page_of(bench.examine(two, None, None, crop, find)).split())
+
+
+def test_without_a_find_the_box_is_the_examiners_or_the_whole_picture(bench: Bench, two: Exhibit) -> None:
+    assert "Box drawn by the examiner" in page_of(bench.examine(two, None, None, Crop(10, 10, 40, 30)))
+    assert "Whole picture" in page_of(bench.examine(two, None, None, None))
+    assert as_json(bench.examine(two, None, None, None))["located"] is None
+
+
+def page_of(verdict: Verdict) -> str:
+    return verdict_page(verdict)
