@@ -27,14 +27,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from inference.files import write_whole
-from inference.records import Comparison, Exhibit, Heatmap, Refusal, Verdict, as_json, require
+from inference.records import Comparison, Exhibit, Heatmap, PartFinding, Refusal, Verdict, as_json, require
 
-Event = Literal["case opened", "exhibit added", "examination", "report issued", "review", "deletion"]
+Event = Literal["case opened", "exhibit added", "examination", "part weighed", "report issued", "review", "deletion"]
 
 LOG_NAME, EXHIBITS, REPORTS = "log.jsonl", "exhibits", "reports"
 
 _NOTHING_BEFORE = "0" * 64
-_MOST_LETTERS = {"request": 4000, "remarks": 4000}
+_MOST_LETTERS = {"request": 4000, "remarks": 4000, "remark": 4000, "reason": 4000}
 _PATIENCE_SECONDS = 20
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -70,16 +70,20 @@ class CaseFacts:
 
     def __post_init__(self) -> None:
         for name, text in as_json(self).items():
-            said, most = name.replace("_", " "), _MOST_LETTERS.get(name, 200)
-            if len(text) > most:
-                msg = f"The {said} has {len(text)} characters, and at most {most} fit a report; shorten it."
-                raise CaseRefused(msg)
-            if not text.replace("\n", "").isprintable():
-                msg = f"The {said} holds characters that cannot be printed; type it anew."
-                raise CaseRefused(msg)
-            if name in ("case_number", "examiner") and not text.strip():
-                msg = f"A report needs the {said}; give one."
-                raise CaseRefused(msg)
+            _require_text(name.replace("_", " "), text, needed=name in ("case_number", "examiner"))
+
+
+def _require_text(said: str, text: str, *, needed: bool) -> None:
+    most = _MOST_LETTERS.get(said, 200)
+    if len(text) > most:
+        msg = f"The {said} has {len(text)} characters, and at most {most} are taken; shorten it."
+        raise CaseRefused(msg)
+    if not text.replace("\n", "").isprintable():
+        msg = f"The {said} holds characters that cannot be printed; type it anew."
+        raise CaseRefused(msg)
+    if needed and not text.strip():
+        msg = f"The {said} is needed; give one."
+        raise CaseRefused(msg)
 
 
 @dataclass(frozen=True)
@@ -236,6 +240,11 @@ class CaseFolder:
         with self._locked():
             self._append("examination", stated(record), time)
 
+    def add_part(self, finding: PartFinding, time: datetime) -> None:
+        """Log what photos of a part that were examined come to together."""
+        with self._locked():
+            self._append("part weighed", as_json(finding), time)
+
     def add_report(self, name: str, run_id: str, pdf: bytes, twin: bytes, time: datetime) -> tuple[Path, Path]:
         """Write NAME.pdf and NAME.json and log their hashes.
 
@@ -257,11 +266,14 @@ class CaseFolder:
         """Log that a person has reviewed a report, and what they say of it.
 
         Raises:
-            CaseRefused: if no such report was issued in this case.
+            CaseRefused: if no such report was issued in this case, or a text is not taken.
         """
+        number = self.number
+        _require_text("reviewer", reviewer, needed=True)
+        _require_text("remark", remark, needed=True)
         with self._locked():
             if not any(entry.content["report"] == report for entry in self.entries("report issued")):
-                msg = f"No report {report} was issued in case {self.number}; give the id printed on its pages."
+                msg = f"No report {report} was issued in case {number}; give the id printed on its pages."
                 raise CaseRefused(msg)
             self._append("review", {"report": report, "reviewer": reviewer, "remark": remark}, time)
 
@@ -277,8 +289,10 @@ class CaseFolder:
             What was removed, as paths inside the folder.
 
         Raises:
-            CaseRefused: if there is nothing to remove, or a file cannot be removed.
+            CaseRefused: if there is nothing to remove, a file cannot be removed, or a text is not taken.
         """
+        _require_text("by", by, needed=True)
+        _require_text("reason", reason, needed=True)
         with self._locked():
             files = [file for part in (EXHIBITS, REPORTS) for file in sorted((self.path / part).glob("*"))]
             if not files:

@@ -130,6 +130,8 @@ class Card:
         metrics: Figures on data the network has not trained on.
         per_class: Precision, recall and F1 of each class on test data.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
+        item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
+            items had so many.
         scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
@@ -171,12 +173,21 @@ class Card:
     heatmap_method: CamMethod = "grad_cam"
     per_class: dict[str, dict[str, Metric]] | None = None
     calibration: Calibration | None = None
+    item_calibrations: tuple[Calibration, ...] = ()
     scope_gate: GateCard | None = None
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
         outputs = self.arguments.get("classes", len(self.classes))
         require(outputs == len(self.classes), f"{len(self.classes)} classes for a network with {outputs} outputs")
+
+    def calibration_of(self, photos: int) -> Calibration | None:
+        """The calibration for the mean score of so many photos of one item: the one fitted to the most, and not more.
+
+        A mean of more photos than it was fitted to is no less certain than it says.
+        """
+        fitted = [one for one in (self.calibration, *self.item_calibrations) if one is not None]
+        return max((one for one in fitted if one.photos <= photos), key=lambda one: one.photos, default=None)
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     card = replace(
         model.card,
         calibration=calibration,
+        item_calibrations=weighing.of_items,
         metrics=weighing.figures(model.card.metrics),
         limits=weighing.limits(model.card.limits),
     )
