@@ -1,4 +1,7 @@
-"""The command line: `examine` and `compare` print a record, `report` issues one in a case, `verify` checks it."""
+"""The command line: `examine` and `compare` print a record, `report` issues one in a case, `verify` checks it.
+
+`sign-off` logs a review of a report, and `delete` empties a case folder.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,25 @@ from PIL import Image
 from inference.authenticity import AuthenticityExaminer
 from inference.case import CaseFacts, CaseFolder, verify_log
 from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
-from inference.examiner import Examiner, as_probability
+from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay, picture
-from inference.records import Comparison, Crop, Evidence, Exhibit, Heatmap, ReferenceView, Refusal, Verdict, as_json
+from inference.records import (
+    Comparison,
+    Crop,
+    Evidence,
+    Exhibit,
+    Heatmap,
+    PartFinding,
+    ReferenceView,
+    Refusal,
+    Verdict,
+    as_json,
+)
 from inference.report import make_report
 from inference.trademarks import TrademarkExaminer
 from inference.verification import verify_report
-from inference.weights import WEIGHTS_FOLDER, Task, WeightsRefused, read_catalogue
+from inference.weights import WEIGHTS_FOLDER, Card, Task, WeightsRefused, read_catalogue
 
 _DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
 
@@ -84,14 +98,16 @@ class ReportOptions:
     A model for marks compares two; one for parts examines each photo by itself, a page a photo.
     """
 
-    pictures: tyro.conf.Positional[tuple[Path, ...]]
-    """JPEG, PNG, WebP, TIFF or BMP."""
+    pictures: tyro.conf.Positional[tuple[str, ...]]
+    """JPEG, PNG, WebP, TIFF or BMP; MODEL=PICTURE for a photo of a part that another model is for."""
     case: Path
     """The case's folder; made if it is not there."""
     case_number: str
     """The laboratory's number of the case."""
     examiner: str
     """Who answers for the report."""
+    one_item: bool = False
+    """The photos show one item: those of the same part are weighed together, different parts stand by themselves."""
     item: str = ""
     """What was handed in."""
     laboratory: str = ""
@@ -109,7 +125,7 @@ class ReportOptions:
     crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
     """The part to examine of a single photo, in pixels of the upright picture."""
     time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(
-        default_factory=lambda: datetime.now().astimezone()
+        default_factory=lambda: _now()
     )
     """When the report is made, local time with its zone, such as 2026-11-22T16:30:05+08:00."""
     verbal_scale: Path | None = None
@@ -118,6 +134,34 @@ class ReportOptions:
     """Folder of the models."""
     device: str = "cpu"
     """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class SignOffOptions:
+    """Log that a person has reviewed a report of a case, and what they say of it."""
+
+    report: tyro.conf.Positional[str]
+    """The id printed on its pages."""
+    case: Path
+    """The case's folder."""
+    reviewer: str
+    """Who reviewed it."""
+    remark: str
+    """What they say of it."""
+
+
+@dataclass(frozen=True)
+class DeleteOptions:
+    """Remove all exhibits and reports of a case; its log stays, and says what was removed, by whom and why."""
+
+    case: Path
+    """The case's folder."""
+    by: str
+    """Who removes them."""
+    reason: str
+    """Why."""
+    confirm: Annotated[str, tyro.conf.arg(metavar="CASE-NUMBER")]
+    """The number of the case, so that no other one is emptied."""
 
 
 @dataclass(frozen=True)
@@ -177,33 +221,90 @@ def report(options: ReportOptions) -> None:
         options.remarks,
         options.reviewer,
     )
-    exhibits = [read_exhibit(path) for path in options.pictures]
-    examiner, records = _examined(options, exhibits)
+    asked = _asked(options)
+    exhibits = [(read_exhibit(path), model) for path, model in asked]
+    found = _compared(options, exhibits) if _is_of_marks(options, asked) else _examined(options, exhibits)
     case = CaseFolder.open(options.case, options.case_number, options.time)
-    for path, exhibit in zip(options.pictures, exhibits, strict=True):
+    for (path, _), (exhibit, _) in zip(asked, exhibits, strict=True):
         case.add_exhibit(path.read_bytes(), exhibit, options.time)
-    for record in records:
+    for record in found.records:
         case.add_examination(record, options.time)
-    issued = make_report(facts, records, {examiner.card.name: examiner.card}, options.time, case.head)
+    for part in found.parts:
+        case.add_part(part, options.time)
+    issued = make_report(facts, found.records, found.cards, options.time, case.head, found.parts)
     for path in case.add_report(issued.id, issued.run_id, issued.pdf, issued.json, options.time):
         print(path)
 
 
-def _examined(options: ReportOptions, exhibits: list[Exhibit]) -> tuple[Examiner, Sequence[Verdict | Comparison]]:
+@dataclass(frozen=True)
+class _Found:
+    """What goes into a report."""
+
+    records: list[Verdict | Comparison]
+    cards: dict[str, Card]
+    parts: list[PartFinding]
+
+
+def _asked(options: ReportOptions) -> list[tuple[Path, str | None]]:
+    """Each picture and the model that is named for it."""
+    models = read_catalogue(options.weights).cards.keys()
+    asked: list[tuple[Path, str | None]] = []
+    for named in options.pictures:
+        model, equals, path = named.partition("=")
+        asked.append((Path(path), model) if equals and model in models else (Path(named), options.model))
+    return asked
+
+
+def _is_of_marks(options: ReportOptions, asked: Sequence[tuple[Path, str | None]]) -> bool:
+    marks = read_catalogue(options.weights).names("trademark")
+    return any(model in marks for _, model in asked)
+
+
+def _compared(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | None]]) -> _Found:
+    models = {model for _, model in exhibits}
+    if len(exhibits) != 2 or len(models) > 1 or options.series or options.crop or options.one_item:
+        name = next(model for model in models if model)
+        msg = f"{name} compares two marks, whole, without a series and of no one item; name two pictures."
+        raise Refusal(msg)
+    name, scale = str(*models), _scale(options.verbal_scale)
+    examiner = TrademarkExaminer.load(name, options.weights, options.device, scale)
+    return _Found([examiner.compare(exhibits[0][0], exhibits[1][0])], {name: examiner.card}, [])
+
+
+def _examined(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | None]]) -> _Found:
+    """A verdict on each photo, those of one model together."""
     crop = Crop.parse(options.crop) if options.crop is not None else None
-    scale = _scale(options.verbal_scale)
-    if options.model in read_catalogue(options.weights).names("trademark"):
-        if len(exhibits) != 2 or options.series is not None or crop is not None:
-            msg = f"{options.model} compares two marks, whole and without a series; name two pictures."
-            raise Refusal(msg)
-        marks = TrademarkExaminer.load(str(options.model), options.weights, options.device, scale)
-        return marks, [marks.compare(exhibits[0], exhibits[1])]
     if crop is not None and len(exhibits) > 1:
         msg = "A crop belongs to one photo; report each cropped photo by itself."
         raise Refusal(msg)
-    name = _chosen(options.model, "authenticity", options.weights)
-    parts = AuthenticityExaminer.load(name, options.weights, options.device, scale)
-    return parts, [parts.examine(exhibit, options.series, crop) for exhibit in exhibits]
+    scale, found = _scale(options.verbal_scale), _Found([], {}, [])
+    by_model: dict[str, list[Exhibit]] = {}
+    for exhibit, model in exhibits:
+        by_model.setdefault(_chosen(model, "authenticity", options.weights), []).append(exhibit)
+    for name, own in by_model.items():
+        examiner = AuthenticityExaminer.load(name, options.weights, options.device, scale)
+        verdicts = examiner.examine_batch(own, options.series, [crop] * len(own))
+        found.records.extend(verdicts)
+        found.cards[name] = examiner.card
+        if options.one_item:
+            found.parts.append(examiner.combine(verdicts))
+    return found
+
+
+def sign_off(options: SignOffOptions) -> None:
+    """Log a review."""
+    case = CaseFolder(options.case)
+    case.sign_off(options.report, options.reviewer, options.remark, _now())
+    print(f"The review of {options.report} by {options.reviewer} is line {case.head.sequence} of {case.log}.")
+
+
+def delete(options: DeleteOptions) -> None:
+    """Empty a case folder, and print what was removed."""
+    case = CaseFolder(options.case)
+    if case.number != options.confirm:
+        msg = f"{options.case} is the folder of case {case.number}, not of {options.confirm}; nothing was removed."
+        raise Refusal(msg)
+    print("\n".join(case.delete(options.by, options.reason, _now())))
 
 
 def verify(options: VerifyOptions) -> int:
@@ -218,6 +319,10 @@ def verify(options: VerifyOptions) -> int:
     differs = sum(line.status == "differs" for line in lines)
     print(*lines, f"{differs} of {len(lines)} lines differ." if differs else "All agrees.", sep="\n")
     return _DIFFERS if differs else 0
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
 
 
 def _scale(path: Path | None) -> VerbalScale:
@@ -325,6 +430,8 @@ def main() -> int:
         "compare": compare,
         "report": report,
         "verify": verify,
+        "sign-off": sign_off,
+        "delete": delete,
     }
     try:
         status = tyro.extras.subcommand_cli_from_dict(

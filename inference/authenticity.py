@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import cast
 
 import numpy as np
@@ -14,18 +15,20 @@ from torch import Tensor
 from inference.examiner import Examiner
 from inference.genuine_features import deviation_of
 from inference.heatmap import over_frame
+from inference.near_duplicates import originals
 from inference.records import (
     AuthenticityOutcome,
     Crop,
     Exhibit,
     Located,
+    PartFinding,
     Placement,
     ReferenceView,
     Refusal,
     Verdict,
 )
 from inference.registration import Reference, anomaly, difference, register_best
-from inference.scope import reference_check
+from inference.scope import reference_check, refusal
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,49 @@ class AuthenticityExaminer(Examiner):
                 replace(self.view(exhibit, series, crop), located=proposal)
                 for exhibit, crop, proposal in zip(exhibits, crops, located, strict=True)
             ]
+        )
+
+    def combine(self, verdicts: Sequence[Verdict]) -> PartFinding:
+        """What photos of one part of one item come to together; see `PartFinding`.
+
+        Copies of one photo count once, by the mean of their scores, and what a scope check refuses does not count.
+        The mean over the photos that count is read by the calibration that was fitted to the means of so many photos
+        of one item, or of fewer: with none but that of single photos, the finding is never stronger than the strongest
+        photo.
+
+        Args:
+            verdicts: What this examiner found on each photo, at least one.
+
+        Raises:
+            Refusal: if the photos that count are of different series.
+        """
+        counts_as = _counted(verdicts)
+        weighed = [verdict for verdict, number in zip(verdicts, counts_as, strict=True) if number is not None]
+        _require_one_series(weighed)
+        groups: dict[int, list[Verdict]] = {}
+        for verdict, number in zip(verdicts, counts_as, strict=True):
+            if number is not None:
+                groups.setdefault(number, []).append(verdict)
+        calibration = self.card.calibration_of(len(groups))
+        if groups:
+            score = fmean(fmean(verdict.score for verdict in copies) for copies in groups.values())
+            log_odds = fmean(fmean(verdict.log_odds for verdict in copies) for copies in groups.values())
+            genuine = float(torch.sigmoid(torch.tensor(log_odds, dtype=torch.float64)))
+            outcome, reason, evidence = self._weighed(score, genuine, calibration)
+        else:
+            score = None
+            outcome, reason, evidence = "out of scope", f"No photo is in scope. {verdicts[0].reason}", None
+        return PartFinding(
+            outcome=cast("AuthenticityOutcome", outcome),
+            reason=reason,
+            model=self.card.name,
+            rule=_rule(len(groups), calibration.photos if calibration else None),
+            photos=tuple(verdict.exhibit.sha256 for verdict in verdicts),
+            counts_as=counts_as,
+            score=score,
+            calibrated_for=calibration.photos if calibration and evidence else None,
+            evidence=evidence,
+            verdicts=tuple(verdicts),
         )
 
     def view(self, exhibit: Exhibit, series: str | None = None, crop: Crop | None = None) -> View:
@@ -215,6 +261,38 @@ class AuthenticityExaminer(Examiner):
         for name, probability in zip(self.card.classes, probabilities, strict=True):
             by_series[name.rpartition("/")[0]] += probability
         return max(by_series, key=by_series.__getitem__)
+
+
+def _counted(verdicts: Sequence[Verdict]) -> tuple[int | None, ...]:
+    """Of each photo, the number from 1 of the first one in scope that it is a copy of; None where it is refused."""
+    refused = [refusal(verdict.scope_checks) is not None for verdict in verdicts]
+    inside = [index for index, out in enumerate(refused) if not out]
+    first = originals([verdicts[index].exhibit.crop(verdicts[index].crop) for index in inside]) if inside else []
+    number_of = {index: inside[original] + 1 for index, original in zip(inside, first, strict=True)}
+    return tuple(number_of.get(index) for index in range(len(verdicts)))
+
+
+def _require_one_series(verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts[1:]:
+        if verdict.series != verdicts[0].series:
+            names = f"{verdicts[0].exhibit.name} is taken for {verdicts[0].series}, {verdict.exhibit.name}"
+            msg = f"{names} for {verdict.series}; state the series, or report other items by themselves."
+            raise Refusal(msg)
+
+
+def _rule(photos: int, calibrated_for: int | None) -> str:
+    """How so many distinct photos were weighed together, in a sentence."""
+    if not photos:
+        return "Photos that a scope check refuses are not weighed."
+    if photos == 1:
+        return "One photo counts; its finding is that of the part."
+    mean = f"The score is the mean of the scores of {photos} photos, copies counted once; it is read"
+    never = "likelihood ratios of photos of one thing are not multiplied."
+    if calibrated_for is None:
+        return f"{mean} against the inconclusive band of single photos: {never}"
+    if calibrated_for == 1:
+        return f"{mean} by the calibration of single photos, so that it is no stronger than the strongest: {never}"
+    return f"{mean} by a calibration fitted to means of {calibrated_for} photos of one item: {never}"
 
 
 def log_odds_genuine(logits: Tensor, classes: Sequence[str], series: str | None = None) -> Tensor:

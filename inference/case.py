@@ -27,9 +27,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from inference.files import write_whole
-from inference.records import Comparison, Exhibit, Heatmap, Refusal, Verdict, as_json, require
+from inference.records import Comparison, Exhibit, Heatmap, PartFinding, Refusal, Verdict, as_json, require
 
-Event = Literal["case opened", "exhibit added", "examination", "report issued", "review", "deletion"]
+Event = Literal["case opened", "exhibit added", "examination", "part weighed", "report issued", "review", "deletion"]
 
 LOG_NAME, EXHIBITS, REPORTS = "log.jsonl", "exhibits", "reports"
 
@@ -249,6 +249,11 @@ class CaseFolder:
         """Log an examination, the whole record."""
         with self._locked():
             self._append("examination", stated(record), time)
+
+    def add_part(self, finding: PartFinding, time: datetime) -> None:
+        """Log what photos of a part that were examined come to together."""
+        with self._locked():
+            self._append("part weighed", as_json(finding), time)
 
     def add_report(self, name: str, run_id: str, pdf: bytes, twin: bytes, time: datetime) -> tuple[Path, Path]:
         """Write NAME.pdf and NAME.json and log their hashes.

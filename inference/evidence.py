@@ -114,7 +114,8 @@ ENFSI_2015 = VerbalScale(
 class Calibration:
     """How a model's score becomes a likelihood ratio, and what stands behind it.
 
-    The score is log P(first side) - log P(second side) in nats, or what a model's fusion makes of it.
+    The score is log P(first side) - log P(second side) in nats, or what a model's fusion makes of it; of several photos
+    of one source, the mean of theirs.
 
     Attributes:
         sides: Their names: (genuine, counterfeit) or (similar, dissimilar).
@@ -131,6 +132,7 @@ class Calibration:
         population: What they were, in words.
         held_out: Bounded log10 LRs of photos or pairs that neither training nor calibration saw, of either side; empty
             where there were none.
+        photos: How many photos of one source each score is the mean of, >= 1.
     """
 
     sides: tuple[str, str]
@@ -145,12 +147,14 @@ class Calibration:
     sources: tuple[int, int]
     population: str
     held_out: tuple[tuple[float, ...], tuple[float, ...]]
+    photos: int = 1
 
     def __post_init__(self) -> None:
         require(self.slope > 0, f"a calibration keeps the order of scores: slope {self.slope}")
         require(self.least <= 0 <= self.greatest, "the bounds hold 0, the neutral evidence")
         require(len(self.replicates) > 0, "an interval needs replicates")
         require(0 < self.error < 1, f"a share of errors lies between 0 and 1, not {self.error}")
+        require(self.photos >= 1, "a score is that of a photo, or the mean of several")
         require(min(self.sources) >= LEAST_SOURCES, f"a calibration stands on {LEAST_SOURCES} sources a side")
 
     def log10_lrs(self, scores: Values) -> Values:

@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from inference.embedding import frozen_embedding
-from inference.evidence import ENFSI_2015, VerbalScale, outcome
+from inference.evidence import ENFSI_2015, Calibration, VerbalScale, outcome
 from inference.heatmap import HeadGradCam, Target
 from inference.provenance import code_version, library_versions
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
@@ -105,9 +105,15 @@ class Examiner:
         out_of_scope = refusal(checks)
         if out_of_scope is not None:
             return "out of scope", out_of_scope, None
-        if self.card.calibration is None:
+        return self._weighed(score, probability, self.card.calibration)
+
+    def _weighed(
+        self, score: float, probability: float, calibration: Calibration | None
+    ) -> tuple[str, str, Evidence | None]:
+        """The same of what is in scope, with a calibration or by the band."""
+        if calibration is None:
             return *self._banded(probability), None
-        evidence = self.card.calibration.evidence(score, self.scale)
+        evidence = calibration.evidence(score, self.scale)
         return *outcome(evidence, self.sides), evidence
 
     def _banded(self, probability: float) -> tuple[str, str]:

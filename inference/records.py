@@ -471,6 +471,49 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class PartFinding:
+    """What several photos of one part of one item come to together.
+
+    Photos of one thing are not independent findings, so that their likelihood ratios are never multiplied: the part's
+    score is the mean of its photos' scores. Different parts of an item have findings of their own.
+
+    Attributes:
+        outcome: What the findings come to.
+        reason: Why, in one sentence.
+        model: Name of the model that judged the photos.
+        rule: How they were weighed together, in a sentence.
+        photos: Of each photo, the lower-case hex SHA-256 of its file.
+        counts_as: Of each photo, the number from 1 of the first photo that it is a copy of (its own where it is none),
+            which count once together; None where a scope check refuses it.
+        score: Mean of the scores of the photos that count; None where none does.
+        calibrated_for: How many photos of one item the calibration was fitted to; None without evidence.
+        evidence: What they weigh; None for a model that is not calibrated, and where no photo counts.
+        verdicts: The verdict on each photo.
+    """
+
+    outcome: AuthenticityOutcome
+    reason: str
+    model: str
+    rule: str
+    photos: tuple[str, ...]
+    counts_as: tuple[int | None, ...]
+    score: float | None
+    calibrated_for: int | None
+    evidence: Evidence | None
+    verdicts: tuple[Verdict, ...] = field(repr=False, metadata=_UNSTATED)
+
+    def __post_init__(self) -> None:
+        require(len(self.verdicts) > 0, "a finding needs a photo")
+        require(len(self.photos) == len(self.counts_as) == len(self.verdicts), "each photo counts as one, or not")
+        require(self.score is None or math.isfinite(self.score), f"a score is finite, not {self.score}")
+
+    @property
+    def distinct(self) -> int:
+        """How many photos count, copies once."""
+        return len({number for number in self.counts_as if number is not None})
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
 

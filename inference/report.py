@@ -15,7 +15,7 @@ from typing import Any
 
 from inference.case import CaseFacts, Head, stated, utc
 from inference.provenance import code_version
-from inference.records import Comparison, Verdict, as_json, require
+from inference.records import Comparison, PartFinding, Verdict, as_json, require
 from inference.report_pages import Imprint, draw_pages
 from inference.weights import Card
 
@@ -48,6 +48,7 @@ def make_report(
     cards: Mapping[str, Card],
     made: datetime,
     log_head: Head | None = None,
+    parts: Sequence[PartFinding] = (),
 ) -> Report:
     """A report on one examination or more.
 
@@ -57,15 +58,23 @@ def make_report(
         cards: The card of each model that was used, by the model's name.
         made: When, in local time with its zone.
         log_head: The end of the case's log, so that the log can be checked against the report later.
+        parts: What those of the examinations that are photos of one item come to, part by part.
 
     Raises:
-        ValueError: if there is no record, a card is missing, or the time has no zone.
+        ValueError: if there is no record, a card is missing, a part rests on another verdict, or the time has no zone.
     """
     require(len(records) > 0, "a report needs an examination")
     models = {record.provenance.model for record in records}
     require(models <= cards.keys(), "a report needs the card of every model that was used")
+    numbers = {id(record): number for number, record in enumerate(records, 1)}
+    weighed = [verdict for part in parts for verdict in part.verdicts]
+    require(all(id(verdict) in numbers for verdict in weighed), "a part rests on examinations of the report")
     examinations = [stated(record) for record in records]
-    run = run_id(examinations)
+    combined = [
+        {"examinations": [numbers[id(verdict)] for verdict in part.verdicts], "finding": as_json(part)}
+        for part in parts
+    ]
+    run = run_id(examinations, combined)
     content = {
         "assay_report": REPORT_FORMAT,
         "run_id": run,
@@ -74,11 +83,12 @@ def make_report(
         "log_head": as_json(log_head),
         "code_version": code_version(),
         "examinations": examinations,
+        "parts": combined,
         "cards": {model: as_json(cards[model]) for model in sorted(models)},
     }
     twin = json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
     imprint = Imprint(report_id(twin), run, hashlib.sha256(twin).hexdigest(), facts, made, log_head)
-    return Report(draw_pages(imprint, records, cards), twin, run)
+    return Report(draw_pages(imprint, records, cards, parts), twin, run)
 
 
 def report_id(twin: bytes) -> str:
@@ -86,13 +96,14 @@ def report_id(twin: bytes) -> str:
     return f"R-{hashlib.sha256(twin).hexdigest()[:12]}"
 
 
-def run_id(examinations: Sequence[Mapping[str, Any]]) -> str:
+def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]] = ()) -> str:
     """SHA-256 over all that findings depend on: hashes of the inputs, crops and series, weights, card and code.
 
     Args:
         examinations: What `case.stated` states of each.
+        parts: Which of them, by number from 1, were weighed together.
     """
-    inputs = []
+    inputs: list[Any] = []
     for examination in examinations:
         record = examination["record"]
         provenance = record["provenance"]
@@ -101,4 +112,5 @@ def run_id(examinations: Sequence[Mapping[str, Any]]) -> str:
         inputs.append(
             {"exhibits": [exhibit["sha256"] for exhibit in exhibits]} | {name: provenance[name] for name in kept}
         )
+    inputs += [part["examinations"] for part in parts]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

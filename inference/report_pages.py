@@ -35,7 +35,18 @@ from inference.case import CaseFacts, Head, map_sha256, utc
 from inference.evidence import as_ratio
 from inference.examiner import Examiner
 from inference.heatmap import DIFFERENCE_FULL_SCALE, colours, difference_picture, overlay
-from inference.records import Comparison, Crop, Evidence, Exhibit, Heatmap, ReferenceView, ScopeCheck, Verdict, as_json
+from inference.records import (
+    Comparison,
+    Crop,
+    Evidence,
+    Exhibit,
+    Heatmap,
+    PartFinding,
+    ReferenceView,
+    ScopeCheck,
+    Verdict,
+    as_json,
+)
 from inference.report_plots import draw, held_out_plots
 from inference.trademarks import TrademarkExaminer
 from inference.typesetting import (
@@ -66,6 +77,10 @@ _EXIF_SHOWN = ("Make", "Model", "DateTimeOriginal", "DateTime", "Software")
 _NOT_ON_THE_PAGE = ("heatmap", "scope, ", "found when ", "Cllr, known ")
 _NOT_AN_IDENTIFICATION = (
     "This is not an identification. A model weighed the findings; the examiner decides, and answers for the conclusion."
+)
+_PARTS_BY_THEMSELVES = (
+    "Photos of one part are weighed together; different parts stand beside each other, and nothing is said of them "
+    "together: how far their findings depend on each other is not known."
 )
 _OF_THE_FINDINGS = (
     "A likelihood ratio is about the probability of the findings given each proposition, never about the probability "
@@ -117,15 +132,23 @@ _TRADEMARK = _Wording(
 )
 
 
-def draw_pages(imprint: Imprint, records: Sequence[Verdict | Comparison], cards: Mapping[str, Card]) -> bytes:
+def draw_pages(
+    imprint: Imprint,
+    records: Sequence[Verdict | Comparison],
+    cards: Mapping[str, Card],
+    parts: Sequence[PartFinding] = (),
+) -> bytes:
     """The PDF of a report.
 
     Args:
         imprint: What it states of itself.
         records: The examinations, in the order of the pages.
         cards: The card of each model that was used, by the model's name.
+        parts: What photos of one item come to, part by part; they stand on the first page.
     """
     story: list[Flowable] = []
+    if parts:
+        story += [*_item(imprint, parts, records, cards), PageBreak()]
     for record in records:
         story += [*_examination(imprint, record, cards[record.provenance.model]), PageBreak()]
     story.pop()
@@ -228,6 +251,52 @@ class _ColourBar(Flowable):
             self.canv.drawString(wide + 6, at - 2, f"{self._reached:.2g}")
 
 
+def _item(
+    imprint: Imprint,
+    parts: Sequence[PartFinding],
+    records: Sequence[Verdict | Comparison],
+    cards: Mapping[str, Card],
+) -> Iterator[Flowable]:
+    """The parts of one item below each other, each by itself, with the photos that were weighed together."""
+    numbers = {id(record): number for number, record in enumerate(records, 1)}
+    yield text("Authenticity of the parts of one item", TITLE)
+    yield Spacer(1, 0.5 * mm)
+    yield section("Case", _case(imprint.facts))
+    for part in parts:
+        h1, h2 = part.evidence.propositions if part.evidence else AuthenticityExaminer.propositions
+        content = [
+            text(f"{cards[part.model].title}: photos {len(part.verdicts)}, of which count {part.distinct}"),
+            text(f"H1: {h1}. H2: {h2}."),
+            boxed([*_finding(part, _AUTHENTICITY)], BODY_WIDTH - 4),
+            text(part.rule),
+        ]
+        width = BODY_WIDTH - _THUMBNAIL_COLUMN
+        for number, (verdict, counts_as) in enumerate(zip(part.verdicts, part.counts_as, strict=True), 1):
+            thumbnail = _image(verdict.exhibit.crop(verdict.crop), _THUMBNAIL_COLUMN - _GAP, _THUMBNAIL)
+            facts = _photo(number, verdict, counts_as, numbers[id(verdict)])
+            content.append(side_by_side([keyed(facts, width), thumbnail], (width, _THUMBNAIL_COLUMN)))
+        yield section("Part", content)
+    limits = (_NOT_AN_IDENTIFICATION, _PARTS_BY_THEMSELVES, _OF_THE_FINDINGS)
+    yield section("Limits", [*map(text, limits)])
+    ids = section("Record", _record_ids(imprint, records))
+    yield KeepTogether([ids, Spacer(1, 1 * mm), _signatures(imprint.facts)])
+
+
+def _photo(number: int, verdict: Verdict, counts_as: int | None, examination: int) -> list[tuple[str, str]]:
+    """A photo of a part, by its number there and that of its examination, in a few lines."""
+    evidence, exhibit = verdict.evidence, verdict.exhibit
+    weight = f"log10 LR {evidence.log10_lr:+.2f} (LR {as_ratio(evidence.log10_lr)})" if evidence else "not weighed"
+    counts = f"a copy of photo {counts_as}: the two count once"
+    if counts_as is None:
+        counts = "out of scope: it does not count"
+    elif counts_as == number:
+        counts = "it counts"
+    return [
+        (f"Photo {number}", f"{exhibit.name}, SHA-256 {exhibit.sha256[:16]}…, examination {examination}"),
+        ("By itself", f"{verdict.outcome}; score {verdict.score:+.3f}, {weight}; {counts}"),
+    ]
+
+
 def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> Iterator[Flowable]:
     """One examination, in the order of the sections of the page."""
     wording = _AUTHENTICITY if isinstance(record, Verdict) else _TRADEMARK
@@ -245,7 +314,9 @@ def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> 
     limits = [_NOT_AN_IDENTIFICATION, wording.limit, *([_OF_THE_FINDINGS] if record.evidence else []), *card.limits]
     yield section("Limits", [*map(text, limits)])
     yield section("Method", [_method(record, card)])
-    yield KeepTogether([section("Record", _record_ids(imprint, record)), Spacer(1, 1 * mm), _signatures(imprint.facts)])
+    yield KeepTogether(
+        [section("Record", _record_ids(imprint, [record])), Spacer(1, 1 * mm), _signatures(imprint.facts)]
+    )
 
 
 def _case(facts: CaseFacts) -> list[Flowable]:
@@ -293,7 +364,7 @@ def _part(crop: Crop | None) -> str:
     return f"{crop.width} x {crop.height} pixels from ({crop.x}, {crop.y})"
 
 
-def _finding(record: Verdict | Comparison, wording: _Wording) -> Iterator[Flowable]:
+def _finding(record: Verdict | Comparison | PartFinding, wording: _Wording) -> Iterator[Flowable]:
     yield text(record.outcome.capitalize(), OUTCOME)
     if record.evidence is not None:
         yield from _weight(record.evidence, wording)
@@ -426,7 +497,7 @@ def _method(record: Verdict | Comparison, card: Card) -> Flowable:
     return keyed(pairs, BODY_WIDTH)
 
 
-def _record_ids(imprint: Imprint, record: Verdict | Comparison) -> list[Flowable]:
+def _record_ids(imprint: Imprint, records: Sequence[Verdict | Comparison]) -> list[Flowable]:
     head = imprint.log_head
     pairs = [
         ("Run id", imprint.run_id),
@@ -435,7 +506,8 @@ def _record_ids(imprint: Imprint, record: Verdict | Comparison) -> list[Flowable
         ("Made", f"{utc(imprint.made)} (UTC); local time {imprint.made.isoformat(sep=' ', timespec='seconds')}"),
     ]
     content: list[Flowable] = [keyed(pairs, BODY_WIDTH)]
-    if not is_latin("".join((*as_json(imprint.facts).values(), *(named.name for _, named, _ in _exhibits(record))))):
+    names = (exhibit.name for record in records for _, exhibit, _ in _exhibits(record))
+    if not is_latin("".join((*as_json(imprint.facts).values(), *names))):
         content.append(
             text("Chinese text is shown in a font of the reader's viewer; the JSON twin holds it as well.", SMALL)
         )

@@ -21,13 +21,13 @@ from inference.case import EXHIBITS, LOG_NAME, CaseFolder, Head, map_sha256, sta
 from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
 from inference.provenance import code_version, library_versions
-from inference.records import Comparison, Crop, Exhibit, Refusal, Verdict
+from inference.records import Comparison, Crop, Exhibit, Refusal, Verdict, as_json
 from inference.report import REPORT_FORMAT, report_id, run_id
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER
 
 TOLERANCE = 1e-3
-"""Of log odds and log10 LRs, and of a heatmap's full scale: what another machine or library may change."""
+"""Of log odds, scores and log10 LRs, and of a heatmap's full scale: what another machine or library may change."""
 
 _READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -103,6 +103,31 @@ class _Examination:
         )
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What a report states of photos that were weighed together, as far as it can be compared."""
+
+    examinations: tuple[int, ...]
+    model: str
+    outcome: str
+    counts_as: list[int | None]
+    score: float | None
+    evidence: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> _Part:
+        """From the JSON values that `report.make_report` states."""
+        finding = content["finding"]
+        return cls(
+            examinations=tuple(map(int, content["examinations"])),
+            model=str(finding["model"]),
+            outcome=str(finding["outcome"]),
+            counts_as=list(finding["counts_as"]),
+            score=finding["score"],
+            evidence=finding["evidence"],
+        )
+
+
 def verify_report(
     path: Path,
     images: Sequence[Path] = (),
@@ -128,7 +153,8 @@ def verify_report(
         examinations = [_Examination.read(examination) for examination in content["examinations"]]
         stated_run, head = content["run_id"], content["log_head"]
         head = head and Head(**head)
-        made_run = run_id(content["examinations"])
+        parts = [_Part.read(part) for part in content.get("parts", ())]
+        made_run = run_id(content["examinations"], content.get("parts", ()))
     except _READING as error:
         msg = f"{path.name} is damaged: something is missing or of the wrong kind; ask for the report again."
         raise ReportRefused(msg) from error
@@ -137,13 +163,12 @@ def verify_report(
     case = path.absolute().parent.parent
     if (case / LOG_NAME).exists():
         lines += _verify_case(CaseFolder(case), data, path, head)
-    found = _hashed([*images, case / EXHIBITS])
+    bench = _Bench(_hashed([*images, case / EXHIBITS]), weights, device, scale)
     for number, examination in enumerate(examinations, 1):
         where = f" {number}" if len(examinations) > 1 else ""
-        lines += [
-            Line(line.status, line.subject + where, line.text)
-            for line in _verify(examination, found, weights, device, scale)
-        ]
+        lines += [Line(line.status, line.subject + where, line.text) for line in bench.verify(number, examination)]
+    for number, part in enumerate(parts, 1):
+        lines += [Line(line.status, f"{line.subject} of part {number}", line.text) for line in bench.verify_part(part)]
     return lines
 
 
@@ -209,25 +234,76 @@ def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _verify(
-    examination: _Examination, found: Mapping[str, list[Path]], weights: Path, device: str, scale: VerbalScale
-) -> Iterator[Line]:
-    inputs = [
-        *(_image(name, sha256, found) for name, sha256 in examination.exhibits),
-        _file("weights", weights / f"{examination.model}.safetensors", examination.weights_sha256),
-        _file("card", weights / f"{examination.model}.json", examination.card_sha256),
-    ]
-    yield from inputs
-    yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
-    yield _versions("libraries", examination.libraries, library_versions())
-    for raw, sha256 in zip(examination.maps, examination.map_hashes, strict=True):
-        yield _compared("stated heatmap", map_sha256(raw), sha256, "the hash it states of its own map")
-    if any(line.status == "differs" for line in inputs):
-        yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
-        return
-    exhibits = [read_exhibit(found[sha256][0], name) for name, sha256 in examination.exhibits]
-    again = _repeat(examination, exhibits, weights, device, scale)
-    yield from _findings(examination, _Examination.read(stated(again)))
+class _Bench:
+    """Makes findings again.
+
+    Args:
+        found: SHA-256 to image files with it.
+        weights: Folder of the models.
+        device: Where they run.
+        scale: Whose words state a likelihood ratio.
+    """
+
+    def __init__(self, found: Mapping[str, list[Path]], weights: Path, device: str, scale: VerbalScale) -> None:
+        self._found = found
+        self._weights = weights
+        self._device = device
+        self._scale = scale
+        self._parts: dict[str, AuthenticityExaminer] = {}
+        self._verdicts: dict[int, Verdict] = {}
+
+    def verify(self, number: int, examination: _Examination) -> Iterator[Line]:
+        """What of the examination with that number agrees."""
+        inputs = [
+            *(_image(name, sha256, self._found) for name, sha256 in examination.exhibits),
+            _file("weights", self._weights / f"{examination.model}.safetensors", examination.weights_sha256),
+            _file("card", self._weights / f"{examination.model}.json", examination.card_sha256),
+        ]
+        yield from inputs
+        yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
+        yield _versions("libraries", examination.libraries, library_versions())
+        for raw, sha256 in zip(examination.maps, examination.map_hashes, strict=True):
+            yield _compared("stated heatmap", map_sha256(raw), sha256, "the hash it states of its own map")
+        if any(line.status == "differs" for line in inputs):
+            yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
+            return
+        exhibits = [read_exhibit(self._found[sha256][0], name) for name, sha256 in examination.exhibits]
+        yield from _findings(examination, _Examination.read(stated(self._repeat(number, examination, exhibits))))
+
+    def verify_part(self, part: _Part) -> Iterator[Line]:
+        """What of a finding on several photos agrees, from their examinations as they were made again."""
+        if not self._verdicts.keys() >= set(part.examinations):
+            yield Line("differs", "finding", "it was not made again, because its examinations were not.")
+            return
+        try:
+            again = self._examiner(part.model).combine([self._verdicts[number] for number in part.examinations])
+        except Refusal as refusal:
+            yield Line("differs", "finding", f"it cannot be made again: {refusal}")
+            return
+        now = _Part.read({"examinations": part.examinations, "finding": as_json(again)})
+        yield _compared("outcome", now.outcome, part.outcome, "the report")
+        for subject, then, found in (
+            ("photos that count", part.counts_as, now.counts_as),
+            ("score", part.score, now.score),
+            ("evidence", part.evidence, now.evidence),
+        ):
+            yield _stated_again(subject, then, found)
+
+    def _repeat(self, number: int, examination: _Examination, exhibits: Sequence[Exhibit]) -> Verdict | Comparison:
+        if examination.task == "authenticity":
+            examiner = self._examiner(examination.model)
+            verdict = examiner.examine(exhibits[0], examination.series, examination.crops[0])
+            self._verdicts[number] = verdict
+            return verdict
+        one, other = exhibits
+        first, second = examination.crops
+        marks = TrademarkExaminer.load(examination.model, self._weights, self._device, self._scale)
+        return marks.compare(one, other, (first, second))
+
+    def _examiner(self, model: str) -> AuthenticityExaminer:
+        if model not in self._parts:
+            self._parts[model] = AuthenticityExaminer.load(model, self._weights, self._device, self._scale)
+        return self._parts[model]
 
 
 def _image(name: str, sha256: str, found: Mapping[str, list[Path]]) -> Line:
@@ -265,27 +341,20 @@ def _versions(subject: str, then: Mapping[str, str], now: Mapping[str, str]) -> 
     return Line("told", subject, f"{'; '.join(changed)}.")
 
 
-def _repeat(
-    examination: _Examination, exhibits: Sequence[Exhibit], weights: Path, device: str, scale: VerbalScale
-) -> Verdict | Comparison:
-    if examination.task == "authenticity":
-        examiner = AuthenticityExaminer.load(examination.model, weights, device, scale)
-        return examiner.examine(exhibits[0], examination.series, examination.crops[0])
-    one, other = exhibits
-    first, second = examination.crops
-    return TrademarkExaminer.load(examination.model, weights, device, scale).compare(one, other, (first, second))
-
-
 def _findings(then: _Examination, now: _Examination) -> Iterator[Line]:
     yield _compared("outcome", now.outcome, then.outcome, "the report")
     same = _same(then.log_odds, now.log_odds)
     text = f"they are {now.log_odds:.5f}, and the report states {then.log_odds:.5f}."
     yield Line("agrees" if same else "differs", "log odds", text)
-    same = _same(then.evidence, now.evidence)
-    text = "as stated." if same else f"it is {now.evidence}, and the report states {then.evidence}."
-    yield Line("agrees" if same else "differs", "evidence", text)
+    yield _stated_again("evidence", then.evidence, now.evidence)
     for before, after, full_scale in zip(then.maps, now.maps, then.full_scales, strict=True):
         yield _heatmap(before, after, full_scale)
+
+
+def _stated_again(subject: str, then: Any, now: Any) -> Line:
+    if _same(then, now):
+        return Line("agrees", subject, "as stated.")
+    return Line("differs", subject, f"it is {now}, and the report states {then}.")
 
 
 def _heatmap(then: NDArray[np.float32], now: NDArray[np.float32], full_scale: float) -> Line:

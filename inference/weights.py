@@ -159,6 +159,8 @@ class Card:
         fusion: How log odds and the deviation from genuine features make one score; None where the log odds are the
             score.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
+        item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
+            items had so many.
         find_rule: What counts as a find of a locator; None for all other models.
         scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
         confusion: Counts on test data.
@@ -202,6 +204,7 @@ class Card:
     per_class: dict[str, dict[str, Metric]] | None = None
     fusion: Fusion | None = None
     calibration: Calibration | None = None
+    item_calibrations: tuple[Calibration, ...] = ()
     scope_gate: GateCard | None = None
     find_rule: FindRule | None = None
     assay_card: int = CARD_FORMAT
@@ -209,6 +212,14 @@ class Card:
     def __post_init__(self) -> None:
         outputs = self.arguments.get("classes", len(self.classes))
         require(outputs == len(self.classes), f"{len(self.classes)} classes for a network with {outputs} outputs")
+
+    def calibration_of(self, photos: int) -> Calibration | None:
+        """The calibration for the mean score of so many photos of one item: the one fitted to the most, and not more.
+
+        A mean of more photos than it was fitted to is no less certain than it says.
+        """
+        fitted = [one for one in (self.calibration, *self.item_calibrations) if one is not None]
+        return max((one for one in fitted if one.photos <= photos), key=lambda one: one.photos, default=None)
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from inference.authenticity import AuthenticityExaminer
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.records import Verdict
-from inference.weights import WEIGHTS_FOLDER, Metric, Model, load_model
+from inference.weights import WEIGHTS_FOLDER, Metric, Model, load_model, save_model
 from training.authenticity import counterfeit_metrics, test_metrics, unseen_counterfeiters
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
 from training.evaluate import auc_metric
 from training.heatmaps import Table, json_bytes, measure
+from training.runs import require_another_folder, set_name
 
 _BATCH = 16
 
@@ -34,13 +35,13 @@ class AssessmentSettings:
     data: Path
     """The set, as for training."""
     out: Path
-    """Folder for the figures, and for the contact sheet of the heatmaps."""
+    """Folder for the figures; of heatmaps also for their contact sheet and, on test, for the model's two files."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     split: Split = "test"
     """Which photos: choose on val, report on test."""
     heatmaps: bool = False
-    """Score the heatmaps instead, where the set has masks of what was altered."""
+    """Score the heatmaps instead, where the set has masks of what was altered, and state it in the model's card."""
     choices: bool = False
     """Of the heatmaps, score every layer and method instead of the model's own."""
     limit: int = 150
@@ -54,12 +55,29 @@ def assess(settings: AssessmentSettings) -> Table:
         Refusal: if the model or the data cannot be used.
     """
     model = load_model(settings.model, settings.weights)
-    photos = read_photo_set(settings.data)
-    if settings.heatmaps or settings.choices:
+    photos = read_photo_set(settings.data, seed=model.card.seed)
+    if settings.choices:
         return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
+    if settings.heatmaps:
+        return _assess_heatmaps(model, photos, settings)
     verdicts = examine_all(AuthenticityExaminer(model), photos.of(settings.split))
     table = figures(model, photos, settings.split, verdicts)
     write_whole(settings.out / "figures.json", json_bytes(table))
+    return table
+
+
+def _assess_heatmaps(model: Model, photos: PhotoSet, settings: AssessmentSettings) -> Table:
+    """The scores; on test, where nothing is chosen by them, also in the card of a copy of the model."""
+    require_another_folder(settings.out, settings.weights)
+    table = measure(model, photos.of(settings.split), settings.out, choices=False, limit=settings.limit)
+    if settings.split == "test":
+        looked = f"among at most {settings.limit} test photos of {set_name(settings.data)}"
+        stated = {
+            f"heatmap {name}": replace(metric, over=f"{metric.over}; {looked}")
+            for name, metric in table["heatmap"].items()
+        }
+        card = replace(model.card, metrics={**model.card.metrics, **stated})
+        save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
     return table
 
 

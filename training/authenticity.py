@@ -32,7 +32,7 @@ from inference.records import InconclusiveBand
 from inference.reference_stack import Channel, ReferenceStack
 from inference.registration import Reference
 from inference.weights import Card, Confusion, Histogram, Metric, save_model
-from training.calibration import Trial, Weighing, trial, weigh
+from training.calibration import Trial, Weighing, trial, weigh, weigh_items
 from training.data.disturbance import disturb, on_grid
 from training.data.key_area_warps import WarpSettings, warp_key_areas
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
@@ -428,6 +428,7 @@ def _finish(
         metrics=metrics,
         fusion=fused.fusion if fused else None,
         calibration=weighing.calibration,
+        item_calibrations=weighing.of_items,
         per_class=class_metrics(logits[known].argmax(1).numpy(), labels[known].numpy(), items[known], classes),
         confusion=confusion,
         histogram=Histogram(
@@ -464,14 +465,16 @@ def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArra
     for grade in dict.fromkeys(photo.truth.severity for photo in tested if photo.truth.severity):
         groups[f"known counterfeiters, {grade}"] = known & (severity == grade)
     count = int(np.isfinite(validation).sum())
-    return weigh(
-        _trial(photos.of("val"), validation),
-        _trial(tested, test, ~unseen if known.any() else None),
+    fitted, judged = _trial(photos.of("val"), validation), _trial(tested, test, ~unseen if known.any() else None)
+    weighing = weigh(
+        fitted,
+        judged,
         {name: _trial(tested, test, ~forged | group) for name, group in groups.items()},
         sides=AuthenticityExaminer.sides,
         propositions=AuthenticityExaminer.propositions,
         population=f"{count} validation photos of the series {', '.join(photos.series)}, {data}",
     )
+    return weigh_items(weighing, fitted, judged)
 
 
 def _trial(photos: Sequence[Photo], log_odds: NDArray[np.float64], chosen: NDArray[np.bool_] | None = None) -> Trial:

@@ -27,7 +27,7 @@ from training.data.pairs import MarkSet, read_mark_set
 from training.data.photos import Split, read_photo_set
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
-from training.runs import require_setting, set_name
+from training.runs import require_another_folder, require_setting, set_name
 from training.trademark import JudgedPairs, Pair, nearest_of_other_families, trial_pairs, weigh_pairs
 
 _BATCH = 16
@@ -53,10 +53,7 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     Raises:
         Refusal: if the model or the data cannot be used, or no likelihood ratio can be based on the scores.
     """
-    require_setting(
-        settings.out.resolve() != settings.weights.resolve(),
-        "--out is another folder than --weights: the model that is there is not overwritten.",
-    )
+    require_another_folder(settings.out, settings.weights)
     model = load_model(settings.model, settings.weights)
     require_setting(
         model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
@@ -71,6 +68,7 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     card = replace(
         model.card,
         calibration=calibration,
+        item_calibrations=weighing.of_items,
         metrics=weighing.figures(model.card.metrics),
         limits=weighing.limits(model.card.limits),
     )

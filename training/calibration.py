@@ -33,6 +33,7 @@ _REPLICATES = 200
 _ERROR = 0.05
 _DRAWS = 500
 _FOLDS = 5
+_MOST_PHOTOS = 5
 _ABSTENTION = 0.03
 _NEWTON_STEPS, _HALVINGS, _CONVERGED = 100, 40, 1e-10
 BAND_FIGURES = ("inconclusive share", "accuracy where conclusive")
@@ -429,11 +430,13 @@ class Weighing:
         calibration: None where no likelihood ratio can be given.
         metrics: What it is worth on held-out samples; none without a calibration.
         limit: What holds of its probabilities and likelihood ratios, in a sentence.
+        of_items: Calibrations of the mean score of two photos of one item, of three, and so on.
     """
 
     calibration: Calibration | None
     metrics: dict[str, Metric]
     limit: str
+    of_items: tuple[Calibration, ...] = ()
 
     def figures(self, others: Mapping[str, Metric]) -> dict[str, Metric]:
         """A card's figures with these; a likelihood ratio takes the place of the band, and of what the band reached."""
@@ -485,3 +488,57 @@ def weigh(
         metrics | challenger_metrics(validation, "validation samples"),
         limit,
     )
+
+
+def weigh_items(weighing: Weighing, validation: Trial, test: Trial) -> Weighing:
+    """The same with what several photos of one source weigh together, by the mean of their scores.
+
+    There is a calibration for two photos, for three, and so on, as far as 20 sources a side have so many. Beside the
+    Cllr of each stands that of the same means read as the score of a single photo.
+
+    Args:
+        weighing: Of single photos.
+        validation: Scores that the network was not trained on.
+        test: Scores that nothing was chosen by.
+    """
+    single = weighing.calibration
+    if single is None:
+        return weighing
+    fitted: list[Calibration] = []
+    metrics: dict[str, Metric] = {}
+    for photos in range(2, _MOST_PHOTOS + 1):
+        means, tested = of_several(validation, photos), of_several(test, photos)
+        population = f"means of {photos} photos of one item; {single.population}"
+        try:
+            fit = calibrate(means, sides=single.sides, propositions=single.propositions, population=population)
+        except CalibrationRefused as refusal:
+            logger.info("Of %d photos of an item: %s", photos, refusal)
+            break
+        held_out = tuple(tuple(fit.log10_lrs(side.scores).tolist()) for side in (tested.first, tested.second))
+        fitted.append(replace(fit, photos=photos, held_out=(held_out[0], held_out[1])))
+        if tested.is_whole:
+            name, over = f"Cllr, {photos} photos of an item", f"mean scores of {photos} photos of one item, test"
+            metrics[name] = cllr_metric(fit, tested, over)
+            metrics[f"{name}, read as one photo"] = cllr_metric(single, tested, over)
+    return replace(weighing, metrics=weighing.metrics | metrics, of_items=tuple(fitted))
+
+
+def of_several(samples: Trial, photos: int) -> Trial:
+    """Mean scores of every `photos` consecutive photos of a source, in a ring; sources with fewer have none.
+
+    So every photo of a source counts alike, and a source weighs 1 as before.
+    """
+    return Trial(_means(samples.first, photos), _means(samples.second, photos))
+
+
+def _means(side: Side, photos: int) -> Side:
+    scores: list[float] = []
+    sources: list[str] = []
+    for name in side.names.tolist():
+        own = side.scores[side.sources == name]
+        if len(own) >= photos:
+            rings = np.concatenate([own, own[: photos - 1]]) if len(own) > photos else own
+            means = np.convolve(rings, np.full(photos, 1 / photos), "valid").tolist()
+            scores += means
+            sources += [name] * len(means)
+    return Side(np.array(scores), np.array(sources, dtype=np.str_))

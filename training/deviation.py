@@ -72,7 +72,7 @@ def add_deviation(settings: DeviationSettings) -> Card:
     how = ReferenceLook(model.references, card.stack, settings.cache)
     seen = how.read(photos.of("val"))
     fused = FusedScore.fit(network, how, photos, seen, seen_log_odds(network, how, seen, card.classes))
-    card = replace(card, fusion=fused.fusion, calibration=None)
+    card = replace(card, fusion=fused.fusion, calibration=None, item_calibrations=())
     return save_model(card, network.state_dict(), settings.out, fused.how.references, model.gate)
 
 

@@ -118,7 +118,7 @@ class Flagged:
 
 
 def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, limit: int) -> Table:
-    """Score a model's maps and write heatmaps.json and the contact sheet.
+    """Score a model's maps and write heatmaps.json, which states whose they are, and the contact sheet.
 
     Args:
         model: An authenticity model.
@@ -134,7 +134,8 @@ def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, lim
     require_setting(bool(forged), "The data names no mask for any of these photos: there is no truth to score by.")
     forged = [forged[i] for i in np.unique(np.linspace(0, len(forged) - 1, min(len(forged), limit)).astype(int))]
     table = _choices(model, forged) if choices else _report(model, forged, photos, out)
-    write_whole(out / "heatmaps.json", json_bytes(table))
+    content = {"model": model.card.name, "weights_sha256": model.card.weights_sha256, "maps": _stated(table)}
+    write_whole(out / "heatmaps.json", (json.dumps(content, indent=1) + "\n").encode())
     return table
 
 
@@ -235,11 +236,14 @@ def _scores(flagged: Sequence[Flagged], values: Callable[[Flagged], Plane]) -> d
     """Mean scores of a map over the counterfeits that were found."""
     scores = [score_map(values(one), one.mask, one.cell) for one in tqdm(flagged, "scoring", leave=False)]
     items = [one.photo.item for one in flagged]
+    figures = {
+        "lift": [score.lift for score in scores],
+        "pointing": [score.pointing for score in scores],
+        "pixel AUC": [score.pixel_auc for score in scores],
+    }
     return {
-        name: mean_by_source(
-            np.array([getattr(score, name) for score in scores]), items, "counterfeits that were found"
-        )
-        for name in ("lift", "pointing", "pixel_auc")
+        name: mean_by_source(np.array(values), items, "counterfeits that were found")
+        for name, values in figures.items()
     }
 
 
@@ -339,8 +343,11 @@ def contact_sheet(examiner: AuthenticityExaminer, flagged: Sequence[Flagged], ph
 
 def json_bytes(table: Table) -> bytes:
     """A table of figures as JSON."""
-    stated: Any = {row: {name: asdict(metric) for name, metric in figures.items()} for row, figures in table.items()}
-    return (json.dumps(plain(stated), indent=1) + "\n").encode()
+    return (json.dumps(_stated(table), indent=1) + "\n").encode()
+
+
+def _stated(table: Table) -> Any:
+    return plain({row: {name: asdict(metric) for name, metric in figures.items()} for row, figures in table.items()})
 
 
 def table_lines(table: Table, rows: str = "map") -> Iterable[str]:

@@ -35,6 +35,18 @@ def require_setting(condition: bool, sentence: str) -> None:
         raise TrainingRefused(sentence)
 
 
+def require_another_folder(out: Path, weights: Path) -> None:
+    """Guard the folder that a finished model is written to with a card that says more.
+
+    Raises:
+        TrainingRefused: if it is the one the model was read from.
+    """
+    require_setting(
+        out.resolve() != weights.resolve(),
+        "--out is another folder than --weights: the model that is there is not overwritten.",
+    )
+
+
 def require_name(name: str) -> None:
     """Guard a model's name, which becomes that of its files.
 

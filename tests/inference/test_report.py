@@ -200,8 +200,8 @@ def test_text_is_set_in_a_font_that_has_it_or_written_out() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"case_number": " "}, "needs the case number"),
-        ({"examiner": ""}, "needs the examiner"),
+        ({"case_number": " "}, "case number is needed"),
+        ({"examiner": ""}, "examiner is needed"),
         ({"examiner": "x" * 201}, "The examiner has 201 characters, and at most 200"),
         ({"remarks": "x" * 4001}, "at most 4000"),
         ({"item": "a\x00b"}, "cannot be printed"),

@@ -63,8 +63,10 @@ def issue(
         Image.fromarray(striped("blue/counterfeit", seed).pixels).save(tmp_path / name)
 
     def make(case: str = "case", *options: object, photos: tuple[str, ...] = ("吊牌.png",)) -> Issued:
+        named = [photo.rpartition("=") for photo in photos]
+        pictures = [f"{model}{equals}{tmp_path / name}" for model, equals, name in named]
         ran = called(
-            *("report", *(tmp_path / photo for photo in photos), "--case", tmp_path / case, "--case-number", "2026-17"),
+            *("report", *pictures, "--case", tmp_path / case, "--case-number", "2026-17"),
             *("--examiner", "王芳", "--time", TIME, "--weights", tmp_path / "weights", *options),
         )
         assert (ran.status, ran.error) == (0, "")
@@ -291,3 +293,106 @@ def test_a_report_that_cannot_be_made_is_refused(
 
 def test_a_line_reads_as_status_subject_and_text() -> None:
     assert str(Line("told", "PDF", "there is none.")) == "told    PDF: there is none."
+
+
+@pytest.fixture
+def one_item(issue: Callable[..., Issued]) -> Issued:
+    """A report on an item of two parts: two photos of one, one photo of the other, which another model is for."""
+    weights = issue("first").weights
+    card = json.loads((weights / "tiny_parts.json").read_text()) | {"name": "tiny_buckle", "title": "Tiny buckle"}
+    (weights / "tiny_buckle.json").write_text(json.dumps(card))
+    shutil.copy(weights / "tiny_parts.safetensors", weights / "tiny_buckle.safetensors")
+    options = ("--model", "tiny_parts", "--series", "blue", "--one-item")
+    return issue("case", *options, photos=("吊牌.png", "other.png", "tiny_buckle=other.png"))
+
+
+def test_photos_of_one_item_are_weighed_part_by_part_and_verified(one_item: Issued, called: Callable[..., Ran]) -> None:
+    parts = json.loads(one_item.report.read_bytes())["parts"]
+    assert [(part["finding"]["model"], part["examinations"]) for part in parts] == [
+        ("tiny_parts", [1, 2]),
+        ("tiny_buckle", [3]),
+    ]
+    events = [json.loads(line)["event"] for line in (one_item.case / "log.jsonl").read_bytes().splitlines()]
+    assert events == [
+        "case opened",
+        *["exhibit added"] * 2,
+        *["examination"] * 3,
+        *["part weighed"] * 2,
+        "report issued",
+    ]
+    ran = called("verify", one_item.report, "--weights", one_item.weights)
+    assert (ran.status, ran.out.splitlines()[-1]) == (0, "All agrees.")
+    assert "agrees  photos that count of part 2" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"score": 9.0}, ["score of part 1"]),
+        ({"outcome": "counterfeit?"}, ["outcome of part 1"]),
+        ({"counts_as": [1, None]}, ["photos that count of part 1"]),
+        ({"evidence": {"log10_lr": 6.0}}, ["evidence of part 1"]),
+    ],
+)
+def test_a_changed_finding_on_several_photos_is_named(
+    change: dict[str, Any], differs: list[str], one_item: Issued
+) -> None:
+    changed_twin(one_item, lambda content: content["parts"][0]["finding"].update(change))
+    assert [name for name in differing(one_item) if name.endswith("of part 1")] == differs
+
+
+def test_photos_weighed_together_are_part_of_what_is_run(one_item: Issued) -> None:
+    changed_twin(one_item, lambda content: content["parts"].pop())
+    assert "run id" in differing(one_item)
+
+
+def test_a_finding_whose_photo_is_gone_is_not_made_again(one_item: Issued) -> None:
+    shutil.rmtree(one_item.case / "exhibits")
+    found = differing(one_item)
+    assert {"finding of part 1", "finding of part 2"} <= set(found)
+
+
+def test_a_pair_of_marks_is_no_item(issued: Issued, called: Callable[..., Ran]) -> None:
+    ran = called(
+        *("report", issued.photo, issued.photo, "--case", issued.case, "--case-number", "2026-17", "--examiner", "E"),
+        *("--weights", issued.weights, "--model", "tiny_marks", "--one-item"),
+    )
+    assert (ran.status, ran.out) == (2, "")
+    assert "compares two marks" in ran.error
+
+
+def test_a_reviewer_signs_a_report_off(issued: Issued, called: Callable[..., Ran]) -> None:
+    review = ("--case", issued.case, "--reviewer", "李明", "--remark", "I agree.")
+    ran = called("sign-off", issued.report.stem, *review)
+    assert (ran.status, ran.error) == (0, "")
+    assert "is line 5" in ran.out
+    (entry,) = CaseFolder(issued.case).entries("review")
+    assert entry.content == {"report": issued.report.stem, "reviewer": "李明", "remark": "I agree."}
+    assert differing(issued) == []
+    ran = called("sign-off", "R-000000000000", *review)
+    assert (ran.status, ran.out) == (2, "")
+    assert "No report R-000000000000 was issued in case 2026-17" in ran.error
+
+
+def test_a_review_in_no_case_makes_none(tmp_path: Path, called: Callable[..., Ran]) -> None:
+    ran = called("sign-off", "R-1", "--case", tmp_path / "none", "--reviewer", "E", "--remark", "x")
+    assert ran.status == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_case_is_emptied_only_by_its_number(issued: Issued, called: Callable[..., Ran]) -> None:
+    who = ("--case", issued.case, "--by", "李明", "--reason", "The court released it.")
+    ran = called("delete", *who, "--confirm", "2026-18")
+    assert (ran.status, ran.out) == (2, "")
+    assert "is the folder of case 2026-17, not of 2026-18; nothing was removed." in ran.error
+    assert issued.report.exists()
+    ran = called("delete", *who, "--confirm", "2026-17")
+    assert ran.status == 0
+    assert sorted(ran.out.splitlines()) == sorted(
+        [f"exhibits/{path}" for path in CaseFolder(issued.case).entries("exhibit added")[0].content["copy"].split()]
+        + [f"reports/{issued.report.stem}{ending}" for ending in (".json", ".pdf")]
+    )
+    assert not issued.report.exists()
+    (entry,) = CaseFolder(issued.case).entries("deletion")
+    assert (entry.content["by"], entry.content["reason"]) == ("李明", "The court released it.")
+    assert verify_log(issued.case / "log.jsonl") == []

@@ -26,10 +26,12 @@ from training.calibration import (
     conformal_threshold,
     elub,
     evidence_metrics,
+    of_several,
     platt,
     risks,
     trial,
     weigh,
+    weigh_items,
 )
 from training.evidence_plots import draw_evidence
 
@@ -322,3 +324,35 @@ def test_three_plots_are_drawn(tmp_path: Path) -> None:
     for name in ("tippett", "pav", "ece"):
         with Image.open(tmp_path / f"{name}.png") as picture:
             assert picture.format == "PNG"
+
+
+def test_means_are_of_photos_that_lie_together_in_a_ring() -> None:
+    three, two, one = (("a", [1.0, 2.0, 6.0]), ("b", [4.0, 8.0]), ("c", [5.0]))
+    named = [(name, score) for name, scores in (three, two, one) for score in scores]
+    side = Side(np.array([score for _, score in named]), np.array([name for name, _ in named]))
+    means = of_several(Trial(side, side), 2).first
+    naive = {name: sorted((s[i] + s[(i + 1) % len(s)]) / 2 for i in range(len(s))) for name, s in (three,)}
+    assert sorted(means.scores[means.sources == "a"]) == pytest.approx(naive["a"])
+    assert means.scores[means.sources == "b"] == pytest.approx([6.0])
+    assert {*means.sources} == {"a", "b"}
+    assert means.weights.sum() == pytest.approx(2)
+
+
+def test_several_photos_weigh_by_their_mean_as_far_as_there_are_sources_with_so_many() -> None:
+    """Photos of a source differ little, so that the mean of three says hardly more than one."""
+    validation, test = samples(0, photos=3), samples(1, photos=3)
+    weighing = weigh(validation, test, {}, sides=SIDES, propositions=PROPOSITIONS, population="parts")
+    several = weigh_items(weighing, validation, test)
+    assert several.calibration == weighing.calibration
+    assert [one.photos for one in several.of_items] == [2, 3]
+    assert several.of_items[1].population == "means of 3 photos of one item; parts"
+    assert [len(side) for side in several.of_items[1].held_out] == [30, 30]
+    assert several.metrics["Cllr, 3 photos of an item"].value == pytest.approx(
+        several.metrics["Cllr, 3 photos of an item, read as one photo"].value, abs=0.05
+    )
+
+
+def test_items_are_not_weighed_where_photos_are_not() -> None:
+    few = samples(0, sources=5, photos=3)
+    weighing = weigh(few, few, {}, sides=SIDES, propositions=PROPOSITIONS, population="parts")
+    assert weigh_items(weighing, few, few) == weighing

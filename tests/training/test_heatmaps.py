@@ -108,18 +108,36 @@ def test_the_report_scores_the_map_beside_maps_that_know_nothing(
     maps = ["heatmap", "centre prior", "edge map", "random map", "random weights", "difference map, of edges"]
     assert list(table)[: len(maps)] == maps
     for row in maps:
-        assert {"lift", "pointing", "pixel_auc"} == set(table[row])
-        assert all(0 <= table[row][name].value <= 1 for name in ("pointing", "pixel_auc"))
+        assert {"lift", "pointing", "pixel AUC"} == set(table[row])
+        assert all(0 <= table[row][name].value <= 1 for name in ("pointing", "pixel AUC"))
     # The end of the line is missing: the difference from the reference must point there.
-    assert table["difference map, of edges"]["pixel_auc"].value > 0.8
+    assert table["difference map, of edges"]["pixel AUC"].value > 0.8
     assert table["difference map, of edges"]["lift"].value > table["random map"]["lift"].value
     assert table["JPEG quality 90"]["rank correlation"].value > 0.5
     assert "taken for genuine" in table["their genuine twins"]
-    assert json.loads((tmp_path / "heatmaps.json").read_text())["heatmap"]["lift"]["value"] == pytest.approx(
-        table["heatmap"]["lift"].value
-    )
+    stated = json.loads((tmp_path / "heatmaps.json").read_text())
+    assert stated["maps"]["heatmap"]["lift"]["value"] == pytest.approx(table["heatmap"]["lift"].value)
+    before, after = (load_model("tiny_guided", folder) for folder in (guided_models, tmp_path))
+    assert stated["weights_sha256"] == before.card.weights_sha256 == after.card.weights_sha256
+    for name in ("lift", "pointing", "pixel AUC"):
+        assert after.card.metrics[f"heatmap {name}"].value == table["heatmap"][name].value
+        assert after.card.metrics[f"heatmap {name}"].over.endswith("/manifest.csv")
     with Image.open(tmp_path / "contact_sheet.jpg") as sheet:
         assert sheet.width > sheet.height
+
+
+def test_figures_that_something_is_chosen_by_enter_no_card(
+    masked_set: Path, guided_models: Path, tmp_path: Path
+) -> None:
+    settings = AssessmentSettings("tiny_guided", masked_set, tmp_path, guided_models, "val", heatmaps=True, limit=1)
+    assess(settings)
+    assert {path.name for path in tmp_path.iterdir()} == {"heatmaps.json", "contact_sheet.jpg"}
+
+
+def test_a_model_is_not_overwritten(masked_set: Path, guided_models: Path) -> None:
+    settings = AssessmentSettings("tiny_guided", masked_set, guided_models, guided_models, heatmaps=True)
+    with pytest.raises(Refusal, match="another folder than --weights"):
+        assess(settings)
 
 
 def test_every_choice_of_layer_and_method_is_scored_on_the_same_network(

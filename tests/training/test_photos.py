@@ -15,17 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from inference.near_duplicates import NEAR_BITS, hamming_distances, near_duplicates, perceptual_hash
 from inference.records import Refusal
 from training.data.photos import (
-    NEAR_BITS,
     SHARES,
     DataRefused,
     Photo,
     Split,
     Truth,
-    hamming_distances,
-    near_duplicates,
-    perceptual_hash,
     read_photo_set,
     stratified_split,
 )

@@ -29,8 +29,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from tqdm import tqdm
 
 from inference.files import write_whole
+from inference.groups import connected_groups
 from inference.records import Refusal
-from training.data.groups import connected_groups
 from training.data.npm import CACHE, NpmPackage, fetch
 
 LOG = logging.getLogger(__name__)

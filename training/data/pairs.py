@@ -15,7 +15,7 @@ from typing import get_args
 
 import numpy as np
 
-from training.data.groups import connected_groups
+from inference.groups import connected_groups
 from training.data.photos import DataRefused, Split
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import hashlib
 import io
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.groups import Groups
+from inference.near_duplicates import near_duplicates, perceptual_hash
 from inference.records import Refusal
-from training.data.groups import Groups
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +57,6 @@ SPLITS: dict[str, Split] = {
 SHARES: dict[Split, int] = {"train": 8, "val": 1, "test": 1}
 """Parts of the items each split gets. Source: KAG-MTLN paper, section 4.1."""
 
-NEAR_BITS = 32
-"""Photos whose hashes differ by at most this many of 255 bits are near-duplicates.
-
-Measured on 100 phone photos of banknotes: re-encoded, brightened and halved copies differ by at most
-16 bits, two shots of one burst by 30 and 50, the closest photos of two notes by 52.
-"""
-
 _LAYOUT = (
     "the expected layout is <data>/<series>/genuine/* and <data>/<series>/counterfeit/*, or for one "
     "series <data>/genuine/* and <data>/counterfeit/*, where a train, val and test level may come first "
@@ -72,9 +65,6 @@ _LAYOUT = (
 _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _SIDE_FILES = {".txt", ".csv", ".json", ".xml", ".md", ".yaml", ".yml", ".log"}
 _REQUIRED_COLUMNS = ("path", "series", "label")
-_GRID = 32
-_FREQUENCIES = 16
-_BLOCK = 512
 _DRAWS = 100
 
 
@@ -384,54 +374,6 @@ def _require_one_class_a_file(listed: Sequence[_Listed], sha256s: Sequence[str])
                 f"{photo.class_name}; remove the one that is wrong."
             )
             raise DataRefused(msg)
-
-
-def perceptual_hash(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """255 bits of a picture that hardly change when it is re-encoded, resized or slightly brightened.
-
-    The grey picture at 32 x 32 is taken to cosine frequencies; each of the 16 x 16 lowest but the mean
-    says whether it lies above their median.
-
-    Args:
-        pixels: uint8 (H, W, 3).
-
-    Returns:
-        Bool (255,).
-
-    Source:
-        C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010; there with
-        8 x 8 frequencies, which do not tell photos of like items apart.
-    """
-    small = Image.fromarray(pixels).convert("L").resize((_GRID, _GRID), Image.Resampling.BOX)
-    spectrum = _COSINES @ np.asarray(small, dtype=np.float64) @ _COSINES.T
-    # rounded, or the bits of a flat picture would be those of rounding errors
-    frequencies = spectrum.ravel()[1:].round(3)
-    return np.asarray(frequencies > np.median(frequencies))
-
-
-def _lowest_cosines() -> NDArray[np.float64]:
-    """The first rows of the cosine transform (DCT-II), (16, 32)."""
-    frequency, position = np.ogrid[:_FREQUENCIES, :_GRID]
-    return np.asarray(np.cos(np.pi * frequency * (2 * position + 1) / (2 * _GRID)))
-
-
-_COSINES = _lowest_cosines()
-
-
-def hamming_distances(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Bits that differ between each row of `a` (n, bits) and each of `b` (m, bits), as int32 (n, m)."""
-    signs_a, signs_b = (np.where(bits, np.float32(1), np.float32(-1)) for bits in (a, b))
-    # a pair of equal bits adds 1 and a pair of different ones -1: exact in float32
-    return ((a.shape[1] - signs_a @ signs_b.T) / 2).astype(np.int32)
-
-
-def near_duplicates(hashes: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Every photo that has near-duplicates among the later ones, and these, as rows of `hashes` (n, bits)."""
-    for start in range(0, len(hashes), _BLOCK):
-        near = hamming_distances(hashes[start : start + _BLOCK], hashes[start:]) <= NEAR_BITS
-        near = np.triu(near, k=1)
-        for row in np.flatnonzero(near.any(axis=1)):
-            yield start + int(row), start + np.flatnonzero(near[row])
 
 
 def _group(

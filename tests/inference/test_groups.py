@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.data.groups import Groups, connected_groups
+from inference.groups import Groups, connected_groups
 
 
 def test_connected_groups_are_what_a_walk_reaches() -> None:
