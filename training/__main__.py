@@ -41,7 +41,7 @@ def train_authenticity(settings: AuthenticityPreset) -> None:
 
 
 def train_trademark(settings: TrademarkPreset) -> None:
-    """Train the Siamese network with the HMS loss; `paper` or `small` names the defaults."""
+    """Train the Siamese network with the HMS loss or a rival; `paper` or `small` names the defaults."""
     _report(trademark.train(settings), settings.fit.out)
 
 
