@@ -167,7 +167,7 @@ def train(settings: TrademarkSettings) -> Card | None:
         Refusal: if the marks, the run folder or the device cannot be used; before any training.
     """
     marks = read_mark_set(settings.data, seed=settings.fit.seed)
-    pictures = _read(marks.marks, settings.preprocessing)
+    pictures = read_pictures(marks.marks, settings.preprocessing)
     accelerator = accelerator_for(settings.fit)
     run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
     torch.manual_seed(settings.fit.seed)
@@ -447,15 +447,27 @@ def similar_log_odds(
     """Log P(similar) - log P(dissimilar) of pairs in nats (n,); each picture is embedded once."""
     used = sorted({index for pair in pairs for index in pair})
     place = {index: position for position, index in enumerate(used)}
+    embedding = embeddings(network, pictures, used, preprocessing, device)
     with torch.no_grad():
-        embedding = torch.cat(
-            [
-                network(_stack(pictures, chunk, preprocessing, device)).float()
-                for chunk in _chunks(used, _EVALUATION_BATCH)
-            ]
-        )
         features = network.head.pair(embedding[[place[a] for a, _ in pairs]], embedding[[place[b] for _, b in pairs]])
         return log_odds_similar(network.head.logits(features).double()).cpu().numpy()
+
+
+def embeddings(
+    network: Siamese,
+    pictures: Sequence[Pixels],
+    indices: Sequence[int],
+    preprocessing: Preprocessing,
+    device: torch.device,
+) -> Tensor:
+    """Embeddings (n, C) of the pictures with these indices, on the device, without a graph."""
+    with torch.no_grad():
+        return torch.cat(
+            [
+                network(_stack(pictures, chunk, preprocessing, device)).float()
+                for chunk in _chunks(indices, _EVALUATION_BATCH)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -597,7 +609,8 @@ def _counts(probabilities: NDArray[np.float64]) -> tuple[int, int]:
     return similar, len(probabilities) - similar
 
 
-def _read(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+    """The marks' pixels (h, w, 3) at the scale the network sees, before framing."""
     bar = tqdm(marks, "reading marks", unit="mark", leave=False)
     return [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
 
