@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from inference.correspondence import correspondences
 from inference.examiner import Examiner
 from inference.records import Comparison, Crop, Exhibit, SimilarityOutcome
 
 Pair = tuple[Exhibit, Exhibit]
 Crops = tuple[Crop | None, Crop | None]
+Maps = NDArray[np.float32]
 
 
 class TrademarkExaminer(Examiner):
@@ -41,16 +45,20 @@ class TrademarkExaminer(Examiner):
         swapped = [_order(pair[1], both[1]) < _order(pair[0], both[0]) for pair, both in zip(pairs, crops, strict=True)]
         ordered = [both[::-1] if swap else both for both, swap in zip(prepared, swapped, strict=True)]
         tensors = [first.tensor for first, _ in ordered] + [second.tensor for _, second in ordered]
-        logits, maps = self._look(tensors, lambda logits: log_odds_similar(logits).abs())
+        logits, maps, shared, finer = self._look_at_pairs(tensors)
         log_odds = log_odds_similar(logits.double())
         similar = torch.sigmoid(log_odds).tolist()
         comparisons = []
         for index, pair in enumerate(pairs):
-            raw = (maps[index], maps[len(pairs) + index])
-            raw = raw[::-1] if swapped[index] else raw
+            both = (index, len(pairs) + index)
+            both = both[::-1] if swapped[index] else both
             side = self._leaning(similar[index])
             places = [mark.placement for mark in prepared[index]]
-            heatmaps = tuple(map(self._heatmap, raw, (side, side), places))
+            heatmaps = tuple(self._heatmap(maps[mark], side, place) for mark, place in zip(both, places, strict=True))
+            answering = [
+                (finer[mark], self._heatmap(shared[mark], self.sides[0], place))
+                for mark, place in zip(both, places, strict=True)
+            ]
             checks = tuple(self._scope_checks(part, self.card.preprocessing.size) for part in parts[index])
             outcome, reason, evidence = self._outcome(
                 float(log_odds[index]), similar[index], [check for mark in checks for check in mark]
@@ -79,9 +87,24 @@ class TrademarkExaminer(Examiner):
                         ),
                     ),
                     evidence=evidence,
+                    correspondences=correspondences(*answering, swapped=swapped[index]),
                 )
             )
         return tuple(comparisons)
+
+    def _look_at_pairs(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Maps, Maps, Maps]:
+        """What the network makes of all first marks, then all second marks (2 * B, 3, S, S).
+
+        Returns:
+            Logits (B, 2), maps of evidence for the side each pair leans to, maps of evidence for similarity, both
+            (2 * B, h, w), and the finer feature maps (2 * B, C, h', w'), in which places are told.
+        """
+        with self._lock:
+            with torch.no_grad():
+                feature_map, finer = self._network.features_and_finer(torch.stack(list(tensors)).to(self.device))
+            logits, maps = self._grad_cam(feature_map, lambda logits: log_odds_similar(logits).abs())
+            _, shared = self._grad_cam(feature_map, log_odds_similar)
+        return logits.cpu(), maps, shared, finer.float().cpu().numpy()
 
 
 def log_odds_similar(logits: Tensor) -> Tensor:

@@ -90,6 +90,16 @@ class Siamese(nn.Module):
         """Images (B, 3, H, W) to feature maps (B, C, h, w)."""
         return self.backbone(images)
 
+    def features_and_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature maps, and the last ones before them that have more cells, in which places are told better."""
+        finer = last = images
+        for step in self.backbone.steps:
+            following = step(last)
+            if following.shape[-1] < last.shape[-1]:
+                finer = last
+            last = following
+        return last, finer
+
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to embeddings (B, C): pairs are made, and mined, from these."""
         return self.head.embed(self.features(images))
