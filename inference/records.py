@@ -423,6 +423,24 @@ class Correspondence:
 
 
 @dataclass(frozen=True)
+class SubScore:
+    """Two marks looked at in one other way; it says where to look again and is no verdict.
+
+    Attributes:
+        name: Which way.
+        log_odds: log P(similar) - log P(dissimilar) in nats, the best of its looks; finite, not calibrated.
+        view: What was laid beside what, in words.
+    """
+
+    name: str
+    log_odds: float
+    view: str
+
+    def __post_init__(self) -> None:
+        require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
 
@@ -439,6 +457,7 @@ class Comparison:
         scope_checks: Physical checks, one tuple a mark.
         provenance: What is needed to repeat it.
         correspondences: Parts that answer to each other, whichever side the probability leans to, the strongest first.
+        sub_scores: Overall, without colour, turned or mirrored, and one inside the other.
     """
 
     outcome: SimilarityOutcome
@@ -453,6 +472,7 @@ class Comparison:
     provenance: Provenance
     evidence: Evidence | None = None
     correspondences: tuple[Correspondence, ...] = ()
+    sub_scores: tuple[SubScore, ...] = ()
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")

@@ -343,6 +343,8 @@ def _pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
     )
     if isinstance(record, Comparison):
         content.append(text(_answering(record)))
+        scores = "; ".join(f"{s.name} {s.log_odds:+.2f} ({s.view})" for s in record.sub_scores)
+        content.append(text(f"Log odds in nats, not calibrated, and no verdict: {scores}."))
     if record.outcome == "genuine":
         content.append(
             text("What makes a part genuine has no one place: such a map cannot be checked against an alteration.")
