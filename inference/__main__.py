@@ -21,6 +21,7 @@ from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
 from inference.case import CaseFacts, CaseFolder, verify_log
+from inference.correspondence import ringed
 from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
@@ -82,7 +83,7 @@ class CompareOptions:
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
-    """Folder to write both heatmaps and their overlays to, as PNG."""
+    """Folder to write to, as PNG: both heatmaps, their overlays, and both marks with their answering parts numbered."""
     verbal_scale: Path | None = None
     """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
     weights: Path = WEIGHTS_FOLDER
@@ -202,8 +203,11 @@ def compare(options: CompareOptions) -> None:
     name = _chosen(options.model, "trademark", options.weights)
     comparison = TrademarkExaminer.load(name, options.weights, options.device, scale).compare(*pair)
     if options.heatmaps:
-        for number, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True), 1):
-            _write_heatmap(heatmap, exhibit.pixels, options.heatmaps, f"mark_{number}")
+        for index, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True)):
+            stem = f"mark_{index + 1}"
+            _write_heatmap(heatmap, exhibit.pixels, options.heatmaps, stem)
+            numbered = ringed(exhibit.pixels, comparison.correspondences, index)
+            Image.fromarray(numbered).save(options.heatmaps / f"{stem}.parts.png")
     print(_json(comparison) if options.json else _comparison_text(comparison))
 
 
@@ -386,10 +390,24 @@ def _comparison_text(comparison: Comparison) -> str:
             "",
             *_evidence_text(comparison.evidence, TrademarkExaminer.sides),
             f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
+            f"maps show   {comparison.maps_show}",
+            *_parts_text(comparison),
+            *(f"log odds    {score.log_odds:+.2f} {score.name}: {score.view}" for score in comparison.sub_scores),
             *_facts(comparison),
             *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),
         ]
     )
+
+
+def _parts_text(comparison: Comparison) -> list[str]:
+    if not comparison.correspondences:
+        return ["parts       none that answer to each other"]
+    return [
+        f"part {part.number}      "
+        + ", ".join(f"mark {mark} at {x:.0%} {y:.0%}" for mark, (x, y) in enumerate(part.places, 1))
+        + f", strength {part.strength:.2f}"
+        for part in comparison.correspondences
+    ]
 
 
 def _evidence_text(evidence: Evidence | None, sides: tuple[str, str]) -> list[str]:

@@ -514,6 +514,46 @@ class PartFinding:
 
 
 @dataclass(frozen=True)
+class Correspondence:
+    """One part of a mark and the part of the other mark that answers to it.
+
+    Attributes:
+        number: What it is called on both marks, from 1, the strongest first.
+        places: Where its middle lies in each examined mark: x and y as fractions of its width and height, 0 to 1.
+        strength: How alike the two parts are to the network, weighed by how much each speaks for similarity; above 0,
+            at most 1.
+    """
+
+    number: int
+    places: tuple[tuple[float, float], tuple[float, float]]
+    strength: float
+
+    def __post_init__(self) -> None:
+        require(self.number >= 1, f"parts are numbered from 1, not {self.number}")
+        inside = all(0 <= value <= 1 for place in self.places for value in place)
+        require(inside, f"a part lies inside its mark, not at {self.places}")
+        require(0 < self.strength <= 1, f"a strength lies above 0 and up to 1, not {self.strength}")
+
+
+@dataclass(frozen=True)
+class SubScore:
+    """Two marks looked at in one other way; it says where to look again and is no verdict.
+
+    Attributes:
+        name: Which way.
+        log_odds: log P(similar) - log P(dissimilar) in nats, the best of its looks; finite, not calibrated.
+        view: What was laid beside what, in words.
+    """
+
+    name: str
+    log_odds: float
+    view: str
+
+    def __post_init__(self) -> None:
+        require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
 
@@ -529,6 +569,8 @@ class Comparison:
         heatmaps: One a mark, evidence for the side the probability leans to.
         scope_checks: Physical checks, one tuple a mark.
         provenance: What is needed to repeat it.
+        correspondences: Parts that answer to each other, whichever side the probability leans to, the strongest first.
+        sub_scores: Overall, without colour, turned or mirrored, and one inside the other.
     """
 
     outcome: SimilarityOutcome
@@ -542,10 +584,19 @@ class Comparison:
     scope_checks: tuple[tuple[ScopeCheck, ...], tuple[ScopeCheck, ...]]
     provenance: Provenance
     evidence: Evidence | None = None
+    correspondences: tuple[Correspondence, ...] = ()
+    sub_scores: tuple[SubScore, ...] = ()
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")
         require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+        numbers = [part.number for part in self.correspondences]
+        require(numbers == [*range(1, len(numbers) + 1)], f"parts are numbered 1, 2, 3, not {numbers}")
+
+    @property
+    def maps_show(self) -> str:
+        """What the two heatmaps point at, in words."""
+        return "what the marks share" if self.probability_similar >= 0.5 else "where the marks differ"
 
     @property
     def score(self) -> float:

@@ -32,6 +32,7 @@ from reportlab.platypus import (
 
 from inference.authenticity import AuthenticityExaminer
 from inference.case import CaseFacts, Head, map_sha256, utc
+from inference.correspondence import ringed
 from inference.evidence import as_ratio
 from inference.examiner import Examiner
 from inference.heatmap import DIFFERENCE_FULL_SCALE, colours, difference_picture, overlay
@@ -400,9 +401,7 @@ def _pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
         shown += _reference(record.reference) if record.reference else []
         heatmap = record.heatmap
     else:
-        parts = zip(record.exhibits, record.crops, record.heatmaps, strict=True)
-        looks = [_look(f"mark {n}", exhibit.crop(crop), map_) for n, (exhibit, crop, map_) in enumerate(parts, 1)]
-        shown = looks[0] + looks[1]
+        shown = _look_at_mark(record, 0) + _look_at_mark(record, 1)
         heatmap = max(record.heatmaps, key=lambda map_: map_.peak)
     content: list[Flowable] = [_row(shown, heatmap)]
     measured = [(name, metric) for name, metric in card.metrics.items() if name.startswith("heatmap")]
@@ -413,6 +412,10 @@ def _pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
             + (f"Measured: {figures}." if measured else "How well such maps point has not been measured.")
         )
     )
+    if isinstance(record, Comparison):
+        content.append(text(_answering(record)))
+        scores = "; ".join(f"{s.name} {s.log_odds:+.2f} ({s.view})" for s in record.sub_scores)
+        content.append(text(f"Log odds in nats, not calibrated, and no verdict: {scores}."))
     if record.outcome == "genuine":
         content.append(
             text("What makes a part genuine has no one place: such a map cannot be checked against an alteration.")
@@ -435,6 +438,21 @@ def _look(name: str, seen: Pixels, heatmap: Heatmap) -> list[tuple[Pixels, str]]
     shown = peak if heatmap.shows_evidence else f"it shows no evidence ({peak})"
     raw = f"raw map {' x '.join(map(str, heatmap.raw.shape))}, SHA-256 {map_sha256(heatmap.raw)[:8]}…"
     return [(small, name.capitalize()), (overlay(heatmap, small), f"Heatmap over it: {shown}; {raw}")]
+
+
+def _look_at_mark(record: Comparison, index: int) -> list[tuple[Pixels, str]]:
+    """One of two marks with its answering parts numbered, and its heatmap."""
+    part = record.exhibits[index].crop(record.crops[index])
+    (plain, name), heat = _look(f"mark {index + 1}", part, record.heatmaps[index])
+    return [(ringed(plain, record.correspondences, index), name), heat]
+
+
+def _answering(record: Comparison) -> str:
+    shown = f"The maps show {record.maps_show}. "
+    if not record.correspondences:
+        return shown + "No part of one mark answers to a part of the other."
+    strengths = "; ".join(f"{part.number}: {part.strength:.2f}" for part in record.correspondences)
+    return f"{shown}Rings of one number mark parts that answer to each other (strengths {strengths})."
 
 
 def _reference(view: ReferenceView) -> list[tuple[Pixels, str]]:

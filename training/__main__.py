@@ -19,8 +19,18 @@ from training.data.marks import MarksSettings, build_marks
 from training.data.rendered.build import RenderedSettings, build_rendered
 from training.data.rendered.scenes import ScenesSettings, build_scenes
 from training.deviation import DeviationSettings, add_deviation
-from training.experiments import few_genuine_items, kag_learning_curve
+from training.experiments import (
+    few_genuine_items,
+    hms_fig3,
+    hms_fig6,
+    hms_table1,
+    hms_table2,
+    hms_table3,
+    hms_table4,
+    kag_learning_curve,
+)
 from training.experiments.few_genuine_items import FewGenuineItems
+from training.experiments.hms_cells import HmsFaces, HmsProtocol
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
 from training.pretrained import convert_lite0
@@ -44,7 +54,7 @@ def train_authenticity(settings: AuthenticityPreset) -> None:
 
 
 def train_trademark(settings: TrademarkPreset) -> None:
-    """Train the Siamese network with the HMS loss; `paper` or `small` names the defaults."""
+    """Train the Siamese network with the HMS loss or a rival; `paper` or `small` names the defaults."""
     _report(trademark.train(settings), settings.fit.out)
 
 
@@ -106,6 +116,36 @@ def study_few_genuine_items(study: FewGenuineItems) -> None:
     print("\n".join(table_lines(few_genuine_items.run(study), "reference of")))
 
 
+def study_hms_table1(protocol: HmsProtocol) -> None:
+    """HMS paper, Table 1: accuracy on pairs of marks, by loss and network."""
+    print("\n".join(hms_table1.run(protocol)))
+
+
+def study_hms_table2(protocol: HmsProtocol) -> None:
+    """HMS paper, Table 2: F1 on pairs of marks, from the cells of Table 1."""
+    print("\n".join(hms_table2.run(protocol)))
+
+
+def study_hms_table3(protocol: HmsFaces) -> None:
+    """HMS paper, Table 3: accuracy on pairs of faces of networks trained on marks."""
+    print("\n".join(hms_table3.run(protocol)))
+
+
+def study_hms_table4(protocol: HmsFaces) -> None:
+    """HMS paper, Table 4: F1 on pairs of faces, from the cells of Table 3."""
+    print("\n".join(hms_table4.run(protocol)))
+
+
+def study_hms_fig3(protocol: HmsProtocol) -> None:
+    """HMS paper, Fig. 3: what each loss makes of two marks, drawn as spots."""
+    print("\n".join(hms_fig3.run(protocol)))
+
+
+def study_hms_fig6(protocol: HmsProtocol) -> None:
+    """HMS paper, Fig. 6: accuracy over s, d1 and d2."""
+    print("\n".join(hms_fig6.run(protocol)))
+
+
 def name_experiments() -> None:
     """Tables and figures of the papers, and our own: `python -m training experiment --help`."""
 
@@ -135,6 +175,12 @@ def main() -> int:
     experiments: dict[str, Callable[..., Any]] = {
         "kag_learning_curve": study_kag_learning_curve,
         "few_genuine_items": study_few_genuine_items,
+        "hms_table1": study_hms_table1,
+        "hms_table2": study_hms_table2,
+        "hms_table3": study_hms_table3,
+        "hms_table4": study_hms_table4,
+        "hms_fig3": study_hms_fig3,
+        "hms_fig6": study_hms_fig6,
     }
     prog, arguments = "python -m training", sys.argv[1:]
     if arguments[:1] == ["experiment"]:

@@ -28,7 +28,7 @@ from training.data.photos import Split, read_photo_set
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
 from training.runs import require_another_folder, require_setting, set_name
-from training.trademark import JudgedPairs, Pair, nearest_of_other_families, trial_pairs, weigh_pairs
+from training.trademark import JudgedPairs, Pair, nearest_of_other_families, read_pictures, trial_pairs, weigh_pairs
 
 _BATCH = 16
 
@@ -91,8 +91,7 @@ def _weigh_authenticity(model: Model, data: Path) -> Weighing:
 def _weigh_trademark(model: Model, data: Path) -> Weighing:
     marks = read_mark_set(data, seed=model.card.seed)
     examiner, preprocessing = TrademarkExaminer(model), model.card.preprocessing
-    bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
-    pictures = [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
+    pictures = read_pictures(marks.marks, preprocessing)
     nearest = nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
 
     def judged(split: Split) -> JudgedPairs:

@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 Scores = dict[str, float]
 
 
+class Diverged(TrainingRefused):
+    """A training in which no epoch gave a figure that is a number."""
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """How a network is fitted."""
@@ -138,6 +142,7 @@ def fit(
         accelerator: What on.
 
     Raises:
+        Diverged: if no epoch gave a validation score that is a number.
         TrainingRefused: if memory runs out.
     """
     learner.to(memory_format=torch.channels_last)
@@ -217,7 +222,7 @@ def fit(
             "No epoch gave a validation score that is a number: the training diverged; start again into another "
             "--out with a smaller --learning-rate."
         )
-        raise TrainingRefused(msg)
+        raise Diverged(msg)
     accelerator.wait_for_everyone()
     learner.load_state_dict(run.load_best())
 

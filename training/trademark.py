@@ -1,4 +1,4 @@
-"""Training the Siamese network with the HMS loss. Source: HMS paper, sections 2.1 and 3.2."""
+"""Training the Siamese network with the HMS loss, or with a rival. Source: HMS paper, sections 2.1 and 3.2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -27,6 +27,9 @@ from inference.preprocessing import HALF, Preprocessing
 from inference.trademarks import TrademarkExaminer, log_odds_similar
 from inference.weights import Card, Confusion, Histogram, save_model
 from training.calibration import Trial, Weighing, trial, weigh
+from training.comparisons.arcface import ArcFace
+from training.comparisons.cosface import CosFace
+from training.comparisons.sphereface import SphereFace
 from training.data.pairs import Mark, MarkSet, read_mark_set
 from training.data.photos import DataRefused, Split
 from training.evaluate import (
@@ -39,7 +42,7 @@ from training.evaluate import (
     share_by_source,
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
-from training.losses import HybridMarginSoftmax
+from training.losses import HybridMarginSoftmax, MarginSoftmax
 from training.pretrained import frozen_backbone, start_from_imagenet
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
@@ -49,6 +52,7 @@ logger = logging.getLogger(__name__)
 Pixels = NDArray[np.uint8]
 Pair = tuple[int, int]
 T = TypeVar("T")
+LossName = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
 
 _EVALUATION_BATCH = 64
 _NEIGHBOURS = 16
@@ -57,7 +61,7 @@ _HEATMAP_PAIRS = 256
 
 @dataclass(frozen=True)
 class TrademarkSettings:
-    """Train a Siamese network on similar marks with the HMS loss."""
+    """Train a Siamese network on similar marks with the HMS loss, or one that its paper compares it with."""
 
     data: Path
     """Folder with one subfolder a mark family (optionally below train, val, test), or a CSV of a, b, label."""
@@ -75,20 +79,54 @@ class TrademarkSettings:
     """Feature extractor."""
     pair_feature: PairFeature = "interacting"
     """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
+    pretrained: bool = True
+    """Start the backbone from ImageNet, where such weights can be had."""
+    loss: LossName = "hms"
+    """What is minimised; each loss reads the margins that it has."""
     scale: float = 90.0
-    """The paper's s."""
+    """s, in all of them."""
     angular_margin: float = 0.003
-    """d1, added to the angle of the target class, in radians."""
+    """d1 of HMS and m of ArcFace, added to the angle of the target class, in radians."""
     additive_margin: float = 0.006
-    """d2, taken from the cosine of the target class."""
+    """d2 of HMS and m of CosFace, taken from the cosine of the target class."""
     margin_inside: bool = True
-    """Whether d2 stands inside the norms, the reading that fits the printed boundary."""
+    """Whether d2 of HMS stands inside the norms, the reading that fits the printed boundary."""
+    angle_multiple: int = 4
+    """m of SphereFace."""
+    annealed: bool = False
+    """Whether SphereFace starts near plain softmax, as its authors have it."""
+    hardest: bool = True
+    """Also learn from the most similar stranger of each mark in a batch; without it, as the paper, from random ones."""
     augment: bool = True
     """Vary colour, contrast, position, angle and size of training marks."""
 
     def __post_init__(self) -> None:
         require_name(self.name)
         require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
+        require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
+
+    def build_loss(self) -> MarginSoftmax:
+        """The loss of that name with its margins."""
+        match self.loss:
+            case "hms":
+                return HybridMarginSoftmax(self.scale, self.angular_margin, self.additive_margin, self.margin_inside)
+            case "hms_normalised":
+                return HybridMarginSoftmax(self.scale, self.angular_margin, self.additive_margin, normalised="both")
+            case "sphereface":
+                return SphereFace(self.scale, self.angle_multiple, self.annealed)
+            case "cosface":
+                return CosFace(self.scale, self.additive_margin)
+            case "arcface":
+                return ArcFace(self.scale, self.angular_margin)
+            case "softmax":
+                return HybridMarginSoftmax(self.scale, 0.0, 0.0)
+
+    def build_learner(self) -> tuple[SiameseLearner, str]:
+        """The network under its loss, and what its backbone starts from, in a sentence."""
+        loss = self.build_loss()
+        network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised)
+        start = start_from_imagenet(network.backbone, self.backbone) if self.pretrained else "random weights"
+        return SiameseLearner(network, loss, self.hardest), start
 
 
 PRESETS = {
@@ -97,6 +135,7 @@ PRESETS = {
         fit=FitSettings(out=tyro.MISSING, epochs=100, batch=16, learning_rate=0.001, weight_decay=0.0),
         preprocessing=Preprocessing(size=224, padding="white", mean=HALF, std=HALF),
         augment=False,
+        hardest=False,
     ),
     "small": TrademarkSettings(
         data=tyro.MISSING,
@@ -128,19 +167,16 @@ def train(settings: TrademarkSettings) -> Card | None:
         Refusal: if the marks, the run folder or the device cannot be used; before any training.
     """
     marks = read_mark_set(settings.data, seed=settings.fit.seed)
-    pictures = _read(marks.marks, settings.preprocessing)
+    pictures = read_pictures(marks.marks, settings.preprocessing)
     accelerator = accelerator_for(settings.fit)
     run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
     torch.manual_seed(settings.fit.seed)
-    network = Siamese(settings.backbone, settings.pair_feature, settings.scale)
-    start = start_from_imagenet(network.backbone, settings.backbone)
+    learner, start = settings.build_learner()
+    network = learner.network
     logger.info("%d marks, %d similar pairs; the backbone starts from %s", len(marks.marks), len(marks.similar), start)
 
     nearest = nearest_of_other_families(marks, pictures, settings.preprocessing.size, accelerator.device)
     training = TrainingPairs(marks, pictures, nearest, settings)
-    loss = HybridMarginSoftmax(
-        settings.scale, settings.angular_margin, settings.additive_margin, settings.margin_inside
-    )
     trials = {split: trial_pairs(marks, nearest, split) for split in ("val", "test")}
 
     def score(split: Split) -> dict[str, NDArray[np.float64]]:
@@ -156,7 +192,7 @@ def train(settings: TrademarkSettings) -> Card | None:
         return {"score": sum(figures.values()) / 2, **figures}
 
     sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
-    fit(SiameseLearner(network, loss), training, sampler, validate, settings.fit, run, accelerator)
+    fit(learner, training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
     network.eval().to(accelerator.device)
@@ -281,28 +317,29 @@ def _moved(framed: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 class SiameseLearner(nn.Module):
-    """Network, mined negatives and HMS loss: a batch in, its loss out."""
+    """Network, mined negatives and loss: a batch in, its loss out.
 
-    def __init__(self, network: Siamese, loss: HybridMarginSoftmax) -> None:
+    Args:
+        network: What is trained.
+        loss: What it minimises.
+        hardest: Whether each mark also meets its most similar stranger, not only a random one.
+    """
+
+    def __init__(self, network: Siamese, loss: MarginSoftmax, hardest: bool = True) -> None:
         super().__init__()
         self.network = network
         self.loss = loss
+        self.hardest = hardest
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """The loss over labelled pairs, and over a hardest and a random dissimilar pair for each mark."""
+        """The loss over labelled pairs, and over a random and (by setting) a hardest dissimilar pair for each mark."""
         head = self.network.head
         images = torch.cat([batch["a"], batch["b"]]).to(memory_format=torch.channels_last)
         first, second = self.network(images).float().chunk(2)
         hardest, random = mine_dissimilar(first, second, batch["family_a"], batch["family_b"], head)
-        features = torch.cat(
-            [
-                head.pair(first, second),
-                head.pair(*pick(first, second, hardest)),
-                head.pair(*pick(first, second, random)),
-            ]
-        )
-        mined = len(hardest) + len(random)
-        label = torch.cat([batch["similar"], batch["similar"].new_zeros(mined)])
+        mined = torch.cat([hardest, random]) if self.hardest else random
+        features = torch.cat([head.pair(first, second), head.pair(*pick(first, second, mined))])
+        label = torch.cat([batch["similar"], batch["similar"].new_zeros(len(mined))])
         return self.loss(features, head.classifier.weight, label)
 
 
@@ -410,15 +447,27 @@ def similar_log_odds(
     """Log P(similar) - log P(dissimilar) of pairs in nats (n,); each picture is embedded once."""
     used = sorted({index for pair in pairs for index in pair})
     place = {index: position for position, index in enumerate(used)}
+    embedding = embeddings(network, pictures, used, preprocessing, device)
     with torch.no_grad():
-        embedding = torch.cat(
-            [
-                network(_stack(pictures, chunk, preprocessing, device)).float()
-                for chunk in _chunks(used, _EVALUATION_BATCH)
-            ]
-        )
         features = network.head.pair(embedding[[place[a] for a, _ in pairs]], embedding[[place[b] for _, b in pairs]])
         return log_odds_similar(network.head.logits(features).double()).cpu().numpy()
+
+
+def embeddings(
+    network: Siamese,
+    pictures: Sequence[Pixels],
+    indices: Sequence[int],
+    preprocessing: Preprocessing,
+    device: torch.device,
+) -> Tensor:
+    """Embeddings (n, C) of the pictures with these indices, on the device, without a graph."""
+    with torch.no_grad():
+        return torch.cat(
+            [
+                network(_stack(pictures, chunk, preprocessing, device)).float()
+                for chunk in _chunks(indices, _EVALUATION_BATCH)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -506,6 +555,7 @@ def _finish(
             "backbone": settings.backbone,
             "pair_feature": settings.pair_feature,
             "scale": settings.scale,
+            "normalised": network.head.normalised,
         },
         classes=Siamese.classes,
         preprocessing=settings.preprocessing,
@@ -559,7 +609,8 @@ def _counts(probabilities: NDArray[np.float64]) -> tuple[int, int]:
     return similar, len(probabilities) - similar
 
 
-def _read(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+    """The marks' pixels (h, w, 3) at the scale the network sees, before framing."""
     bar = tqdm(marks, "reading marks", unit="mark", leave=False)
     return [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 from inference.networks.backbones import BackboneName, build_backbone
 
 PairFeature = Literal["interacting", "concat"]
+Normalised = Literal["nothing", "weight", "both"]
 
 
 class PairHead(nn.Module):
@@ -25,12 +26,16 @@ class PairHead(nn.Module):
             [x1, x2]: a linear layer on it is a(x1) + b(x2) and cannot compare, it is kept for the
             paper's table only.
         scale: The paper's s.
+        normalised: What has length 1 in the logits, as in the loss the head was trained with: nothing, W, or W and x.
     """
 
-    def __init__(self, channels: int, pair_feature: PairFeature, scale: float) -> None:
+    def __init__(
+        self, channels: int, pair_feature: PairFeature, scale: float, normalised: Normalised = "nothing"
+    ) -> None:
         super().__init__()
         self.pair_feature: PairFeature = pair_feature
         self.scale = scale
+        self.normalised: Normalised = normalised
         self.classifier = nn.Linear(2 * channels, 2, bias=False)
 
     def embed(self, feature_maps: Tensor) -> Tensor:
@@ -45,7 +50,12 @@ class PairHead(nn.Module):
 
     def logits(self, pair_features: Tensor) -> Tensor:
         """Pair features (B, 2 * C) to logits (B, 2) without margins, as they are used after training."""
-        return self.scale * self.classifier(pair_features)
+        weight = self.classifier.weight
+        if self.normalised != "nothing":
+            weight = functional.normalize(weight)
+        if self.normalised == "both":
+            pair_features = functional.normalize(pair_features)
+        return self.scale * functional.linear(pair_features, weight)
 
     def forward(self, feature_maps: Tensor) -> Tensor:
         """Maps of all first marks, then of all second marks, (2 * B, C, h, w), to logits (B, 2)."""
@@ -60,18 +70,35 @@ class Siamese(nn.Module):
         backbone: Feature extractor.
         pair_feature: How the two embeddings meet, see `PairHead`.
         scale: The paper's s; 90 there, a parameter to search here.
+        normalised: What has length 1 in the logits, see `PairHead`.
     """
 
     classes = ("dissimilar", "similar")
 
-    def __init__(self, backbone: BackboneName, pair_feature: PairFeature = "interacting", scale: float = 90.0) -> None:
+    def __init__(
+        self,
+        backbone: BackboneName,
+        pair_feature: PairFeature = "interacting",
+        scale: float = 90.0,
+        normalised: Normalised = "nothing",
+    ) -> None:
         super().__init__()
         self.backbone = build_backbone(backbone)
-        self.head = PairHead(self.backbone.channels, pair_feature, scale)
+        self.head = PairHead(self.backbone.channels, pair_feature, scale, normalised)
 
     def features(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to feature maps (B, C, h, w)."""
         return self.backbone(images)
+
+    def features_and_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature maps, and the last ones before them that have more cells, in which places are told better."""
+        finer = last = images
+        for step in self.backbone.steps:
+            following = step(last)
+            if following.shape[-1] < last.shape[-1]:
+                finer = last
+            last = following
+        return last, finer
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to embeddings (B, C): pairs are made, and mined, from these."""

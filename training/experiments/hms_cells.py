@@ -1,0 +1,390 @@
+"""What the tables and figures of the HMS paper share: one network trained with one loss is a cell, trained once.
+
+The protocol is the paper's (section 3.1 and 3.2), reduced: 300 similar pairs to train on, one a brand, as many
+dissimilar ones at random in every epoch, SGD .9, rate .001, batch 16, no augmentation; tested on similar pairs of
+brands never seen and on as many random and as many hard dissimilar ones, at a threshold of P = .5. Where the paper is
+silent (input size, epochs, start) the settings say what was done; all cells of a study start alike.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference.files import write_whole
+from inference.networks.backbones import BackboneName
+from inference.networks.hms import PairFeature, Siamese
+from inference.weights import Metric
+from training.data.faces import read_face, read_faces
+from training.data.pairs import MarkSet, read_mark_set
+from training.data.photos import Split
+from training.evaluate import auc, auc_metric, class_metrics, share_by_source
+from training.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.runs import RunFolder, require_setting
+from training.trademark import (
+    PRESETS,
+    JudgedPairs,
+    Pair,
+    Pixels,
+    TrademarkSettings,
+    TrainingPairs,
+    nearest_of_other_families,
+    read_pictures,
+    similar_log_odds,
+    trial_pairs,
+)
+
+logger = logging.getLogger(__name__)
+
+LOSSES: dict[str, dict[str, Any]] = {
+    "SphereFace": {"loss": "sphereface", "scale": 90.0},
+    "SphereFace, usual": {"loss": "sphereface", "scale": 1.0, "annealed": True},
+    "CosFace": {"loss": "cosface", "scale": 90.0, "additive_margin": 0.006},
+    "CosFace, usual": {"loss": "cosface", "scale": 64.0, "additive_margin": 0.35},
+    "ArcFace": {"loss": "arcface", "scale": 90.0, "angular_margin": 0.003},
+    "ArcFace, usual": {"loss": "arcface", "scale": 64.0, "angular_margin": 0.5},
+    "HMS (normalized)": {"loss": "hms_normalised", "scale": 90.0},
+    "HMS": {"loss": "hms", "scale": 90.0},
+    "HMS, d2 outside": {"loss": "hms", "scale": 90.0, "margin_inside": False},
+    "HMS, s = 1": {"loss": "hms", "scale": 1.0},
+    "softmax": {"loss": "softmax", "scale": 1.0},
+    "softmax, s = 90": {"loss": "softmax", "scale": 90.0},
+}
+"""The rows: the paper's settings under the paper's names, each rival's usual settings beside them, and what tells
+whether a gain comes from margins (softmax, s = 90, has HMS's s and none) or from s."""
+
+Kind = Literal["random", "hard"]
+Figure = Callable[[JudgedPairs, Kind], Metric]
+Table = dict[tuple[str, PairFeature, BackboneName], list[Metric]]
+
+
+@dataclass(frozen=True)
+class HmsProtocol:
+    """What is trained and tested for a table or figure of the HMS paper."""
+
+    data: Path
+    """A mark set as for `python -m training trademark`."""
+    out: Path
+    """Folder of the cells, the tables and the figures; those that share it share their cells."""
+    losses: tuple[str, ...] = tuple(LOSSES)
+    """Which rows."""
+    backbones: tuple[BackboneName, ...] = (
+        "six_layer_cnn",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet152",
+    )
+    """Which columns."""
+    heads: tuple[PairFeature, ...] = ("interacting", "concat")
+    """A table a head: the symmetric one, and the paper's literal one, which cannot compare."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds; each is one run more of everything."""
+    training_pairs: int = 300
+    """Similar pairs to train on, one a brand."""
+    test_pairs: int = 1000
+    """At most so many similar test pairs, three a brand."""
+    epochs: int = 30
+    """Passes over them."""
+    size: int = 64
+    """Input in pixels; at least 32."""
+    pretrained: bool = False
+    """Start from ImageNet where such weights can be had; there are none for the six-layer network."""
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    """The paper's SGD, or AdamW, with the paper's rate."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to run."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted({*self.losses} - {*LOSSES})
+        require_setting(not unknown, f"There is no loss {unknown}; there are {', '.join(LOSSES)}.")
+        varied = (self.losses, self.backbones, self.heads, self.seeds)
+        require_setting(all(varied), "Name at least one of each to vary.")
+        require_setting(min(self.training_pairs, self.test_pairs) >= 1, "There is at least one pair to train and test.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HmsFaces(HmsProtocol):
+    """A table whose networks, trained on marks, are tested on faces."""
+
+    faces: Path
+    """A folder of people, a subfolder a person: ORL, or LFW as published (its pairs.txt is used where it is there)."""
+    face_pairs: int = 3000
+    """At most so many pairs of one person, and as many of two."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network under one loss.
+
+    Attributes:
+        row: What it is called in the table.
+        loss: What its settings change.
+        backbone: Its network.
+        head: Its head.
+        seed: Its seed.
+    """
+
+    row: str
+    loss: tuple[tuple[str, Any], ...]
+    backbone: BackboneName
+    head: PairFeature
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder."""
+        row = self.row.replace(".", "p")
+        words = "".join(letter if letter.isalnum() else " " for letter in row).lower().split()
+        return f"{'_'.join(words)}-{self.backbone}-{self.head}-{self.seed}"
+
+    def settings(self, protocol: HmsProtocol) -> TrademarkSettings:
+        """What `python -m training trademark` would be given."""
+        paper = PRESETS["paper"]
+        out = protocol.out / "cells" / self.name
+        fitting = replace(
+            paper.fit,
+            out=out,
+            seed=self.seed,
+            epochs=protocol.epochs,
+            optimiser=protocol.optimiser,
+            device=protocol.device,
+            patience=10_000,
+            resume=(out / "settings.json").exists(),
+        )
+        return replace(
+            paper,
+            data=protocol.data,
+            name="cell",
+            fit=fitting,
+            preprocessing=replace(paper.preprocessing, size=protocol.size),
+            backbone=self.backbone,
+            pair_feature=self.head,
+            pretrained=protocol.pretrained,
+            **dict(self.loss),
+        )
+
+
+def cells(protocol: HmsProtocol) -> Iterator[Cell]:
+    """All cells of a table, row by row."""
+    for row, head, backbone, seed in product(protocol.losses, protocol.heads, protocol.backbones, protocol.seeds):
+        yield Cell(row, tuple(LOSSES[row].items()), backbone, head, seed)
+
+
+class Study:
+    """The cells of a protocol, each trained when it is first asked for and never again."""
+
+    def __init__(self, protocol: HmsProtocol) -> None:
+        self.protocol = protocol
+
+    @cached_property
+    def marks(self) -> MarkSet:
+        """The marks of the protocol's pairs."""
+        return cut(read_mark_set(self.protocol.data), self.protocol.training_pairs, self.protocol.test_pairs)
+
+    @cached_property
+    def pictures(self) -> list[Pixels]:
+        """What its marks look like."""
+        preprocessing = replace(PRESETS["paper"].preprocessing, size=self.protocol.size)
+        return read_pictures(self.marks.marks, preprocessing)
+
+    @cached_property
+    def trials(self) -> dict[str, dict[str, list[Pair]]]:
+        """Similar, random and hard pairs, by split."""
+        nearest = nearest_of_other_families(self.marks, self.pictures, self.protocol.size, torch.device("cpu"))
+        splits: tuple[Split, ...] = ("val", "test")
+        return {split: trial_pairs(self.marks, nearest, split) for split in splits}
+
+    def judged(self, cell: Cell) -> JudgedPairs | None:
+        """What a cell makes of the test pairs; None where it diverged."""
+        file = self.protocol.out / "cells" / cell.name / "marks.json"
+        if not file.exists():
+            write_whole(file, json.dumps(self._test(cell)).encode())
+        return _read_judged(file)
+
+    def judged_faces(self, cell: Cell, faces: Path, most: int) -> JudgedPairs | None:
+        """What it makes of faces."""
+        if self.judged(cell) is None:
+            return None
+        file = self.protocol.out / "cells" / cell.name / "faces.json"
+        if not file.exists():
+            pairs = read_faces(faces, most)
+            preprocessing = cell.settings(self.protocol).preprocessing
+            pictures = [preprocessing.tone_and_scale(read_face(path)) for path in pairs.paths]
+            network = self.network(cell)
+            device = next(network.parameters()).device
+            named = {"similar": list(pairs.same), "random": list(pairs.different)}
+            found = {
+                kind: similar_log_odds(network, pictures, listed, preprocessing, device)
+                for kind, listed in named.items()
+            }
+            people = {kind: [pairs.people[a] for a, _ in listed] for kind, listed in named.items()}
+            write_whole(file, json.dumps(_stated(JudgedPairs(people, found))).encode())
+        return _read_judged(file)
+
+    def network(self, cell: Cell) -> Siamese:
+        """A finished cell's network, on the CPU."""
+        settings = cell.settings(self.protocol)
+        learner, _ = replace(settings, pretrained=False).build_learner()
+        learner.load_state_dict(RunFolder(settings.fit.out, settings, resume=True).load_best())
+        return learner.network.eval()
+
+    def _test(self, cell: Cell) -> dict[str, Any]:
+        try:
+            network = self._train(cell)
+        except Diverged as diverged:
+            logger.warning("%s: %s", cell.name, diverged)
+            return {"diverged": str(diverged)}
+        return _stated(JudgedPairs.of(self.marks, self.trials["test"], self._score(network, cell, "test")))
+
+    def _train(self, cell: Cell) -> Siamese:
+        logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
+        settings = cell.settings(self.protocol)
+        accelerator = accelerator_for(settings.fit)
+        run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume)
+        torch.manual_seed(cell.seed)
+        learner, _ = settings.build_learner()
+        training = TrainingPairs(self.marks, self.pictures, [[] for _ in self.pictures], settings)
+
+        def validate(_: torch.nn.Module) -> Scores:
+            scores = self._score(learner.network, cell, "val")
+            return {"score": auc(scores["similar"], scores["random"])}
+
+        sampler = EpochSampler(training.draw, len(training), cell.seed)
+        fit(learner, training, sampler, validate, settings.fit, run, accelerator)
+        return learner.network.eval()
+
+    def _score(self, network: Siamese, cell: Cell, split: Split) -> dict[str, NDArray[np.float64]]:
+        preprocessing = cell.settings(self.protocol).preprocessing
+        device = next(network.parameters()).device
+        return {
+            kind: similar_log_odds(network, self.pictures, pairs, preprocessing, device)
+            for kind, pairs in self.trials[split].items()
+        }
+
+
+def _stated(judged: JudgedPairs) -> dict[str, Any]:
+    return {"families": judged.families, "log_odds": {kind: v.tolist() for kind, v in judged.log_odds.items()}}
+
+
+def _read_judged(file: Path) -> JudgedPairs | None:
+    content = json.loads(file.read_bytes())
+    if "diverged" in content:
+        return None
+    return JudgedPairs(content["families"], {kind: np.array(v, np.float64) for kind, v in content["log_odds"].items()})
+
+
+def cut(marks: MarkSet, training_pairs: int, test_pairs: int) -> MarkSet:
+    """The set with at most so many similar training pairs, a third as many validation pairs, and so many test pairs.
+
+    A brand gives one pair in training and validation, and three in test.
+    """
+    rng = np.random.default_rng(0)
+    kept: list[Pair] = []
+    rules: tuple[tuple[Split, int, int], ...] = (
+        ("train", training_pairs, 1),
+        ("val", max(training_pairs // 3, 1), 1),
+        ("test", test_pairs, 3),
+    )
+    for split, most, each in rules:
+        listed = marks.pairs(split, similar=True)
+        taken: dict[str, int] = {}
+        count = 0
+        for index in rng.permutation(len(listed)).tolist():
+            family = marks.marks[listed[index][0]].family
+            if count < most and taken.get(family, 0) < each:
+                taken[family] = taken.get(family, 0) + 1
+                count += 1
+                kept.append(listed[index])
+    used = sorted({index for pair in kept for index in pair})
+    place = {index: position for position, index in enumerate(used)}
+    similar = tuple((place[a], place[b]) for a, b in kept)
+    return replace(marks, marks=tuple(marks.marks[index] for index in used), similar=similar, dissimilar=())
+
+
+def accuracy(judged: JudgedPairs, kind: Kind) -> Metric:
+    """Share of similar and of as many dissimilar pairs on their side of P = .5, with an interval by brand."""
+    similar, dissimilar = judged.log_odds["similar"], judged.log_odds[kind]
+    families = judged.families["similar"] + judged.families[kind]
+    return share_by_source([*(similar > 0), *(dissimilar <= 0)], families, f"similar and {kind} dissimilar pairs")
+
+
+def f1(judged: JudgedPairs, kind: Kind) -> Metric:
+    """F1 of the similar pairs at P = .5, with an interval by brand."""
+    similar, dissimilar = judged.log_odds["similar"], judged.log_odds[kind]
+    predicted = (np.concatenate([similar, dissimilar]) > 0).astype(np.intp)
+    labels = np.repeat([1, 0], [len(similar), len(dissimilar)]).astype(np.intp)
+    families = judged.families["similar"] + judged.families[kind]
+    return class_metrics(predicted, labels, families, ("dissimilar", "similar"))["similar"]["F1"]
+
+
+def ranking(judged: JudgedPairs, kind: Kind) -> Metric:
+    """AUC, which no threshold enters: what a loss could do where only its threshold is off."""
+    return auc_metric(
+        judged.log_odds["similar"], judged.log_odds[kind], judged.families["similar"], judged.families[kind], kind
+    )
+
+
+def tabled(
+    protocol: HmsProtocol, judge: Callable[[Cell], JudgedPairs | None], name: str, figure: Figure, kinds: Sequence[Kind]
+) -> list[str]:
+    """Run whatever is not finished; write NAME.csv and NAME.md after every cell; the Markdown's lines."""
+    found: dict[Kind, Table] = {kind: {} for kind in kinds}
+    rows: list[list[Any]] = []
+    text: list[str] = []
+    for cell in cells(protocol):
+        judged = judge(cell)
+        for kind in kinds:
+            key = (cell.row, cell.head, cell.backbone)
+            metrics = found[kind].setdefault(key, [])
+            if judged is None:
+                rows.append([cell.row, cell.head, cell.backbone, cell.seed, kind, "diverged", "", ""])
+                continue
+            metric = figure(judged, kind)
+            metrics.append(metric)
+            rows.append([*key, cell.seed, kind, metric.value, metric.low, metric.high])
+        text = list(_lines(protocol, found))
+        write_whole(protocol.out / f"{name}.md", ("\n".join(text) + "\n").encode())
+        table = io.StringIO(newline="")
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["loss", "head", "backbone", "seed", "dissimilar pairs", "value", "low", "high"])
+        writer.writerows(rows)
+        write_whole(protocol.out / f"{name}.csv", table.getvalue().encode())
+    return text
+
+
+def _lines(protocol: HmsProtocol, found: dict[Kind, Table]) -> Iterator[str]:
+    for (kind, table), head in product(found.items(), protocol.heads):
+        yield f"{head} head, {kind} dissimilar pairs:"
+        yield ""
+        yield f"| loss | {' | '.join(protocol.backbones)} |"
+        yield "|---" * (1 + len(protocol.backbones)) + "|"
+        for row in protocol.losses:
+            values = [table.get((row, head, backbone)) for backbone in protocol.backbones]
+            yield f"| {row} | {' | '.join(map(stated_cell, values))} |"
+        yield ""
+
+
+def stated_cell(metrics: list[Metric] | None) -> str:
+    """A cell that is not there yet, or diverged; one run with its interval; of several the mean, least and greatest."""
+    if metrics is None:
+        return ""
+    if not metrics:
+        return "diverged"
+    values = [metric.value for metric in metrics]
+    if len(values) == 1:
+        return f"{values[0]:.3f} [{metrics[0].low:.3f}, {metrics[0].high:.3f}]"
+    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"

@@ -1,0 +1,14 @@
+"""Table 1 of the HMS paper: accuracy on pairs of marks, by loss and network.
+
+The paper tests on random dissimilar pairs alone; hard ones (the nearest other brand) stand beside them.
+"""
+
+from __future__ import annotations
+
+from training.experiments.hms_cells import HmsProtocol, Study, accuracy, tabled
+
+
+def run(protocol: HmsProtocol) -> list[str]:
+    """Train whatever cell is missing, and write hms_table1.md and .csv; the table's lines in Markdown."""
+    study = Study(protocol)
+    return tabled(protocol, study.judged, "hms_table1", accuracy, ("random", "hard"))

@@ -1,0 +1,19 @@
+"""Table 3 of the HMS paper: accuracy on pairs of faces, by loss and network.
+
+The networks are those of Table 1, trained on marks; no face is trained on.
+"""
+
+from __future__ import annotations
+
+from training.experiments.hms_cells import Cell, HmsFaces, Study, accuracy, tabled
+from training.trademark import JudgedPairs
+
+
+def run(protocol: HmsFaces) -> list[str]:
+    """Train whatever cell is missing, and write hms_table3.md and .csv; the table's lines in Markdown."""
+    study = Study(protocol)
+
+    def judge(cell: Cell) -> JudgedPairs | None:
+        return study.judged_faces(cell, protocol.faces, protocol.face_pairs)
+
+    return tabled(protocol, judge, "hms_table3", accuracy, ("random",))

@@ -1,0 +1,19 @@
+"""Table 4 of the HMS paper: F1 on pairs of faces, by loss and network.
+
+From the cells of Table 3.
+"""
+
+from __future__ import annotations
+
+from training.experiments.hms_cells import Cell, HmsFaces, Study, f1, tabled
+from training.trademark import JudgedPairs
+
+
+def run(protocol: HmsFaces) -> list[str]:
+    """Train whatever cell is missing, and write hms_table4.md and .csv; the table's lines in Markdown."""
+    study = Study(protocol)
+
+    def judge(cell: Cell) -> JudgedPairs | None:
+        return study.judged_faces(cell, protocol.faces, protocol.face_pairs)
+
+    return tabled(protocol, judge, "hms_table4", f1, ("random",))
