@@ -1,4 +1,4 @@
-"""The command line: `examine` and `compare` print a record, `report` issues one in a case, `verify` checks it.
+"""The command line: `locate`, `examine` and `compare` print what they find, `report` issues it, `verify` checks it.
 
 `sign-off` logs a review of a report, and `delete` empties a case folder.
 """
@@ -26,11 +26,13 @@ from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay, picture
+from inference.location import Locator
 from inference.records import (
     Comparison,
     Crop,
     Evidence,
     Exhibit,
+    Find,
     Heatmap,
     PartFinding,
     ReferenceView,
@@ -43,6 +45,8 @@ from inference.trademarks import TrademarkExaminer
 from inference.verification import verify_report
 from inference.weights import WEIGHTS_FOLDER, Card, Task, WeightsRefused, read_catalogue
 
+logger = logging.getLogger(__name__)
+
 _DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
 
 
@@ -53,17 +57,35 @@ class ExamineOptions:
     photo: tyro.conf.Positional[Path]
     """JPEG, PNG, WebP, TIFF or BMP."""
     model: str | None = None
-    """Name of an authenticity model; the first one there is, in alphabetical order."""
+    """Name of an authenticity model; the first one there is, in alphabetical order, or with --locate the part's."""
     series: str | None = None
     """The series, where you know it."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
-    """The part to examine, in pixels of the upright picture."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
+    """The part to examine, in pixels of the upright picture, and by how many degrees clockwise it is turned."""
+    locate: bool = False
+    """Find the parts on a photo of whole goods, and examine each with the model for it."""
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
     verbal_scale: Path | None = None
     """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class LocateOptions:
+    """List the parts on a photo of whole goods: what to examine, and where it is."""
+
+    photo: tyro.conf.Positional[Path]
+    """JPEG, PNG, WebP, TIFF or BMP."""
+    model: str | None = None
+    """Name of a locator; the first one there is, in alphabetical order."""
+    json: bool = False
+    """Print the finds as JSON."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -96,7 +118,7 @@ class CompareOptions:
 class ReportOptions:
     """Examine photos, or compare two marks, log it in a case folder and issue a report there: a PDF and its JSON twin.
 
-    A model for marks compares two; one for parts examines each photo by itself, a page a photo.
+    A model for marks compares two; one for parts examines each photo by itself, a page a photo or a part of it.
     """
 
     pictures: tyro.conf.Positional[tuple[str, ...]]
@@ -120,11 +142,14 @@ class ReportOptions:
     reviewer: str = ""
     """Who is to review it."""
     model: str | None = None
-    """Name of a model; the first one for parts, in alphabetical order."""
+    """Name of a model; the first one for parts, in alphabetical order, or with --locate the part's."""
     series: str | None = None
     """The series of the parts, where you know it."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
-    """The part to examine of a single photo, in pixels of the upright picture."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
+    """The part to examine of a single photo, in pixels of the upright picture, and by how many degrees clockwise it is
+    turned."""
+    locate: bool = False
+    """Find the parts on photos of whole goods, and examine each with the model for it."""
     time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(
         default_factory=lambda: _now()
     )
@@ -181,19 +206,93 @@ class VerifyOptions:
     """cpu, cuda or mps."""
 
 
-def examine(options: ExamineOptions) -> None:
-    """Print a verdict, and write its heatmap where asked."""
-    crop = Crop.parse(options.crop) if options.crop is not None else None
-    scale = _scale(options.verbal_scale)
+def locate(options: LocateOptions) -> None:
+    """Print the parts that are found on a photo, best first."""
     exhibit = read_exhibit(options.photo)
-    name = _chosen(options.model, "authenticity", options.weights)
-    examiner = AuthenticityExaminer.load(name, options.weights, options.device, scale)
-    verdict = examiner.examine(exhibit, options.series, crop)
-    if options.heatmaps:
-        _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, options.photo.stem)
-        if verdict.reference:
-            _write_reference(verdict.reference, options.heatmaps, options.photo.stem)
-    print(_json(verdict) if options.json else _verdict_text(verdict))
+    locator = Locator.load(_chosen(options.model, "locator", options.weights), options.weights, options.device)
+    finds = locator.locate(exhibit)
+    if options.json:
+        print(_json(finds))
+    else:
+        print("\n".join(map(_find_text, finds)) or _nothing_found(locator, exhibit))
+
+
+def examine(options: ExamineOptions) -> None:
+    """Print a verdict, or one for each part that is found, and write its heatmap where asked."""
+    verdicts = _Parts(options).verdicts(read_exhibit(options.photo), options.model)
+    for number, verdict in enumerate(verdicts, 1):
+        if options.heatmaps:
+            stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
+            _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, stem)
+            if verdict.reference:
+                _write_reference(verdict.reference, options.heatmaps, stem)
+    if options.json:
+        print(_json(verdicts if options.locate else verdicts[0]))
+    else:
+        print("\n\n".join(map(_verdict_text, verdicts)))
+
+
+class _Parts:
+    """What a command has to examine parts with: each model is loaded when it is first needed."""
+
+    def __init__(self, options: ExamineOptions | ReportOptions) -> None:
+        self._options = options
+        self._crop = Crop.parse(options.crop) if options.crop is not None else None
+        self._scale = _scale(options.verbal_scale)
+        self._examiners: dict[str, AuthenticityExaminer] = {}
+        self._locator: Locator | None = None
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        """The cards of the models that were used."""
+        return {name: examiner.card for name, examiner in self._examiners.items()}
+
+    def verdicts(self, exhibit: Exhibit, model: str | None) -> list[Verdict]:
+        """The verdict on a photo by the model named for it, or on each part that is found on it, best first.
+
+        Raises:
+            Refusal: if a crop or a model is named for what is still to be found, or nothing is found that a model is
+                there for.
+        """
+        options = self._options
+        if options.locate and (self._crop is not None or model is not None):
+            msg = "With --locate the crops and models follow from what is found; leave out --crop and --model."
+            raise Refusal(msg)
+        if not options.locate:
+            examiner = self._examiner(_chosen(model, "authenticity", options.weights))
+            return [examiner.examine(exhibit, options.series, self._crop)]
+        if self._locator is None:
+            self._locator = Locator.load(_chosen(None, "locator", options.weights), options.weights, options.device)
+        finds = self._locator.locate(exhibit)
+        if not finds:
+            raise Refusal(_nothing_found(self._locator, exhibit))
+        verdicts = []
+        for find in finds:
+            names = read_catalogue(options.weights).names("authenticity", find.part)
+            if names:
+                proposal = self._locator.located(find)
+                verdicts.append(self._examiner(names[0]).examine(exhibit, options.series, find.crop, proposal))
+            else:
+                logger.warning("There is no model for %s in %s: not examined.", _find_text(find), options.weights)
+        if not verdicts:
+            msg = (
+                f"There is no model in {options.weights} for anything that was found on {exhibit.name}; put one there."
+            )
+            raise WeightsRefused(msg)
+        return verdicts
+
+    def combined(self, verdicts: Sequence[Verdict]) -> list[PartFinding]:
+        """What photos of one item come to together, part by part: each part has its model."""
+        by_model: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            by_model.setdefault(verdict.provenance.model, []).append(verdict)
+        return [self._examiner(name).combine(own) for name, own in by_model.items()]
+
+    def _examiner(self, name: str) -> AuthenticityExaminer:
+        if name not in self._examiners:
+            options = self._options
+            self._examiners[name] = AuthenticityExaminer.load(name, options.weights, options.device, self._scale)
+        return self._examiners[name]
 
 
 def compare(options: CompareOptions) -> None:
@@ -244,9 +343,9 @@ def report(options: ReportOptions) -> None:
 class _Found:
     """What goes into a report."""
 
-    records: list[Verdict | Comparison]
+    records: Sequence[Verdict | Comparison]
     cards: dict[str, Card]
-    parts: list[PartFinding]
+    parts: Sequence[PartFinding]
 
 
 def _asked(options: ReportOptions) -> list[tuple[Path, str | None]]:
@@ -266,7 +365,7 @@ def _is_of_marks(options: ReportOptions, asked: Sequence[tuple[Path, str | None]
 
 def _compared(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | None]]) -> _Found:
     models = {model for _, model in exhibits}
-    if len(exhibits) != 2 or len(models) > 1 or options.series or options.crop or options.one_item:
+    if len(exhibits) != 2 or len(models) > 1 or options.series or options.crop or options.one_item or options.locate:
         name = next(model for model in models if model)
         msg = f"{name} compares two marks, whole, without a series and of no one item; name two pictures."
         raise Refusal(msg)
@@ -276,23 +375,16 @@ def _compared(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | No
 
 
 def _examined(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | None]]) -> _Found:
-    """A verdict on each photo, those of one model together."""
-    crop = Crop.parse(options.crop) if options.crop is not None else None
-    if crop is not None and len(exhibits) > 1:
+    """A verdict on each photo or each part of it, and what those of one item come to together."""
+    if options.crop is not None and len(exhibits) > 1:
         msg = "A crop belongs to one photo; report each cropped photo by itself."
         raise Refusal(msg)
-    scale, found = _scale(options.verbal_scale), _Found([], {}, [])
-    by_model: dict[str, list[Exhibit]] = {}
-    for exhibit, model in exhibits:
-        by_model.setdefault(_chosen(model, "authenticity", options.weights), []).append(exhibit)
-    for name, own in by_model.items():
-        examiner = AuthenticityExaminer.load(name, options.weights, options.device, scale)
-        verdicts = examiner.examine_batch(own, options.series, [crop] * len(own))
-        found.records.extend(verdicts)
-        found.cards[name] = examiner.card
-        if options.one_item:
-            found.parts.append(examiner.combine(verdicts))
-    return found
+    if options.one_item and options.locate:
+        msg = "--one-item weighs photos of one part, and --locate may find two on a photo; leave out one of them."
+        raise Refusal(msg)
+    parts = _Parts(options)
+    verdicts = [verdict for exhibit, model in exhibits for verdict in parts.verdicts(exhibit, model)]
+    return _Found(verdicts, parts.cards, parts.combined(verdicts) if options.one_item else [])
 
 
 def sign_off(options: SignOffOptions) -> None:
@@ -361,8 +453,28 @@ def _write_reference(view: ReferenceView, folder: Path, stem: str) -> None:
         Image.fromarray(pixels).save(folder / f"{stem}.{name}.png")
 
 
-def _json(record: Verdict | Comparison) -> str:
+def _json(record: Verdict | Comparison | Sequence[Verdict] | Sequence[Find]) -> str:
     return json.dumps(as_json(record), indent=1, ensure_ascii=False)
+
+
+def _find_text(find: Find) -> str:
+    where = "the whole picture, a close-up" if find.close_up else f"at {find.crop}"
+    return f"{find.part} {where}, score {find.score:.3f}"
+
+
+def _nothing_found(locator: Locator, exhibit: Exhibit) -> str:
+    return (
+        f"No part ({', '.join(locator.card.classes)}) was found on {exhibit.name}; where you see one, examine it with "
+        "--crop x,y,w,h, in pixels of the upright picture."
+    )
+
+
+def _box_text(verdict: Verdict) -> str:
+    text = str(verdict.crop) if verdict.crop else "whole picture"
+    if verdict.crop:
+        text += f", chosen by the {verdict.box}"
+    located = verdict.located
+    return text if located is None else f"{text}; {located.locator} proposed {_find_text(located.find)}"
 
 
 def _verdict_text(verdict: Verdict) -> str:
@@ -375,6 +487,7 @@ def _verdict_text(verdict: Verdict) -> str:
             *_evidence_text(verdict.evidence, AuthenticityExaminer.sides),
             f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)",
             f"series      {verdict.series} ({fixed})",
+            f"box         {_box_text(verdict)}",
             *_facts(verdict),
             f"exhibit     {verdict.exhibit.name}, SHA-256 {verdict.exhibit.sha256}",
         ]
@@ -444,6 +557,7 @@ def main() -> int:
     """Run a command; a refusal is one sentence and exit status 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     commands: dict[str, Callable[..., Any]] = {
+        "locate": locate,
         "examine": examine,
         "compare": compare,
         "report": report,

@@ -33,6 +33,7 @@ from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.hms_cells import HmsFaces, HmsProtocol
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
+from training.locator_assessment import LocatorAssessmentSettings, assess_locator
 from training.pretrained import convert_lite0
 from training.scope import ScopeSettings, gate_model
 
@@ -74,6 +75,11 @@ def evaluate_model(settings: AssessmentSettings) -> None:
     """Examine the photos of a set with a finished model, and compare with the truth."""
     table = assess(settings)
     print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
+
+
+def evaluate_locator(settings: LocatorAssessmentSettings) -> None:
+    """Find the parts on a set of scenes with a finished locator, and compare with the truth."""
+    print("\n".join(metric_lines(assess_locator(settings))))
 
 
 def calibrate_model(settings: CalibrationSettings) -> None:
@@ -164,6 +170,7 @@ def main() -> int:
         "locator": train_locator,
         "evaluate": evaluate_model,
         "deviation": fit_deviation,
+        "evaluate_locator": evaluate_locator,
         "calibrate": calibrate_model,
         "scope": fit_scope,
         "rendered": build_rendered_set,
