@@ -16,6 +16,7 @@ from inference.authenticity import AuthenticityExaminer
 from inference.evidence import Calibration
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
+from inference.preprocessing import Preprocessing
 from inference.records import Comparison, ScopeCheck, Verdict
 from inference.scope import refusal
 from inference.trademarks import TrademarkExaminer
@@ -90,10 +91,7 @@ def _weigh_authenticity(model: Model, data: Path) -> Weighing:
 
 def _weigh_trademark(model: Model, data: Path) -> Weighing:
     marks = read_mark_set(data, seed=model.card.seed)
-    examiner, preprocessing = TrademarkExaminer(model), model.card.preprocessing
-    bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
-    pictures = [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
-    nearest = nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
+    examiner, nearest = TrademarkExaminer(model), nearest_strangers(marks, model.card.preprocessing)
 
     def judged(split: Split) -> JudgedPairs:
         pairs = trial_pairs(marks, nearest, split)
@@ -101,6 +99,13 @@ def _weigh_trademark(model: Model, data: Path) -> Weighing:
         return JudgedPairs.of(marks, pairs, scored)
 
     return weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
+
+
+def nearest_strangers(marks: MarkSet, preprocessing: Preprocessing) -> Sequence[Sequence[int]]:
+    """Of each mark those of other families that look most like it, as the examiner sees them."""
+    bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
+    pictures = [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
+    return nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
 
 
 def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> list[Comparison]:
