@@ -46,8 +46,8 @@ class Corruption:
 
 
 def _compressed(pixels: Pixels, quality: int, _: np.random.Generator) -> Pixels:
-    _, file = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+    file = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()
 
 
 def _compressed_twice(pixels: Pixels, qualities: tuple[int, int], rng: np.random.Generator) -> Pixels:
