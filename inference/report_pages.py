@@ -75,7 +75,7 @@ _PICTURE_HEIGHT, _GAP = 44 * mm, 2 * mm
 _BAR_WIDTH = 13 * mm
 _EXIF_SHOWN = ("Make", "Model", "DateTimeOriginal", "DateTime", "Software")
 # Shown elsewhere, or parts of a figure that is shown; the JSON twin holds them all.
-_NOT_ON_THE_PAGE = ("heatmap", "scope, ", "found when ", "Cllr, known ")
+_NOT_ON_THE_PAGE = ("heatmap", "scope, ", "found when ", "Cllr, known ", "several photos")
 _NOT_AN_IDENTIFICATION = (
     "This is not an identification. A model weighed the findings; the examiner decides, and answers for the conclusion."
 )
@@ -270,6 +270,7 @@ def _item(
             text(f"H1: {h1}. H2: {h2}."),
             boxed([*_finding(part, _AUTHENTICITY)], BODY_WIDTH - 4),
             text(part.rule),
+            *_measured_together(cards[part.model]),
         ]
         width = BODY_WIDTH - _THUMBNAIL_COLUMN
         for number, (verdict, counts_as) in enumerate(zip(part.verdicts, part.counts_as, strict=True), 1):
@@ -281,6 +282,13 @@ def _item(
     yield section("Limits", [*map(text, limits)])
     ids = section("Record", _record_ids(imprint, records))
     yield KeepTogether([ids, Spacer(1, 1 * mm), _signatures(imprint.facts)])
+
+
+def _measured_together(card: Card) -> list[Flowable]:
+    """What is known of a model's findings on several photos; nothing where nothing is."""
+    named = [(name, metric) for name, metric in card.metrics.items() if name.startswith("several photos: ")]
+    figures = "; ".join(f"{name.removeprefix('several photos: ')} {_figure(metric)}" for name, metric in named)
+    return [text(f"Of test items, by how many of their photos were weighed together: {figures}.")] if named else []
 
 
 def _photo(number: int, verdict: Verdict, counts_as: int | None, examination: int) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import tyro
 
 from inference.records import Refusal
 from inference.weights import Card
-from training import authenticity, locator, trademark
+from training import authenticity, locator, robustness, trademark
 from training.assessment import AssessmentSettings, assess, metric_lines
 from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.marks import MarksSettings, build_marks
@@ -35,7 +35,9 @@ from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
 from training.locator_assessment import LocatorAssessmentSettings, assess_locator
 from training.pretrained import convert_lite0
+from training.robustness import RobustnessSettings
 from training.scope import ScopeSettings, gate_model
+from training.scoreboard import ScoreboardSettings, make_scoreboard
 
 # What mypy takes for the settings is, for tyro, a choice between their presets.
 if TYPE_CHECKING:
@@ -80,6 +82,17 @@ def evaluate_model(settings: AssessmentSettings) -> None:
 def evaluate_locator(settings: LocatorAssessmentSettings) -> None:
     """Find the parts on a set of scenes with a finished locator, and compare with the truth."""
     print("\n".join(metric_lines(assess_locator(settings))))
+
+
+def corrupt_samples(settings: RobustnessSettings) -> None:
+    """Examine test samples corrupted in fifteen ways at five severities; a run that was cut off goes on."""
+    print("\n".join(robustness.table_lines(robustness.measure_robustness(settings))))
+
+
+def collect_scoreboard(settings: ScoreboardSettings) -> None:
+    """Rows A to J of the scoreboard, with their bars and whether each is met."""
+    for row in make_scoreboard(settings):
+        print(f"{row.id}  {row.standing:13} {row.measure}: {row.found}")
 
 
 def calibrate_model(settings: CalibrationSettings) -> None:
@@ -173,6 +186,8 @@ def main() -> int:
         "evaluate_locator": evaluate_locator,
         "calibrate": calibrate_model,
         "scope": fit_scope,
+        "robustness": corrupt_samples,
+        "scoreboard": collect_scoreboard,
         "rendered": build_rendered_set,
         "scenes": build_scene_set,
         "marks": build_mark_set,

@@ -16,6 +16,7 @@ from inference.authenticity import AuthenticityExaminer
 from inference.evidence import Calibration
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
+from inference.preprocessing import Preprocessing
 from inference.records import Comparison, ScopeCheck, Verdict
 from inference.scope import refusal
 from inference.trademarks import TrademarkExaminer
@@ -28,7 +29,7 @@ from training.data.photos import Split, read_photo_set
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
 from training.runs import require_another_folder, require_setting, set_name
-from training.trademark import JudgedPairs, Pair, nearest_of_other_families, read_pictures, trial_pairs, weigh_pairs
+from training.trademark import JudgedPairs, Pair, nearest_of_other_families, trial_pairs, weigh_pairs
 
 _BATCH = 16
 
@@ -90,9 +91,7 @@ def _weigh_authenticity(model: Model, data: Path) -> Weighing:
 
 def _weigh_trademark(model: Model, data: Path) -> Weighing:
     marks = read_mark_set(data, seed=model.card.seed)
-    examiner, preprocessing = TrademarkExaminer(model), model.card.preprocessing
-    pictures = read_pictures(marks.marks, preprocessing)
-    nearest = nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
+    examiner, nearest = TrademarkExaminer(model), nearest_strangers(marks, model.card.preprocessing)
 
     def judged(split: Split) -> JudgedPairs:
         pairs = trial_pairs(marks, nearest, split)
@@ -100,6 +99,12 @@ def _weigh_trademark(model: Model, data: Path) -> Weighing:
         return JudgedPairs.of(marks, pairs, scored)
 
     return weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
+
+
+def nearest_strangers(marks: MarkSet, preprocessing: Preprocessing) -> Sequence[Sequence[int]]:
+    """Of each mark those of other families that look most like it, as the examiner sees them."""
+    pictures = read_pictures(marks.marks, preprocessing)
+    return nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
 
 
 def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> list[Comparison]:

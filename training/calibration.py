@@ -517,9 +517,9 @@ def weigh_items(weighing: Weighing, validation: Trial, test: Trial) -> Weighing:
         held_out = tuple(tuple(fit.log10_lrs(side.scores).tolist()) for side in (tested.first, tested.second))
         fitted.append(replace(fit, photos=photos, held_out=(held_out[0], held_out[1])))
         if tested.is_whole:
-            name, over = f"Cllr, {photos} photos of an item", f"mean scores of {photos} photos of one item, test"
+            name, over = f"several photos: Cllr of {photos}", f"mean scores of {photos} photos of one item, test"
             metrics[name] = cllr_metric(fit, tested, over)
-            metrics[f"{name}, read as one photo"] = cllr_metric(single, tested, over)
+            metrics[f"{name}, read as one"] = cllr_metric(single, tested, over)
     return replace(weighing, metrics=weighing.metrics | metrics, of_items=tuple(fitted))
 
 

@@ -212,7 +212,7 @@ def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequen
     flagged = []
     for photo, view in zip(photos, tqdm(views, "examining", leave=False), strict=True):
         verdict = examiner.judge([view])[0]
-        mask = _in_frame(photo, verdict)
+        mask = in_frame(read_mask(photo), verdict)
         found = verdict.outcome != "out of scope" and verdict.probability_genuine < 0.5
         if found and mask.any() and not mask.all():
             flagged.append(Flagged(photo, view, verdict, mask))
@@ -221,10 +221,14 @@ def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequen
     return flagged
 
 
-def _in_frame(photo: Photo, verdict: Verdict) -> Mask:
-    """A photo's mask in the frame its heatmap lies over, at a long side of at most `_LONG_SIDE`."""
+def read_mask(photo: Photo) -> NDArray[np.uint8]:
+    """Where a photo's part was altered (H, W), above 127."""
     with Image.open(str(photo.truth.mask)) as picture:
-        mask = np.asarray(picture.convert("L"))
+        return np.asarray(picture.convert("L"))
+
+
+def in_frame(mask: NDArray[np.uint8], verdict: Verdict) -> Mask:
+    """A photo's mask in the frame its heatmap lies over, at a long side of at most `_LONG_SIDE`."""
     height, width = verdict.seen.shape[:2]
     if verdict.reference is not None:
         mask = np.asarray(cv2.warpPerspective(mask, np.array(verdict.reference.homography), (width, height)), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -74,6 +75,37 @@ def lettered_table(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> P
                 rows.append(f"{name}.png,alba,{label},{name},{split},{who},{'plain' if who else ''}")
     (root / "table.csv").write_text("\n".join(rows) + "\n")
     return root / "table.csv"
+
+
+@pytest.fixture(scope="session")
+def masked_set(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of lettered photos; of each counterfeit the end of the line that is missing, and its twin."""
+    root = tmp_path_factory.mktemp("masked")
+    rows = []
+    for split, series in ((split, series) for split in ("train", "val", "test") for series in ("alba", "quorum")):
+        for label, number in ((label, number) for label in ("genuine", "counterfeit") for number in range(3)):
+            seed = 1000 + len(rows)
+            name = f"{series}-{label}-{split}-{number}"
+            Image.fromarray(lettered.photo(f"{series}/{label}", seed)).save(root / f"{name}.png")
+            row = {"path": f"{name}.png", "series": series, "label": label, "item": name, "split": split}
+            if label == "counterfeit":
+                Image.fromarray(lettered.photo(f"{series}/genuine", seed)).save(root / f"{name}-twin.png")
+                changed = np.any(lettered.drawing(f"{series}/genuine") != lettered.drawing(f"{series}/counterfeit"), 2)
+                photo = lettered.photo(f"{series}/genuine", seed)
+                mask = cv2.warpPerspective(changed.astype(np.uint8) * 255, lettered.view(seed), photo.shape[1::-1])
+                Image.fromarray(np.asarray(mask, np.uint8)).save(root / f"{name}-mask.png")
+                row |= {
+                    "counterfeiter": "short",
+                    "severity": "plain",
+                    "mask": f"{name}-mask.png",
+                    "twin": f"{name}-twin.png",
+                }
+            rows.append(row)
+    with (root / "manifest.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, [*rows[0], "counterfeiter", "severity", "mask", "twin"])
+        table.writeheader()
+        table.writerows(rows)
+    return root / "manifest.csv"
 
 
 @pytest.fixture(scope="session")

@@ -347,8 +347,8 @@ def test_several_photos_weigh_by_their_mean_as_far_as_there_are_sources_with_so_
     assert [one.photos for one in several.of_items] == [2, 3]
     assert several.of_items[1].population == "means of 3 photos of one item; parts"
     assert [len(side) for side in several.of_items[1].held_out] == [30, 30]
-    assert several.metrics["Cllr, 3 photos of an item"].value == pytest.approx(
-        several.metrics["Cllr, 3 photos of an item, read as one photo"].value, abs=0.05
+    assert several.metrics["several photos: Cllr of 3"].value == pytest.approx(
+        several.metrics["several photos: Cllr of 3, read as one"].value, abs=0.05
     )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -67,37 +65,6 @@ def test_rank_correlation_is_spearmans() -> None:
     assert rank_correlation(first, second) == pytest.approx(spearmanr(first.ravel(), second.ravel()).statistic)
     assert rank_correlation(first, first) == pytest.approx(1)
     assert np.isnan(rank_correlation(first, np.zeros_like(first)))
-
-
-@pytest.fixture(scope="module")
-def masked_set(lettered, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A manifest of lettered photos; of each counterfeit the end of the line that is missing, and its twin."""
-    root = tmp_path_factory.mktemp("masked")
-    rows = []
-    for split, series in ((split, series) for split in ("train", "val", "test") for series in ("alba", "quorum")):
-        for label, number in ((label, number) for label in ("genuine", "counterfeit") for number in range(3)):
-            seed = 1000 + len(rows)
-            name = f"{series}-{label}-{split}-{number}"
-            Image.fromarray(lettered.photo(f"{series}/{label}", seed)).save(root / f"{name}.png")
-            row = {"path": f"{name}.png", "series": series, "label": label, "item": name, "split": split}
-            if label == "counterfeit":
-                Image.fromarray(lettered.photo(f"{series}/genuine", seed)).save(root / f"{name}-twin.png")
-                changed = np.any(lettered.drawing(f"{series}/genuine") != lettered.drawing(f"{series}/counterfeit"), 2)
-                photo = lettered.photo(f"{series}/genuine", seed)
-                mask = cv2.warpPerspective(changed.astype(np.uint8) * 255, lettered.view(seed), photo.shape[1::-1])
-                Image.fromarray(np.asarray(mask, np.uint8)).save(root / f"{name}-mask.png")
-                row |= {
-                    "counterfeiter": "short",
-                    "severity": "plain",
-                    "mask": f"{name}-mask.png",
-                    "twin": f"{name}-twin.png",
-                }
-            rows.append(row)
-    with (root / "manifest.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, [*rows[0], "counterfeiter", "severity", "mask", "twin"])
-        table.writeheader()
-        table.writerows(rows)
-    return root / "manifest.csv"
 
 
 def test_the_report_scores_the_map_beside_maps_that_know_nothing(

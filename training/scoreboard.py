@@ -1,0 +1,308 @@
+"""The scoreboard: ten rows that say how far a model's findings can be trusted, each with its bar and whether it is met.
+
+What stands in the card, and what the commands `evaluate --heatmaps` and `robustness` left in the folder, is collected;
+replay and the shortcut audit are run here. A row that was not measured says so, and is never met. The bars are those of
+this laboratory's own proposal, met on rendered sets they prove the machinery and no more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from matplotlib.figure import Figure
+
+from inference.authenticity import AuthenticityExaminer
+from inference.case import stated
+from inference.exhibit import read_exhibit
+from inference.files import write_whole
+from inference.records import Comparison, Verdict
+from inference.report import run_id
+from inference.trademarks import TrademarkExaminer
+from inference.weights import WEIGHTS_FOLDER, Card, Metric, Model, load_model
+from training.corruptions import CORRUPTIONS, SEVERITIES
+from training.data.pairs import read_mark_set
+from training.data.photos import read_photo_set
+from training.data.rendered.audit import CHANCE, audit
+from training.robustness import cell
+
+Standing = Literal["met", "not met", "reported", "not measured"]
+
+_REPLAYED = 3
+_OF_SEARCH = ("TPR", "invariance", "NAR", "MAP", "recall")
+_BASELINES = ("centre prior", "edge map", "random map", "random weights")
+
+
+@dataclass(frozen=True)
+class ScoreboardSettings:
+    """Collect how far a model's findings can be trusted, row by row, with bars."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set it was trained on."""
+    out: Path
+    """Folder for the scoreboard; what `evaluate --heatmaps` and `robustness` left there is read."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the scoreboard.
+
+    Attributes:
+        id: A to J.
+        measure: What is measured.
+        found: What was found, in words and figures.
+        bar: What is asked for.
+        standing: Whether it is met; a row without a bar is only reported.
+    """
+
+    id: str
+    measure: str
+    found: str
+    bar: str
+    standing: Standing
+
+
+def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
+    """The rows, also written as scoreboard.json, scoreboard.md and scoreboard.png.
+
+    Raises:
+        Refusal: if the model or the data cannot be used.
+    """
+    model = load_model(settings.model, settings.weights)
+    card = model.card
+    maps = _left(settings.out / "heatmaps.json", card)
+    run = _left(settings.out / "robustness.json", card, "run")
+    cells = _read(settings.out / "robustness_figures.json") if run else None
+    rows = (
+        calibration_row(card),
+        misleading_row(card),
+        risk_row(card),
+        scope_row(card),
+        heatmap_row(maps and maps["maps"]),
+        corruption_row(cells),
+        Row("G", "hostile files", "run by the tests of the decoder: tests/inference/test_exhibit.py", "", "reported"),
+        replay_row(_replay(model, settings.data)),
+        marks_row(card),
+        shortcut_row(settings.data),
+    )
+    content = {"model": card.name, "weights_sha256": card.weights_sha256, "rows": [asdict(row) for row in rows]}
+    write_whole(settings.out / "scoreboard.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_whole(settings.out / "scoreboard.md", page(card, rows).encode())
+    draw(card, settings.out / "scoreboard.png")
+    return rows
+
+
+def calibration_row(card: Card) -> Row:
+    """A: what the likelihood ratios cost, in all and in every subgroup."""
+    measure, bar = "Cllr, Cllr min, Cllr cal", "Cllr cal at most .05; Cllr below 1 in each subgroup"
+    named = {name: metric for name, metric in card.metrics.items() if name == "Cllr" or name.startswith("Cllr, ")}
+    if "Cllr" not in named:
+        return _unmeasured("A", measure, bar)
+    cal = card.metrics["Cllr cal"]
+    worst = max(named, key=lambda name: named[name].value)
+    met = cal.value <= 0.05 and named[worst].value < 1
+    shown = [_said(name, card.metrics[name]) for name in ("Cllr", "Cllr min", "Cllr cal")]
+    return Row("A", measure, "; ".join([*shown, _said(f"worst: {worst}", named[worst])]), bar, _met(met))
+
+
+def misleading_row(card: Card) -> Row:
+    """B: evidence that misleads, and how strongly at worst."""
+    measure, bar = "misleading evidence", "none above the bounds of the calibration"
+    strongest = card.metrics.get("strongest misleading log10 LR")
+    if strongest is None or card.calibration is None:
+        return _unmeasured("B", measure, bar)
+    rates = [_said(name, metric) for name, metric in card.metrics.items() if name.startswith("misleading evidence")]
+    reach = max(-card.calibration.least, card.calibration.greatest)
+    found = f"{'; '.join(rates)}; strongest log10 LR {strongest.value:.2f} of at most {reach:.2f}"
+    return Row("B", measure, found, bar, _met(strongest.value <= reach + 1e-9))
+
+
+def risk_row(card: Card) -> Row:
+    """C: errors where the least confident are given up."""
+    names = ("error at 3% abstention", "AURC")
+    found = [_said(name, card.metrics[name]) for name in names if name in card.metrics]
+    bar = "reported; beside 99.71% right at 3.06% rejected of Garcia-Cotte et al. 2024, on other goods"
+    return Row("C", "risk and coverage", "; ".join(found), bar, "reported") if found else _unmeasured("C", "risk", bar)
+
+
+def scope_row(card: Card) -> Row:
+    """D: what the scope gate lets through, and what it refuses of its own kind."""
+    measure = "scope gate"
+    bar = "AUC: near at least .90, far at least .99; far passing at most 2%; false refusals at most 5%, or 5% inside"
+    wanted = ("scope, near: AUC", "scope, far: AUC", "scope, far: false positives at 95% true", "scope: false refusals")
+    found = {name: card.metrics[name] for name in wanted if name in card.metrics}
+    if len(found) < len(wanted):
+        known = "; ".join(_said(name, metric) for name, metric in found.items())
+        lacking = ", ".join(name for name in wanted if name not in found)
+        return Row("D", measure, f"{known + '; ' if known else ''}not measured: {lacking}", bar, "not measured")
+    near, far, passing, refusals = found.values()
+    least = refusals.low if refusals.low is not None else refusals.value
+    met = near.value >= 0.9 and far.value >= 0.99 and passing.value <= 0.02 and least <= 0.05
+    return Row("D", measure, "; ".join(_said(name, metric) for name, metric in found.items()), bar, _met(met))
+
+
+def heatmap_row(maps: Mapping[str, Any] | None) -> Row:
+    """E: whether heatmaps point at what was altered, better than maps that know nothing."""
+    measure = "heatmaps against masks"
+    bar = (
+        "lift at least 3; pointing at least .6 and above every baseline; pixel AUC at least .8; rank correlation below "
+        ".3 with head and last stage random, at least .8 under JPEG 90 and a shift of 2 pixels"
+    )
+    if maps is None:
+        return _unmeasured("E", measure, bar)
+    lift, pointing, pixel_auc = (maps["heatmap"][name]["value"] for name in ("lift", "pointing", "pixel AUC"))
+    best = max(maps[name]["pointing"]["value"] for name in _BASELINES)
+    randomised, *disturbed = (
+        maps[name]["rank correlation"]["value"]
+        for name in ("head and last stage randomised", "JPEG quality 90", "shifted by 2 pixels")
+    )
+    met = lift >= 3 and pointing >= 0.6 and pointing > best and pixel_auc >= 0.8
+    met = met and abs(randomised) < 0.3 and min(disturbed) >= 0.8
+    found = (
+        f"lift {lift:.2f}; pointing {pointing:.2f}, best baseline {best:.2f}; pixel AUC {pixel_auc:.2f}; rank "
+        f"correlation {randomised:.2f} randomised, {min(disturbed):.2f} disturbed"
+    )
+    return Row("E", measure, found, bar, _met(met))
+
+
+def corruption_row(cells: Mapping[str, Any] | None) -> Row:
+    """F: what corruptions do to likelihood ratios."""
+    measure, bar = "corruption matrix", "verdicts flipped at most 1% up to severity 2; Cllr below 1 in every cell"
+    if cells is None:
+        return _unmeasured("F", measure, bar)
+    flips = {
+        name: cells[name]["flips"]["value"]
+        for name in (cell(corruption, severity) for corruption in CORRUPTIONS for severity in SEVERITIES[:2])
+        if "flips" in cells[name]
+    }
+    costs = {name: figures["Cllr"]["value"] for name, figures in cells.items() if "Cllr" in figures}
+    if not flips or not costs:
+        return _unmeasured("F", measure, bar)
+    flipped, costly = max(flips, key=flips.__getitem__), max(costs, key=costs.__getitem__)
+    silent = len(cells) - len(costs)
+    found = (
+        f"most flips {flips[flipped]:.3f} ({flipped}); greatest Cllr {costs[costly]:.2f} ({costly}); "
+        f"{silent} of {len(cells)} cells weigh too little for a Cllr"
+    )
+    return Row("F", measure, found, bar, _met(flips[flipped] <= 0.01 and costs[costly] < 1))
+
+
+def replay_row(replays: Sequence[bool]) -> Row:
+    """H: whether the same bytes give the same run id, outcome and log odds again."""
+    measure, bar = "replay of the same bytes", "same run id, outcome and log odds, always"
+    if not replays:
+        return _unmeasured("H", measure, bar)
+    return Row("H", measure, f"{sum(replays)} of {len(replays)} replays alike", bar, _met(all(replays)))
+
+
+def marks_row(card: Card) -> Row:
+    """I: hard pairs, invariance and search, of marks."""
+    bar = "reported"
+    if card.task != "trademark":
+        return Row("I", "marks", "this model is for parts", bar, "reported")
+    names = ("AUC, random pairs", "AUC, hard pairs", "accuracy, hard pairs")
+    found = [_said(name, card.metrics[name]) for name in names if name in card.metrics]
+    more = [_said(name, metric) for name, metric in card.metrics.items() if name.startswith(_OF_SEARCH)]
+    if not found:
+        return _unmeasured("I", "marks", bar)
+    lacking = [] if more else ["invariance, TPR at fixed TNR and 1:N search: not measured"]
+    return Row("I", "marks", "; ".join([*found, *more, *lacking]), bar, "reported" if more else "not measured")
+
+
+def shortcut_row(data: Path) -> Row:
+    """J: whether size, file and compression alone tell the sides apart."""
+    measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}"
+    if data.suffix != ".csv":
+        return _unmeasured("J", measure, bar)
+    found = audit(data)
+    return Row("J", measure, str(found), bar, _met(found.passed))
+
+
+def page(card: Card, rows: Sequence[Row]) -> str:
+    """The scoreboard in Markdown."""
+    lines = [
+        f"# Scoreboard of {card.title}",
+        "",
+        f"Weights SHA-256 {card.weights_sha256}; {card.data}.",
+        "Met on rendered data, a bar says that the machinery works; it says nothing of casework.",
+        "",
+        "| row | measure | found | bar | |",
+        "|---|---|---|---|---|",
+        *(f"| {row.id} | {row.measure} | {row.found} | {row.bar} | **{row.standing}** |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def draw(card: Card, path: Path) -> None:
+    """Every Cllr of a card with its interval, against its bar, as a PNG."""
+    named = [(name, metric) for name, metric in card.metrics.items() if name.startswith("Cllr")]
+    figure = Figure(figsize=(7, 1 + 0.35 * max(1, len(named))), layout="constrained")
+    axes = figure.add_subplot()
+    for height, (_, metric) in enumerate(reversed(named)):
+        low, high = (metric.value if end is None else end for end in (metric.low, metric.high))
+        axes.plot((low, high), (height, height), color="black", linewidth=1)
+        axes.plot((metric.value,), (height,), "o", color="black", markersize=4)
+    axes.axvline(1, color="grey", linestyle=":", linewidth=1)
+    axes.set_yticks(range(len(named)), [name for name, _ in reversed(named)], fontsize=7)
+    axes.set(xlabel="bits; 1 is what saying nothing costs", title=card.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+
+
+def _replay(model: Model, data: Path) -> list[bool]:
+    """A few test samples examined twice, from their bytes on, by two examiners."""
+    if model.card.task == "authenticity":
+        photos = read_photo_set(data, seed=model.card.seed).of("test")[:_REPLAYED]
+
+        def examine(index: int) -> Verdict | Comparison:
+            return AuthenticityExaminer(model).examine(read_exhibit(photos[index].path))
+
+        count = len(photos)
+    else:
+        marks = read_mark_set(data, seed=model.card.seed).marks[: 2 * _REPLAYED]
+
+        def examine(index: int) -> Verdict | Comparison:
+            one, other = (read_exhibit(mark.path) for mark in marks[2 * index : 2 * index + 2])
+            return TrademarkExaminer(model).compare(one, other)
+
+        count = len(marks) // 2
+    return [_alike(examine, index) for index in range(count)]
+
+
+def _alike(examine: Callable[[int], Verdict | Comparison], index: int) -> bool:
+    first, again = examine(index), examine(index)
+    same = first.outcome == again.outcome and first.log_odds == again.log_odds
+    return same and run_id([stated(first)]) == run_id([stated(again)])
+
+
+def _left(file: Path, card: Card, key: str | None = None) -> Any:
+    """What a command left in the folder for these very weights; None where there is none, or it is of others."""
+    content = _read(file)
+    about = content if key is None or content is None else content[key]
+    return content if about is not None and about.get("weights_sha256") == card.weights_sha256 else None
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_bytes()) if file.exists() else None
+
+
+def _unmeasured(row: str, measure: str, bar: str) -> Row:
+    return Row(row, measure, "not measured", bar, "not measured")
+
+
+def _met(met: bool) -> Standing:
+    return "met" if met else "not met"
+
+
+def _said(name: str, metric: Metric) -> str:
+    interval = "" if metric.low is None or metric.high is None else f" [{metric.low:.3f}, {metric.high:.3f}]"
+    return f"{name} {metric.value:.3f}{interval}"
