@@ -29,7 +29,7 @@ from training.data.photos import Split, read_photo_set
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
 from training.runs import require_another_folder, require_setting, set_name
-from training.trademark import JudgedPairs, Pair, nearest_of_other_families, trial_pairs, weigh_pairs
+from training.trademark import JudgedPairs, Pair, nearest_of_other_families, read_pictures, trial_pairs, weigh_pairs
 
 _BATCH = 16
 
