@@ -74,7 +74,7 @@ def _report(card: Card | None, run: Path) -> None:
 
 
 def evaluate_model(settings: AssessmentSettings) -> None:
-    """Examine the photos of a set with a finished model, and compare with the truth."""
+    """Examine the photos or marks of a set with a finished model, and compare with the truth."""
     table = assess(settings)
     print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
 

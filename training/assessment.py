@@ -1,4 +1,4 @@
-"""A finished authenticity model against photos whose truth is known, through the examiner that is used in earnest."""
+"""A finished model against photos, or marks, whose truth is known, as it is used in earnest."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from training.authenticity import counterfeit_metrics, test_metrics, unseen_coun
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
 from training.evaluate import auc_metric
 from training.heatmaps import Table, json_bytes, measure
+from training.mark_assessment import assess_marks
 from training.runs import require_another_folder, set_name
 
 _BATCH = 16
@@ -28,10 +29,10 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class AssessmentSettings:
-    """Examine the photos of a set with a finished model, and compare with the truth."""
+    """Examine the photos or marks of a set with a finished model, and compare with the truth."""
 
     model: tyro.conf.Positional[str]
-    """Name of an authenticity model."""
+    """Name of an authenticity or trademark model."""
     data: Path
     """The set, as for training."""
     out: Path
@@ -41,11 +42,12 @@ class AssessmentSettings:
     split: Split = "test"
     """Which photos: choose on val, report on test."""
     heatmaps: bool = False
-    """Score the heatmaps instead, where the set has masks of what was altered, and state it in the model's card."""
+    """Score the heatmaps instead: of photos where the set has masks, and state it in the model's card; of marks by hiding
+    what they claim."""
     choices: bool = False
     """Of the heatmaps, score every layer and method instead of the model's own."""
     limit: int = 150
-    """Of the heatmaps, score at most so many, evenly taken."""
+    """Of the heatmaps, and of transformed marks, score at most so many, evenly taken."""
 
 
 def assess(settings: AssessmentSettings) -> Table:
@@ -55,6 +57,10 @@ def assess(settings: AssessmentSettings) -> Table:
         Refusal: if the model or the data cannot be used.
     """
     model = load_model(settings.model, settings.weights)
+    if model.card.task == "trademark":
+        return assess_marks(
+            model, settings.data, settings.split, settings.out, heatmaps=settings.heatmaps, limit=settings.limit
+        )
     photos = read_photo_set(settings.data, seed=model.card.seed)
     if settings.choices:
         return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)

@@ -69,6 +69,38 @@ def _weighted_auc(first: Scores, second: Scores, w_first: Scores, w_second: Scor
     return result
 
 
+def tpr_at_tnr(
+    first: Scores, second: Scores, first_sources: Sources, second_sources: Sources, tnr: float, over: str
+) -> Metric:
+    """Share of the first side above the threshold that so large a share of the second side lies at or below.
+
+    Args:
+        first: Scores of the first side (n,).
+        second: Scores of the second side (m,).
+        first_sources: The source of each score of the first side.
+        second_sources: The source of each score of the second side.
+        tnr: The share of the second side, 0 to 1.
+        over: What was measured, in words.
+
+    Returns:
+        The share with a 95% interval from a bootstrap by source, which draws the threshold as well.
+    """
+    names, index = np.unique([*first_sources, *second_sources], return_inverse=True)
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    order = np.argsort(second, kind="stable")
+    values = []
+    for weights in [np.ones(len(index)), *draws[:, index]]:
+        of_first, of_second = weights[: len(first)], weights[len(first) :][order]
+        if of_first.sum() > 0 and of_second.sum() > 0:
+            below = np.cumsum(of_second)
+            threshold = second[order][np.searchsorted(below, tnr * below[-1] * (1 - 1e-12))]
+            values.append((of_first * (first > threshold)).sum() / of_first.sum())
+    low, high = np.quantile(values[1:], [0.025, 0.975])
+    return Metric(
+        float(values[0]), float(low), float(high), f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws"
+    )
+
+
 def share(successes: int, total: int, over: str) -> Metric:
     """A share with its 95% Wilson interval."""
     p, z2 = successes / total, _Z_95**2

@@ -162,7 +162,7 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
     examiner = AuthenticityExaminer(model)
     flagged = _find(examiner, forged, _views(examiner, forged))
     rng = np.random.default_rng(0)
-    blind = AuthenticityExaminer(_randomised(model, lambda _: True))
+    blind = AuthenticityExaminer(randomised(model, lambda _: True))
     table = {
         "heatmap": _scores(flagged, lambda one: one.values),
         "centre prior": _scores(flagged, lambda one: _centre(one.mask.shape)),
@@ -173,7 +173,7 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
     view = flagged[0].verdict.reference
     if view is not None:
         table[f"difference map, of {view.measured}"] = _scores(flagged, _difference)
-    headless = AuthenticityExaminer(_randomised(model, _in_head_or_last_stage))
+    headless = AuthenticityExaminer(randomised(model, _in_head_or_last_stage))
     items = [one.photo.item for one in flagged]
 
     def agreement(name: str, other: Callable[[Flagged], Plane]) -> None:
@@ -298,7 +298,7 @@ def _shifted(exhibit: Exhibit) -> Exhibit:
     return replace(exhibit, pixels=moved)
 
 
-def _randomised(model: Model, chosen: Callable[[str], bool]) -> Model:
+def randomised(model: Model, chosen: Callable[[str], bool]) -> Model:
     """The model with fresh random weights in the modules whose names are chosen."""
     network = copy.deepcopy(model.network)
     with torch.random.fork_rng(devices=[]):

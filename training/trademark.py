@@ -97,6 +97,8 @@ class TrademarkSettings:
     """Whether SphereFace starts near plain softmax, as its authors have it."""
     hardest: bool = True
     """Also learn from the most similar stranger of each mark in a batch; without it, as the paper, from random ones."""
+    kinds: tuple[str, ...] = ()
+    """Of which kinds the similar training pairs are, where the set states kinds; all of them when left out."""
     augment: bool = True
     """Vary colour, contrast, position, angle and size of training marks."""
 
@@ -220,9 +222,11 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     ) -> None:
         self._pictures = pictures
         self._settings = settings
+        self._kind = marks.kind
         self._similar: dict[str, list[Pair]] = defaultdict(list)
         for pair in marks.pairs("train", similar=True):
-            self._similar[marks.marks[pair[0]].family].append(pair)
+            if not settings.kinds or marks.kind(pair) in settings.kinds:
+                self._similar[marks.marks[pair[0]].family].append(pair)
         members: dict[str, list[int]] = defaultdict(list)
         for index in marks.of("train"):
             members[marks.marks[index].family].append(index)
@@ -232,13 +236,14 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self._number = {name: number for number, name in enumerate(self._families)}
         self._family_of = [self._number.get(mark.family, -1) for mark in marks.marks]
         self._dissimilar = marks.pairs("train", similar=False)
+        self._alike = min(2 * len(self._similar), len(self._families))
         self._neighbours = {
             name: sorted({self._family_of[near] for index in members[name] for near in nearest[index]} - {-1})
             for name in self._families
         }
 
     def __len__(self) -> int:
-        return min(2 * len(self._similar), len(self._families)) + len(self._dissimilar)
+        return self._alike + min(len(self._dissimilar), self._alike)
 
     def draw(self, generator: torch.Generator) -> list[int]:
         """An epoch: every family of several drawings once, each followed by one that looks like it.
@@ -257,8 +262,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             if near:
                 drawn[near[int(torch.randint(len(near), (1,), generator=generator))]] = None
         drawn |= dict.fromkeys(torch.randperm(len(self._families), generator=generator).tolist())
-        labelled = torch.randperm(len(self._dissimilar), generator=generator) + len(self._families)
-        return [*drawn][: len(self) - len(labelled)] + labelled.tolist()
+        labelled = torch.randperm(len(self._dissimilar), generator=generator)[: self._alike] + len(self._families)
+        return [*drawn][: self._alike] + labelled.tolist()
 
     def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Tensor]:
         """One sample: pictures `a` and `b` (3, S, S), their `family_a` and `family_b`, and `similar`."""
@@ -269,7 +274,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             name = self._families[index]
             pairs = self._similar.get(name)
             only = self._members[name][0]
-            a, b = pairs[rng.integers(len(pairs))] if pairs else (only, only)
+            a, b = self._of_a_kind(pairs, rng) if pairs else (only, only)
         else:
             a, b = self._dissimilar[index - len(self._families)]
         a, b = (b, a) if rng.random() < 0.5 else (a, b)
@@ -280,6 +285,13 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             "family_b": torch.tensor(self._family_of[b]),
             "similar": torch.tensor(int(similar)),
         }
+
+    def _of_a_kind(self, pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
+        """One of a family's pairs, each kind as likely: many pairs are redrawn where one is mirrored."""
+        kinds = sorted({self._kind(pair) for pair in pairs})
+        kind = kinds[rng.integers(len(kinds))]
+        alike = [pair for pair in pairs if self._kind(pair) == kind]
+        return alike[rng.integers(len(alike))]
 
     def _tensor(self, index: int, rng: np.random.Generator) -> Tensor:
         preprocessing = self._settings.preprocessing

@@ -1,6 +1,7 @@
 """A set of real trademarks: the same brand as several icon packages have drawn it, each in its own hand.
 
-Two drawings of one brand are a similar pair, drawings of two brands a dissimilar one. The packages
+Two drawings of one brand are a similar pair, drawings of two brands a dissimilar one. To these come lookalikes made
+on the drawings, each pair with its kind, and dissimilar pairs that are hard, each with the reason. The packages
 are fetched with the npm client at a pinned version and checked against a pinned hash. What is
 called one brand is decided over all packages together, and so is the split, which goes by brand:
 no mark is met again under test. The same versions of resvg-py and Pillow build the same folder.
@@ -15,10 +16,11 @@ import json
 import logging
 import re
 import shutil
+import string
 import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,9 @@ from tqdm import tqdm
 from inference.files import write_whole
 from inference.groups import connected_groups
 from inference.records import Refusal
+from training.data.mark_edits import NEEDS_TWO, Elements, as_svg, edits, fitted, glyph_changed, read_elements, word
 from training.data.npm import CACHE, NpmPackage, fetch
+from training.data.rendered.typefaces import Typefaces
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +73,12 @@ RENDERING_WORDS = frozenset(
 LETTERING_WORDS = frozenset({"wordmark", "text", "brand", "horizontal"})
 """Last words of an icon's name that say it is, or holds, the brand's name in letters."""
 
-SHEET_ROWS, SHEET_COLUMNS, SHEET_CELL = 40, 8, 96
+SAME_LETTER = 0.60
+"""From this agreement with a capital of a typeface on a drawing is that letter."""
+LETTER_FACES = ("Jost", "Montserrat", "Garamond")
+
+EDITED, GLYPH = "edited", "glyph changed"
+SHEET_ROWS, SHEET_COLUMNS, SHEET_CELL, SHEET_PAIRS = 40, 8, 96, 7
 
 
 class MarksRefusal(Refusal):
@@ -199,6 +208,8 @@ class MarksSettings:
     """Side of the square pictures, in pixels; at least 32."""
     cache: Path = CACHE
     """Folder that holds the packages once they are fetched."""
+    edited: int = 3
+    """Lookalikes made of each brand's drawing, each of another kind; 0 makes none, and names no hard pairs."""
 
     def __post_init__(self) -> None:
         if self.size < 32:
@@ -296,11 +307,16 @@ class Row:
         return cls(path, brand, drawing.set, drawing.icon, split, package.licence, package.npm, package.version)
 
 
+RowPair = tuple[Row, Row, str]
+"""Two rows and the kind of their pair."""
+
+
 def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES) -> dict[str, SplitCount]:
     """Build the set in `settings.out`, or finish it; a finished one is left as it is.
 
     Writes SPLIT/BRAND/SET--ICON.png (uint8 RGB, `settings.size` squared), manifest.csv, pairs.csv (which
-    drawings of a brand show one design), NOTICE.md, contact_sheet.png and, last of all, summary.json.
+    drawings of a brand show one design, and of what kind the pair is), dissimilar.csv (hard pairs of two brands, and
+    why), NOTICE.md, contact_sheet.png, edits.png and, last of all, summary.json.
 
     Args:
         settings: Where and how large.
@@ -317,13 +333,16 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
     _claim(settings, packages)
     if summary.exists():
         LOG.info("%s is complete, nothing is left to do", settings.out)
-        return {split: SplitCount(**count) for split, count in json.loads(summary.read_text())["splits"].items()}
+        report = json.loads(summary.read_text())
+        return {split: SplitCount(**count) for split, count in report["splits"].items()}
     drawings = [drawing for package in packages for drawing in read_drawings(package, fetch(package, settings.cache))]
     rendered = settings.out / ".rendered"
     drawings = _render_all(drawings, rendered, settings.size)
     looks = [look_of(_open(rendered / f"{d.stem}.png")) for d in tqdm(drawings, desc="comparing", unit="mark")]
     rows: list[Row] = []
-    pairs: list[tuple[Row, Row]] = []
+    pairs: list[RowPair] = []
+    shown: list[tuple[Row, Look]] = []
+    editor = Editor(settings)
     for brand, members in tqdm(_brands(drawings, looks).items(), desc="writing", unit="brand"):
         kept = [members[i] for i in family_of([looks[j] for j in members])]
         family: list[Row] = []
@@ -335,13 +354,153 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
                 write_whole(settings.out / row.path, _png(picture))
             family.append(row)
         alike = np.argwhere(np.triu(one_design([looks[index] for index in kept]), k=1)).tolist()
-        pairs += [(family[a], family[b]) for a, b in alike]
+        pairs += [(family[a], family[b], _kind(family[a], family[b])) for a, b in alike]
         rows += family
-    counts = _write_records(rows, pairs, settings.out, packages)
+        shown += [(row, looks[index]) for row, index in zip(family, kept, strict=True)]
+        editor.take(brand, [(row, drawings[index]) for row, index in zip(family, kept, strict=True)])
+    hard: list[RowPair] = []
+    if settings.edited:
+        edited, likenesses = editor.make()
+        rows, pairs = rows + edited, pairs + likenesses
+        hard = hard_pairs(shown, settings.out, alphabet(editor.typefaces))
+    counts = _write_records(rows, pairs, hard, settings.out, packages)
     shutil.rmtree(rendered)
-    report = {"splits": {split: asdict(count) for split, count in counts.items()}}
+    report = {
+        "splits": {split: asdict(count) for split, count in counts.items()},
+        "similar": _counted(pairs),
+        "dissimilar": _counted(hard),
+    }
     write_whole(summary, json.dumps(report, indent=1).encode())
     return counts
+
+
+def _kind(first: Row, second: Row) -> str:
+    return "redrawn" if first.set != second.set else "another version"
+
+
+class Editor:
+    """Makes lookalikes of one plain drawing a brand, from elements of its own and of another brand of its split.
+
+    What is made of a brand follows from its name, so that an interrupted build goes on alike.
+    """
+
+    def __init__(self, settings: MarksSettings) -> None:
+        self.typefaces = Typefaces(settings.cache)
+        self._settings = settings
+        self._taken: dict[str, dict[str, tuple[Row, Elements]]] = {split: {} for split in SPLITS}
+
+    def take(self, brand: str, family: Sequence[tuple[Row, Drawing]]) -> None:
+        """Keep the first drawing of a brand that can be taken apart."""
+        for row, drawing in family:
+            elements = read_elements(drawing.svg)
+            if elements is not None:
+                self._taken[row.split][brand] = (row, elements)
+                return
+
+    def make(self) -> tuple[list[Row], list[RowPair]]:
+        """Write all lookalikes: their rows, and their pairs with their kinds."""
+        kinds = edits(self.typefaces)
+        rows: list[Row] = []
+        pairs: list[RowPair] = []
+        for taken in self._taken.values():
+            donors = [elements for _, elements in taken.values()]
+            for brand, (row, own) in tqdm(taken.items(), desc="editing", unit="brand"):
+                rng = np.random.default_rng(list(hashlib.sha256(f"{SPLIT_SALT}:{brand}".encode()).digest()[:8]))
+                usable = [kind for kind in (*kinds, GLYPH) if len(own) > 1 or kind not in NEEDS_TWO]
+                for kind in rng.permutation(usable)[: self._settings.edited].tolist():
+                    other = donors[int(rng.integers(len(donors)))]
+                    if kind == GLYPH:
+                        made = glyph_changed(own, self.typefaces, rng)
+                        first, second = (self._write(row, f"word-{n}", one) for n, one in enumerate(made, 1))
+                    else:
+                        first, second = row, self._write(row, kind.replace(" ", "-"), kinds[kind](own, other, rng))
+                    if first is not None and second is not None:
+                        rows += [one for one in (first, second) if one is not row]
+                        pairs.append((first, second, kind))
+        return rows, pairs
+
+    def _write(self, row: Row, kind: str, elements: Elements) -> Row | None:
+        """An edited drawing beside the one it was made of; None where nothing of it shows."""
+        size = self._settings.size
+        rgba = render(as_svg(elements), round(size * (1 - 2 * MARGIN)))
+        if rgba is None:
+            return None
+        path = f"{row.split}/{row.brand}/{EDITED}--{kind}--{row.set}--{row.icon}.png"
+        if not (self._settings.out / path).exists():
+            write_whole(self._settings.out / path, _png(_framed(rgba, size, look_of(rgba))))
+        return replace(row, path=path, set=EDITED, icon=f"{kind}--{row.set}--{row.icon}")
+
+
+def hard_pairs(shown: Sequence[tuple[Row, Look]], out: Path, letters_as: Sequence[Look]) -> list[RowPair]:
+    """For each brand's first drawing the drawing of another brand of its split that is nearest in one respect.
+
+    In silhouette, and in colour (a histogram of 4 x 4 x 4 colours, of drawings that have a hue); and where the drawing
+    is a letter, another brand's drawing of the same letter. Brands of which one name contains the other are no two.
+
+    Args:
+        shown: Drawings as they came, by brand.
+        out: Where their pictures lie.
+        letters_as: What the capitals look like, see `alphabet`.
+    """
+    found: list[RowPair] = []
+    for split in SPLITS:
+        members = [(row, look) for row, look in shown if row.split == split]
+        if len(members) < 2:
+            continue
+        first = {row.brand: i for i, (row, _) in reversed([*enumerate(members)])}
+        silhouettes = np.stack([look.silhouette for _, look in members])
+        colours = np.stack([_colours(out / row.path) for row, _ in members])
+        hued = np.array([look.coloured for _, look in members])
+        letters = np.array([_letter(look, letters_as) for _, look in members])
+        for brand, i in first.items():
+            strange = np.array([not _alike(brand, row.brand) and row.brand != brand for row, _ in members])
+            near = overlaps(silhouettes[[i]], silhouettes)[0]
+            alike = np.minimum(colours[i], colours).sum(axis=1)
+            reasons = [("same silhouette", near, strange & (near >= SAME_SHAPE) & (near <= SAME_TRACING))]
+            if hued[i]:
+                reasons.append(("same colour", alike, strange & hued & (alike >= 0.8)))
+            if letters[i]:
+                reasons.append(("same letter", near, strange & (letters == letters[i])))
+            for reason, value, usable in reasons:
+                if usable.any():
+                    best = int(np.where(usable, value, -1).argmax())
+                    found.append((members[i][0], members[best][0], reason))
+    return found
+
+
+def _colours(path: Path) -> NDArray[np.float64]:
+    """Shares of 64 colours among what is drawn on a picture."""
+    pixels = _open(path)
+    drawn = pixels[np.abs(pixels.astype(int) - pixels[0, 0]).max(axis=2) > 24]
+    bins = (drawn // 64).astype(int) @ np.array([16, 4, 1])
+    return np.bincount(bins, minlength=64) / max(len(bins), 1)
+
+
+def _letter(look: Look, letters_as: Sequence[Look]) -> str:
+    """The capital letter a drawing is, or nothing."""
+    silhouettes, contours = np.stack([a.silhouette for a in letters_as]), np.stack([a.contours for a in letters_as])
+    agreement = np.minimum(overlaps(look.silhouette[None], silhouettes)[0], contours @ look.contours)
+    best = int(agreement.argmax())
+    return string.ascii_uppercase[best // len(LETTER_FACES)] if agreement[best] >= SAME_LETTER else ""
+
+
+def alphabet(typefaces: Typefaces) -> list[Look]:
+    """What the capitals look like, A in each of `LETTER_FACES`, then B."""
+    drawn = [
+        render(as_svg(fitted(word(letter, face, typefaces, "#000000"))), LOOK_SIDE)
+        for letter in string.ascii_uppercase
+        for face in LETTER_FACES
+    ]
+    return [look_of(rgba) for rgba in drawn if rgba is not None]
+
+
+def _counted(pairs: Sequence[RowPair]) -> dict[str, dict[str, int]]:
+    """Pairs by kind and split."""
+    counts: dict[str, dict[str, int]] = {}
+    for first, _, kind in pairs:
+        row = counts.setdefault(kind, dict.fromkeys(SPLITS, 0))
+        row[first.split] += 1
+    return dict(sorted(counts.items()))
 
 
 def brand_of(icon: str) -> str | None:
@@ -626,7 +785,12 @@ def _claim(settings: MarksSettings, packages: Sequence[Package]) -> None:
     """Make the folder ours, or see that it is: finished parts of another build must not be mixed in."""
     claim = settings.out / "build.json"
     build = json.dumps(
-        {"size": settings.size, "split": SPLIT_SALT, "packages": [asdict(package) for package in packages]},
+        {
+            "size": settings.size,
+            "split": SPLIT_SALT,
+            "edited": settings.edited,
+            "packages": [asdict(p) for p in packages],
+        },
         indent=1,
     )
     if claim.exists():
@@ -677,7 +841,7 @@ def _framed(rgba: NDArray[np.uint8], size: int, look: Look) -> Image.Image:
 
 
 def _write_records(
-    rows: Sequence[Row], pairs: Sequence[tuple[Row, Row]], out: Path, packages: Sequence[Package]
+    rows: Sequence[Row], pairs: Sequence[RowPair], hard: Sequence[RowPair], out: Path, packages: Sequence[Package]
 ) -> dict[str, SplitCount]:
     rows = sorted(rows, key=lambda row: row.path)
     table = io.StringIO(newline="")
@@ -685,12 +849,15 @@ def _write_records(
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     write_whole(out / "manifest.csv", table.getvalue().encode())
-    listed = "".join(f"{first.path},{second.path}\n" for first, second in pairs)
-    write_whole(out / "pairs.csv", f"a,b\n{listed}".encode())
+    tables = {"pairs.csv": pairs, **({"dissimilar.csv": hard} if hard else {})}
+    for name, listed in tables.items():
+        lines = "".join(f"{first.path},{second.path},{kind}\n" for first, second, kind in listed)
+        write_whole(out / name, f"a,b,kind\n{lines}".encode())
     write_whole(out / "NOTICE.md", _notice(packages).encode())
     write_whole(out / "contact_sheet.png", _png(_contact_sheet(rows, out)))
+    write_whole(out / "edits.png", _png(_sheet_of_kinds([*pairs, *hard], out)))
     return {
-        split: _count([row for row in rows if row.split == split], sum(first.split == split for first, _ in pairs))
+        split: _count([row for row in rows if row.split == split], sum(first.split == split for first, _, _ in pairs))
         for split in SPLITS
     }
 
@@ -710,7 +877,7 @@ def _notice(packages: Sequence[Package]) -> str:
         "# Sources of this mark set",
         "",
         "The pictures were rendered from the drawings in these packages, unaltered but for their size, their",
-        "margin and a plain ground:",
+        f"margin and a plain ground; those named {EDITED}--KIND were altered further, as the kind says:",
         "",
         "| Set | Package | Version | Drawn by | Licence | SHA-256 of the package |",
         "|---|---|---|---|---|---|",
@@ -722,11 +889,34 @@ def _notice(packages: Sequence[Package]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _sheet_of_kinds(pairs: Sequence[RowPair], out: Path) -> Image.Image:
+    """Some test pairs of each kind, both drawings beside each other, for the eye: a kind a row."""
+    by_kind: dict[str, list[RowPair]] = defaultdict(list)
+    for pair in pairs:
+        if pair[0].split == "test":
+            by_kind[pair[2]].append(pair)
+    across = SHEET_PAIRS * 2 * SHEET_CELL + 2 * SHEET_CELL
+    sheet = Image.new("RGB", (across, max(1, len(by_kind)) * SHEET_CELL), WHITE)
+    pen = ImageDraw.Draw(sheet)
+    for line, (kind, listed) in enumerate(sorted(by_kind.items())):
+        pen.text((4, line * SHEET_CELL + SHEET_CELL // 2), kind, fill=(0, 0, 0))
+        for column, (first, second, _) in enumerate(listed[:: max(1, len(listed) // SHEET_PAIRS)][:SHEET_PAIRS]):
+            for side in (0, 1):
+                with Image.open(out / pair[side].path) as picture:
+                    small = picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))
+                left = 2 * SHEET_CELL + (2 * column + side) * SHEET_CELL
+                sheet.paste(small, (left, line * SHEET_CELL + 2))
+            pen.line(
+                (left + SHEET_CELL - 2, line * SHEET_CELL, left + SHEET_CELL - 2, (line + 1) * SHEET_CELL), (0, 0, 0)
+            )
+    return sheet
+
+
 def _contact_sheet(rows: Sequence[Row], out: Path) -> Image.Image:
     """Test brands with several drawings, evenly picked from the alphabet: a brand a row, for the eye."""
     drawn: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if row.split == "test":
+        if row.split == "test" and row.set != EDITED:
             drawn[row.brand].append(row)
     several = [brand for brand, members in drawn.items() if len(members) > 1]
     shown = several[:: max(1, -(-len(several) // SHEET_ROWS))]

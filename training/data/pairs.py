@@ -6,8 +6,8 @@ import csv
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -48,12 +48,18 @@ class MarkSet:
         similar: Pairs that are similar, each within one family.
         dissimilar: Pairs that somebody labelled dissimilar; others are mined in training.
         split_rule: How families were split, in a sentence.
+        kinds: Of what kind a similar pair is, or why a dissimilar one is hard, where the set states it.
     """
 
     marks: tuple[Mark, ...]
     similar: tuple[tuple[int, int], ...]
     dissimilar: tuple[tuple[int, int], ...]
     split_rule: str
+    kinds: Mapping[tuple[int, int], str] = field(default_factory=dict)
+
+    def kind(self, pair: tuple[int, int]) -> str:
+        """The stated kind of a pair; empty where none is."""
+        return self.kinds.get(pair, "")
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -84,8 +90,9 @@ def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
     """Marks from a folder with one subfolder a family, or from a CSV of a, b, label.
 
     A `train/val/test` level above the families is honoured; otherwise families are split 8:1:1. All
-    marks of a folder are similar, unless a `pairs.csv` (a, b) beside the folders names those that are;
-    the others of a family are then neither similar nor dissimilar. In a CSV, label is `similar` or
+    marks of a folder are similar, unless a `pairs.csv` (a, b, and kind if you like) beside the folders names those that
+    are; the others of a family are then neither similar nor dissimilar. A `dissimilar.csv` names pairs of two families
+    that are hard, and may say why in its column kind. In a CSV, label is `similar` or
     `dissimilar` (or 1, 0), paths are relative to it, and a family is whatever hangs together by
     similar pairs.
 
@@ -131,8 +138,13 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
     marks = tuple(
         Mark(path, folder.name, split_of[folder.name]) for folder, pictures in families.items() for path in pictures
     )
-    listed = root / "pairs.csv"
-    return MarkSet(marks, _listed_pairs(listed, marks) if listed.exists() else _family_pairs(marks), (), rule)
+    similar, hard = root / "pairs.csv", root / "dissimilar.csv"
+    alike = (
+        _listed_pairs(similar, marks, one_family=True) if similar.exists() else dict.fromkeys(_family_pairs(marks), "")
+    )
+    unlike = _listed_pairs(hard, marks, one_family=False) if hard.exists() else {}
+    kinds = {pair: kind for pair, kind in (alike | unlike).items() if kind}
+    return MarkSet(marks, tuple(alike), tuple(unlike), rule, kinds)
 
 
 def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
@@ -142,16 +154,19 @@ def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
     return tuple(pair for members in by_family.values() for pair in combinations(members, 2))
 
 
-def _listed_pairs(table: Path, marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
+def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> dict[tuple[int, int], str]:
+    """Pairs of one family, or of two of one split, with their kinds where the table states them."""
     index = {mark.path: position for position, mark in enumerate(marks)}
-    pairs = []
+    pairs = {}
     for number, row in _rows(table, ("a", "b")):
         a, b = (index.get(table.parent / (row[column] or "")) for column in ("a", "b"))
-        if a is None or b is None or a == b or marks[a].family != marks[b].family:
-            msg = f"{table.name}, line {number}: a and b are not two marks of one family's folder; mend the table."
+        fits = a is not None and b is not None and a != b and (marks[a].family == marks[b].family) == one_family
+        if a is None or b is None or not fits or marks[a].split != marks[b].split:
+            whose = "of one family's folder" if one_family else "of two families of one split"
+            msg = f"{table.name}, line {number}: a and b are not two marks {whose}; mend the table."
             raise DataRefused(msg)
-        pairs.append((a, b))
-    return tuple(pairs)
+        pairs[a, b] = row.get("kind") or ""
+    return pairs
 
 
 def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

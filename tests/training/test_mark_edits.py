@@ -1,0 +1,202 @@
+"""Lookalikes made on the drawing: what is taken apart, what each kind changes, and a whole set with its kinds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference.preprocessing import Preprocessing
+from inference.records import Refusal
+from training.data import marks as mark_sets
+from training.data.mark_edits import NEEDS_TWO, Elements, as_svg, edits, extent, fitted, glyph_changed, read_elements
+from training.data.marks import MarksSettings, Package, build_marks, look_of, overlaps, render
+from training.data.pairs import read_mark_set
+from training.data.rendered.typefaces import Glyph
+from training.trademark import PRESETS, TrainingPairs
+
+SIZE = 48
+SQUARE, DISC = '<rect x="1" y="2" width="8" height="8"/>', '<circle cx="17" cy="6" r="4" fill="#c03020"/>'
+RING = '<path d="M4 14h8v8h-8zM6 16v4h4v-4z" fill-rule="evenodd"/>'
+KINDS = [*edits(None)]  # type: ignore[arg-type]
+
+
+def svg(body: str) -> str:
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">{body}</svg>'
+
+
+class Blocks:
+    """A typeface whose letters are blocks, one row a letter's place in the alphabet."""
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self.cache = cache
+
+    def glyph(self, _: str, letter: str) -> Glyph:
+        height = 0.3 + 0.02 * (ord(letter) - ord("A"))
+        block = np.array([[0, 0], [0.5, 0], [0.5, -height], [0, -height]], np.float32)
+        return Glyph((block,), (), 0.6)
+
+
+def elements(body: str) -> Elements:
+    found = read_elements(svg(body))
+    assert found is not None
+    return found
+
+
+def silhouette(drawing: Elements) -> np.ndarray:
+    rgba = render(as_svg(drawing), 64)
+    assert rgba is not None
+    return look_of(rgba).silhouette
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        pytest.param(SQUARE, 1, id="one shape"),
+        pytest.param(SQUARE + DISC, 2, id="two shapes"),
+        pytest.param(f'<g fill="#123456">{SQUARE}{DISC}</g>', 2, id="in a group"),
+        pytest.param('<path d="M0 0h4v4h-4zM10 10h4v4h-4z"/>', 2, id="two outlines of one path"),
+        pytest.param(RING, 1, id="a hole belongs to what it lies in"),
+        pytest.param('<path d="m0 0h4v4h-4zm10 10h4v4h-4z"/>', 2, id="relative outlines"),
+    ],
+)
+def test_a_drawing_is_taken_apart_into_what_belongs_together(body: str, count: int) -> None:
+    found = elements(body)
+    assert len(found) == count
+    low, high = extent(found)
+    assert (high - low).max() == pytest.approx(1)
+    rgba = render(svg(body), 64)
+    assert rgba is not None
+    assert overlaps(look_of(rgba).silhouette[None], silhouette(found)[None])[0, 0] > 0.9
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<path d="M0 0h9v9z" stroke="#000"/>',
+        '<path d="M0 0h9v9z" transform="scale(2)"/>',
+        '<path d="M0 0h9v9z" fill="url(#a)"/>',
+        '<path d="M0 0h9v9z" style="fill:red"/>',
+        '<defs><linearGradient id="a"/></defs><path d="M0 0h9v9z"/>',
+        "<text>A</text>",
+        "",
+    ],
+)
+def test_what_is_more_than_plain_shapes_is_left_as_it_is(body: str) -> None:
+    assert read_elements(svg(body)) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_edit_changes_the_mark_and_a_generator_decides_how(kind: str) -> None:
+    own, other = elements(SQUARE + DISC + RING), elements('<path d="M1 1L20 4L9 22z" fill="#2040a0"/>')
+    edit = edits(Blocks())[kind]  # type: ignore[arg-type]
+    made, again = (edit(own, other, np.random.default_rng(3)) for _ in range(2))
+    assert as_svg(made) == as_svg(again)
+    pictures = [render(as_svg(drawing), 64) for drawing in (own, made)]
+    assert all(picture is not None for picture in pictures)
+    first, second = pictures
+    assert first is not None
+    assert second is not None
+    assert first.shape != second.shape or (first != second).any()
+
+
+def test_edits_do_what_their_names_say() -> None:
+    own, other = elements(SQUARE + DISC + RING), elements('<path d="M1 1L20 4L9 22z" fill="#2040a0"/>')
+    kinds = edits(Blocks())  # type: ignore[arg-type]
+    made = {kind: edit(own, other, np.random.default_rng(0)) for kind, edit in kinds.items()}
+    more = [len(made[kind]) - len(own) for kind in ("element removed", "element added", "negative", "framed")]
+    assert more == [-1, 1, 1, 1]
+    assert {element.fill for element in made["recoloured"]}.isdisjoint({element.fill for element in own})
+    assert np.array_equal(silhouette(made["recoloured"]), silhouette(own))
+    assert all(element.stroke > 0 for element in made["outline"])
+    assert np.array_equal(silhouette(made["mirrored"]), silhouette(own)[:, ::-1])
+    changed = [a for a, b in zip(own, made["element moved"], strict=True) if a is not b]
+    assert len(changed) == 1
+    low, high = extent(made["proportions changed"])
+    assert (high - low).prod() < 1
+    low, high = extent(fitted(own, (0.2, 0.2), (0.4, 0.9)))
+    assert low.min() >= 0.2 - 1e-9
+    assert (high <= np.array([0.4, 0.9]) + 1e-9).all()
+    assert {*NEEDS_TWO} < {*made}
+
+
+def test_one_letter_of_a_word_is_changed_and_nothing_else() -> None:
+    own = elements(SQUARE)
+    for seed in range(5):
+        first, second = glyph_changed(own, Blocks(), np.random.default_rng(seed))  # type: ignore[arg-type]
+        assert len(first) == len(second) > 3
+        shapes = [[np.ptp(element.polygons[0], axis=0) for element in drawing] for drawing in (first, second)]
+        ratios = [float(a[1] / a[0] / (b[1] / b[0])) for a, b in zip(*shapes, strict=True)]
+        assert sum(abs(ratio - 1) > 1e-4 for ratio in ratios) == 1
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Package:
+    """Thirty plain drawings of two or three elements, and as many by another hand."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    rng = np.random.default_rng(0)
+    icons = {}
+    for number in range(40):
+        x, y, w, h = rng.integers(1, 10, 4).tolist()
+        body = (
+            f'<rect x="{x}" y="{y}" width="{w + 2}" height="{h + 2}"/><circle cx="{20 - x}" cy="20" r="{2 + h / 4}"/>'
+        )
+        icons[f"brand{chr(97 + number % 26)}{number}x"] = {"body": body}
+        icons[f"brand{chr(97 + number % 26)}{number}x-line"] = {"body": body.replace("<rect", '<rect rx="2"')}
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        text = json.dumps({"width": 24, "height": 24, "icons": icons}).encode()
+        entry = tarfile.TarInfo("package/icons.json")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+    made = Package("@drawn/plain", "1.0.0", sha256(content.getvalue()).hexdigest(), "CC0-1.0", "the tests", "plain")
+    (cache / made.tarball).write_bytes(content.getvalue())
+    return made
+
+
+def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mark_sets, "Typefaces", Blocks)
+    out = tmp_path / "set"
+    build_marks(MarksSettings(out, SIZE, tmp_path / "cache", edited=2), [package])
+    with (out / "pairs.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    stated = {row["kind"] for row in rows}
+    assert len(stated & {*KINDS, "glyph changed"}) > 6
+    assert all(row["a"].split("/")[:2] == row["b"].split("/")[:2] for row in rows)
+    summary = json.loads((out / "summary.json").read_text())
+    assert sum(sum(split.values()) for split in summary["similar"].values()) == len(rows)
+    marks = read_mark_set(out)
+    assert {marks.kind(pair) for pair in marks.similar} == stated
+    assert all(marks.marks[a].family != marks.marks[b].family for a, b in marks.dissimilar)
+    assert all(marks.marks[a].split == marks.marks[b].split for a, b in marks.dissimilar)
+    assert {marks.kind(pair) for pair in marks.dissimilar} <= {"same silhouette", "same colour", "same letter"}
+
+    pictures = [np.full((SIZE, SIZE, 3), 255, np.uint8)] * len(marks.marks)
+    settings = replace(PRESETS["small"], preprocessing=Preprocessing(SIZE, "white"))
+    nearest: list[list[int]] = [[] for _ in pictures]
+    pairs = TrainingPairs(marks, pictures, nearest, settings)
+    listed = [(0, 1)] * 9 + [(0, 2)]
+    monkeypatch.setattr(pairs, "_kind", lambda pair: "mirrored" if pair == (0, 2) else "redrawn")
+    rng = np.random.default_rng(0)
+    drawn = [pairs._of_a_kind(listed, rng) for _ in range(200)]
+    assert 70 < sum(pair == (0, 2) for pair in drawn) < 130
+    assert len(pairs.draw(torch.Generator().manual_seed(0))) == len(pairs)
+
+
+def test_pairs_of_one_family_are_not_dissimilar(mark_folder: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).symlink_to(sorted(mark_folder.iterdir())[ord(folder) - ord("a")])
+    (tmp_path / "dissimilar.csv").write_text("a,b,kind\na/0.png,a/1.png,same colour\n")
+    with pytest.raises(Refusal, match=r"dissimilar\.csv, line 2: a and b are not two marks of two families"):
+        read_mark_set(tmp_path)

@@ -1,0 +1,312 @@
+"""A finished trademark model against marks of brands it never saw: pairs, retrieval, invariance, and its heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from inference.exhibit import read_exhibit
+from inference.files import write_whole
+from inference.heatmap import HeadGradCam, over_part
+from inference.networks.hms import PairHead, Siamese
+from inference.records import Heatmap
+from inference.sub_scores import ink
+from inference.trademarks import log_odds_similar
+from inference.weights import Metric, Model
+from training.data.pairs import MarkSet, read_mark_set
+from training.data.photos import Split
+from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
+from training.heatmaps import Table, json_bytes, randomised, rank_correlation
+from training.mark_transforms import TRANSFORMS
+from training.runs import require_setting
+from training.trademark import JudgedPairs, Pair, Pixels, nearest_of_other_families, trial_pairs
+
+_BATCH = 64
+_FIRST = (1, 10)
+_WITHIN = 100
+_HIDDEN = 0.2
+_OTHERS, _TRIED = 3, 12
+
+Values = NDArray[np.float64]
+
+
+def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps: bool, limit: int) -> Table:
+    """The figures of a trademark model, also written into the folder as figures.json or heatmaps.json.
+
+    Args:
+        model: The model.
+        data: A mark set, as for training; best the one the model was trained on, whose split is then the same.
+        split: Which brands.
+        out: Folder to write to.
+        heatmaps: Check the heatmaps instead.
+        limit: Transforms and heatmaps are measured on at most so many pairs of a kind, evenly taken.
+
+    Raises:
+        Refusal: if the marks cannot be used.
+    """
+    marks = _only(read_mark_set(data, seed=model.card.seed), split)
+    chosen = range(len(marks.marks))
+    pictures = [read_exhibit(mark.path).pixels for mark in tqdm(marks.marks, "reading marks", leave=False)]
+    if heatmaps:
+        table = check_heatmaps(model, marks, pictures, limit)
+        write_whole(out / "heatmaps.json", json_bytes(table))
+        return table
+    embedded = embed(model, pictures)
+    head = cast("Siamese", model.network).head
+    nearest = nearest_of_other_families(marks, pictures, model.card.preprocessing.size, torch.device("cpu"))
+    pairs = trial_pairs(marks, nearest, split)
+    judged = JudgedPairs.of(marks, pairs, {kind: compare(head, embedded, listed) for kind, listed in pairs.items()})
+    table = {f"pairs, {split}": pair_figures(judged)}
+    table |= kind_figures(marks, pairs, judged)
+    table[f"retrieval among {len(chosen)} {split} marks"] = retrieval(head, embedded, marks)
+    table |= invariance(model, marks, pictures, pairs, limit)
+    write_whole(out / "figures.json", json_bytes(table))
+    return table
+
+
+def _only(marks: MarkSet, split: Split) -> MarkSet:
+    """The marks and pairs of one split alone."""
+    members = marks.of(split)
+    place = {index: position for position, index in enumerate(members)}
+
+    def moved(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+        return tuple((place[a], place[b]) for a, b in pairs)
+
+    similar, dissimilar = (moved(marks.pairs(split, similar=alike)) for alike in (True, False))
+    kinds = {(place[a], place[b]): kind for (a, b), kind in marks.kinds.items() if a in place}
+    return MarkSet(tuple(marks.marks[index] for index in members), similar, dissimilar, marks.split_rule, kinds)
+
+
+def embed(model: Model, pictures: Sequence[Pixels]) -> Tensor:
+    """Embeddings (n, C) of pictures of marks, uint8 (H, W, 3), on the CPU."""
+    network, preprocessing = cast("Any", model.network.eval()), model.card.preprocessing
+    found = []
+    with torch.no_grad():
+        for start in tqdm(range(0, len(pictures), _BATCH), "embedding", leave=False):
+            batch = [preprocessing(picture).tensor for picture in pictures[start : start + _BATCH]]
+            found.append(network(torch.stack(batch)).float())
+    return torch.cat(found)
+
+
+def compare(head: PairHead, embedded: Tensor, pairs: Sequence[Pair]) -> Values:
+    """Log odds (n,) of pairs of indices into embeddings."""
+    first, second = (embedded[[pair[side] for pair in pairs]] for side in (0, 1))
+    with torch.no_grad():
+        return np.asarray(log_odds_similar(head.logits(head.pair(first, second)).double()).numpy())
+
+
+def pair_figures(judged: JudgedPairs) -> dict[str, Metric]:
+    """AUC, accuracy at P = .5, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared."""
+    figures: dict[str, Metric] = {}
+    similar, families = judged.log_odds["similar"], judged.families["similar"]
+    for kind in ("random", "hard"):
+        others, of = judged.log_odds[kind], judged.families[kind]
+        over = f"{len(similar)} similar and {len(others)} {kind} dissimilar pairs"
+        figures[f"AUC, {kind} pairs"] = auc_metric(similar, others, families, of, over)
+        figures[f"accuracy, {kind} pairs"] = share_by_source([*(similar > 0), *(others <= 0)], families + of, over)
+        for tnr in (0.9, 0.95):
+            figures[f"TPR at TNR {tnr:.2f}, {kind} pairs"] = tpr_at_tnr(similar, others, families, of, tnr, over)
+    return figures
+
+
+def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs) -> Table:
+    """A row for each kind of similar pair that the set states, and for each reason why a dissimilar pair is hard."""
+    table: Table = {}
+    for side, other in (("similar", "hard"), ("hard", "similar")):
+        stated = np.array([marks.kind(pair) for pair in pairs[side]])
+        for kind in sorted({*stated.tolist()} - {""}):
+            here = stated == kind
+            scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
+            beside, of = judged.log_odds[other], judged.families[other]
+            first, second = (
+                ((scores, families), (beside, of)) if side == "similar" else ((beside, of), (scores, families))
+            )
+            over = f"{len(scores)} {side} pairs that are {kind} against all {other} ones"
+            right = scores > 0 if side == "similar" else scores <= 0
+            table[f"{side}: {kind}"] = {
+                "AUC": auc_metric(first[0], second[0], first[1], second[1], over),
+                "on their side": share_by_source(right, families, over),
+            }
+    return table
+
+
+def retrieval(head: PairHead, embedded: Tensor, marks: MarkSet) -> dict[str, Metric]:
+    """Where the counterparts of each mark stand among all marks, the most similar first; means over marks.
+
+    Marks of the same family that are no counterpart (another design) are left out of its ranking.
+    """
+    counterparts: dict[int, set[int]] = {}
+    for a, b in marks.similar:
+        counterparts.setdefault(a, set()).add(b)
+        counterparts.setdefault(b, set()).add(a)
+    families = np.array(marks.families)
+    found = []
+    for query, wanted in sorted(counterparts.items()):
+        others = np.array([i for i in range(len(families)) if i in wanted or families[i] != families[query]])
+        scores = compare(head, embedded, [(query, other) for other in others.tolist()])
+        found.append(ranked(scores, np.isin(others, [*wanted])))
+    over = f"{len(found)} marks with a counterpart among {len(families)}"
+    sources = families[sorted(counterparts)]
+    return {name: mean_by_source(np.array([one[name] for one in found]), sources, over) for name in found[0]}
+
+
+def ranked(scores: Values, wanted: NDArray[np.bool_]) -> dict[str, float]:
+    """The retrieval figures of one query from the scores (n,) of the others and which of them are wanted (n,).
+
+    Equal scores stand as they are given. Normalised average rank: 0 where all wanted ones come first, .5 at random.
+    Average precision within the first 100. Recall at k: whether a wanted one is among the first k.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranks = np.flatnonzero(wanted[order]) + 1
+    count, of = len(ranks), len(scores)
+    precision = np.arange(1, count + 1) / ranks
+    return {
+        "normalised average rank": float((ranks.sum() - count * (count + 1) / 2) / (of * count)),
+        f"MAP@{_WITHIN}": float(precision[ranks <= _WITHIN].sum() / min(count, _WITHIN)),
+        **{f"recall at {first}": float(ranks[0] <= first) for first in _FIRST},
+    }
+
+
+def invariance(
+    model: Model, marks: MarkSet, pictures: Sequence[Pixels], pairs: dict[str, list[Pair]], limit: int
+) -> Table:
+    """What each transform of the second mark does to the log odds of similar and of hard dissimilar pairs."""
+    head = cast("Siamese", model.network).head
+    chosen = {kind: _evenly(pairs[kind], limit) for kind in ("similar", "hard")}
+    used = sorted({index for listed in chosen.values() for pair in listed for index in pair})
+    place = {index: position for position, index in enumerate(used)}
+    plain = embed(model, [pictures[index] for index in used])
+    table: Table = {}
+    for name, transform in TRANSFORMS.items():
+        changed = embed(model, [transform(pictures[index]) for index in used])
+        both = torch.cat([plain, changed])
+        row: dict[str, Metric] = {}
+        for kind, listed in chosen.items():
+            before = compare(head, both, [(place[a], place[b]) for a, b in listed])
+            after = compare(head, both, [(place[a], len(used) + place[b]) for a, b in listed])
+            families = [marks.marks[a].family for a, _ in listed]
+            over = f"{kind} pairs, the second mark {name}"
+            row[f"change, {kind}"] = mean_by_source(after - before, families, over)
+            kept = (after > 0) == (kind == "similar")
+            row[f"on their side, {kind}"] = share_by_source(kept, families, over)
+        table[name] = row
+    return table
+
+
+def _evenly(pairs: Sequence[Pair], limit: int) -> list[Pair]:
+    places = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), limit)).astype(int))
+    return [pairs[place] for place in places]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A similar pair that was taken for similar, and what its maps claim.
+
+    Attributes:
+        pair: Its indices.
+        log_odds: Of the pair as it is.
+        maps: Evidence for similarity in each mark, raw (h, w).
+        shown: The second mark's map over its pixels (H, W).
+    """
+
+    pair: Pair
+    log_odds: float
+    maps: tuple[NDArray[np.float32], NDArray[np.float32]]
+    shown: NDArray[np.float32]
+
+
+def check_heatmaps(model: Model, marks: MarkSet, pictures: Sequence[Pixels], limit: int) -> Table:
+    """Whether hiding what a map claims lowers the score more than hiding another part, and whether maps need weights.
+
+    A fifth of the second mark's picture is covered with its ground: where the map is strongest, and as a check the
+    same shape elsewhere, of twelve random places the three that cover as much of what is drawn as nearly as can be.
+    """
+    explained = [one for one in explain(model, _evenly(marks.similar, limit), pictures) if one.log_odds > 0]
+    require_setting(bool(explained), "The model takes none of the similar pairs for similar: there is no map to check.")
+    rng = np.random.default_rng(0)
+    hidden: list[Pixels] = []
+    for one in tqdm(explained, "hiding", leave=False):
+        mark = pictures[one.pair[1]]
+        claimed = strongest(one.shown, _HIDDEN)
+        hidden += [covered(mark, claimed), *(covered(mark, mask) for mask in elsewhere(claimed, ink(mark), rng))]
+    each = 1 + _OTHERS
+    whole = embed(model, [pictures[one.pair[0]] for one in explained])
+    parts = embed(model, hidden)
+    pairs = [(i, len(explained) + i * each + k) for i in range(len(explained)) for k in range(each)]
+    head = cast("Siamese", model.network).head
+    after = compare(head, torch.cat([whole, parts]), pairs).reshape(-1, each)
+    before = np.array([one.log_odds for one in explained])
+    falls = before[:, None] - after
+    families = [marks.marks[one.pair[0]].family for one in explained]
+    over = f"similar pairs taken for similar, a {_HIDDEN:.0%} part of the second mark hidden"
+    table: Table = {
+        "hiding": {
+            "claimed part, fall of log odds": mean_by_source(falls[:, 0], families, over),
+            "other parts, fall of log odds": mean_by_source(falls[:, 1:].mean(axis=1), families, over),
+            "claimed part falls more": share_by_source(falls[:, 0] > falls[:, 1:].mean(axis=1), families, over),
+        }
+    }
+    for name, chosen in _RANDOMISED.items():
+        blind = {one.pair: one for one in explain(randomised(model, chosen), [one.pair for one in explained], pictures)}
+        alike = np.array([rank_correlation(one.maps[1], blind[one.pair].maps[1]) for one in explained])
+        table[f"weights randomised: {name}"] = (
+            {"rank correlation": mean_by_source(alike, families, "Spearman, map by map")}
+            if np.isfinite(alike).any()
+            else {}
+        )
+    return table
+
+
+_RANDOMISED: dict[str, Callable[[str], bool]] = {
+    "the head": lambda name: name.startswith("head"),
+    "all": lambda _: True,
+}
+
+
+def explain(model: Model, pairs: Sequence[Pair], pictures: Sequence[Pixels]) -> list[Explained]:
+    """Maps of evidence for similarity, for each pair."""
+    network, preprocessing = cast("Any", model.network.eval().requires_grad_(False)), model.card.preprocessing
+    grad_cam = HeadGradCam(network.head)
+    found = []
+    for start in tqdm(range(0, len(pairs), _BATCH // 2), "explaining", leave=False):
+        chosen = pairs[start : start + _BATCH // 2]
+        prepared = [preprocessing(pictures[pair[side]]) for side in (0, 1) for pair in chosen]
+        with torch.no_grad():
+            feature_map = network.features(torch.stack([each.tensor for each in prepared]))
+        logits, maps = grad_cam(feature_map, log_odds_similar)
+        for place, (pair, value) in enumerate(zip(chosen, log_odds_similar(logits.double()).tolist(), strict=True)):
+            first, second = maps[place].copy(), maps[len(chosen) + place].copy()
+            height, width = pictures[pair[1]].shape[:2]
+            heatmap = Heatmap(second, "", "", 1.0, prepared[len(chosen) + place].placement)
+            found.append(Explained(pair, value, (first, second), over_part(heatmap, width, height)))
+    return found
+
+
+def strongest(values: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
+    """The share of a map's pixels with its largest values, bool (H, W)."""
+    count = max(1, round(share * values.size))
+    mask = np.zeros(values.size, bool)
+    mask[np.argsort(-values, axis=None, kind="stable")[:count]] = True
+    return mask.reshape(values.shape)
+
+
+def elsewhere(mask: NDArray[np.bool_], drawn: NDArray[np.bool_], rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """The mask moved (around the edges) to random places: those that cover most nearly as much of what is drawn."""
+    height, width = mask.shape
+    moved = [np.roll(mask, (rng.integers(height), rng.integers(width)), (0, 1)) for _ in range(_TRIED)]
+    aim = int(drawn[mask].sum())
+    return sorted(moved, key=lambda other: abs(int(drawn[other].sum()) - aim))[:_OTHERS]
+
+
+def covered(mark: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+    """A mark with what the mask covers in the colour of its ground."""
+    edge = np.concatenate([mark[0], mark[-1], mark[:, 0], mark[:, -1]])
+    return np.where(mask[..., None], np.median(edge, axis=0).astype(np.uint8), mark)
