@@ -1,4 +1,4 @@
-"""The command line: `examine` and `compare` print a record, `report` issues one in a case, `verify` checks it."""
+"""The command line: `locate`, `examine` and `compare` print what they find, `report` issues it, `verify` checks it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,28 @@ from PIL import Image
 from inference.authenticity import AuthenticityExaminer
 from inference.case import CaseFacts, CaseFolder, verify_log
 from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
-from inference.examiner import Examiner, as_probability
+from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay, picture
-from inference.records import Comparison, Crop, Evidence, Exhibit, Heatmap, ReferenceView, Refusal, Verdict, as_json
+from inference.location import Locator
+from inference.records import (
+    Comparison,
+    Crop,
+    Evidence,
+    Exhibit,
+    Find,
+    Heatmap,
+    ReferenceView,
+    Refusal,
+    Verdict,
+    as_json,
+)
 from inference.report import make_report
 from inference.trademarks import TrademarkExaminer
 from inference.verification import verify_report
-from inference.weights import WEIGHTS_FOLDER, Task, WeightsRefused, read_catalogue
+from inference.weights import WEIGHTS_FOLDER, Card, Task, WeightsRefused, read_catalogue
+
+logger = logging.getLogger(__name__)
 
 _DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
 
@@ -38,17 +52,35 @@ class ExamineOptions:
     photo: tyro.conf.Positional[Path]
     """JPEG, PNG, WebP, TIFF or BMP."""
     model: str | None = None
-    """Name of an authenticity model; the first one there is, in alphabetical order."""
+    """Name of an authenticity model; the first one there is, in alphabetical order, or with --locate the part's."""
     series: str | None = None
     """The series, where you know it."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
-    """The part to examine, in pixels of the upright picture."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
+    """The part to examine, in pixels of the upright picture, and by how many degrees clockwise it is turned."""
+    locate: bool = False
+    """Find the parts on a photo of whole goods, and examine each with the model for it."""
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
     verbal_scale: Path | None = None
     """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class LocateOptions:
+    """List the parts on a photo of whole goods: what to examine, and where it is."""
+
+    photo: tyro.conf.Positional[Path]
+    """JPEG, PNG, WebP, TIFF or BMP."""
+    model: str | None = None
+    """Name of a locator; the first one there is, in alphabetical order."""
+    json: bool = False
+    """Print the finds as JSON."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the models."""
     device: str = "cpu"
@@ -81,7 +113,7 @@ class CompareOptions:
 class ReportOptions:
     """Examine photos, or compare two marks, log it in a case folder and issue a report there: a PDF and its JSON twin.
 
-    A model for marks compares two; one for parts examines each photo by itself, a page a photo.
+    A model for marks compares two; one for parts examines each photo by itself, a page a photo or a part of it.
     """
 
     pictures: tyro.conf.Positional[tuple[Path, ...]]
@@ -103,11 +135,14 @@ class ReportOptions:
     reviewer: str = ""
     """Who is to review it."""
     model: str | None = None
-    """Name of a model; the first one for parts, in alphabetical order."""
+    """Name of a model; the first one for parts, in alphabetical order, or with --locate the part's."""
     series: str | None = None
     """The series of the parts, where you know it."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h")] = None
-    """The part to examine of a single photo, in pixels of the upright picture."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
+    """The part to examine of a single photo, in pixels of the upright picture, and by how many degrees clockwise it is
+    turned."""
+    locate: bool = False
+    """Find the parts on photos of whole goods, and examine each with the model for it."""
     time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(
         default_factory=lambda: datetime.now().astimezone()
     )
@@ -136,19 +171,89 @@ class VerifyOptions:
     """cpu, cuda or mps."""
 
 
-def examine(options: ExamineOptions) -> None:
-    """Print a verdict, and write its heatmap where asked."""
-    crop = Crop.parse(options.crop) if options.crop is not None else None
-    scale = _scale(options.verbal_scale)
+def locate(options: LocateOptions) -> None:
+    """Print the parts that are found on a photo, best first."""
     exhibit = read_exhibit(options.photo)
-    name = _chosen(options.model, "authenticity", options.weights)
-    examiner = AuthenticityExaminer.load(name, options.weights, options.device, scale)
-    verdict = examiner.examine(exhibit, options.series, crop)
-    if options.heatmaps:
-        _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, options.photo.stem)
-        if verdict.reference:
-            _write_reference(verdict.reference, options.heatmaps, options.photo.stem)
-    print(_json(verdict) if options.json else _verdict_text(verdict))
+    locator = Locator.load(_chosen(options.model, "locator", options.weights), options.weights, options.device)
+    finds = locator.locate(exhibit)
+    if options.json:
+        print(_json(finds))
+    else:
+        print("\n".join(map(_find_text, finds)) or _nothing_found(locator, exhibit))
+
+
+def examine(options: ExamineOptions) -> None:
+    """Print a verdict, or one for each part that is found, and write its heatmap where asked."""
+    verdicts = _Parts(options).verdicts(read_exhibit(options.photo))
+    for number, verdict in enumerate(verdicts, 1):
+        if options.heatmaps:
+            stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
+            _write_heatmap(verdict.heatmap, verdict.seen, options.heatmaps, stem)
+            if verdict.reference:
+                _write_reference(verdict.reference, options.heatmaps, stem)
+    if options.json:
+        print(_json(verdicts if options.locate else verdicts[0]))
+    else:
+        print("\n\n".join(map(_verdict_text, verdicts)))
+
+
+class _Parts:
+    """What a command has to examine parts with: each model is loaded when it is first needed.
+
+    Raises:
+        Refusal: if the options contradict each other.
+    """
+
+    def __init__(self, options: ExamineOptions | ReportOptions) -> None:
+        if options.locate and (options.crop is not None or options.model is not None):
+            msg = "With --locate the crops and models follow from what is found; leave out --crop and --model."
+            raise Refusal(msg)
+        self._options = options
+        self._crop = Crop.parse(options.crop) if options.crop is not None else None
+        self._scale = _scale(options.verbal_scale)
+        self._examiners: dict[str, AuthenticityExaminer] = {}
+        self._locator: Locator | None = None
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        """The cards of the models that were used."""
+        return {name: examiner.card for name, examiner in self._examiners.items()}
+
+    def verdicts(self, exhibit: Exhibit) -> list[Verdict]:
+        """The verdict on a photo, or on each part that is found on it, best first.
+
+        Raises:
+            Refusal: if nothing is found on it that a model is there for.
+        """
+        options = self._options
+        if not options.locate:
+            examiner = self._examiner(_chosen(options.model, "authenticity", options.weights))
+            return [examiner.examine(exhibit, options.series, self._crop)]
+        if self._locator is None:
+            self._locator = Locator.load(_chosen(None, "locator", options.weights), options.weights, options.device)
+        finds = self._locator.locate(exhibit)
+        if not finds:
+            raise Refusal(_nothing_found(self._locator, exhibit))
+        verdicts = []
+        for find in finds:
+            names = read_catalogue(options.weights).names("authenticity", find.part)
+            if names:
+                proposal = self._locator.located(find)
+                verdicts.append(self._examiner(names[0]).examine(exhibit, options.series, find.crop, proposal))
+            else:
+                logger.warning("There is no model for %s in %s: not examined.", _find_text(find), options.weights)
+        if not verdicts:
+            msg = (
+                f"There is no model in {options.weights} for anything that was found on {exhibit.name}; put one there."
+            )
+            raise WeightsRefused(msg)
+        return verdicts
+
+    def _examiner(self, name: str) -> AuthenticityExaminer:
+        if name not in self._examiners:
+            options = self._options
+            self._examiners[name] = AuthenticityExaminer.load(name, options.weights, options.device, self._scale)
+        return self._examiners[name]
 
 
 def compare(options: CompareOptions) -> None:
@@ -178,32 +283,33 @@ def report(options: ReportOptions) -> None:
         options.reviewer,
     )
     exhibits = [read_exhibit(path) for path in options.pictures]
-    examiner, records = _examined(options, exhibits)
+    cards, records = _examined(options, exhibits)
     case = CaseFolder.open(options.case, options.case_number, options.time)
     for path, exhibit in zip(options.pictures, exhibits, strict=True):
         case.add_exhibit(path.read_bytes(), exhibit, options.time)
     for record in records:
         case.add_examination(record, options.time)
-    issued = make_report(facts, records, {examiner.card.name: examiner.card}, options.time, case.head)
+    issued = make_report(facts, records, cards, options.time, case.head)
     for path in case.add_report(issued.id, issued.run_id, issued.pdf, issued.json, options.time):
         print(path)
 
 
-def _examined(options: ReportOptions, exhibits: list[Exhibit]) -> tuple[Examiner, Sequence[Verdict | Comparison]]:
-    crop = Crop.parse(options.crop) if options.crop is not None else None
-    scale = _scale(options.verbal_scale)
+def _examined(
+    options: ReportOptions, exhibits: list[Exhibit]
+) -> tuple[dict[str, Card], Sequence[Verdict | Comparison]]:
     if options.model in read_catalogue(options.weights).names("trademark"):
-        if len(exhibits) != 2 or options.series is not None or crop is not None:
+        if len(exhibits) != 2 or options.series is not None or options.crop is not None or options.locate:
             msg = f"{options.model} compares two marks, whole and without a series; name two pictures."
             raise Refusal(msg)
+        scale = _scale(options.verbal_scale)
         marks = TrademarkExaminer.load(str(options.model), options.weights, options.device, scale)
-        return marks, [marks.compare(exhibits[0], exhibits[1])]
-    if crop is not None and len(exhibits) > 1:
+        return {marks.card.name: marks.card}, [marks.compare(exhibits[0], exhibits[1])]
+    if options.crop is not None and len(exhibits) > 1:
         msg = "A crop belongs to one photo; report each cropped photo by itself."
         raise Refusal(msg)
-    name = _chosen(options.model, "authenticity", options.weights)
-    parts = AuthenticityExaminer.load(name, options.weights, options.device, scale)
-    return parts, [parts.examine(exhibit, options.series, crop) for exhibit in exhibits]
+    parts = _Parts(options)
+    verdicts = [verdict for exhibit in exhibits for verdict in parts.verdicts(exhibit)]
+    return parts.cards, verdicts
 
 
 def verify(options: VerifyOptions) -> int:
@@ -252,8 +358,28 @@ def _write_reference(view: ReferenceView, folder: Path, stem: str) -> None:
         Image.fromarray(pixels).save(folder / f"{stem}.{name}.png")
 
 
-def _json(record: Verdict | Comparison) -> str:
+def _json(record: Verdict | Comparison | Sequence[Verdict] | Sequence[Find]) -> str:
     return json.dumps(as_json(record), indent=1, ensure_ascii=False)
+
+
+def _find_text(find: Find) -> str:
+    where = "the whole picture, a close-up" if find.close_up else f"at {find.crop}"
+    return f"{find.part} {where}, score {find.score:.3f}"
+
+
+def _nothing_found(locator: Locator, exhibit: Exhibit) -> str:
+    return (
+        f"No part ({', '.join(locator.card.classes)}) was found on {exhibit.name}; where you see one, examine it with "
+        "--crop x,y,w,h, in pixels of the upright picture."
+    )
+
+
+def _box_text(verdict: Verdict) -> str:
+    text = str(verdict.crop) if verdict.crop else "whole picture"
+    if verdict.crop:
+        text += f", chosen by the {verdict.box}"
+    located = verdict.located
+    return text if located is None else f"{text}; {located.locator} proposed {_find_text(located.find)}"
 
 
 def _verdict_text(verdict: Verdict) -> str:
@@ -266,6 +392,7 @@ def _verdict_text(verdict: Verdict) -> str:
             *_evidence_text(verdict.evidence, AuthenticityExaminer.sides),
             f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)",
             f"series      {verdict.series} ({fixed})",
+            f"box         {_box_text(verdict)}",
             *_facts(verdict),
             f"exhibit     {verdict.exhibit.name}, SHA-256 {verdict.exhibit.sha256}",
         ]
@@ -321,6 +448,7 @@ def main() -> int:
     """Run a command; a refusal is one sentence and exit status 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     commands: dict[str, Callable[..., Any]] = {
+        "locate": locate,
         "examine": examine,
         "compare": compare,
         "report": report,

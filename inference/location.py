@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import nms
+from torchvision.ops import nms, remove_small_boxes
 from typing_extensions import Self
 
 from inference.records import Crop, Exhibit, Find, Located
@@ -40,7 +40,7 @@ class Locator:
         self.card = card
         self.rule: FindRule = card.find_rule
         self.device = torch.device(device)
-        self._card_sha256 = model.card_sha256
+        self.card_sha256 = model.card_sha256
         self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
         self._lock = Lock()
 
@@ -62,7 +62,7 @@ class Locator:
 
     def located(self, find: Find) -> Located:
         """A find with whose it is, for the record of an examination."""
-        return Located(find, self.card.name, self.card.weights_sha256, self._card_sha256)
+        return Located(find, self.card.name, self.card.weights_sha256, self.card_sha256)
 
     def detect(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
         """All that the network takes for a part, however unsure, best first; of boxes that overlap, the best.
@@ -81,6 +81,9 @@ class Locator:
             found = self._network([image])[0]
         height, width = scaled.shape[:2]
         zoom = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2, np.float32)
+        # A box in the filling below or beside the picture has no extent inside it.
+        inside = remove_small_boxes(found["boxes"], 1)
+        found = {name: values[inside] for name, values in found.items()}
         best = nms(found["boxes"], found["scores"], self.rule.overlap)
         boxes, labels, scores = (found[name][best].cpu().numpy() for name in ("boxes", "labels", "scores"))
         return boxes * zoom, labels, scores
@@ -90,8 +93,13 @@ class Locator:
         spans = max((right - left) / exhibit.width, (bottom - top) / exhibit.height)
         if alone and spans >= self.rule.close_up:
             return Find(part, score, Crop(0, 0, exhibit.width, exhibit.height), close_up=True)
+        return Find(part, score, self.proposed_crop(exhibit, box))
+
+    def proposed_crop(self, exhibit: Exhibit, box: NDArray[np.float32]) -> Crop:
+        """The crop for a box (4,), left, top, right, bottom: with the card's margin, inside the picture."""
+        left, top, right, bottom = box.tolist()
         margin = self.rule.margin * max(right - left, bottom - top)
         left, top = max(0, int(left - margin)), max(0, int(top - margin))
         right = min(exhibit.width, int(np.ceil(right + margin)))
         bottom = min(exhibit.height, int(np.ceil(bottom + margin)))
-        return Find(part, score, Crop(left, top, max(1, right - left), max(1, bottom - top)))
+        return Crop(left, top, max(1, right - left), max(1, bottom - top))

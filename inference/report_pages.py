@@ -234,8 +234,8 @@ def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> 
     yield text(wording.subject, TITLE)
     yield Spacer(1, 0.5 * mm)
     yield section("Case", _case(imprint.facts))
-    for label, exhibit, crop in _exhibits(record):
-        yield section(label, [_exhibit(exhibit, crop)])
+    for label, exhibit, examined in _exhibits(record):
+        yield section(label, [_exhibit(exhibit, examined)])
     h1, h2 = record.evidence.propositions if record.evidence else wording.examiner.propositions
     yield section("Propositions", [text(f"H1: {h1}."), text(f"H2: {h2}.")])
     yield section("Finding", [boxed([*_finding(record, wording)], BODY_WIDTH - 4)])
@@ -262,14 +262,15 @@ def _case(facts: CaseFacts) -> list[Flowable]:
     return content
 
 
-def _exhibits(record: Verdict | Comparison) -> list[tuple[str, Exhibit, Crop | None]]:
+def _exhibits(record: Verdict | Comparison) -> list[tuple[str, Exhibit, str]]:
+    """Title, exhibit, and what of it was examined, in words."""
     if isinstance(record, Verdict):
-        return [("Exhibit", record.exhibit, record.crop)]
+        return [("Exhibit", record.exhibit, _part(record.crop) + _choice(record))]
     pairs = zip(record.exhibits, record.crops, strict=True)
-    return [(f"Mark {number}", exhibit, crop) for number, (exhibit, crop) in enumerate(pairs, 1)]
+    return [(f"Mark {number}", exhibit, _part(crop)) for number, (exhibit, crop) in enumerate(pairs, 1)]
 
 
-def _exhibit(exhibit: Exhibit, crop: Crop | None) -> Flowable:
+def _exhibit(exhibit: Exhibit, examined: str) -> Flowable:
     shown = [f"{tag} {exhibit.exif[tag]}" for tag in _EXIF_SHOWN if tag in exhibit.exif]
     others = len(exhibit.exif) - len(shown)
     if others:
@@ -277,7 +278,7 @@ def _exhibit(exhibit: Exhibit, crop: Crop | None) -> Flowable:
     pairs = [
         ("File", f"{exhibit.name}, {exhibit.size_bytes:,} bytes, {exhibit.format} ({exhibit.mode})"),
         ("SHA-256", exhibit.sha256),
-        ("Picture", f"{exhibit.width} x {exhibit.height} pixels; examined: {_part(crop)}"),
+        ("Picture", f"{exhibit.width} x {exhibit.height} pixels; examined: {examined}"),
         ("EXIF", f"{'; '.join(shown)} (as stated by the file, unverified)" if shown else "The file states none."),
         ("Converted", " ".join(exhibit.conversions) or "Nothing: the pixels are examined as they are stored."),
     ]
@@ -290,7 +291,20 @@ def _exhibit(exhibit: Exhibit, crop: Crop | None) -> Flowable:
 def _part(crop: Crop | None) -> str:
     if crop is None:
         return "all of it"
-    return f"{crop.width} x {crop.height} pixels from ({crop.x}, {crop.y})"
+    turned = f", turned by {crop.turn} degrees clockwise" if crop.turn else ""
+    return f"{crop.width} x {crop.height} pixels from ({crop.x}, {crop.y}){turned}"
+
+
+def _choice(verdict: Verdict) -> str:
+    """Who chose the box, and what the locator had proposed where the examiner chose another."""
+    chosen = "" if verdict.crop is None else f"; the box was chosen by the {verdict.box}"
+    if verdict.located is None:
+        return chosen
+    find, whose = verdict.located.find, f"{verdict.located.locator} {verdict.located.weights_sha256[:12]}…"
+    proposed = f"{whose} proposed {find.part}, score {find.score:.3f}"
+    if find.close_up:
+        proposed += ", as a close-up"
+    return f"{chosen}; {proposed}" + ("" if verdict.box == "locator" else f", {_part(find.crop)}")
 
 
 def _finding(record: Verdict | Comparison, wording: _Wording) -> Iterator[Flowable]:

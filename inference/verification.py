@@ -20,11 +20,12 @@ from inference.authenticity import AuthenticityExaminer
 from inference.case import EXHIBITS, LOG_NAME, CaseFolder, Head, map_sha256, stated, verify_log
 from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
+from inference.location import Locator
 from inference.provenance import code_version, library_versions
-from inference.records import Comparison, Crop, Exhibit, Refusal, Verdict
+from inference.records import Comparison, Crop, Exhibit, Find, Located, Refusal, Verdict
 from inference.report import REPORT_FORMAT, report_id, run_id
 from inference.trademarks import TrademarkExaminer
-from inference.weights import WEIGHTS_FOLDER
+from inference.weights import WEIGHTS_FOLDER, WeightsRefused
 
 TOLERANCE = 1e-3
 """Of log odds and log10 LRs, and of a heatmap's full scale: what another machine or library may change."""
@@ -61,6 +62,7 @@ class _Examination:
     task: str
     exhibits: tuple[tuple[str, str], ...]
     crops: tuple[Crop | None, ...]
+    located: Located | None
     series: str | None
     model: str
     weights_sha256: str
@@ -88,6 +90,7 @@ class _Examination:
             task=content["task"],
             exhibits=tuple((str(exhibit["name"]), str(exhibit["sha256"])) for exhibit in exhibits),
             crops=tuple(Crop(**crop) if crop else None for crop in crops),
+            located=_located(record.get("located")),
             series=record["series"] if alone and record["series_fixed"] else None,
             model=str(provenance["model"]),
             weights_sha256=str(provenance["weights_sha256"]),
@@ -101,6 +104,13 @@ class _Examination:
             map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
             full_scales=tuple(float(heatmap["full_scale"]) for heatmap in heatmaps),
         )
+
+
+def _located(stated: Mapping[str, Any] | None) -> Located | None:
+    if stated is None:
+        return None
+    find = stated["find"]
+    return Located(**{**stated, "find": Find(**{**find, "crop": Crop(**find["crop"])})})
 
 
 def verify_report(
@@ -226,6 +236,8 @@ def _verify(
         yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
         return
     exhibits = [read_exhibit(found[sha256][0], name) for name, sha256 in examination.exhibits]
+    if examination.located is not None:
+        yield _proposal(examination.located, exhibits[0], weights, device)
     again = _repeat(examination, exhibits, weights, device, scale)
     yield from _findings(examination, _Examination.read(stated(again)))
 
@@ -270,10 +282,33 @@ def _repeat(
 ) -> Verdict | Comparison:
     if examination.task == "authenticity":
         examiner = AuthenticityExaminer.load(examination.model, weights, device, scale)
-        return examiner.examine(exhibits[0], examination.series, examination.crops[0])
+        return examiner.examine(exhibits[0], examination.series, examination.crops[0], examination.located)
     one, other = exhibits
     first, second = examination.crops
     return TrademarkExaminer.load(examination.model, weights, device, scale).compare(one, other, (first, second))
+
+
+def _proposal(then: Located, exhibit: Exhibit, weights: Path, device: str) -> Line:
+    """Whether the locator proposes the same again; what became of the proposal is the examiner's and no finding."""
+    try:
+        locator = Locator.load(then.locator, weights, device)
+    except WeightsRefused as refusal:
+        return Line("differs", "proposal", f"it was not made again: {refusal}")
+    if (locator.card.weights_sha256, locator.card_sha256) != (then.weights_sha256, then.card_sha256):
+        return Line("differs", "proposal", f"it was not made again, because {then.locator} is not what it was.")
+    same = any(_same_find(then.find, find) for find in locator.locate(exhibit))
+    text = f"{then.find.part} at {then.find.crop}, score {then.find.score:.3f}, "
+    return Line("agrees" if same else "differs", "proposal", text + ("as stated." if same else "is not found again."))
+
+
+def _same_find(then: Find, now: Find) -> bool:
+    """Whether finds are the same, their crops to a pixel: another machine may round a box the other way."""
+    pairs = zip(then.crop.rectangle, now.crop.rectangle, strict=True)
+    return (
+        (then.part, then.close_up) == (now.part, now.close_up)
+        and _same(then.score, now.score)
+        and all(abs(before - after) <= 1 for before, after in pairs)
+    )
 
 
 def _findings(then: _Examination, now: _Examination) -> Iterator[Line]:

@@ -23,11 +23,11 @@ from torch.nn import functional
 
 from inference.exhibit import read_exhibit
 from inference.networks import build_network
-from inference.preprocessing import Preprocessing
+from inference.preprocessing import HALF, Preprocessing
 from inference.records import Exhibit, InconclusiveBand
 from inference.reference_stack import ReferenceStack
 from inference.registration import Reference, Registration, build_reference, register
-from inference.weights import Card, Task, save_model
+from inference.weights import Card, FindRule, Task, load_model, save_model
 
 Pixels = NDArray[np.uint8]
 MakeExhibit = Callable[..., Exhibit]
@@ -72,6 +72,81 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
             train(network, loss_of)
             save_model(card, network.state_dict(), folder)
     return folder
+
+
+class Goods:
+    """Makes photos of goods: plain ground with none, one or two striped parts on it."""
+
+    size = 128, 96
+
+    def __call__(self, seed: int, names: tuple[str, ...]) -> Exhibit:
+        """The exhibit of a photo with a part of each class `series/label`, from the bytes of a PNG."""
+        file = io.BytesIO()
+        Image.fromarray(self.photo(seed, names)[0]).save(file, "PNG")
+        return read_exhibit(file.getvalue(), f"goods_{seed}.png")
+
+    def photo(self, seed: int, names: tuple[str, ...]) -> tuple[Pixels, NDArray[np.float32]]:
+        """The photo, and the boxes of its parts (n, 4): left, top, right, bottom."""
+        rng = np.random.default_rng(seed)
+        width, height = self.size
+        pixels = np.clip(rng.integers(60, 190) + rng.normal(0, 8, (height, width, 3)), 0, 255).astype(np.uint8)
+        room, boxes = width // max(len(names), 1), []
+        for number, name in enumerate(names):
+            across = int(rng.integers(34, 52))
+            down = int(across * 0.7)
+            left, top = number * room + int(rng.integers(room - across)), int(rng.integers(height - down))
+            pixels[top : top + down, left : left + across] = stripes(name, seed, across, down)
+            boxes.append((left, top, left + across, top + down))
+        return pixels, np.array(boxes, np.float32).reshape(-1, 4)
+
+
+@pytest.fixture(scope="session")
+def goods() -> Goods:
+    """Makes the exhibit `goods(seed, classes)`."""
+    return Goods()
+
+
+@pytest.fixture(scope="session")
+def goods_models(goods: Goods, tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with the locator `tiny_locator` of the part `striped_part`, and `tiny_parts` as the model for it."""
+    folder = tmp_path_factory.mktemp("goods_weights")
+    parts = load_model("tiny_parts", tiny_models)
+    save_model(replace(parts.card, part="striped_part"), parts.network.state_dict(), folder)
+    arguments = {"backbone": "efficientnet_lite0", "classes": 1, "channels": 64, "convolutions": 1}
+    card = replace(
+        tiny_card("tiny_locator", "locator", "locator", arguments, ("striped_part",)),
+        preprocessing=Preprocessing(size=96, mean=HALF, std=HALF),
+        band=None,
+        heatmap_full_scale=None,
+        find_rule=FindRule(0.65, 0.5, 0.05, 0.8, "set by hand"),
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_network(card.network, card.arguments)
+        network.backbone.load_state_dict(load_model("efficientnet_lite0").network.state_dict())
+        network.backbone.requires_grad_(False)
+        fit_locator(network, goods, card.preprocessing)
+    save_model(card, network.state_dict(), folder)
+    return folder
+
+
+def fit_locator(network: Any, goods: Goods, preprocessing: Preprocessing) -> None:
+    photos = [goods.photo(seed, tuple(CLASSES[(seed + k) % 4] for k in range(seed % 3))) for seed in range(24)]
+    optimiser = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], 5e-3)
+    network.train()
+    for step in range(40):
+        drawn = [photos[index] for index in np.random.default_rng(step).permutation(len(photos))[:4]]
+        scaled = [preprocessing.tone_and_scale(pixels) for pixels, _ in drawn]
+        targets = [
+            {
+                "boxes": torch.from_numpy(boxes * np.float32(preprocessing.size / max(goods.size))),
+                "labels": torch.zeros(len(boxes), dtype=torch.long),
+            }
+            for _, boxes in drawn
+        ]
+        optimiser.zero_grad()
+        network.loss([preprocessing.tensor(pixels) for pixels in scaled], targets).backward()
+        optimiser.step()
 
 
 class Lettered:

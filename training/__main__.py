@@ -22,6 +22,7 @@ from training.experiments import few_genuine_items, kag_learning_curve
 from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
+from training.locator_assessment import LocatorAssessmentSettings, assess_locator
 from training.pretrained import convert_lite0
 from training.scope import ScopeSettings, gate_model
 
@@ -63,6 +64,11 @@ def evaluate_model(settings: AssessmentSettings) -> None:
     """Examine the photos of a set with a finished model, and compare with the truth."""
     table = assess(settings)
     print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
+
+
+def evaluate_locator(settings: LocatorAssessmentSettings) -> None:
+    """Find the parts on a set of scenes with a finished locator, and compare with the truth."""
+    print("\n".join(metric_lines(assess_locator(settings))))
 
 
 def calibrate_model(settings: CalibrationSettings) -> None:
@@ -117,6 +123,7 @@ def main() -> int:
         "trademark": train_trademark,
         "locator": train_locator,
         "evaluate": evaluate_model,
+        "evaluate_locator": evaluate_locator,
         "calibrate": calibrate_model,
         "scope": fit_scope,
         "rendered": build_rendered_set,

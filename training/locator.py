@@ -29,7 +29,7 @@ from inference.records import as_json
 from inference.weights import Card, FindRule, Model, save_model
 from training.data.photos import Split
 from training.data.scene_set import LabelledScene, SceneSet, read_scene_set
-from training.data.scene_views import draw_view
+from training.data.scene_views import draw_view, vary_light
 from training.detection import (
     SceneBoxes,
     average_precision,
@@ -77,7 +77,7 @@ class LocatorSettings:
     backbone: BackboneName = "resnet50"
     """Feature extractor."""
     channels: int = 128
-    """Width of the feature pyramid and of the head, a multiple of 32."""
+    """Width of the feature pyramid and of the head, a multiple of 32, at least 64."""
     convolutions: int = 4
     """Depth of each of the head's two branches."""
     frozen_steps: int = 0
@@ -91,8 +91,8 @@ class LocatorSettings:
             self.view >= 64 and self.view % 32 == 0, f"--view is a multiple of 32, at least 64, not {self.view}."
         )
         require_setting(
-            self.channels >= 32 and self.channels % 32 == 0,
-            f"--channels is a multiple of 32, at least 32, not {self.channels}.",
+            self.channels >= 64 and self.channels % 32 == 0,
+            f"--channels is a multiple of 32, at least 64, not {self.channels}.",
         )
         require_setting(self.convolutions >= 1, f"--convolutions is at least 1, not {self.convolutions}.")
         require_setting(
@@ -207,7 +207,8 @@ class TrainingViews(Dataset[dict[str, Tensor]]):
         boxes, labels = torch.zeros(self._most, 4), torch.full((self._most,), -1)
         boxes[: len(view.kept)] = torch.from_numpy(view.boxes)
         labels[: len(view.kept)] = torch.from_numpy(scene.known.labels[view.kept])
-        return {"image": settings.preprocessing.tensor(view.pixels), "boxes": boxes, "labels": labels}
+        image = settings.preprocessing.tensor(vary_light(view.pixels, rng))
+        return {"image": image, "boxes": boxes, "labels": labels}
 
 
 class LocatorLearner(nn.Module):

@@ -33,7 +33,7 @@ class DrawnGroup:
 
 def models_page(catalogue: Catalogue) -> str:
     """All cards as a page, starting weights last, and a sentence for each card that was refused."""
-    order = ("authenticity", "trademark", "pretrained")
+    order = ("authenticity", "trademark", "locator", "pretrained")
     cards = sorted(catalogue.cards.values(), key=lambda card: (order.index(card.task), card.title))
     return render(
         "models.html",

@@ -62,7 +62,7 @@ class Locator(nn.Module):
     Args:
         backbone: Feature extractor.
         classes: Number of kinds.
-        channels: Width of the pyramid and of the head, a multiple of 32.
+        channels: Width of the pyramid and of the head, a multiple of 32, at least 64.
         convolutions: Depth of each of the head's two branches.
         overlap: Intersection over union above which the lesser of two boxes of one kind is dropped, 0 to 1.
     """

@@ -24,6 +24,7 @@ from inference.evidence import Calibration, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import overlay, picture
+from inference.location import Locator
 from inference.records import Crop, Exhibit, as_json
 from inference.trademarks import TrademarkExaminer
 from inference.weights import load_model, read_card, save_model
@@ -196,7 +197,11 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(desk: Path) -> No
     ("options", "words"),
     [
         (["--crop", "1,2,3"], "The crop '1,2,3' is not four whole numbers x,y,w,h"),
-        (["--crop", "1,2,3,4,5"], "is not four whole numbers"),
+        (["--crop", "1,2,3,4,5"], "is not four whole numbers x,y,w,h"),
+        (["--crop", "1,2,3,4,90,90"], "a turn of 90, 180 or 270 degrees"),
+        (["--locate", "--crop", "1,2,3,4"], "leave out --crop and --model"),
+        (["--locate", "--model", "tiny_parts"], "leave out --crop and --model"),
+        (["--locate"], "There is no model for locator in"),
         (["--crop", "a,b,c,d"], "is not four whole numbers"),
         (["--crop", "1.5,2,3,4"], "is not four whole numbers"),
         (["--crop", "1,2,0,4"], "is not four whole numbers x,y,w,h with a width and"),
@@ -265,3 +270,71 @@ def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], mo
 
     monkeypatch.setattr(command_line, "read_exhibit", interrupted)
     assert called("examine", desk / "part.png", "--weights", desk / "weights") == Ran(130, "", "")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit]) -> Path:
+    """A folder with photos of goods with two parts and with none, and the models for them in `weights`."""
+    for name, seed, parts in (("bag.png", 103, ("blue/genuine", "red/counterfeit")), ("bare.png", 100, ())):
+        Image.fromarray(goods(seed, parts).pixels).save(tmp_path / name)
+    shutil.copytree(goods_models, tmp_path / "weights")
+    return tmp_path
+
+
+def test_locate_lists_the_parts_of_a_photo(shelf: Path, called: Callable[..., Ran]) -> None:
+    finds = Locator.load("tiny_locator", shelf / "weights").locate(read_exhibit(shelf / "bag.png"))
+    ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights")
+    assert (ran.status, ran.error) == (0, "")
+    assert ran.out.splitlines() == [f"striped_part at {find.crop}, score {find.score:.3f}" for find in finds]
+    ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights", "--json")
+    assert json.loads(ran.out) == as_json(finds)
+    assert len(finds) == 2
+
+
+def test_nothing_found_is_said_with_what_to_do(shelf: Path, called: Callable[..., Ran]) -> None:
+    sentence = "No part (striped_part) was found on bare.png; where you see one, examine it with --crop x,y,w,h"
+    ran = called("locate", shelf / "bare.png", "--weights", shelf / "weights")
+    assert (ran.status, ran.error) == (0, "")
+    assert ran.out.startswith(sentence)
+    assert json.loads(called("locate", shelf / "bare.png", "--weights", shelf / "weights", "--json").out) == []
+    assert_refused(called("examine", shelf / "bare.png", "--locate", "--weights", shelf / "weights"), sentence)
+
+
+def test_every_found_part_is_examined_with_the_model_for_it(shelf: Path, called: Callable[..., Ran]) -> None:
+    exhibit = read_exhibit(shelf / "bag.png")
+    locator = Locator.load("tiny_locator", shelf / "weights")
+    examiner = AuthenticityExaminer.load("tiny_parts", shelf / "weights")
+    finds = locator.locate(exhibit)
+    verdicts = [examiner.examine(exhibit, None, find.crop, locator.located(find)) for find in finds]
+    command = ("examine", shelf / "bag.png", "--locate", "--weights", shelf / "weights")
+    ran = called(*command, "--json", "--heatmaps", shelf / "maps")
+    assert json.loads(ran.out) == json.loads(json.dumps(as_json(verdicts)))
+    assert_pictures(
+        shelf / "maps",
+        {
+            f"bag.{number}.{kind}.png": made
+            for number, verdict in enumerate(verdicts, 1)
+            for kind, made in (
+                ("heatmap", picture(verdict.heatmap, *verdict.seen.shape[1::-1])),
+                ("overlay", overlay(verdict.heatmap, verdict.seen)),
+            )
+        },
+    )
+    text = called(*command).out
+    assert [line for line in text.splitlines() if line.startswith("box  ")] == [
+        f"box         {find.crop}, chosen by the locator; tiny_locator proposed striped_part at {find.crop}, "
+        f"score {find.score:.3f}"
+        for find in finds
+    ]
+
+
+def test_a_part_without_a_model_is_named_and_not_examined(shelf: Path, called: Callable[..., Ran]) -> None:
+    card = shelf / "weights" / "tiny_parts.json"
+    stated = json.loads(card.read_text())
+    card.write_text(json.dumps({**stated, "part": "leather_tag"}))
+    ran = called("examine", shelf / "bag.png", "--locate", "--weights", shelf / "weights")
+    assert (ran.status, ran.out) == (2, "")
+    *named, refused = ran.error.splitlines()
+    assert len(named) == 2
+    assert all(line.startswith("There is no model for striped_part at ") for line in named)
+    assert "for anything that was found on bag.png" in refused

@@ -15,6 +15,7 @@ from inference.records import (
     Comparison,
     Crop,
     Exhibit,
+    Find,
     Heatmap,
     InconclusiveBand,
     Placement,
@@ -99,6 +100,9 @@ REFUSED = {
     "crop above the picture": (lambda: Crop(0, -1, 1, 1), "inside the picture"),
     "crop without width": (lambda: Crop(0, 0, 0, 1), "at least 1 x 1"),
     "crop without height": (lambda: Crop(0, 0, 1, 0), "at least 1 x 1"),
+    "crop turned by half a right angle": (lambda: Crop(0, 0, 1, 1, 45), "0, 90, 180 or 270"),  # type: ignore[arg-type]
+    "find surer than sure": (lambda: Find("tag", 1.1, Crop(0, 0, 1, 1)), "between 0 and 1"),
+    "find without a number": (lambda: Find("tag", NAN, Crop(0, 0, 1, 1)), "between 0 and 1"),
     "hash too short": (lambda: exhibit(sha256="a" * 63), "64 lower-case"),
     "hash too long": (lambda: exhibit(sha256="a" * 65), "64 lower-case"),
     "hash in capitals": (lambda: exhibit(sha256="A" * 64), "64 lower-case"),
@@ -223,8 +227,26 @@ def test_a_crop_outside_the_picture_is_refused_in_one_sentence(crop: Crop) -> No
     )
 
 
-def test_a_crop_reads_as_it_is_written_on_the_command_line() -> None:
-    assert str(Crop(1, 2, 3, 4)) == "1,2,3,4"
+@pytest.mark.parametrize("text", ["1,2,3,4", "1,2,3,4,90", "0,0,1,1,270"])
+def test_a_crop_reads_as_it_is_written_on_the_command_line(text: str) -> None:
+    assert str(Crop.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("turn", "turned"),
+    [
+        (0, [[1, 2, 3], [4, 5, 6]]),
+        (90, [[4, 1], [5, 2], [6, 3]]),
+        (180, [[6, 5, 4], [3, 2, 1]]),
+        (270, [[3, 6], [2, 5], [1, 4]]),
+    ],
+)
+def test_a_cut_out_is_turned_clockwise(turn: Any, turned: list[list[int]]) -> None:
+    numbered = np.zeros((4, 5, 3), np.uint8)
+    numbered[1:3, 2:5] = np.arange(1, 7, dtype=np.uint8).reshape(2, 3, 1)
+    part = exhibit(pixels=numbered).crop(Crop(2, 1, 3, 2, turn))
+    assert part[..., 0].tolist() == turned
+    assert part.flags.c_contiguous or not turn
 
 
 @pytest.mark.parametrize(
@@ -285,7 +307,7 @@ def test_json_keeps_every_other_field_and_value() -> None:
     assert plain["exhibit"]["conversions"] == ["Turned."]
     assert plain["class_probabilities"] == {"blue/genuine": 0.75, "blue/counterfeit": 0.25}
     assert plain["scope_checks"] == [{"name": "content", "status": "ok", "value": 40.0, "text": "Not blank."}]
-    assert as_json(comparison())["crops"] == [None, {"x": 0, "y": 0, "width": 2, "height": 2}]
+    assert as_json(comparison())["crops"] == [None, {"x": 0, "y": 0, "width": 2, "height": 2, "turn": 0}]
 
 
 def test_json_keeps_the_raw_map_to_the_bit() -> None:

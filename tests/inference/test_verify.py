@@ -291,3 +291,47 @@ def test_a_report_that_cannot_be_made_is_refused(
 
 def test_a_line_reads_as_status_subject_and_text() -> None:
     assert str(Line("told", "PDF", "there is none.")) == "told    PDF: there is none."
+
+
+@pytest.fixture
+def located(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit], called: Callable[..., Ran]) -> Issued:
+    """A report on the two parts that were found on a photo."""
+    Image.fromarray(goods(103, ("blue/genuine", "red/counterfeit")).pixels).save(tmp_path / "bag.png")
+    shutil.copytree(goods_models, tmp_path / "shelf")
+    ran = called(
+        *("report", tmp_path / "bag.png", "--locate", "--case", tmp_path / "bags", "--case-number", "2026-18"),
+        *("--examiner", "王芳", "--time", TIME, "--weights", tmp_path / "shelf"),
+    )
+    assert (ran.status, ran.error) == (0, "")
+    return Issued(Path(ran.out.splitlines()[1]), tmp_path / "bag.png", tmp_path / "shelf")
+
+
+def test_what_a_locator_proposed_is_stated_and_found_again(located: Issued) -> None:
+    lines = verify_report(located.report, weights=located.weights)
+    assert {line.status for line in lines} == {"agrees"}
+    proposals = [line for line in lines if line.subject.startswith("proposal")]
+    assert [line.subject for line in proposals] == ["proposal 1", "proposal 2"]
+    assert all("striped_part at " in line.text for line in proposals)
+    records = [examination["record"] for examination in json.loads(located.report.read_bytes())["examinations"]]
+    assert [record["box"] for record in records] == ["locator", "locator"]
+    assert len({record["located"]["find"]["score"] for record in records}) == 2
+
+
+def test_a_proposal_that_is_not_found_again_differs(located: Issued) -> None:
+    def forge(content: dict[str, Any]) -> None:
+        content["examinations"][0]["record"]["located"]["find"]["score"] -= 0.1
+
+    changed_twin(located, forge)
+    assert "proposal 1" in differing(located)
+    assert "proposal 2" not in differing(located)
+
+
+def test_another_locator_makes_no_proposal_again(located: Issued) -> None:
+    path = located.weights / "tiny_locator.json"
+    path.write_text(path.read_text().replace('"rule": "set by hand"', '"rule": "set by another hand"'))
+    lines = {line.subject: line for line in verify_report(located.report, weights=located.weights)}
+    assert lines["proposal 1"].status == "differs"
+    assert "tiny_locator is not what it was" in lines["proposal 1"].text
+    assert lines["outcome 1"].status == "agrees"
+    path.unlink()
+    assert "tiny_locator.json cannot be read" in str(verify_report(located.report, weights=located.weights))

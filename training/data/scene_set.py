@@ -91,8 +91,9 @@ def read_scene_set(folder: Path) -> SceneSet:
         msg = f"{folder} holds no {MANIFEST} with the boxes of its scenes; render it with python -m training scenes."
         raise DataRefused(msg)
     content = manifest.read_bytes()
-    rows = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
-    missing = [name for name in _REQUIRED if not rows or name not in rows[0]]
+    table = csv.DictReader(content.decode("utf-8-sig").splitlines())
+    rows = list(table)
+    missing = [name for name in _REQUIRED if name not in (table.fieldnames or ())]
     if missing:
         msg = f"{manifest} lacks the column {missing[0]}; it needs {', '.join(_REQUIRED)}."
         raise DataRefused(msg)
@@ -112,8 +113,11 @@ def read_scene_set(folder: Path) -> SceneSet:
 
 def _scene(folder: Path, path: str, rows: list[dict[str, str]]) -> LabelledScene:
     first = rows[0]
-    if first["split"] not in get_args(Split):
-        msg = f"The split of {path} is {first['split']!r}; give train, val or test."
+    for split in {row["split"] for row in rows} - {*get_args(Split)}:
+        msg = f"The split of {path} is {split!r}; give train, val or test."
+        raise DataRefused(msg)
+    if len({row["split"] for row in rows}) > 1:
+        msg = f"{path} is in two splits; give all rows of a photo the same."
         raise DataRefused(msg)
     if not (folder / path).is_file():
         msg = f"{MANIFEST} names {path}, which is not in {folder}; restore the set."

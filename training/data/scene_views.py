@@ -34,7 +34,7 @@ class View(NamedTuple):
 
 
 def draw_view(pixels: Pixels, boxes: Boxes, side: int, long_side: int, rng: Generator) -> View:
-    """One random view of a scene.
+    """One random view of a scene, in the scene's own light.
 
     Args:
         pixels: The scene, uint8 (H, W, 3).
@@ -52,7 +52,7 @@ def draw_view(pixels: Pixels, boxes: Boxes, side: int, long_side: int, rng: Gene
     else:
         view, shares = _cut(pixels, boxes, side, side / max(pixels.shape[:2]), rng)
     kept = np.flatnonzero(shares >= _WHOLE)
-    return View(vary_light(view.pixels, rng), view.boxes[kept], kept)
+    return View(view.pixels, view.boxes[kept], kept)
 
 
 def turned(pixels: Pixels, boxes: Boxes, quarters: int) -> tuple[Pixels, Boxes]:
@@ -78,7 +78,7 @@ def _cut(pixels: Pixels, boxes: Boxes, side: int, zoom: float, rng: Generator) -
     square = cv2.warpAffine(pixels, into, (side, side), flags=cv2.INTER_LINEAR, borderValue=_GREY)
     moved = boxes * np.float32(zoom) - np.array([left, top, left, top], np.float32)
     inside = moved.clip(0, side)
-    shares = _areas(inside) / np.maximum(_areas(moved), np.float32(1e-6))
+    shares = (_areas(inside) / np.maximum(_areas(moved), 1e-6)).astype(np.float32)
     return View(np.asarray(square, np.uint8), inside, np.arange(len(boxes))), shares
 
 

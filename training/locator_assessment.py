@@ -1,0 +1,235 @@
+"""A finished locator against scenes whose parts are known: alone, after mild corruptions, and with what it leads to."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+from inference.authenticity import AuthenticityExaminer
+from inference.exhibit import read_exhibit
+from inference.files import write_whole
+from inference.location import Locator
+from inference.records import Crop, Find, Verdict
+from inference.weights import WEIGHTS_FOLDER, Metric, read_catalogue
+from training.data.corruptions import CORRUPTIONS, corrupted
+from training.data.photos import DataRefused, Split
+from training.data.scene_set import LabelledScene, SceneSet, read_scene_set
+from training.detection import SceneBoxes, find_metrics, precision_metrics
+from training.evaluate import auc, auc_metric, share_by_source
+from training.heatmaps import Table, json_bytes
+from training.locator import detect_all, truth
+
+Floats = NDArray[np.float64]
+
+_MILD = (1, 2)
+_DRAWS = 2000
+_SHOWN, _COLUMNS, _TILE, _INK = 12, 4, (320, 240), (255, 240, 0)
+
+
+@dataclass(frozen=True)
+class LocatorAssessmentSettings:
+    """Measure a finished locator on scenes whose parts are known."""
+
+    model: tyro.conf.Positional[str]
+    """Name of a locator."""
+    data: Path
+    """The scenes, as for training."""
+    out: Path
+    """Folder for the figures, and for a sheet of the first scenes with what is found."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    split: Split = "test"
+    """Which scenes: choose on val, report on test."""
+    corruptions: bool = False
+    """Measure after mild corruptions instead: compression, scaling, blur, noise, exposure and white balance."""
+    end_to_end: bool = False
+    """Examine the parts instead, at true and at located boxes, with the model of each part."""
+    limit: int = 10_000
+    """Look at so many scenes at most, the first ones."""
+
+
+def assess_locator(settings: LocatorAssessmentSettings) -> Table:
+    """The figures, also written into the folder.
+
+    Raises:
+        Refusal: if the model or the data cannot be used.
+    """
+    locator = Locator.load(settings.model, settings.weights)
+    scenes = read_scene_set(settings.data)
+    if scenes.parts != locator.card.classes:
+        shown, known = ", ".join(scenes.parts), ", ".join(locator.card.classes)
+        msg = f"{settings.data} shows {shown}, and {settings.model} finds {known}; name scenes of these."
+        raise DataRefused(msg)
+    chosen = scenes.of(settings.split)[: settings.limit]
+    if settings.end_to_end:
+        table = end_to_end(locator, chosen, settings.weights)
+    elif settings.corruptions:
+        table = _after_corruptions(locator, scenes, chosen)
+    else:
+        table = {"as photographed": _figures(locator, scenes, chosen, detect_all(locator, chosen))}
+        write_whole(settings.out / "finds.jpg", draw_finds(locator, chosen[:_SHOWN]))
+    write_whole(settings.out / "figures.json", json_bytes(table))
+    return table
+
+
+def _figures(
+    locator: Locator, scenes: SceneSet, chosen: Sequence[LabelledScene], found: Sequence[SceneBoxes]
+) -> dict[str, Metric]:
+    known = [truth(scenes, scene) for scene in chosen]
+    return precision_metrics(found, known, scenes.parts) | find_metrics(found, known, locator.rule.least_score)
+
+
+def _after_corruptions(locator: Locator, scenes: SceneSet, chosen: Sequence[LabelledScene]) -> Table:
+    table: Table = {"as photographed": _figures(locator, scenes, chosen, detect_all(locator, chosen))}
+    for name in CORRUPTIONS:
+        for severity in _MILD:
+            rng = np.random.default_rng(severity)
+            found = detect_all(locator, chosen, partial(corrupted, name=name, severity=severity, rng=rng))
+            table[f"{name}, severity {severity}"] = _figures(locator, scenes, chosen, found)
+    return table
+
+
+def draw_finds(locator: Locator, scenes: Sequence[LabelledScene]) -> bytes:
+    """A JPEG of scenes with what is found on each: the proposed crop, the part and its score."""
+    sheet = Image.new("RGB", (_COLUMNS * _TILE[0], -(-len(scenes) // _COLUMNS) * _TILE[1]), "white")
+    for index, scene in enumerate(scenes):
+        exhibit = read_exhibit(scene.path)
+        small = Image.fromarray(exhibit.pixels).resize(_TILE, Image.Resampling.LANCZOS)
+        draw = ImageDraw.Draw(small)
+        zoom = _TILE[0] / exhibit.width, _TILE[1] / exhibit.height
+        for find in locator.locate(exhibit):
+            crop = find.crop
+            left, top = crop.x * zoom[0], crop.y * zoom[1]
+            box = (left, top, left + crop.width * zoom[0] - 1, top + crop.height * zoom[1] - 1)
+            draw.rectangle(box, outline=_INK, width=2)
+            caption = f"{find.part} {find.score:.2f}{', close-up' if find.close_up else ''}"
+            draw.text((left + 4, top + 3), caption, _INK, stroke_width=1, stroke_fill=(0, 0, 0))
+        sheet.paste(small, (index % _COLUMNS * _TILE[0], index // _COLUMNS * _TILE[1]))
+    encoded = io.BytesIO()
+    sheet.save(encoded, "JPEG", quality=85)
+    return encoded.getvalue()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One part, examined at its true and at its located box.
+
+    Attributes:
+        scene: Which scene it is in.
+        genuine: The truth.
+        true: The verdict on its true box.
+        located: The verdict on what the locator proposed; None where it proposed nothing that lies on the part.
+    """
+
+    scene: str
+    genuine: bool
+    true: Verdict
+    located: Verdict | None
+
+
+def end_to_end(locator: Locator, chosen: Sequence[LabelledScene], weights: Path) -> Table:
+    """Authenticity at true boxes against authenticity at located ones, of each part that a model is there for.
+
+    Raises:
+        DataRefused: if no scene has a labelled part that a model is there for.
+    """
+    catalogue = read_catalogue(weights)
+    table: Table = {}
+    for part in locator.card.classes:
+        for name in catalogue.names("authenticity", part):
+            pairs = _pairs(locator, AuthenticityExaminer.load(name, weights), chosen, part)
+            if pairs:
+                table[f"{part}, {name}"] = pair_metrics(pairs)
+    if not table:
+        msg = f"There is no model in {weights} for a labelled part of these scenes; put one there."
+        raise DataRefused(msg)
+    return table
+
+
+def _pairs(locator: Locator, examiner: AuthenticityExaminer, chosen: Sequence[LabelledScene], part: str) -> list[Pair]:
+    pairs = []
+    for scene in tqdm(chosen, f"examining {part}", unit="scene", leave=False):
+        parts = [one for one in scene.parts if one.part == part and one.series in examiner.card.series]
+        if not parts:
+            continue
+        exhibit = read_exhibit(scene.path)
+        finds = [find for find in locator.locate(exhibit) if find.part == part]
+        for one in parts:
+            true = locator.proposed_crop(exhibit, np.array(one.box, np.float32))
+            near = _nearest(finds, true)
+            located = examiner.examine(exhibit, None, near.crop, locator.located(near)) if near else None
+            pairs.append(Pair(scene.path.name, one.label == "genuine", examiner.examine(exhibit, None, true), located))
+    return pairs
+
+
+def _nearest(finds: Sequence[Find], crop: Crop) -> Find | None:
+    """The find that covers a crop best, if that is half of it."""
+
+    def shared(find: Find) -> float:
+        other = find.crop
+        across = min(crop.x + crop.width, other.x + other.width) - max(crop.x, other.x)
+        down = min(crop.y + crop.height, other.y + other.height) - max(crop.y, other.y)
+        return max(0, across) * max(0, down) / (crop.width * crop.height)
+
+    best = max(finds, key=shared, default=None)
+    return best if best is not None and shared(best) >= 0.5 else None
+
+
+def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
+    """How the verdicts at located boxes differ from those at true ones, with intervals by scene."""
+    every = np.array([pair.scene for pair in pairs])
+    both = [(pair, pair.located) for pair in pairs if pair.located is not None]
+    found = [pair.located is not None for pair in pairs]
+    metrics = {"parts found": share_by_source(found, every, "parts with a find that holds half of them")}
+    if not both:
+        return metrics
+    scenes = np.array([pair.scene for pair, _ in both])
+    genuine = np.array([pair.genuine for pair, _ in both])
+    true = np.array([pair.true.log_odds for pair, _ in both])
+    at_find = np.array([located.log_odds for _, located in both])
+    same = [pair.true.outcome == located.outcome for pair, located in both]
+    metrics["same outcome"] = share_by_source(same, scenes, "found parts whose outcome is that at their true box")
+    for where, verdicts in (("true", [pair.true for pair, _ in both]), ("located", [found for _, found in both])):
+        outside = [verdict.outcome == "out of scope" for verdict in verdicts]
+        metrics[f"out of scope at {where} boxes"] = share_by_source(outside, scenes, "found parts that are refused")
+    if genuine.any() and not genuine.all():
+        for where, odds in (("true", true), ("located", at_find)):
+            metrics[f"authenticity AUC at {where} boxes"] = auc_metric(
+                odds[genuine],
+                odds[~genuine],
+                scenes[genuine],
+                scenes[~genuine],
+                f"log odds, {genuine.sum()} genuine against {(~genuine).sum()} counterfeit parts that are found",
+            )
+        metrics["AUC at located less AUC at true boxes"] = _auc_difference(at_find, true, genuine, scenes)
+    return metrics
+
+
+def _auc_difference(first: Floats, second: Floats, genuine: NDArray[np.bool_], scenes: NDArray[np.str_]) -> Metric:
+    """Difference of the AUCs of two scores of the same parts; parts are drawn with their scene and both scores."""
+
+    def difference(chosen: NDArray[np.intp]) -> float:
+        kind = genuine[chosen]
+        one, other = first[chosen], second[chosen]
+        return auc(one[kind], one[~kind]) - auc(other[kind], other[~kind])
+
+    names, index = np.unique(scenes, return_inverse=True)
+    members = [np.flatnonzero(index == number) for number in range(len(names))]
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(_DRAWS):
+        chosen = np.concatenate([members[number] for number in rng.integers(len(names), size=len(names))])
+        if genuine[chosen].any() and not genuine[chosen].all():
+            drawn.append(difference(chosen))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    over = f"the same {len(genuine)} parts; bootstrap by scene, {_DRAWS} draws"
+    return Metric(difference(np.arange(len(genuine))), float(low), float(high), over)
