@@ -67,8 +67,8 @@ def test_goods_lead_to_boxes_a_corrected_box_a_verdict_and_its_heatmap(handed_in
     choices = page.get_by_role("radio")
     assert [choice.is_checked() for choice in choices.all()] == [True, False, False]
     first = page.locator(CROP).input_value()
-    choices.nth(0).focus()
-    page.keyboard.press("ArrowDown")
+    choices.nth(1).focus()
+    page.keyboard.press("Space")
     page.wait_for_function(
         "before => document.querySelector('#photo-crop input, #photo-crop textarea').value !== before", arg=first
     )
