@@ -20,7 +20,7 @@ from fontTools.svgLib.path import parse_path
 from fontTools.svgLib.path.shapes import PathBuilder
 from numpy.typing import NDArray
 
-from training.data.groups import connected_groups
+from inference.groups import connected_groups
 from training.data.rendered.typefaces import Typefaces
 
 Polygon = NDArray[np.float64]
