@@ -1,8 +1,8 @@
 """What finding the parts on a photo costs beside a bare pass of the backbone, in one run.
 
-Run by hand: `python -m benchmarks.location`. Three ways take turns: the locator's backbone alone on a prepared photo; its
-network, with pyramid, head and boxes; and the whole path from decoded pixels to finds. Seconds depend on the machine;
-ratios of ways that were timed side by side hardly do.
+Run by hand: `python -m benchmarks.location`. Three ways take turns: the locator's backbone alone on a prepared photo;
+its network, with pyramid, head and boxes; and the whole path from decoded pixels to finds. Seconds depend on the
+machine; ratios of ways that were timed side by side hardly do.
 """
 
 from __future__ import annotations
