@@ -275,7 +275,7 @@ def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], mo
 @pytest.fixture
 def shelf(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit]) -> Path:
     """A folder with photos of goods with two parts and with none, and the models for them in `weights`."""
-    for name, seed, parts in (("bag.png", 103, ("blue/genuine", "red/counterfeit")), ("bare.png", 100, ())):
+    for name, seed, parts in (("bag.png", 103, ("red/counterfeit", "blue/genuine")), ("bare.png", 100, ())):
         Image.fromarray(goods(seed, parts).pixels).save(tmp_path / name)
     shutil.copytree(goods_models, tmp_path / "weights")
     return tmp_path

@@ -401,7 +401,7 @@ def test_a_case_is_emptied_only_by_its_number(issued: Issued, called: Callable[.
 @pytest.fixture
 def located(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit], called: Callable[..., Ran]) -> Issued:
     """A report on the two parts that were found on a photo."""
-    Image.fromarray(goods(103, ("blue/genuine", "red/counterfeit")).pixels).save(tmp_path / "bag.png")
+    Image.fromarray(goods(103, ("red/counterfeit", "blue/genuine")).pixels).save(tmp_path / "bag.png")
     shutil.copytree(goods_models, tmp_path / "shelf")
     ran = called(
         *("report", tmp_path / "bag.png", "--locate", "--case", tmp_path / "bags", "--case-number", "2026-18"),
