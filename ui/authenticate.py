@@ -215,7 +215,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             result = gr.HTML(tab.wait(None), elem_id="verdict", elem_classes="result-area")
             form = ReportForm(desk, "verdict")
 
-    def models_of(number: str, finds: tuple[Find, ...], chosen: str | None) -> list[Any]:
+    def models_of(number: str | None, finds: tuple[Find, ...], chosen: str | None) -> list[Any]:
         """The model for a find, or the one that was chosen where there is none, and the choice of its series."""
         name = (bench.model_for(finds[int(number) - 1].part) if number else None) or chosen
         return [name, tab.series_of(name)]
@@ -223,7 +223,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
     def arrive(file: str | None, chosen: str | None) -> list[Any]:
         """Everything that follows from a file: its picture, what is found on it, and the model for that."""
         finds = tab.finds(file)
-        number = "1" if finds else ""
+        number = "1" if finds else None
         return [
             *exhibit.show(file, parse_crop(box_of(finds[0])) if finds else None),
             tab.found(file),
@@ -232,7 +232,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             *models_of(number, finds, chosen),
         ]
 
-    def pick(file: str | None, number: str, chosen: str | None) -> list[Any]:
+    def pick(file: str | None, number: str | None, chosen: str | None) -> list[Any]:
         """The box of a find, and the model for it; for none of them, what there is."""
         finds = tab.finds(file)
         if not number or not finds:

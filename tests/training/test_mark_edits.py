@@ -147,9 +147,8 @@ def package(tmp_path: Path) -> Package:
     icons = {}
     for number in range(40):
         x, y, w, h = rng.integers(1, 10, 4).tolist()
-        body = (
-            f'<rect x="{x}" y="{y}" width="{w + 2}" height="{h + 2}"/><circle cx="{20 - x}" cy="20" r="{2 + h / 4}"/>'
-        )
+        disc = f'<circle cx="{20 - x}" cy="20" r="{h // 2 + 2}"/>'
+        body = f'<rect x="{x}" y="{y}" width="{w + 2}" height="{h + 2}"/>{disc}'
         icons[f"brand{chr(97 + number % 26)}{number}x"] = {"body": body}
         icons[f"brand{chr(97 + number % 26)}{number}x-line"] = {"body": body.replace("<rect", '<rect rx="2"')}
     content = io.BytesIO()

@@ -901,14 +901,12 @@ def _sheet_of_kinds(pairs: Sequence[RowPair], out: Path) -> Image.Image:
     for line, (kind, listed) in enumerate(sorted(by_kind.items())):
         pen.text((4, line * SHEET_CELL + SHEET_CELL // 2), kind, fill=(0, 0, 0))
         for column, (first, second, _) in enumerate(listed[:: max(1, len(listed) // SHEET_PAIRS)][:SHEET_PAIRS]):
-            for side in (0, 1):
-                with Image.open(out / pair[side].path) as picture:
+            left, top = (2 + 2 * column) * SHEET_CELL, line * SHEET_CELL
+            for side, row in enumerate((first, second)):
+                with Image.open(out / row.path) as picture:
                     small = picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))
-                left = 2 * SHEET_CELL + (2 * column + side) * SHEET_CELL
-                sheet.paste(small, (left, line * SHEET_CELL + 2))
-            pen.line(
-                (left + SHEET_CELL - 2, line * SHEET_CELL, left + SHEET_CELL - 2, (line + 1) * SHEET_CELL), (0, 0, 0)
-            )
+                sheet.paste(small, (left + side * SHEET_CELL, top + 2))
+            pen.line((left - 2, top, left - 2, top + SHEET_CELL), (0, 0, 0))
     return sheet
 
 
