@@ -42,7 +42,7 @@ class AssessmentSettings:
     split: Split = "test"
     """Which photos: choose on val, report on test."""
     heatmaps: bool = False
-    """Score the heatmaps instead: of photos where the set has masks, stated in the model's card; of marks by hiding what
+    """Score the heatmaps instead: of photos where the set has masks, and state it in the card; of marks by hiding what
     they claim."""
     choices: bool = False
     """Of the heatmaps, score every layer and method instead of the model's own."""
