@@ -52,7 +52,7 @@ def handed_in(goods: Any, open_page: Callable, tmp_path: Path) -> Callable:
 
 def examine(page, button: str = "#examine") -> None:
     page.click(button)
-    page.locator(VERDICT).wait_for()
+    page.locator(VERDICT).first.wait_for()
 
 
 def record(page) -> dict:
