@@ -17,7 +17,17 @@ import torch
 from inference.preprocessing import Preprocessing
 from inference.records import Refusal
 from training.data import marks as mark_sets
-from training.data.mark_edits import NEEDS_TWO, Elements, as_svg, edits, extent, fitted, glyph_changed, read_elements
+from training.data.mark_edits import (
+    NEEDS_TWO,
+    Elements,
+    as_svg,
+    edits,
+    extent,
+    fitted,
+    glyph_changed,
+    movable,
+    read_elements,
+)
 from training.data.marks import MarksSettings, Package, build_marks, look_of, overlaps, render
 from training.data.pairs import read_mark_set
 from training.data.rendered.typefaces import Glyph
@@ -126,6 +136,21 @@ def test_edits_do_what_their_names_say() -> None:
     assert low.min() >= 0.2 - 1e-9
     assert (high <= np.array([0.4, 0.9]) + 1e-9).all()
     assert {*NEEDS_TWO} < {*made}
+
+
+def test_a_ground_is_never_taken_for_an_element_and_white_paper_is_no_part() -> None:
+    paper = '<rect width="24" height="24" fill="#fff"/>'
+    assert len(elements(paper + SQUARE + DISC)) == 2
+    tile = '<rect width="24" height="24" fill="#204060"/>'
+    own = elements(tile + SQUARE + DISC + RING)
+    assert movable(own) == [1, 2, 3]
+    kinds = edits(Blocks())  # type: ignore[arg-type]
+    for seed in range(5):
+        for kind in NEEDS_TWO:
+            made = kinds[kind](own, elements(tile + SQUARE), np.random.default_rng(seed))
+            assert made[0].fill == "#204060"
+            assert all(np.array_equal(a, b) for a, b in zip(made[0].polygons, own[0].polygons, strict=True))
+    assert movable(elements(SQUARE)) == [0]
 
 
 def test_one_letter_of_a_word_is_changed_and_nothing_else() -> None:

@@ -76,6 +76,8 @@ def read_elements(svg: str) -> Elements | None:
         if polygons is None:
             return None
         found += [Element(group, fill, rule) for group in _apart(polygons)]
+    if found and found[0].fill == "#ffffff" and _is_ground(found[0], tuple(found)):
+        found = found[1:]  # white paper is no part of a mark
     return fitted(tuple(found)) if found else None
 
 
@@ -192,6 +194,24 @@ def _points(polygon: Polygon) -> str:
     return "L".join(f"{x:.1f} {y:.1f}" for x, y in polygon)
 
 
+def _is_ground(element: Element, elements: Elements) -> bool:
+    """Whether an element reaches as far as the whole drawing, as a tile does."""
+    (low, high), (least, greatest) = element.box, extent(elements)
+    return bool(((high - low) >= 0.95 * (greatest - least)).all())
+
+
+def movable(elements: Elements) -> list[int]:
+    """Indices of the elements that are no ground; all of them where there is nothing else."""
+    several = len(elements) > 1
+    inner = [i for i, element in enumerate(elements) if not (several and _is_ground(element, elements))]
+    return inner or [*range(len(elements))]
+
+
+def _principal(elements: Elements) -> Element:
+    """The largest element that is no ground."""
+    return max((elements[i] for i in movable(elements)), key=_size)
+
+
 def _size(element: Element) -> float:
     low, high = element.box
     return float(np.prod(high - low))
@@ -280,22 +300,24 @@ def _word_added(typefaces: Typefaces, own: Elements, _: Elements, rng: Rng) -> E
 
 def _left_out(own: Elements, _: Elements, rng: Rng) -> Elements:
     """One element less, never the largest."""
-    largest = max(range(len(own)), key=lambda i: _size(own[i]))
-    gone = int(rng.choice([i for i in range(len(own)) if i != largest]))
+    inner = movable(own)
+    largest = max(inner, key=lambda i: _size(own[i]))
+    gone = int(rng.choice([i for i in inner if i != largest]))
     return *own[:gone], *own[gone + 1 :]
 
 
 def _added(own: Elements, other: Elements, rng: Rng) -> Elements:
     """Another brand's largest element in a corner."""
     x, y = rng.choice([0.0, 0.72]), rng.choice([0.0, 0.72])
-    element = replace(max(other, key=_size), fill=max(own, key=_size).fill)
+    element = replace(_principal(other), fill=_principal(own).fill)
     return *fitted(own, (0.1, 0.1), (0.9, 0.9)), *fitted((element,), (x, y), (x + 0.28, y + 0.28))
 
 
 def _element(own: Elements, rng: Rng) -> int:
-    """One of the elements, the larger the likelier."""
-    sizes = np.array([_size(element) + 1e-6 for element in own])
-    return int(rng.choice(len(own), p=sizes / sizes.sum()))
+    """One of the elements that are no ground, the larger the likelier."""
+    inner = movable(own)
+    sizes = np.array([_size(own[i]) + 1e-6 for i in inner])
+    return int(rng.choice(inner, p=sizes / sizes.sum()))
 
 
 def _shifted(own: Elements, _: Elements, rng: Rng) -> Elements:
@@ -309,7 +331,7 @@ def _swapped(own: Elements, other: Elements, rng: Rng) -> Elements:
     """One element gives way to another brand's, in its place."""
     chosen = _element(own, rng)
     low, high = own[chosen].box
-    strange = fitted((replace(max(other, key=_size), fill=own[chosen].fill),), low.tolist(), high.tolist())
+    strange = fitted((replace(_principal(other), fill=own[chosen].fill),), low.tolist(), high.tolist())
     return *own[:chosen], *strange, *own[chosen + 1 :]
 
 
@@ -331,7 +353,7 @@ def _stretched(own: Elements, _: Elements, rng: Rng) -> Elements:
 def _redesigned(own: Elements, other: Elements, rng: Rng) -> Elements:
     """Several things at once: proportions, colours, and an element or the outline."""
     own = _recoloured(_stretched(own, other, rng), other, rng)
-    last = _swapped if len(own) > 2 else _outlined
+    last = _swapped if len(movable(own)) > 1 else _outlined
     return last(own, other, rng)
 
 
@@ -356,7 +378,7 @@ def edits(typefaces: Typefaces) -> dict[str, Edit]:
 
 
 NEEDS_TWO = {"element removed", "element moved", "element swapped"}
-"""Kinds that take a drawing apart: one of a single element would be another mark afterwards."""
+"""Kinds that take a drawing apart: one of a single element, beside its ground, would be another mark afterwards."""
 
 
 def glyph_changed(own: Elements, typefaces: Typefaces, rng: Rng) -> tuple[Elements, Elements]:

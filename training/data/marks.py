@@ -33,7 +33,17 @@ from tqdm import tqdm
 from inference.files import write_whole
 from inference.groups import connected_groups
 from inference.records import Refusal
-from training.data.mark_edits import NEEDS_TWO, Elements, as_svg, edits, fitted, glyph_changed, read_elements, word
+from training.data.mark_edits import (
+    NEEDS_TWO,
+    Elements,
+    as_svg,
+    edits,
+    fitted,
+    glyph_changed,
+    movable,
+    read_elements,
+    word,
+)
 from training.data.npm import CACHE, NpmPackage, fetch
 from training.data.rendered.typefaces import Typefaces
 
@@ -406,7 +416,7 @@ class Editor:
             donors = [elements for _, elements in taken.values()]
             for brand, (row, own) in tqdm(taken.items(), desc="editing", unit="brand"):
                 rng = np.random.default_rng(list(hashlib.sha256(f"{SPLIT_SALT}:{brand}".encode()).digest()[:8]))
-                usable = [kind for kind in (*kinds, GLYPH) if len(own) > 1 or kind not in NEEDS_TWO]
+                usable = [kind for kind in (*kinds, GLYPH) if len(movable(own)) > 1 or kind not in NEEDS_TWO]
                 for kind in rng.permutation(usable)[: self._settings.edited].tolist():
                     other = donors[int(rng.integers(len(donors)))]
                     if kind == GLYPH:
