@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
-from inference.case import CaseFacts, CaseFolder, verify_log
+from inference.case import REPORTS, CaseFacts, CaseFolder, verify_log
+from inference.cases import add_to_case, issue_report
 from inference.correspondence import ringed
 from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
 from inference.examiner import as_probability
@@ -40,7 +41,6 @@ from inference.records import (
     Verdict,
     as_json,
 )
-from inference.report import make_report
 from inference.trademarks import TrademarkExaminer
 from inference.verification import verify_report
 from inference.weights import WEIGHTS_FOLDER, Card, Task, WeightsRefused, read_catalogue
@@ -328,15 +328,11 @@ def report(options: ReportOptions) -> None:
     exhibits = [(read_exhibit(path), model) for path, model in asked]
     found = _compared(options, exhibits) if _is_of_marks(options, asked) else _examined(options, exhibits)
     case = CaseFolder.open(options.case, options.case_number, options.time)
-    for (path, _), (exhibit, _) in zip(asked, exhibits, strict=True):
-        case.add_exhibit(path.read_bytes(), exhibit, options.time)
-    for record in found.records:
-        case.add_examination(record, options.time)
-    for part in found.parts:
-        case.add_part(part, options.time)
-    issued = make_report(facts, found.records, found.cards, options.time, case.head, found.parts)
-    for path in case.add_report(issued.id, issued.run_id, issued.pdf, issued.json, options.time):
-        print(path)
+    originals = [(path, exhibit) for (path, _), (exhibit, _) in zip(asked, exhibits, strict=True)]
+    add_to_case(case, originals, found.records, options.time, found.parts)
+    issued = issue_report(case, facts, found.records, found.cards, options.time, found.parts)
+    for ending in (".pdf", ".json"):
+        print(case.path / REPORTS / f"{issued.id}{ending}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inference.case import LOG_NAME, CaseFacts, CaseFolder, CaseRefused
-from inference.records import Comparison, Exhibit, Verdict
+from inference.records import Comparison, Exhibit, PartFinding, Verdict
 from inference.report import Report, make_report
 from inference.weights import Card
 
@@ -72,6 +72,7 @@ def add_to_case(
     originals: Sequence[tuple[Path, Exhibit]],
     records: Sequence[Verdict | Comparison],
     time: datetime,
+    parts: Sequence[PartFinding] = (),
 ) -> None:
     """Keep what was examined, and log the examinations.
 
@@ -80,6 +81,7 @@ def add_to_case(
         originals: The files as they were handed in, and what was read from each.
         records: The examinations.
         time: When, with its time zone.
+        parts: What photos of one part came to together.
 
     Raises:
         CaseRefused: if a file is no longer there or changed, or the folder cannot be written.
@@ -93,6 +95,8 @@ def add_to_case(
         case.add_exhibit(original, exhibit, time)
     for record in records:
         case.add_examination(record, time)
+    for part in parts:
+        case.add_part(part, time)
 
 
 def issue_report(
@@ -101,13 +105,14 @@ def issue_report(
     records: Sequence[Verdict | Comparison],
     cards: Mapping[str, Card],
     made: datetime,
+    parts: Sequence[PartFinding] = (),
 ) -> Report:
     """Make a report on examinations of a case, and issue it there; see `make_report`.
 
     Raises:
         CaseRefused: if the folder cannot be written.
     """
-    report = make_report(facts, records, cards, made, case.head)
+    report = make_report(facts, records, cards, made, case.head, parts)
     case.add_report(report.id, report.run_id, report.pdf, report.json, made)
     return report
 

@@ -1,7 +1,7 @@
 """What happens to photos on their way to an examiner, in five severities each: compression, lamps, hands, screens.
 
 Every corruption is a function of the pixels, an amount and a generator of random numbers; equal numbers give equal
-pixels. None of them is used in training.
+pixels. Parts and marks are not trained on them; a locator's views suffer some of the same kinds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.preprocessing import resize
+from training.data.degradations import blurred, exposed, jpeg, noisy
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, Any, np.random.Generator], Pixels]
@@ -46,12 +47,11 @@ class Corruption:
 
 
 def _compressed(pixels: Pixels, quality: int, _: np.random.Generator) -> Pixels:
-    file = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()
+    return jpeg(pixels, quality)
 
 
-def _compressed_twice(pixels: Pixels, qualities: tuple[int, int], rng: np.random.Generator) -> Pixels:
-    return _compressed(_compressed(pixels, qualities[0], rng), qualities[1], rng)
+def _compressed_twice(pixels: Pixels, qualities: tuple[int, int], _: np.random.Generator) -> Pixels:
+    return jpeg(jpeg(pixels, qualities[0]), qualities[1])
 
 
 def _resized_and_back(pixels: Pixels, share: float, _: np.random.Generator) -> Pixels:
@@ -60,16 +60,11 @@ def _resized_and_back(pixels: Pixels, share: float, _: np.random.Generator) -> P
 
 
 def _blurred(pixels: Pixels, thousandths: float, _: np.random.Generator) -> Pixels:
-    """Gaussian blur; the standard deviation in thousandths of the long side."""
-    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), thousandths * max(pixels.shape[:2]) / 1000), np.uint8)
-
-
-def _noisy(pixels: Pixels, deviation: float, rng: np.random.Generator) -> Pixels:
-    return _clipped(pixels + rng.normal(0, deviation, pixels.shape))
+    return blurred(pixels, thousandths)
 
 
 def _gamma(pixels: Pixels, exponent: float, _: np.random.Generator) -> Pixels:
-    return _clipped(255 * (pixels / 255) ** exponent)
+    return exposed(pixels, exponent)
 
 
 def _overexposed(pixels: Pixels, factor: float, _: np.random.Generator) -> Pixels:
@@ -119,16 +114,16 @@ def _moire(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
     return _clipped(pixels + strength * wave[..., None])
 
 
-def _screenshot(pixels: Pixels, seen: tuple[float, float], rng: np.random.Generator) -> Pixels:
+def _screenshot(pixels: Pixels, seen: tuple[float, float], _: np.random.Generator) -> Pixels:
     """Shown at a share of its size on a screen with a gamma of its own, and stored without loss."""
     share, exponent = seen
-    return _gamma(_scaled(pixels, share), exponent, rng)
+    return exposed(_scaled(pixels, share), exponent)
 
 
-def _messenger(pixels: Pixels, sent: tuple[int, int], rng: np.random.Generator) -> Pixels:
+def _messenger(pixels: Pixels, sent: tuple[int, int], _: np.random.Generator) -> Pixels:
     """Reduced to a long side in pixels and compressed to a JPEG quality, as chat programs do."""
     long_side, quality = sent
-    return _compressed(_scaled(pixels, min(1.0, long_side / max(pixels.shape[:2]))), quality, rng)
+    return jpeg(_scaled(pixels, min(1.0, long_side / max(pixels.shape[:2]))), quality)
 
 
 def _scaled(pixels: Pixels, share: float) -> Pixels:
@@ -145,7 +140,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "JPEG twice": Corruption(_compressed_twice, ((95, 90), (75, 90), (50, 85), (30, 80), (10, 75))),
     "resized and back": Corruption(_resized_and_back, (0.75, 0.5, 0.35, 0.25, 0.125)),
     "blur": Corruption(_blurred, (1.0, 1.5, 2.5, 4.0, 8.0)),
-    "noise": Corruption(_noisy, (4, 8, 16, 24, 40)),
+    "noise": Corruption(noisy, (4, 8, 16, 24, 40)),
     "gamma": Corruption(_gamma, (1.1, 1.25, 1.5, 1.9, 2.5)),
     "overexposure": Corruption(_overexposed, (1.1, 1.25, 1.45, 1.7, 2.0)),
     "white balance": Corruption(_off_white, (0.05, 0.1, 0.15, 0.22, 0.3)),

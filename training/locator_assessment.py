@@ -18,9 +18,10 @@ from inference.authenticity import AuthenticityExaminer
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.location import Locator
+from inference.preprocessing import resize
 from inference.records import Crop, Find, Verdict
 from inference.weights import WEIGHTS_FOLDER, Metric, read_catalogue
-from training.data.corruptions import CORRUPTIONS, corrupted
+from training.corruptions import CORRUPTIONS, Corruption
 from training.data.photos import DataRefused, Split
 from training.data.scene_set import LabelledScene, SceneSet, read_scene_set
 from training.detection import SceneBoxes, find_metrics, precision_metrics
@@ -29,6 +30,7 @@ from training.heatmaps import Table, json_bytes
 from training.locator import detect_all, truth
 
 Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
 
 _MILD = (1, 2)
 _DRAWS = 2000
@@ -50,7 +52,7 @@ class LocatorAssessmentSettings:
     split: Split = "test"
     """Which scenes: choose on val, report on test."""
     corruptions: bool = False
-    """Measure after mild corruptions instead: compression, scaling, blur, noise, exposure and white balance."""
+    """Measure after mild corruptions instead: compression, scaling, blur, noise, light, screens and messengers."""
     end_to_end: bool = False
     """Examine the parts instead, at true and at located boxes, with the model of each part."""
     limit: int = 10_000
@@ -90,12 +92,20 @@ def _figures(
 
 def _after_corruptions(locator: Locator, scenes: SceneSet, chosen: Sequence[LabelledScene]) -> Table:
     table: Table = {"as photographed": _figures(locator, scenes, chosen, detect_all(locator, chosen))}
-    for name in CORRUPTIONS:
-        for severity in _MILD:
+    for name, corruption in CORRUPTIONS.items():
+        # Where things move, the true boxes would have to move too.
+        for severity in () if corruption.moves else _MILD:
             rng = np.random.default_rng(severity)
-            found = detect_all(locator, chosen, partial(corrupted, name=name, severity=severity, rng=rng))
+            found = detect_all(
+                locator, chosen, partial(_of_its_size, corruption=corruption, severity=severity, rng=rng)
+            )
             table[f"{name}, severity {severity}"] = _figures(locator, scenes, chosen, found)
     return table
+
+
+def _of_its_size(pixels: Pixels, corruption: Corruption, severity: int, rng: np.random.Generator) -> Pixels:
+    """A corrupted picture, brought back to the size in which its boxes are stated."""
+    return resize(corruption(pixels, severity, rng), pixels.shape[1], pixels.shape[0])
 
 
 def draw_finds(locator: Locator, scenes: Sequence[LabelledScene]) -> bytes:

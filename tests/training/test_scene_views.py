@@ -1,4 +1,4 @@
-"""Views of scenes: boxes follow their parts, nothing is mirrored or cut in half, and corruptions keep their order."""
+"""Views of scenes: boxes follow their parts, and nothing is mirrored or cut in half."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from training.data.corruptions import CORRUPTIONS, corrupted
 from training.data.scene_views import draw_view, turned, vary_light
 
 Pixels = np.ndarray
@@ -87,19 +86,3 @@ def test_light_varies_and_stays_in_range() -> None:
     varied = [vary_light(pixels, np.random.default_rng(seed)) for seed in range(30)]
     assert all((one.shape, one.dtype) == (pixels.shape, np.uint8) for one in varied)
     assert np.ptp([one.mean() for one in varied]) > 40
-
-
-@pytest.mark.parametrize("name", CORRUPTIONS)
-def test_each_severity_strays_further_than_the_one_before(name: str) -> None:
-    rng = np.random.default_rng(0)
-    pixels = np.repeat(np.repeat(scene()[0], 4, 0), 4, 1)
-    pixels = (pixels * rng.uniform(0.7, 1.1, (480, 640, 1))).clip(0, 255).astype(np.uint8)
-    before = pixels.copy()
-    away = []
-    for severity in range(1, 6):
-        worse = corrupted(pixels, name, severity, np.random.default_rng(severity))
-        assert (worse.shape, worse.dtype) == (pixels.shape, np.uint8)
-        away.append(np.abs(worse.astype(float) - pixels).mean())
-    assert away[0] > 0
-    assert away == sorted(away)
-    assert np.array_equal(pixels, before)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.data.corruptions import blurred, exposed, jpeg, noisy, resized, tinted
+from training.data.degradations import blurred, exposed, jpeg, noisy, resized, tinted
 
 Pixels = NDArray[np.uint8]
 Boxes = NDArray[np.float32]

@@ -1,11 +1,6 @@
-"""What happens to photos on their way: compression, scaling, blur, noise, exposure, white balance.
-
-Five severities each; 1 and 2 are what an ordinary photo goes through, 5 is what hardly anyone would hand in.
-"""
+"""What pictures lose on their way: compression, scaling, blur, noise, exposure, white balance."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -51,22 +46,3 @@ def tinted(pixels: Pixels, warmth: float) -> Pixels:
     """Another white balance: red times `warmth`, blue divided by it."""
     gains = np.array([warmth, 1, 1 / warmth], np.float32)
     return np.clip(np.round(pixels * gains), 0, 255).astype(np.uint8)
-
-
-CORRUPTIONS: dict[str, tuple[tuple[float, ...], Callable[[Pixels, float, Generator], Pixels]]] = {
-    "JPEG": ((95, 75, 50, 30, 10), lambda pixels, level, _: jpeg(pixels, level)),
-    "resize": ((0.75, 0.5, 0.35, 0.25, 0.125), lambda pixels, level, _: resized(pixels, level)),
-    "blur": ((0.8, 1.5, 2.5, 4, 7), lambda pixels, level, _: blurred(pixels, level)),
-    "noise": ((5, 10, 18, 30, 50), noisy),
-    "darker": ((1.2, 1.5, 1.9, 2.4, 3), lambda pixels, level, _: exposed(pixels, level)),
-    "brighter": ((0.83, 0.67, 0.53, 0.42, 0.33), lambda pixels, level, _: exposed(pixels, level)),
-    "warmer": ((1.1, 1.2, 1.35, 1.5, 1.8), lambda pixels, level, _: tinted(pixels, level)),
-    "cooler": ((0.91, 0.83, 0.74, 0.67, 0.56), lambda pixels, level, _: tinted(pixels, level)),
-}
-"""Name to the levels of severities 1 to 5, and what does it."""
-
-
-def corrupted(pixels: Pixels, name: str, severity: int, rng: Generator) -> Pixels:
-    """A photo, uint8 (H, W, 3), after one of `CORRUPTIONS` at a severity from 1 to 5."""
-    levels, corrupt = CORRUPTIONS[name]
-    return corrupt(pixels, levels[severity - 1], rng)
