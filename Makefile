@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 app: $(VENV)/app.stamp
 	$(BIN)/python app.py
 
+# A process a core with one thread each: the tests run small networks, and waiting threads cost more than they bring.
+test: export OMP_NUM_THREADS := 1
 test: check browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -175,7 +175,7 @@ def test_a_crop_in_numbers_is_drawn_and_kept_to_the_pixel(page, tmp_path: Path) 
     page.wait_for_timeout(1000)
     assert crop.input_value() == "301,203,607,211"
     examine(page)
-    assert list(record(page)["crop"].values()) == [301, 203, 607, 211]
+    assert list(record(page)["crop"].values()) == [301, 203, 607, 211, 0]
 
 
 def test_a_crop_that_is_none_is_refused(page, tmp_path: Path) -> None:

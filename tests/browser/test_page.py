@@ -101,9 +101,12 @@ def client(address: str):
     client.close()
 
 
-def test_the_api_without_cases_is_the_two_examinations_and_their_reports(client) -> None:
+def test_the_api_without_cases_is_the_two_examinations_and_their_reports(client, weights: Path) -> None:
     endpoints = client.view_api(return_format="dict")
-    assert set(endpoints["named_endpoints"]) == {"/examine", "/compare", "/report", "/report_comparison"}
+    expected = {"/examine", "/compare", "/report", "/report_comparison"}
+    if read_catalogue(weights).names("locator"):
+        expected.add("/locate")
+    assert set(endpoints["named_endpoints"]) == expected
 
 
 def test_without_cases_a_report_is_a_download_and_there_is_no_tab_for_them(page) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.correspondence import ringed
 from inference.evidence import Calibration, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
@@ -177,6 +178,7 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, call
     for number, (heatmap, mark) in enumerate(zip(comparison.heatmaps, marks, strict=True), 1):
         expected[f"mark_{number}.heatmap.png"] = picture(heatmap, mark.width, mark.height)
         expected[f"mark_{number}.overlay.png"] = overlay(heatmap, mark.pixels)
+        expected[f"mark_{number}.parts.png"] = ringed(mark.pixels, comparison.correspondences, number - 1)
     assert_pictures(target, expected)
 
 

@@ -192,9 +192,11 @@ def test_the_backbone_runs_once_and_leaves_no_graph_and_no_gradients(
     else:
         examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
         examine, images = (lambda: examiner.compare_batch([(exhibit, mark) for exhibit in exhibits])), 2 * count
-    with Passes(examiner._network.backbone) as passes:
+    with Passes(examiner._network.backbone.steps[0]) as passes:
         examine()
-    assert passes.images == [images]
+    # What else two marks are looked at for comes after, and once for all pairs, as far as memory allows.
+    assert passes.images[0] == images
+    assert len(passes.images) == 1 if task == "authenticity" else len(passes.images) <= 1 + count
     assert not passes.graph
     assert all(parameter.grad is None for parameter in examiner._network.parameters())
 

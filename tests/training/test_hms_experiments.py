@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from inference.records import Refusal
@@ -41,6 +43,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def protocol(data: Path, out: Path, **changes: Any) -> HmsProtocol:
     return HmsProtocol(data, out, **(TINY | changes))
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> Iterator[None]:
+    """Other tests of this process train at another precision, which accelerate takes for all of a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def stamps(out: Path) -> dict[Path, int]:

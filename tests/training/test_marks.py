@@ -394,7 +394,10 @@ def test_the_set_is_built_from_the_packages(packages: list[Package], cache: Path
         assert row["package"] == f"@drawn/{row['set']}"
         with Image.open(out / row["path"]) as picture:
             assert (picture.size, picture.mode) == ((SIZE, SIZE), "RGB")
-    assert {p for p in files_of(out) if p.endswith(".png")} == {row["path"] for row in rows} | {"contact_sheet.png"}
+    assert {p for p in files_of(out) if p.endswith(".png")} == {row["path"] for row in rows} | {
+        "contact_sheet.png",
+        "edits.png",
+    }
     assert sum(count.brands for count in counts.values()) == 4
     assert sum(count.brands_with_pairs for count in counts.values()) == 2
     assert sum(count.similar_pairs for count in counts.values()) == 2
