@@ -134,7 +134,7 @@ def fit_locator(network: Any, goods: Goods, preprocessing: Preprocessing) -> Non
     photos = [goods.photo(seed, tuple(CLASSES[(seed + k) % 4] for k in range(seed % 3))) for seed in range(24)]
     optimiser = torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], 5e-3)
     network.train()
-    for step in range(40):
+    for step in range(80):
         drawn = [photos[index] for index in np.random.default_rng(step).permutation(len(photos))[:4]]
         scaled = [preprocessing.tone_and_scale(pixels) for pixels, _ in drawn]
         targets = [

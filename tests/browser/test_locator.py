@@ -134,17 +134,6 @@ def test_a_photo_with_nothing_in_it_says_so_and_offers_the_manual_crop(handed_in
     assert record(page)["box"] == "examiner"
 
 
-def test_a_close_up_is_recognised_and_examined_whole(handed_in: Callable, goods: Any) -> None:
-    pixels, ((left, top, right, bottom),) = goods.photo(100, (BLUE,))
-    around = pixels[int(top) - 1 : int(bottom) + 1, int(left) - 1 : int(right) + 1]
-    page = handed_in(pixels=around)
-    assert "close-up of a striped part" in page.locator("#found").inner_text()
-    examine(page)
-    found = record(page)
-    assert (found["crop"], found["box"]) == (None, "whole picture")
-    assert found["located"]["find"]["close_up"]
-
-
 def test_an_example_is_searched_and_its_verdict_stays(open_page: Callable) -> None:
     page = open_page()
     page.locator(".example:visible").first.click()
