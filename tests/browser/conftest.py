@@ -39,8 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def leftovers() -> Iterator[None]:
-    """What they leave is collected here, after everything else is torn down, and not at the end of pytest."""
+def leftovers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pages get a folder of this process's own: one that closes deletes its files, and examples are named alike.
+
+    What they leave is collected here, after everything else is torn down, and not at the end of pytest.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
