@@ -220,9 +220,10 @@ class AuthenticityExaminer(Examiner):
         )
 
     def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], log_odds: Tensor) -> Verdict:
-        checks = self._scope_checks(view.exhibit.crop(view.crop), view.size)
-        if view.reference is not None:
-            checks = (*checks, reference_check(view.reference))
+        beside = view.reference
+        checks = self._scope_checks(view.exhibit.crop(view.crop), view.size, beside.registered if beside else None)
+        if beside is not None:
+            checks = (*checks, reference_check(beside))
         genuine = float(torch.sigmoid(log_odds))
         score = self._score(float(log_odds), view)
         outcome, reason, evidence = self._outcome(score, genuine, checks)

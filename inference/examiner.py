@@ -77,9 +77,14 @@ class Examiner:
         """
         return cls(load_model(name, folder), device, scale)
 
-    def _scope_checks(self, part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
-        """Whether a part, uint8 (H, W, 3), can be judged by a network that was made to see `size` pixels."""
-        return *physical_checks(part, size), *gate_checks(part, self._gate)
+    def _scope_checks(
+        self, part: NDArray[np.uint8], size: int, registered: NDArray[np.uint8] | None = None
+    ) -> tuple[ScopeCheck, ...]:
+        """Whether a part, uint8 (H, W, 3), can be judged by a network that was made to see `size` pixels.
+
+        `registered` is the part in the frame of its reference, where there is one.
+        """
+        return *physical_checks(part, size), *gate_checks(part, registered, self._gate)
 
     def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""

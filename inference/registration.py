@@ -1,10 +1,11 @@
 """Registration: a photo of a flat part is laid over the genuine reference of its series.
 
 Only the strength of edges is compared, never their sign: a letter is bright or dark as the lamp stands. Three steps,
-coarse to fine: all turns, sizes and places are searched on a small picture; tiles of the reference are then looked for
-near where they should be, and the homography that most of them agree on is taken, so that a cover or an altered letter
-does not pull at the rest; at last the enhanced correlation coefficient is maximised (ECC, Evangelidis and Psarakis:
-Parametric image alignment using enhanced correlation coefficient maximization. 2008).
+coarse to fine: landmarks of the edges are matched (SIFT, D. Lowe: Distinctive image features from scale-invariant
+keypoints. 2004), and the turn, size and place that most matches agree on are taken; tiles of the reference are then
+looked for near where they should be, and the homography that most of them agree on is taken, so that a cover or an
+altered letter does not pull at the rest; at last the enhanced correlation coefficient is maximised (ECC, Evangelidis
+and Psarakis: Parametric image alignment using enhanced correlation coefficient maximization. 2008).
 """
 
 from __future__ import annotations
@@ -28,19 +29,22 @@ Matrix = NDArray[Any]
 LEAST_PHOTOS = 5
 MOST_PHOTOS = 100
 
-_SEARCH, _COARSE, _MIDDLE, _FINE = 40, 112, 224, 448
-_TURNS = 32
-# A round part that fills half of a photo's height is two fifths of its width.
-_FILLS = (0.42, 0.5, 0.59, 0.7, 0.83, 0.98)
-# Photos of one series show the part at about one size, and the first reference is such a photo.
-_PHOTO_FILLS = (0.77, 0.88, 1.0, 1.14, 1.3)
-_CANDIDATES = 24
-_STARTS = 3
+_COARSE, _MIDDLE, _FINE = 112, 224, 448
+# Of a photo and of a mean, which is smooth already; the grain of a material fades.
+_LANDMARK_BLURS = (1.5, 1.0)
+_LANDMARKS = 800
+_FAINTEST_LANDMARK = 0.01
+_STRAIGHTEST_LANDMARK = 20
+# Perspective is left to the next step, and moves landmarks by as much; in pixels of a picture `_MIDDLE` long.
+_MATCH_TOLERANCE = 4
+_MATCH_ROUNDS = 3000
+_LEAST_PAIRS = 4
 _REACHES = (12, 10, 8)
 _TILE = 36
 _ROBUST_ROUNDS = 8
 # Area that a step leaves of the frame; less is a collapse.
 _LEAST_STEP = 0.1
+_LEAST_MATCHED_AREA = 0.02
 _ITERATIONS = 40
 _LEAST_COVERED, _FULLY_COVERED = 0.4, 0.75
 # Of the photo's area: a frame that shrinks to a speck or grows far beyond the photo fits something else than the part.
@@ -234,10 +238,10 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
     require(len(by_series) == len(references), "each series has one reference")
     views = _Views(part)
     means = {series: reference.mean for series, reference in by_series.items()}
-    fits = _lay(views, means, _TURNS, _STARTS)
+    fits = _lay(views, means)
     if fits[0].score < by_series[fits[0].series].least_score:
-        # Before it is called a bad fit, it is looked for twice as hard.
-        fits = max(fits, _lay(views, means, 2 * _TURNS, 2 * _STARTS), key=lambda tried: tried[0].score)
+        # Before it is called a bad fit, it is looked for with twice the detail.
+        fits = max(fits, _lay(views, means, _FINE), key=lambda tried: tried[0].score)
     return tuple(fits)
 
 
@@ -307,7 +311,7 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = _FINE
     laid = [(view, cropped.into @ homography) for view, homography in laid]
     # A mean shows what single photos hide: against it the others fit too.
     mean = _Edges(laid, cropped.shape).mean()
-    laid = [(view, _lay(view, {series: mean}, _TURNS, _STARTS)[0].homography) for view in views]
+    laid = [(view, _lay(view, {series: mean})[0].homography) for view in views]
     laid = _without_strays(series, laid, mean)
     mean = _Edges(laid, cropped.shape).mean()
     laid = [(view, _polished(view, mean, homography, _FINE)) for view, homography in laid]
@@ -341,86 +345,76 @@ class _Views:
         return _scaling(width / self.part.shape[1], height / self.part.shape[0])
 
 
-def _lay(views: _Views, means: Mapping[str, Plane], turns: int, starts: int) -> list[Registration]:
-    """Fits to all references, the best first: all coarsely, the best two with care, the best one finely."""
+def _lay(views: _Views, means: Mapping[str, Plane], side: int = _MIDDLE) -> list[Registration]:
+    """Fits to all references, the best first: all with care, the best one finely.
+
+    Args:
+        views: The part.
+        means: Edge strength of each series' reference.
+        side: Long side of the pictures whose landmarks are matched.
+    """
+    found = _landmarks(views.edges(side), _LANDMARK_BLURS[0])
     fits = []
-    for (series, mean), found in zip(means.items(), _search(views, list(means.values()), turns, starts), strict=True):
-        tried = [_moved(views, mean, start, _REACHES[0]) for start in found]
-        fits.append(_careful(series, views, mean, tried))
+    for series, mean in means.items():
+        template = _shrunk(mean, side)
+        matched = _matched(found, _landmarks(template, _LANDMARK_BLURS[1]), side)
+        start = _normalised(_up(mean, template) @ matched @ views.scaling(side))
+        fits.append(_careful(series, views, mean, start))
     fits.sort(key=lambda fit: -fit.score)
     first = fits[0]
     fine = _polished(views, means[first.series], first.homography, _FINE)
     return [_scored(first.series, views, means[first.series], fine), *fits[1:]]
 
 
-def _careful(series: str, views: _Views, mean: Plane, tried: Sequence[Matrix]) -> Registration:
-    """The best of several coarse fits, moved by its tiles, then polished."""
-    coarse = homography = max(tried, key=lambda one: _score(views, mean, one, _COARSE)[0])
+def _careful(series: str, views: _Views, mean: Plane, start: Matrix) -> Registration:
+    """A fit moved by its tiles, then polished."""
+    coarse = max((start, _moved(views, mean, start, _REACHES[0])), key=lambda h: _score(views, mean, h, _COARSE)[0])
+    homography = coarse
     for reach in _REACHES[1:]:
         homography = _moved(views, mean, homography, reach)
     # Tiles of a strongly altered part can lead astray.
-    polished = [_polished(views, mean, start, _MIDDLE) for start in (homography, coarse)]
+    polished = [_polished(views, mean, one, _MIDDLE) for one in (homography, coarse)]
     return max((_scored(series, views, mean, one) for one in polished), key=lambda fit: fit.score)
 
 
-def _search(
-    views: _Views, means: Sequence[Plane], turns: int, starts: int, fills: Sequence[float] = _FILLS
-) -> list[list[Matrix]]:
-    """The likeliest homographies to each reference, best first: turns, sizes and places on a coarse picture."""
-    templates = [_shrunk(mean, _SEARCH) for mean in means]
-    edges = _blurred(views.edges(_COARSE), 1.2)
-    whole = np.ones_like(edges)
-    height, width = edges.shape
-    found: list[list[tuple[float, Matrix]]] = [[] for _ in means]
-    for fill in fills:
-        zoom = _SEARCH / (fill * max(height, width))
-        side = max(int(np.ceil(np.hypot(height, width) * zoom)) + _SEARCH // 2, _SEARCH + 1)
-        for turn in range(turns):
-            turned = cv2.getRotationMatrix2D((width / 2, height / 2), turn * 360 / turns, zoom)
-            turned[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
-            picture = cv2.warpAffine(edges, turned, (side, side), flags=cv2.INTER_LINEAR)
-            photo = cv2.warpAffine(whole, turned, (side, side), flags=cv2.INTER_NEAREST)
-            for template, candidates in zip(templates, found, strict=True):
-                score, (x, y) = _best_place(picture, photo, template)
-                candidates.append((score, np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]]) @ _whole(turned)))
-    return [
-        _best_on_larger_picture(
-            views,
-            mean,
-            [_up(mean, template) @ h @ views.scaling(_COARSE) for h in _distinct(candidates, template.shape)],
-        )[:starts]
-        for mean, template, candidates in zip(means, templates, found, strict=True)
-    ]
+@dataclass(frozen=True)
+class _Landmarks:
+    """Places (n, 2) as x, y, and what the edges around each look like (n, 128), both float32."""
+
+    places: Plane
+    descriptors: Plane
 
 
-def _best_on_larger_picture(views: _Views, mean: Plane, candidates: Sequence[Matrix]) -> list[Matrix]:
-    """Candidates, best first: on the small picture all turns of a round part look alike."""
-    return sorted(candidates, key=lambda homography: -_score(views, mean, homography, _COARSE)[0])
+def _landmarks(edges: Plane, blur: float) -> _Landmarks:
+    """The most distinct places of a picture of edge strengths (h, w)."""
+    smooth = _blurred(edges, blur)
+    levels = np.clip(smooth * (255 / max(float(np.quantile(smooth, 0.995)), 1e-3)), 0, 255).astype(np.uint8)
+    sift = cv2.SIFT.create(_LANDMARKS, contrastThreshold=_FAINTEST_LANDMARK, edgeThreshold=_STRAIGHTEST_LANDMARK)
+    points, descriptors = sift.detectAndCompute(levels, None)
+    if not points:
+        return _Landmarks(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
+    return _Landmarks(np.array([point.pt for point in points], np.float32), np.asarray(descriptors, np.float32))
 
 
-def _best_place(picture: Plane, photo: Plane, template: Plane) -> tuple[float, tuple[int, int]]:
-    """Where (x, y) a template correlates best with a picture, and how well; `photo` is 1 where the picture is seen."""
-    match = cv2.matchTemplate(picture, template, cv2.TM_CCOEFF_NORMED)
-    box = template.shape[::-1]
-    seen = cv2.boxFilter(photo, -1, box, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-    match[seen[: match.shape[0], : match.shape[1]] < _LEAST_COVERED] = -1
-    _, score, _, (x, y) = cv2.minMaxLoc(match)
-    return score, (x, y)
+def _matched(photo: _Landmarks, reference: _Landmarks, side: int) -> Matrix:
+    """The similarity from a photo to a reference that most pairs of landmarks agree on, which are each other's likest.
 
-
-def _distinct(candidates: list[tuple[float, Matrix]], shape: tuple[int, ...]) -> list[Matrix]:
-    """The best `_CANDIDATES` that lay the reference's corners at clearly different places."""
-    kept: list[Matrix] = []
-    places: list[Matrix] = []
-    for _, homography in sorted(candidates, key=lambda one: -one[0]):
-        corners = _corners(np.linalg.inv(homography), shape)
-        size = np.ptp(corners, axis=0).max()
-        if all(np.abs(corners - other).max() > 0.3 * size for other in places):
-            kept.append(homography)
-            places.append(corners)
-            if len(kept) == _CANDIDATES:
-                break
-    return kept
+    With too few pairs it is the identity, which fits badly and is told by its score.
+    """
+    if not (len(photo.places) and len(reference.places)):
+        return np.eye(3)
+    pairs = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True).match(photo.descriptors, reference.descriptors)
+    if len(pairs) < _LEAST_PAIRS:
+        return np.eye(3)
+    similarity, _ = cv2.estimateAffinePartial2D(
+        photo.places[[pair.queryIdx for pair in pairs]],
+        reference.places[[pair.trainIdx for pair in pairs]],
+        ransacReprojThreshold=_MATCH_TOLERANCE * side / _MIDDLE,
+        maxIters=_MATCH_ROUNDS,
+    )
+    if similarity is None or abs(np.linalg.det(similarity[:, :2])) < _LEAST_MATCHED_AREA:
+        return np.eye(3)
+    return np.vstack([similarity, [0, 0, 1]])
 
 
 def _moved(views: _Views, mean: Plane, homography: Matrix, reach: int) -> Matrix:
@@ -610,20 +604,12 @@ def _first_frame(series: str, views: Sequence[_Views]) -> tuple[tuple[int, int],
     probes = [views[i] for i in np.unique(np.linspace(0, len(views) - 1, 9).astype(int))]
 
     def lay(seed: _Views, others: Sequence[_Views]) -> list[Registration]:
-        mean = seed.edges(_FINE)
-        return [_fit_of_photos(series, other, mean) for other in others]
+        return [_lay(other, {series: seed.edges(_FINE)})[0] for other in others]
 
     medians = [float(np.median([fit.score for fit in lay(views[i], probes)])) for i in candidates]
     seed = views[candidates[int(np.argmax(medians))]]
     height, width = seed.edges(_FINE).shape
     return (height, width), lay(seed, views)
-
-
-def _fit_of_photos(series: str, view: _Views, mean: Plane) -> Registration:
-    """A photo laid over another one."""
-    (starts,) = _search(view, [mean], _TURNS, 2, _PHOTO_FILLS)
-    tried = [_moved(view, mean, start, _REACHES[0]) for start in starts]
-    return _careful(series, view, mean, tried)
 
 
 def _best_half(fits: Sequence[Registration]) -> list[int]:
@@ -773,7 +759,7 @@ def _least_score(laid: _Laid, edges: _Edges) -> float:
     scores = [_score(view, edges.mean_without(view, h), h, _MIDDLE)[0] for view, h in laid]
     mirrored = {"": np.ascontiguousarray(edges.mean()[:, ::-1])}
     some = np.unique(np.linspace(0, len(laid) - 1, min(len(laid), _DECOYS)).astype(int))
-    by_chance = [_lay(laid[i][0], mirrored, _TURNS, _STARTS)[0].score for i in some]
+    by_chance = [_lay(laid[i][0], mirrored)[0].score for i in some]
     low = float(np.quantile(scores, _LOW_QUANTILE))
     chance = min(low, float(np.median(by_chance)))
     return chance + _ABOVE_CHANCE * (low - chance)
@@ -839,10 +825,6 @@ def _up(plane: Plane, shrunk: Plane) -> Matrix:
 def _scaling(x: float, y: float) -> Matrix:
     """Between pixels of a picture and those of it resized; the centre of the first pixel is at 0."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
-
-
-def _whole(affine: Matrix) -> Matrix:
-    return np.vstack([affine, [0, 0, 1]])
 
 
 def _normalised(homography: Matrix) -> Matrix:

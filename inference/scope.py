@@ -21,12 +21,27 @@ def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...
     return _resolution(part, size), _content(part)
 
 
-def gate_checks(part: NDArray[np.uint8], gate: ScopeGate | None) -> tuple[ScopeCheck, ...]:
-    """Checks of a part, uint8 (H, W, 3), against the photos a model was trained on; none for a model without a gate."""
+def gate_checks(
+    part: NDArray[np.uint8], registered: NDArray[np.uint8] | None, gate: ScopeGate | None
+) -> tuple[ScopeCheck, ...]:
+    """Checks of a part against the photos a model was trained on; none for a model without a gate.
+
+    Args:
+        part: uint8 (H, W, 3), whose quality is measured.
+        registered: The part in the frame of its reference, uint8 (h, w, 3); None for a model without references.
+        gate: The model's gate; its card says which of the two its kind is told by.
+
+    Raises:
+        ValueError: if the gate tells registered parts and the model registers none.
+    """
     if gate is None:
         return ()
+    seen = registered if gate.card.sees == "registered part" else part
+    if seen is None:
+        msg = "the scope gate tells registered parts, and the model registers none"
+        raise ValueError(msg)
     usual = gate.card.usual.items()
-    return *(MEASURES[name].check(name, part, most) for name, most in usual), gate.check(frozen_embedding()(part))
+    return *(MEASURES[name].check(name, part, most) for name, most in usual), gate.check(frozen_embedding()(seen))
 
 
 def reference_check(view: ReferenceView) -> ScopeCheck:

@@ -13,7 +13,7 @@ embedding in place of the trained network's own, arXiv 2603.11269.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class GateCard:
         sources: Training sources behind them, at least 19.
         usual: Of each measure of `inference.measures` that is checked, what all but 1% of the sources keep to.
         embedding_sha256: SHA-256 of the weights of the embedding.
+        sees: What the embedding looks at: the part as it was cropped, or registered to its reference.
     """
 
     neighbours: int
@@ -50,6 +51,7 @@ class GateCard:
     sources: int
     usual: dict[str, float]
     embedding_sha256: str
+    sees: Literal["part", "registered part"] = "part"
 
     def __post_init__(self) -> None:
         require(self.neighbours >= 1, f"a nearest neighbour is at least the first, not {self.neighbours}")

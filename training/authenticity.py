@@ -389,9 +389,9 @@ def _finish(
         metrics["bad fit share"] = share_by_source(unfit, items, "photos that fit no reference as genuine photos do")
     weighing = weigh_photos(photos, validation, scores, set_name(settings.data))
     metrics = weighing.figures(metrics)
-    gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity")
+    gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity", basis.references)
     if gate is not None:
-        metrics |= gate_metrics(gate, [(photo.path, photo.item) for photo in test], {})
+        metrics |= gate_metrics(gate, [(photo.path, photo.item) for photo in test], {}, basis.references)
     confusion = Confusion(
         f"{int(known.sum())} test photos",
         classes,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import cv2
@@ -23,12 +24,14 @@ from inference.exhibit import ExhibitRefused, read_exhibit
 from inference.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
 from inference.preprocessing import resize
 from inference.records import Refusal
+from inference.registration import Reference, register_best
 from inference.scope import gate_checks, physical_checks
 from inference.scope_gate import LEAST_SOURCES, GateCard, ScopeGate, Spread, as_rows, neighbour_distance
 from inference.weights import WEIGHTS_FOLDER, Card, Metric, Task, load_model, save_model
 from training.data.pairs import read_mark_set
 from training.data.photos import DataRefused, Split, read_photo_set
 from training.evaluate import auc_metric, share_by_source
+from training.processes import worker_processes
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +39,15 @@ Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]
 Picture = tuple[Path, str]
 """A file and its source."""
+View = Callable[[Pixels], Pixels]
+"""How a picture is shown."""
 
 FALSE_REFUSALS = 0.05
 _MOST_ROWS = 600
 _MOST_NEIGHBOURS = 5
 _UNUSUAL = 0.01
+# Long sides in pixels.
+_SIZES_IN_SCENES = (110, 600)
 _MOST_MEASURED = 200
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
 _RULE = (
@@ -83,19 +90,22 @@ def gate_model(settings: ScopeSettings) -> Card:
         kind: [picture for folder in of for picture in _pictures_in(folder)] for kind, of in folders.items() if of
     }
     own = _pictures_of(model.card, settings.data)
-    gate = fit_scope_gate(own("train"), model.card.task)
-    metrics = model.card.metrics | gate_metrics(gate, own("test"), foreign)
+    gate = fit_scope_gate(own("train"), model.card.task, model.references)
+    metrics = model.card.metrics | gate_metrics(gate, own("test"), foreign, model.references)
     return save_model(
         replace(model.card, metrics=metrics), model.network.state_dict(), settings.out, model.references, gate
     )
 
 
-def fit_scope_gate(pictures: Sequence[Picture], task: Task) -> ScopeGate:
+def fit_scope_gate(pictures: Sequence[Picture], task: Task, references: Sequence[Reference] = ()) -> ScopeGate:
     """The gate of a model.
+
+    Each photo also counts as it would be seen from further off: in photos of whole goods a part is small.
 
     Args:
         pictures: Training photos with their items, or marks with their families.
         task: What the model is for; photos and marks are measured differently.
+        references: Of a model that sees parts registered to them.
 
     Raises:
         DataRefused: if there are fewer than 19 sources.
@@ -104,16 +114,14 @@ def fit_scope_gate(pictures: Sequence[Picture], task: Task) -> ScopeGate:
     if count < LEAST_SOURCES:
         msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, and there are {count}; add some."
         raise DataRefused(msg)
-    chosen = [pictures[index] for index in spread_over_sources([source for _, source in pictures], _MOST_ROWS)]
-    sources = np.array([source for _, source in chosen])
+    views = (_whole,) if task == "trademark" else (_whole, _from_further_off)
+    most = _MOST_ROWS // len(views)
+    chosen = [pictures[index] for index in spread_over_sources([source for _, source in pictures], most)]
     measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
-    embed = frozen_embedding()
-    rows, measured = [], []
-    for path, _ in tqdm(chosen, "fitting the scope gate", unit="picture", leave=False):
-        pixels = read_exhibit(path).pixels
-        rows.append(embed(pixels).astype(np.float16))
-        measured.append([measure.of(pixels) for measure in measures.values()])
-    embeddings = np.stack(rows)
+    paths, owners = [path for path, _ in chosen], np.array([source for _, source in chosen])
+    measured = [[measure.of(read_exhibit(path).pixels) for measure in measures.values()] for path in paths]
+    embeddings = np.concatenate([_embeddings(paths, references, view) for view in views]).astype(np.float16)
+    sources = np.tile(owners, len(views))
     kept = len({*sources})
     neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
     thresholds = joint_thresholds(leave_one_source_out(embeddings, sources, neighbours), sources, FALSE_REFUSALS)
@@ -124,16 +132,17 @@ def fit_scope_gate(pictures: Sequence[Picture], task: Task) -> ScopeGate:
         false_refusals=FALSE_REFUSALS,
         rule=_RULE.format(share=FALSE_REFUSALS),
         sources=kept,
-        usual=_usual(measures, np.array(measured), sources),
-        embedding_sha256=embed.sha256,
+        usual=_usual(measures, np.array(measured), owners),
+        embedding_sha256=frozen_embedding().sha256,
+        sees="registered part" if references else "part",
     )
     return ScopeGate(card, embeddings)
 
 
-def gate_or_none(pictures: Sequence[Picture], task: Task) -> ScopeGate | None:
+def gate_or_none(pictures: Sequence[Picture], task: Task, references: Sequence[Reference] = ()) -> ScopeGate | None:
     """The gate of a model just trained; none, with a warning, where there can be none: no long run is lost for it."""
     try:
-        return fit_scope_gate(pictures, task)
+        return fit_scope_gate(pictures, task, references)
     except Refusal as refusal:
         logger.warning("The model gets no scope gate. %s", refusal)
         return None
@@ -224,7 +233,10 @@ def _usual(measures: Mapping[str, Measure], measured: Values, sources: NDArray[n
 
 
 def gate_metrics(
-    gate: ScopeGate, own: Sequence[Picture], foreign: Mapping[str, Sequence[Picture]]
+    gate: ScopeGate,
+    own: Sequence[Picture],
+    foreign: Mapping[str, Sequence[Picture]],
+    references: Sequence[Reference] = (),
 ) -> dict[str, Metric]:
     """What a gate refuses: of its own kind, of foreign pictures, and of its own kind spoilt on purpose.
 
@@ -232,16 +244,17 @@ def gate_metrics(
         gate: The gate.
         own: Test pictures with their sources, none of which the gate was fitted on.
         foreign: Foreign pictures by kind (near, far), each its own source.
+        references: Of a model that sees parts registered to them.
     """
     own = _evenly(own)
     items = [source for _, source in own]
-    excess = _excesses(gate, own)
+    excess = _excesses(gate, own, references)
     metrics = {
         "scope: false refusals": share_by_source(excess > 1, items, "test pictures of the model's own kind refused")
     }
     passed = float(np.quantile(excess, 0.95))
     for kind, pictures in foreign.items():
-        others, names = _excesses(gate, pictures), [source for _, source in pictures]
+        others, names = _excesses(gate, pictures, references), [source for _, source in pictures]
         over = f"{kind} pictures"
         metrics |= {
             f"scope, {kind}: AUC": auc_metric(others, excess, names, items, f"{over} against the model's own kind"),
@@ -251,7 +264,11 @@ def gate_metrics(
             f"scope, {kind}: refused": share_by_source(others > 1, names, over),
         }
     for name, spoil in SPOILT.items():
-        statuses = [_statuses(gate, spoil(read_exhibit(path).pixels)) for path, _ in tqdm(own, name, leave=False)]
+        seen = _seen([path for path, _ in own], references, spoil)
+        statuses = [
+            _statuses(gate, spoil(read_exhibit(path).pixels), pixels)
+            for (path, _), pixels in zip(tqdm(own, name, leave=False), seen, strict=True)
+        ]
         refused = ["refuse" in found for found in statuses]
         noticed = [bool(found & {"refuse", "warn"}) for found in statuses]
         metrics |= {
@@ -261,15 +278,51 @@ def gate_metrics(
     return metrics
 
 
-def _excesses(gate: ScopeGate, pictures: Sequence[Picture]) -> Values:
+def _excesses(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Values:
+    return np.array([gate.check(row).value for row in _embeddings([path for path, _ in pictures], references, _whole)])
+
+
+def _embeddings(paths: Sequence[Path], references: Sequence[Reference], view: View) -> NDArray[np.float32]:
+    """What the gate's embedding makes of views of pictures (n, d)."""
     embed = frozen_embedding()
-    bar = tqdm(pictures, "embedding", unit="picture", leave=False)
-    return np.array([gate.check(embed(read_exhibit(path).pixels)).value for path, _ in bar])
+    bar = tqdm(_seen(paths, references, view), "embedding", total=len(paths), unit="picture", leave=False)
+    return np.stack([embed(pixels) for pixels in bar])
 
 
-def _statuses(gate: ScopeGate, part: Pixels) -> set[str]:
+def _seen(paths: Sequence[Path], references: Sequence[Reference], view: View) -> Iterator[Pixels]:
+    """What a model sees of views of pictures: as they are, or registered to its references."""
+    with worker_processes() as pool:
+        yield from pool.map(_as_seen, paths, repeat(tuple(references)), repeat(view), chunksize=4)
+
+
+def _as_seen(path: Path, references: tuple[Reference, ...], view: View) -> Pixels:
+    part = view(read_exhibit(path).pixels)
+    if not references:
+        return part
+    best = register_best(part, references)[0]
+    shape = next(reference.picture.shape for reference in references if reference.series == best.series)
+    return best.apply(part, shape)[0]
+
+
+def _whole(part: Pixels) -> Pixels:
+    return part
+
+
+def _from_further_off(part: Pixels) -> Pixels:
+    """The part at a size that it has in photos of whole goods; which, its pixels say."""
+    shortest, longest = _SIZES_IN_SCENES
+    share = int.from_bytes(hashlib.sha256(part.tobytes()).digest()[:4], "big") / 2**32
+    return _at_most(part, shortest * (longest / shortest) ** share)
+
+
+def _at_most(part: Pixels, long_side: float) -> Pixels:
+    scale = min(1.0, long_side / max(part.shape[:2]))
+    return resize(part, max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+
+
+def _statuses(gate: ScopeGate, part: Pixels, seen: Pixels) -> set[str]:
     # Of the size only whether a part is too small is asked, and that for no network in particular.
-    return {check.status for check in (*physical_checks(part, _COMMON_SIZE), *gate_checks(part, gate))}
+    return {check.status for check in (*physical_checks(part, _COMMON_SIZE), *gate_checks(part, seen, gate))}
 
 
 _COMMON_SIZE = 224
@@ -291,11 +344,10 @@ def _squeezed(part: Pixels) -> Pixels:
 
 
 def _tiny(part: Pixels) -> Pixels:
-    scale = 40 / max(part.shape[:2])
-    return resize(part, max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    return _at_most(part, 40)
 
 
-SPOILT: Mapping[str, Callable[[Pixels], Pixels]] = {
+SPOILT: Mapping[str, View] = {
     "heavily blurred": _blurred,
     "noisy": _noisy,
     "JPEG quality 10": _squeezed,

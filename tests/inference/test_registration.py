@@ -460,21 +460,32 @@ def test_local_contrast_is_luminance_against_its_surroundings_in_their_deviation
 # Steps of the registration, naively
 
 
-def test_the_best_place_is_that_of_the_highest_correlation() -> None:
+def test_landmarks_are_matched_to_the_similarity_of_the_majority() -> None:
     rng = np.random.default_rng(3)
-    picture, template = rng.random((24, 26), np.float32), rng.random((6, 9), np.float32)
-    photo = np.zeros((24, 26), np.float32)
-    photo[:, :14] = 1
-    best: tuple[float, tuple[int, int]] = (-2.0, (0, 0))
-    for y in range(24 - 6 + 1):
-        for x in range(26 - 9 + 1):
-            if photo[y : y + 6, x : x + 9].mean() < 0.4:
-                continue
-            correlation = np.corrcoef(picture[y : y + 6, x : x + 9].ravel(), template.ravel())[0, 1]
-            best = max(best, (float(correlation), (x, y)))
-    score, place = registration._best_place(picture, photo, template)
-    assert place == best[1]
-    assert score == pytest.approx(best[0], abs=1e-4)
+    places, descriptors = rng.random((40, 2)) * 200, rng.random((40, 128)).astype(np.float32)
+    turned = cv2.getRotationMatrix2D((100, 100), 35, 1.3)
+    moved = places @ turned[:, :2].T + turned[:, 2]
+    moved[:10] = rng.random((10, 2)) * 200
+    order = rng.permutation(40)
+    photo = registration._Landmarks(places.astype(np.float32), descriptors)
+    mean = registration._Landmarks(moved[order].astype(np.float32), descriptors[order] + np.float32(0.01))
+    assert registration._matched(photo, mean, 224)[:2] == pytest.approx(turned, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_where_too_few_landmarks_match_the_photo_stays_as_it_is(count: int) -> None:
+    few = registration._Landmarks(np.zeros((count, 2), np.float32), np.zeros((count, 128), np.float32))
+    many = registration._landmarks(edge_strength(drawn("kestrel")), 1.0)
+    assert (registration._matched(few, many, 224) == np.eye(3)).all()
+    assert (registration._matched(many, few, 224) == np.eye(3)).all()
+
+
+def test_landmarks_that_all_match_one_place_are_no_similarity() -> None:
+    rng = np.random.default_rng(5)
+    descriptors = rng.random((20, 128)).astype(np.float32)
+    photo = registration._Landmarks((rng.random((20, 2)) * 200).astype(np.float32), descriptors)
+    point = registration._Landmarks(np.full((20, 2), 7, np.float32), descriptors)
+    assert (registration._matched(photo, point, 224) == np.eye(3)).all()
 
 
 @pytest.mark.parametrize("move", [(0, 0), (3, -2), (-6, 5)])

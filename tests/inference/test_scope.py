@@ -192,4 +192,4 @@ def test_what_is_harmless_is_never_warned_of() -> None:
 
 
 def test_a_model_without_a_gate_has_no_checks_of_one() -> None:
-    assert gate_checks(busy(40, 40), None) == ()
+    assert gate_checks(busy(40, 40), None, None) == ()

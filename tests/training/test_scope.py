@@ -8,17 +8,22 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from inference.records import ScopeCheck
+from inference.registration import Reference, register_best
+from inference.scope import gate_checks
 from inference.scope_gate import ScopeGate
 from inference.weights import Card, load_model, save_model
 from training.__main__ import main
 from training.data.photos import DataRefused, read_photo_set
 from training.scope import (
     ScopeSettings,
+    _from_further_off,
     fit_scope_gate,
     gate_model,
     gate_or_none,
@@ -157,6 +162,54 @@ def test_too_few_sources_make_no_gate(pictures: list[tuple[Path, str]], caplog: 
     assert "The model gets no scope gate. A scope gate needs 19" in caplog.text
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_part_from_further_off_is_smaller_and_never_enlarged(seed: int) -> None:
+    part = np.random.default_rng(seed).integers(0, 256, (500, 800, 3), dtype=np.uint8)
+    small = _from_further_off(part)
+    assert 109 <= max(small.shape[:2]) <= 601
+    assert small.shape[1] / small.shape[0] == pytest.approx(1.6, rel=0.02)
+    assert np.array_equal(small, _from_further_off(part))
+    assert np.array_equal(_from_further_off(part[:30, :40]), part[:30, :40])
+
+
+@pytest.fixture(scope="module")
+def letters(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, str]]:
+    """Photos of twenty genuine lettered parts."""
+    folder = tmp_path_factory.mktemp("letters")
+    for seed in range(20):
+        Image.fromarray(lettered.photo("alba/genuine", 300 + seed)).save(folder / f"{seed}.png")
+    return [(folder / f"{seed}.png", str(seed)) for seed in range(20)]
+
+
+def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_turned(
+    letters: list[tuple[Path, str]], lettered: Any, tiny_references: tuple[Reference, ...]
+) -> None:
+    registered = fit_scope_gate(letters, "authenticity", tiny_references)
+    alone = fit_scope_gate(letters, "authenticity")
+    assert (registered.card.sees, alone.card.sees) == ("registered part", "part")
+
+    def excess(gate: ScopeGate, pixels: np.ndarray) -> float:
+        best = register_best(pixels, tiny_references)[0]
+        frame = next(one.picture.shape for one in tiny_references if one.series == best.series)
+        return next(check.value for check in gate_checks(pixels, best.apply(pixels, frame)[0], gate) if is_kind(check))
+
+    photo = lettered.photo("alba/genuine", 400)
+    wide = np.full((photo.shape[0] + 60, photo.shape[1] + 60, 3), (20, 90, 40), np.uint8)
+    wide[30:-30, 30:-30] = photo
+    turned = np.ascontiguousarray(np.rot90(wide, 2))
+    assert excess(alone, turned) > 2 * excess(alone, photo)
+    assert excess(registered, turned) == pytest.approx(excess(registered, photo), rel=0.25)
+    blobs = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    other = np.asarray(Image.fromarray(blobs).resize((148, 92), Image.Resampling.BICUBIC))
+    assert excess(registered, other) > 1
+    with pytest.raises(ValueError, match="the model registers none"):
+        gate_checks(photo, None, registered)
+
+
+def is_kind(check: ScopeCheck) -> bool:
+    return check.name == "kind"
+
+
 @pytest.fixture(scope="module")
 def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five pictures of blobs, and a file that is none."""
@@ -196,7 +249,7 @@ def test_a_fitted_gate_lets_its_own_kind_pass_and_refuses_others(gated: tuple[Ca
     assert (card.scope_gate.sources, card.scope_gate.neighbours, card.scope_gate.false_refusals) == (64, 5, 0.05)
     assert set(card.scope_gate.usual) == {"blur", "exposure", "compression", "moire"}
     assert "all but 5% of the sources" in card.scope_gate.rule
-    assert model.gate.embeddings.shape == (64, 1280)
+    assert model.gate.embeddings.shape == (2 * 64, 1280)
     values = {name: metric.value for name, metric in card.metrics.items()}
     assert values["scope: false refusals"] <= 0.25
     assert values["scope, far: AUC"] == 1
