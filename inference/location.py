@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -93,13 +94,18 @@ class Locator:
         spans = max((right - left) / exhibit.width, (bottom - top) / exhibit.height)
         if alone and spans >= self.rule.close_up:
             return Find(part, score, Crop(0, 0, exhibit.width, exhibit.height), close_up=True)
-        return Find(part, score, self.proposed_crop(exhibit, box))
+        return Find(part, score, self.proposed_crop(exhibit, box.tolist()))
 
-    def proposed_crop(self, exhibit: Exhibit, box: NDArray[np.float32]) -> Crop:
-        """The crop for a box (4,), left, top, right, bottom: with the card's margin, inside the picture."""
-        left, top, right, bottom = box.tolist()
-        margin = self.rule.margin * max(right - left, bottom - top)
-        left, top = max(0, int(left - margin)), max(0, int(top - margin))
-        right = min(exhibit.width, int(np.ceil(right + margin)))
-        bottom = min(exhibit.height, int(np.ceil(bottom + margin)))
-        return Crop(left, top, max(1, right - left), max(1, bottom - top))
+    def proposed_crop(self, exhibit: Exhibit, box: Sequence[float]) -> Crop:
+        """The crop for a box, left, top, right, bottom: with the card's margin, inside the picture."""
+        return crop_around(exhibit, box, self.rule.margin)
+
+
+def crop_around(exhibit: Exhibit, box: Sequence[float], margin: float) -> Crop:
+    """The crop for a box, left, top, right, bottom, widened by a share of its longer side, inside the picture."""
+    left, top, right, bottom = box
+    wider = margin * max(right - left, bottom - top)
+    left, top = max(0, int(left - wider)), max(0, int(top - wider))
+    right = min(exhibit.width, int(np.ceil(right + wider)))
+    bottom = min(exhibit.height, int(np.ceil(bottom + wider)))
+    return Crop(left, top, max(1, right - left), max(1, bottom - top))

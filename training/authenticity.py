@@ -51,7 +51,7 @@ from training.looks import REGISTRATIONS, Look, PhotoLook, ReferenceLook, Seen, 
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
-from training.scope import gate_metrics, gate_or_none
+from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -389,9 +389,9 @@ def _finish(
         metrics["bad fit share"] = share_by_source(unfit, items, "photos that fit no reference as genuine photos do")
     weighing = weigh_photos(photos, validation, scores, set_name(settings.data))
     metrics = weighing.figures(metrics)
-    gate = gate_or_none([(photo.path, photo.item) for photo in photos.of("train")], "authenticity", basis.references)
+    gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references)
     if gate is not None:
-        metrics |= gate_metrics(gate, [(photo.path, photo.item) for photo in test], {}, basis.references)
+        metrics |= gate_metrics(gate, _pictures(test), {}, basis.references)
     confusion = Confusion(
         f"{int(known.sum())} test photos",
         classes,
@@ -445,6 +445,10 @@ def _finish(
     )
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
     return save_model(card, exported, run.path, fused.how.references if fused else basis.references, gate)
+
+
+def _pictures(photos: Sequence[Photo]) -> list[Picture]:
+    return [Picture(photo.path, photo.item) for photo in photos]
 
 
 def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str) -> Weighing:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.preprocessing import resize
-from training.data.degradations import blurred, exposed, jpeg, noisy
+from training.data.degradations import blurred, exposed, jpeg, noisy, resized, scaled
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, Any, np.random.Generator], Pixels]
@@ -55,8 +55,7 @@ def _compressed_twice(pixels: Pixels, qualities: tuple[int, int], _: np.random.G
 
 
 def _resized_and_back(pixels: Pixels, share: float, _: np.random.Generator) -> Pixels:
-    height, width = pixels.shape[:2]
-    return resize(_scaled(pixels, share), width, height)
+    return resized(pixels, share)
 
 
 def _blurred(pixels: Pixels, thousandths: float, _: np.random.Generator) -> Pixels:
@@ -117,18 +116,13 @@ def _moire(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
 def _screenshot(pixels: Pixels, seen: tuple[float, float], _: np.random.Generator) -> Pixels:
     """Shown at a share of its size on a screen with a gamma of its own, and stored without loss."""
     share, exponent = seen
-    return exposed(_scaled(pixels, share), exponent)
+    return exposed(scaled(pixels, share), exponent)
 
 
 def _messenger(pixels: Pixels, sent: tuple[int, int], _: np.random.Generator) -> Pixels:
     """Reduced to a long side in pixels and compressed to a JPEG quality, as chat programs do."""
     long_side, quality = sent
-    return jpeg(_scaled(pixels, min(1.0, long_side / max(pixels.shape[:2]))), quality)
-
-
-def _scaled(pixels: Pixels, share: float) -> Pixels:
-    height, width = (max(1, round(side * share)) for side in pixels.shape[:2])
-    return resize(pixels, width, height)
+    return jpeg(scaled(pixels, min(1.0, long_side / max(pixels.shape[:2]))), quality)
 
 
 def _clipped(values: NDArray[np.floating[Any]]) -> Pixels:

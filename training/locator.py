@@ -28,7 +28,7 @@ from inference.preprocessing import HALF, Preprocessing
 from inference.records import as_json
 from inference.weights import Card, FindRule, Model, save_model
 from training.data.photos import Split
-from training.data.scene_set import LabelledScene, SceneSet, read_scene_set
+from training.data.scene_set import MARGIN, LabelledScene, SceneSet, read_scene_set
 from training.data.scene_views import draw_view, vary_light
 from training.detection import (
     SceneBoxes,
@@ -51,7 +51,6 @@ _KEPT = 1.25
 """Scenes are kept in memory with this many times the long side that the network sees in use."""
 
 _OVERLAP = 0.5
-_MARGIN = 0.06
 _CLOSE_UP = 0.7
 
 
@@ -299,7 +298,7 @@ def _finish(
         f"Of all scores that leave at most {settings.most_false_finds:g} finds per scene on {empty} empty validation "
         f"scenes, the one with the best F1 of finds at IoU 0.5 on all {len(validation)}."
     )
-    find_rule = FindRule(chosen, _OVERLAP, _MARGIN, _CLOSE_UP, rule)
+    find_rule = FindRule(chosen, _OVERLAP, MARGIN, _CLOSE_UP, rule)
     found, known = detect_all(locator, test), [truth(scenes, scene) for scene in test]
     metrics = precision_metrics(found, known, scenes.parts) | find_metrics(found, known, chosen)
     card = save_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict(), run.path)
@@ -326,7 +325,7 @@ def _card(scenes: SceneSet, settings: LocatorSettings, start: str) -> Card:
         preprocessing=settings.preprocessing,
         band=None,
         heatmap_full_scale=None,
-        find_rule=FindRule(0, _OVERLAP, _MARGIN, _CLOSE_UP, "none yet"),
+        find_rule=FindRule(0, _OVERLAP, MARGIN, _CLOSE_UP, "none yet"),
         split_rule=f"The split is the set's own: {counts} scenes.",
         data=f"{len(scenes.scenes)} scenes with {boxes} boxes, {set_name(settings.data)}",
         data_sha256=scenes.manifest_sha256,

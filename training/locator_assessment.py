@@ -174,7 +174,7 @@ def _pairs(locator: Locator, examiner: AuthenticityExaminer, chosen: Sequence[La
         exhibit = read_exhibit(scene.path)
         finds = [find for find in locator.locate(exhibit) if find.part == part]
         for one in parts:
-            true = locator.proposed_crop(exhibit, np.array(one.box, np.float32))
+            true = locator.proposed_crop(exhibit, one.box)
             near = _nearest(finds, true)
             located = examiner.examine(exhibit, None, near.crop, locator.located(near)) if near else None
             pairs.append(Pair(scene.path.name, one.label == "genuine", examiner.examine(exhibit, None, true), located))

@@ -10,10 +10,10 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tyro
 from numpy.typing import NDArray
@@ -21,15 +21,17 @@ from tqdm import tqdm
 
 from inference.embedding import frozen_embedding
 from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.location import crop_around
 from inference.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
-from inference.preprocessing import resize
 from inference.records import Refusal
 from inference.registration import Reference, register_best
 from inference.scope import gate_checks, physical_checks
 from inference.scope_gate import LEAST_SOURCES, GateCard, ScopeGate, Spread, as_rows, neighbour_distance
 from inference.weights import WEIGHTS_FOLDER, Card, Metric, Task, load_model, save_model
+from training.data.degradations import blurred, jpeg, noisy, scaled
 from training.data.pairs import read_mark_set
 from training.data.photos import DataRefused, Split, read_photo_set
+from training.data.scene_set import MARGIN, SceneSet, read_scene_set
 from training.evaluate import auc_metric, share_by_source
 from training.processes import worker_processes
 
@@ -37,17 +39,13 @@ logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]
-Picture = tuple[Path, str]
-"""A file and its source."""
-View = Callable[[Pixels], Pixels]
-"""How a picture is shown."""
+Spoil = Callable[[Pixels], Pixels]
 
 FALSE_REFUSALS = 0.05
 _MOST_ROWS = 600
 _MOST_NEIGHBOURS = 5
 _UNUSUAL = 0.01
-# Long sides in pixels.
-_SIZES_IN_SCENES = (110, 600)
+_IN_SCENES = "scope, in scenes: refused"
 _MOST_MEASURED = 200
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
 _RULE = (
@@ -55,6 +53,26 @@ _RULE = (
     "but {share:.0%} of the sources keep to in both distances (conformal quantile by source over the worse of the two "
     "ranks), so that the two votes together refuse {share:.0%} of new parts of this kind."
 )
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is measured.
+
+    Attributes:
+        path: Its file.
+        source: The item or mark family that it shows; what a gate refuses is counted by source.
+        box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
+    """
+
+    path: Path
+    source: str
+    box: tuple[int, int, int, int] | None = None
+
+    def pixels(self) -> Pixels:
+        """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it."""
+        exhibit = read_exhibit(self.path)
+        return exhibit.crop(crop_around(exhibit, self.box, MARGIN) if self.box else None)
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,8 @@ class ScopeSettings:
     """Folder for the model's two files, with the gate in them."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the model."""
+    scenes: Path | None = None
+    """Folder of scenes with boxes: the model's part as it is found in photos of whole goods is of its kind as well."""
     near: tuple[Path, ...] = ()
     """Folders of pictures that look like the model's kind and are not: another part, another house."""
     far: tuple[Path, ...] = ()
@@ -90,38 +110,44 @@ def gate_model(settings: ScopeSettings) -> Card:
         kind: [picture for folder in of for picture in _pictures_in(folder)] for kind, of in folders.items() if of
     }
     own = _pictures_of(model.card, settings.data)
-    gate = fit_scope_gate(own("train"), model.card.task, model.references)
+    scenes = read_scene_set(settings.scenes) if settings.scenes else None
+    found = _parts_in(scenes, model.card, "train") if scenes else []
+    gate = fit_scope_gate(own("train"), model.card.task, model.references, found)
     metrics = model.card.metrics | gate_metrics(gate, own("test"), foreign, model.references)
+    if scenes:
+        metrics |= {_IN_SCENES: refused_share(gate, _parts_in(scenes, model.card, "test"), model.references)}
     return save_model(
         replace(model.card, metrics=metrics), model.network.state_dict(), settings.out, model.references, gate
     )
 
 
-def fit_scope_gate(pictures: Sequence[Picture], task: Task, references: Sequence[Reference] = ()) -> ScopeGate:
+def fit_scope_gate(
+    pictures: Sequence[Picture],
+    task: Task,
+    references: Sequence[Reference] = (),
+    in_scenes: Sequence[Picture] = (),
+) -> ScopeGate:
     """The gate of a model.
-
-    Each photo also counts as it would be seen from further off: in photos of whole goods a part is small.
 
     Args:
         pictures: Training photos with their items, or marks with their families.
         task: What the model is for; photos and marks are measured differently.
         references: Of a model that sees parts registered to them.
+        in_scenes: Parts of its kind as they are found in photos of whole goods.
 
     Raises:
         DataRefused: if there are fewer than 19 sources.
     """
-    count = len({source for _, source in pictures})
+    count = len({picture.source for picture in pictures})
     if count < LEAST_SOURCES:
         msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, and there are {count}; add some."
         raise DataRefused(msg)
-    views = (_whole,) if task == "trademark" else (_whole, _from_further_off)
-    most = _MOST_ROWS // len(views)
-    chosen = [pictures[index] for index in spread_over_sources([source for _, source in pictures], most)]
+    most = _MOST_ROWS // 2 if in_scenes else _MOST_ROWS
+    chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
+    sources = np.array([picture.source for picture in chosen])
     measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
-    paths, owners = [path for path, _ in chosen], np.array([source for _, source in chosen])
-    measured = [[measure.of(read_exhibit(path).pixels) for measure in measures.values()] for path in paths]
-    embeddings = np.concatenate([_embeddings(paths, references, view) for view in views]).astype(np.float16)
-    sources = np.tile(owners, len(views))
+    measured = [[measure.of(picture.pixels()) for measure in measures.values()] for picture in chosen]
+    embeddings = _embeddings(chosen, references).astype(np.float16)
     kept = len({*sources})
     neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
     thresholds = joint_thresholds(leave_one_source_out(embeddings, sources, neighbours), sources, FALSE_REFUSALS)
@@ -132,7 +158,7 @@ def fit_scope_gate(pictures: Sequence[Picture], task: Task, references: Sequence
         false_refusals=FALSE_REFUSALS,
         rule=_RULE.format(share=FALSE_REFUSALS),
         sources=kept,
-        usual=_usual(measures, np.array(measured), owners),
+        usual=_usual(measures, np.array(measured), sources),
         embedding_sha256=frozen_embedding().sha256,
         sees="registered part" if references else "part",
     )
@@ -146,6 +172,10 @@ def gate_or_none(pictures: Sequence[Picture], task: Task, references: Sequence[R
     except Refusal as refusal:
         logger.warning("The model gets no scope gate. %s", refusal)
         return None
+
+
+def _spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
+    return [pictures[index] for index in spread_over_sources([picture.source for picture in pictures], most)]
 
 
 def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
@@ -247,14 +277,14 @@ def gate_metrics(
         references: Of a model that sees parts registered to them.
     """
     own = _evenly(own)
-    items = [source for _, source in own]
+    items = [picture.source for picture in own]
     excess = _excesses(gate, own, references)
     metrics = {
         "scope: false refusals": share_by_source(excess > 1, items, "test pictures of the model's own kind refused")
     }
     passed = float(np.quantile(excess, 0.95))
     for kind, pictures in foreign.items():
-        others, names = _excesses(gate, pictures, references), [source for _, source in pictures]
+        others, names = _excesses(gate, pictures, references), [picture.source for picture in pictures]
         over = f"{kind} pictures"
         metrics |= {
             f"scope, {kind}: AUC": auc_metric(others, excess, names, items, f"{over} against the model's own kind"),
@@ -264,10 +294,9 @@ def gate_metrics(
             f"scope, {kind}: refused": share_by_source(others > 1, names, over),
         }
     for name, spoil in SPOILT.items():
-        seen = _seen([path for path, _ in own], references, spoil)
         statuses = [
-            _statuses(gate, spoil(read_exhibit(path).pixels), pixels)
-            for (path, _), pixels in zip(tqdm(own, name, leave=False), seen, strict=True)
+            _statuses(gate, part, seen)
+            for part, seen in tqdm(_as_seen(own, references, spoil), name, total=len(own), leave=False)
         ]
         refused = ["refuse" in found for found in statuses]
         noticed = [bool(found & {"refuse", "warn"}) for found in statuses]
@@ -278,46 +307,43 @@ def gate_metrics(
     return metrics
 
 
+def refused_share(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Metric:
+    """Which share of parts found in photos of whole goods a gate refuses."""
+    pictures = _evenly(pictures)
+    refused = _excesses(gate, pictures, references) > 1
+    return share_by_source(refused, [picture.source for picture in pictures], "parts at their true box in test scenes")
+
+
 def _excesses(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Values:
-    return np.array([gate.check(row).value for row in _embeddings([path for path, _ in pictures], references, _whole)])
+    return np.array([gate.check(row).value for row in _embeddings(pictures, references)])
 
 
-def _embeddings(paths: Sequence[Path], references: Sequence[Reference], view: View) -> NDArray[np.float32]:
-    """What the gate's embedding makes of views of pictures (n, d)."""
+def _embeddings(pictures: Sequence[Picture], references: Sequence[Reference]) -> NDArray[np.float32]:
+    """What the gate's embedding makes of pictures (n, d)."""
     embed = frozen_embedding()
-    bar = tqdm(_seen(paths, references, view), "embedding", total=len(paths), unit="picture", leave=False)
-    return np.stack([embed(pixels) for pixels in bar])
+    bar = tqdm(_as_seen(pictures, references), "embedding", total=len(pictures), unit="picture", leave=False)
+    return np.stack([embed(seen) for _, seen in bar])
 
 
-def _seen(paths: Sequence[Path], references: Sequence[Reference], view: View) -> Iterator[Pixels]:
-    """What a model sees of views of pictures: as they are, or registered to its references."""
+def _as_seen(
+    pictures: Sequence[Picture], references: Sequence[Reference], spoil: Spoil | None = None
+) -> Iterator[tuple[Pixels, Pixels]]:
+    """Pictures, spoilt or not, and what a model sees of each: the same, or the part registered to its references."""
     with worker_processes() as pool:
-        yield from pool.map(_as_seen, paths, repeat(tuple(references)), repeat(view), chunksize=4)
+        yield from pool.map(_seen, pictures, repeat(tuple(references)), repeat(spoil), chunksize=4)
 
 
-def _as_seen(path: Path, references: tuple[Reference, ...], view: View) -> Pixels:
-    part = view(read_exhibit(path).pixels)
+def _seen(picture: Picture, references: tuple[Reference, ...], spoil: Spoil | None) -> tuple[Pixels, Pixels]:
+    part = spoil(picture.pixels()) if spoil else picture.pixels()
     if not references:
-        return part
+        return part, part
     best = register_best(part, references)[0]
     shape = next(reference.picture.shape for reference in references if reference.series == best.series)
-    return best.apply(part, shape)[0]
-
-
-def _whole(part: Pixels) -> Pixels:
-    return part
-
-
-def _from_further_off(part: Pixels) -> Pixels:
-    """The part at a size that it has in photos of whole goods; which, its pixels say."""
-    shortest, longest = _SIZES_IN_SCENES
-    share = int.from_bytes(hashlib.sha256(part.tobytes()).digest()[:4], "big") / 2**32
-    return _at_most(part, shortest * (longest / shortest) ** share)
+    return part, best.apply(part, shape)[0]
 
 
 def _at_most(part: Pixels, long_side: float) -> Pixels:
-    scale = min(1.0, long_side / max(part.shape[:2]))
-    return resize(part, max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    return scaled(part, min(1.0, long_side / max(part.shape[:2])))
 
 
 def _statuses(gate: ScopeGate, part: Pixels, seen: Pixels) -> set[str]:
@@ -329,29 +355,14 @@ _COMMON_SIZE = 224
 
 
 def _noisy(part: Pixels) -> Pixels:
-    noise = np.random.default_rng(0).normal(0, 40, part.shape)
-    return np.clip(part + noise, 0, 255).astype(np.uint8)
+    return noisy(part, 40, np.random.default_rng(0))
 
 
-def _blurred(part: Pixels) -> Pixels:
-    return np.asarray(cv2.GaussianBlur(part, (0, 0), max(part.shape[:2]) / 80), np.uint8)
-
-
-def _squeezed(part: Pixels) -> Pixels:
-    """JPEG at quality 10."""
-    _, file = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, 10])
-    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)
-
-
-def _tiny(part: Pixels) -> Pixels:
-    return _at_most(part, 40)
-
-
-SPOILT: Mapping[str, View] = {
-    "heavily blurred": _blurred,
+SPOILT: Mapping[str, Spoil] = {
+    "heavily blurred": partial(blurred, sigma=12.5),
     "noisy": _noisy,
-    "JPEG quality 10": _squeezed,
-    "40 pixels long": _tiny,
+    "JPEG quality 10": partial(jpeg, quality=10),
+    "40 pixels long": partial(_at_most, long_side=40),
 }
 """What is done to a part to see whether it is noticed."""
 
@@ -368,13 +379,31 @@ def _pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
     if sha256 != card.data_sha256:
         msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
         raise DataRefused(msg)
-    return lambda split: [(path, source) for path, source, of in listed if of == split]
+    return lambda split: [Picture(path, source) for path, source, of in listed if of == split]
+
+
+def _parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
+    """The parts of a model's kind and series in the scenes of a split.
+
+    Raises:
+        DataRefused: if there is none.
+    """
+    found = [
+        Picture(scene.path, scene.path.name, part.box)
+        for scene in scenes.of(split)
+        for part in scene.parts
+        if part.part == card.part and part.series in card.series
+    ]
+    if not found:
+        msg = f"The {split} scenes show no {card.part or 'part'} of a series that {card.name} knows; leave them out."
+        raise DataRefused(msg)
+    return found
 
 
 def _pictures_in(folder: Path) -> list[Picture]:
     """The readable pictures of a folder and those below it, each its own source."""
-    found = _evenly([(path, str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES])
-    readable = [picture for picture in found if _readable(picture[0])]
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES]
+    readable = [picture for picture in _evenly([Picture(path, str(path)) for path in paths]) if _readable(picture.path)]
     if not readable:
         msg = f"{folder} holds no readable picture; name a folder with some."
         raise DataRefused(msg)

@@ -599,7 +599,7 @@ def _finish(
 
 def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
     """The marks of a split, each with its family."""
-    return [(marks.marks[index].path, marks.marks[index].family) for index in marks.of(split)]
+    return [Picture(marks.marks[index].path, marks.marks[index].family) for index in marks.of(split)]
 
 
 def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:

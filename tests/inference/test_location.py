@@ -79,7 +79,7 @@ def test_a_crop_is_the_box_with_its_margin_inside_the_picture(locator: Locator, 
         ((0.0, 0.0, 127.5, 20.0), Crop(0, 0, 128, 33)),
         ((120.4, 90.0, 128.0, 96.0), Crop(119, 89, 9, 7)),
     ):
-        assert wide.proposed_crop(exhibit, np.array(box, np.float32)) == expected
+        assert wide.proposed_crop(exhibit, box) == expected
 
 
 def test_a_close_up_is_proposed_whole(locator: Locator, goods_models: Path, goods: Any) -> None:

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 ITEMS = 40
 COLOURS = {"red": 0, "amber": 40, "green": 110, "blue": 220, "pink": 300, "black": None}
 
+STRIPED = ("blue/genuine", "blue/counterfeit", "red/genuine", "red/counterfeit")
+
 Pixels = NDArray[np.uint8]
 StartTraining = Callable[..., subprocess.Popen[str]]
 
@@ -39,6 +41,26 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder = root / label / f"item {item}"
             folder.mkdir(parents=True)
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "1.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def scenes(goods: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of 17 scenes of 128 x 96 with none, one or two striped parts."""
+    root = tmp_path_factory.mktemp("scenes")
+    rows = ["path,split,kind,part,left,top,width,height,visible,series,label"]
+    for split, count, first in (("train", 8, 0), ("val", 4, 50), ("test", 5, 100)):
+        for number in range(count):
+            names = tuple(STRIPED[(number + k) % 4] for k in range(number % 3))
+            pixels, boxes = goods.photo(first + number, names)
+            Image.fromarray(pixels).save(root / f"{split}_{number}.png")
+            start = f"{split}_{number}.png,{split},{'goods' if names else 'empty'}"
+            for name, (left, top, right, bottom) in zip(names, boxes.astype(int), strict=True):
+                series, label = name.split("/")
+                rows.append(f"{start},striped_part,{left},{top},{right - left},{bottom - top},1.0,{series},{label}")
+            if not names:
+                rows.append(start + ",,,,,,,,")
+    (root / "manifest.csv").write_text("\n".join(rows) + "\n")
     return root
 
 

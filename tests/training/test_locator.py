@@ -23,28 +23,6 @@ from training.locator import PRESETS, LocatorSettings, TrainingViews, train
 from training.locator_assessment import LocatorAssessmentSettings, assess_locator
 from training.runs import RunFolder, TrainingRefused
 
-KINDS = ("blue/genuine", "blue/counterfeit", "red/genuine", "red/counterfeit")
-
-
-@pytest.fixture(scope="module")
-def scenes(goods: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A set of 17 scenes of 128 x 96 with none, one or two striped parts."""
-    root = tmp_path_factory.mktemp("scenes")
-    rows = ["path,split,kind,part,left,top,width,height,visible,series,label"]
-    for split, count, first in (("train", 8, 0), ("val", 4, 50), ("test", 5, 100)):
-        for number in range(count):
-            names = tuple(KINDS[(number + k) % 4] for k in range(number % 3))
-            pixels, boxes = goods.photo(first + number, names)
-            Image.fromarray(pixels).save(root / f"{split}_{number}.png")
-            start = f"{split}_{number}.png,{split},{'goods' if names else 'empty'}"
-            for name, (left, top, right, bottom) in zip(names, boxes.astype(int), strict=True):
-                series, label = name.split("/")
-                rows.append(f"{start},striped_part,{left},{top},{right - left},{bottom - top},1.0,{series},{label}")
-            if not names:
-                rows.append(start + ",,,,,,,,")
-    (root / "manifest.csv").write_text("\n".join(rows) + "\n")
-    return root
-
 
 def settings(data: Path, out: Path, **changed: Any) -> LocatorSettings:
     small = PRESETS["small"]

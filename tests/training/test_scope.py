@@ -21,9 +21,10 @@ from inference.scope_gate import ScopeGate
 from inference.weights import Card, load_model, save_model
 from training.__main__ import main
 from training.data.photos import DataRefused, read_photo_set
+from training.data.scene_set import read_scene_set
 from training.scope import (
+    Picture,
     ScopeSettings,
-    _from_further_off,
     fit_scope_gate,
     gate_model,
     gate_or_none,
@@ -149,40 +150,30 @@ def test_which_sources_are_left_out_does_not_follow_their_order() -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures(photo_folder: Path) -> list[tuple[Path, str]]:
-    return [(photo.path, photo.item) for photo in read_photo_set(photo_folder).of("train")]
+def pictures(photo_folder: Path) -> list[Picture]:
+    return [Picture(photo.path, photo.item) for photo in read_photo_set(photo_folder).of("train")]
 
 
-def test_too_few_sources_make_no_gate(pictures: list[tuple[Path, str]], caplog: pytest.LogCaptureFixture) -> None:
+def test_too_few_sources_make_no_gate(pictures: list[Picture], caplog: pytest.LogCaptureFixture) -> None:
     few = pictures[:18]
     with pytest.raises(DataRefused, match="needs 19 items or families in training, and there are 18; add some"):
         fit_scope_gate(few, "authenticity")
     with caplog.at_level(logging.WARNING):
-        assert gate_or_none([(path, "one") for path, _ in pictures], "trademark") is None
+        assert gate_or_none([replace(picture, source="one") for picture in pictures], "trademark") is None
     assert "The model gets no scope gate. A scope gate needs 19" in caplog.text
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_part_from_further_off_is_smaller_and_never_enlarged(seed: int) -> None:
-    part = np.random.default_rng(seed).integers(0, 256, (500, 800, 3), dtype=np.uint8)
-    small = _from_further_off(part)
-    assert 109 <= max(small.shape[:2]) <= 601
-    assert small.shape[1] / small.shape[0] == pytest.approx(1.6, rel=0.02)
-    assert np.array_equal(small, _from_further_off(part))
-    assert np.array_equal(_from_further_off(part[:30, :40]), part[:30, :40])
-
-
 @pytest.fixture(scope="module")
-def letters(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, str]]:
+def letters(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
     """Photos of twenty genuine lettered parts."""
     folder = tmp_path_factory.mktemp("letters")
     for seed in range(20):
         Image.fromarray(lettered.photo("alba/genuine", 300 + seed)).save(folder / f"{seed}.png")
-    return [(folder / f"{seed}.png", str(seed)) for seed in range(20)]
+    return [Picture(folder / f"{seed}.png", str(seed)) for seed in range(20)]
 
 
 def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_turned(
-    letters: list[tuple[Path, str]], lettered: Any, tiny_references: tuple[Reference, ...]
+    letters: list[Picture], lettered: Any, tiny_references: tuple[Reference, ...]
 ) -> None:
     registered = fit_scope_gate(letters, "authenticity", tiny_references)
     alone = fit_scope_gate(letters, "authenticity")
@@ -249,7 +240,7 @@ def test_a_fitted_gate_lets_its_own_kind_pass_and_refuses_others(gated: tuple[Ca
     assert (card.scope_gate.sources, card.scope_gate.neighbours, card.scope_gate.false_refusals) == (64, 5, 0.05)
     assert set(card.scope_gate.usual) == {"blur", "exposure", "compression", "moire"}
     assert "all but 5% of the sources" in card.scope_gate.rule
-    assert model.gate.embeddings.shape == (2 * 64, 1280)
+    assert model.gate.embeddings.shape == (64, 1280)
     values = {name: metric.value for name, metric in card.metrics.items()}
     assert values["scope: false refusals"] <= 0.25
     assert values["scope, far: AUC"] == 1
@@ -269,6 +260,39 @@ def test_the_rest_of_the_model_is_as_it_was(gated: tuple[Card, Path], model_of_s
     for (name, value), (same, kept) in zip(*(state.items() for state in states), strict=True):
         assert name == same
         assert np.array_equal(value.numpy(), kept.numpy())
+
+
+def test_parts_in_scenes_are_of_the_models_kind_as_well(
+    gated: tuple[Card, Path], photo_folder: Path, scenes: Path, tmp_path: Path
+) -> None:
+    _, folder = gated
+    model = load_model("tiny_parts", folder)
+    striped = save_model(replace(model.card, part="striped_part"), model.network.state_dict(), tmp_path / "named")
+    assert striped.part == "striped_part"
+    with_scenes = gate_model(
+        ScopeSettings("tiny_parts", photo_folder, tmp_path / "out", tmp_path / "named", scenes=scenes)
+    )
+    boxed = [part for scene in read_scene_set(scenes).of("train") for part in scene.parts]
+    scenes_with_parts = [scene for scene in read_scene_set(scenes).of("train") if scene.parts]
+    assert with_scenes.scope_gate is not None
+    assert with_scenes.scope_gate.sources == 64 + len(scenes_with_parts)
+    gate = load_model("tiny_parts", tmp_path / "out").gate
+    assert gate is not None
+    assert len(gate.embeddings) == 64 + len(boxed)
+    assert "true box in test scenes" in with_scenes.metrics["scope, in scenes: refused"].over
+    with pytest.raises(DataRefused, match="train scenes show no part of a series that tiny_parts knows"):
+        gate_model(ScopeSettings("tiny_parts", photo_folder, tmp_path / "out", folder, scenes=scenes))
+
+
+def test_a_boxed_part_is_seen_as_a_locator_proposes_it(scenes: Path) -> None:
+    scene = next(scene for scene in read_scene_set(scenes).of("test") if scene.parts)
+    left, top, right, bottom = scene.parts[0].box
+    wider = 0.06 * max(right - left, bottom - top)
+    pixels = np.asarray(Image.open(scene.path))
+    rows = slice(max(0, math.floor(top - wider)), math.ceil(bottom + wider))
+    columns = slice(max(0, math.floor(left - wider)), math.ceil(right + wider))
+    assert np.array_equal(Picture(scene.path, "one", scene.parts[0].box).pixels(), pixels[rows, columns])
+    assert np.array_equal(Picture(scene.path, "one").pixels(), pixels)
 
 
 def test_another_set_than_the_models_own_is_refused(

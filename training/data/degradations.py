@@ -7,6 +7,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from inference.preprocessing import resize
+
 Pixels = NDArray[np.uint8]
 
 
@@ -16,13 +18,15 @@ def jpeg(pixels: Pixels, quality: float) -> Pixels:
     return np.ascontiguousarray(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
+def scaled(pixels: Pixels, share: float) -> Pixels:
+    """At a share of its size, at least a pixel."""
+    height, width = (max(1, round(side * share)) for side in pixels.shape[:2])
+    return resize(pixels, width, height)
+
+
 def resized(pixels: Pixels, share: float) -> Pixels:
     """Scaled to a share of its size, and back."""
-    height, width = pixels.shape[:2]
-    small = cv2.resize(
-        pixels, (max(1, round(width * share)), max(1, round(height * share))), interpolation=cv2.INTER_AREA
-    )
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    return resize(scaled(pixels, share), pixels.shape[1], pixels.shape[0])
 
 
 def blurred(pixels: Pixels, sigma: float) -> Pixels:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from training.data.photos import DataRefused, Split
 
 MANIFEST = "manifest.csv"
+MARGIN = 0.06
+"""What a crop of a part adds to each side of its box, as a share of the longer side."""
 _REQUIRED = ("path", "split", "part", "left", "top", "width", "height")
 
 
