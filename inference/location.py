@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import nms, remove_small_boxes
+from torchvision.ops import remove_small_boxes
 from typing_extensions import Self
 
 from inference.records import Crop, Exhibit, Find, Located
@@ -85,9 +85,9 @@ class Locator:
         # A box in the filling below or beside the picture has no extent inside it.
         inside = remove_small_boxes(found["boxes"], 1)
         found = {name: values[inside] for name, values in found.items()}
-        best = nms(found["boxes"], found["scores"], self.rule.overlap)
-        boxes, labels, scores = (found[name][best].cpu().numpy() for name in ("boxes", "labels", "scores"))
-        return boxes * zoom, labels, scores
+        boxes, labels, scores = (found[name].cpu().numpy() for name in ("boxes", "labels", "scores"))
+        best = apart(boxes, scores, self.rule.overlap)
+        return boxes[best] * zoom, labels[best], scores[best]
 
     def _find(self, exhibit: Exhibit, box: NDArray[np.float32], part: str, score: float, alone: bool) -> Find:
         left, top, right, bottom = box.tolist()
@@ -99,6 +99,23 @@ class Locator:
     def proposed_crop(self, exhibit: Exhibit, box: Sequence[float]) -> Crop:
         """The crop for a box, left, top, right, bottom: with the card's margin, inside the picture."""
         return crop_around(exhibit, box, self.rule.margin)
+
+
+def apart(boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: float) -> list[int]:
+    """Which boxes (n, 4), best first, share no more than `overlap` of the smaller of both with a better one.
+
+    Of the smaller, not of their union as usual: a part that fills the photo is also found within its own box, and no
+    part lies in another one.
+    """
+    kept: list[int] = []
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    for index in np.argsort(-scores, kind="stable").tolist():
+        starts = np.maximum(boxes[index, :2], boxes[kept, :2])
+        ends = np.minimum(boxes[index, 2:], boxes[kept, 2:])
+        shared = np.prod(np.maximum(ends - starts, 0), axis=1)
+        if (shared <= overlap * np.minimum(areas[index], areas[kept])).all():
+            kept.append(index)
+    return kept
 
 
 def crop_around(exhibit: Exhibit, box: Sequence[float], margin: float) -> Crop:

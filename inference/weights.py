@@ -110,7 +110,8 @@ class FindRule:
 
     Attributes:
         least_score: Score below which nothing is a find, 0 to 1.
-        overlap: Intersection over union above which the lesser of two boxes is dropped, whatever their parts, 0 to 1.
+        overlap: Share of the smaller of two boxes that both have in common above which the less sure one is dropped,
+            whatever their parts, 0 to 1.
         margin: What a proposed crop adds to each side of a box, as a share of the box's longer side, >= 0.
         close_up: Share of the picture's width or height that the only find spans, from which on the picture is taken
             for the part itself and proposed whole, 0 to 1.

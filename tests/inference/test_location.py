@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from inference.authenticity import AuthenticityExaminer
-from inference.location import Locator
+from inference.location import Locator, apart
 from inference.networks.locator import Locator as LocatorNetwork
 from inference.records import Crop, Exhibit, as_json
 from inference.weights import WeightsRefused, load_model, read_catalogue
@@ -103,6 +103,25 @@ def test_the_threshold_and_the_overlap_are_the_cards(locator: Locator, goods_mod
     assert (boxes[:, 2:] > boxes[:, :2]).all()
     for index, box in enumerate(boxes):
         assert all(overlap(box, other) < 0.35 for other in boxes[:index])
+
+
+BOXES = {
+    "far from each other": ([(0, 0, 10, 10), (20, 0, 30, 10)], [0.6, 0.9], [1, 0]),
+    "nearly the same": ([(0, 0, 10, 10), (1, 0, 11, 10)], [0.6, 0.9], [1]),
+    "one within the other, union by far larger": ([(0, 0, 40, 40), (5, 5, 15, 15)], [0.9, 0.6], [0]),
+    "the inner one surer": ([(0, 0, 40, 40), (5, 5, 15, 15)], [0.6, 0.9], [1]),
+    "side by side, a little over each other": ([(0, 0, 10, 10), (7, 0, 17, 10)], [0.6, 0.9], [1, 0]),
+    "what a dropped one hid": ([(0, 0, 10, 10), (4, 0, 14, 10), (8, 0, 18, 10)], [0.9, 0.8, 0.7], [0, 2]),
+    "equally sure, the first one": ([(0, 0, 10, 10), (1, 0, 11, 10)], [0.9, 0.9], [0]),
+    "none": ([], [], []),
+}
+
+
+@pytest.mark.parametrize(("boxes", "scores", "kept"), BOXES.values(), ids=BOXES)
+def test_of_boxes_that_share_most_of_the_smaller_the_best_one_counts(
+    boxes: list[tuple[int, int, int, int]], scores: list[float], kept: list[int]
+) -> None:
+    assert apart(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), 0.5) == kept
 
 
 def test_other_models_are_no_locators(goods_models: Path) -> None:
