@@ -204,8 +204,8 @@ def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
         return metrics
     scenes = np.array([pair.scene for pair, _ in both])
     genuine = np.array([pair.genuine for pair, _ in both])
-    true = np.array([pair.true.log_odds for pair, _ in both])
-    at_find = np.array([located.log_odds for _, located in both])
+    true = np.array([pair.true.score for pair, _ in both])
+    at_find = np.array([located.score for _, located in both])
     same = [pair.true.outcome == located.outcome for pair, located in both]
     metrics["same outcome"] = share_by_source(same, scenes, "found parts whose outcome is that at their true box")
     for where, verdicts in (("true", [pair.true for pair, _ in both]), ("located", [found for _, found in both])):
@@ -218,7 +218,7 @@ def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
                 odds[~genuine],
                 scenes[genuine],
                 scenes[~genuine],
-                f"log odds, {genuine.sum()} genuine against {(~genuine).sum()} counterfeit parts that are found",
+                f"score, {genuine.sum()} genuine against {(~genuine).sum()} counterfeit parts that are found",
             )
         metrics["AUC at located less AUC at true boxes"] = _auc_difference(at_find, true, genuine, scenes)
     return metrics
