@@ -27,6 +27,9 @@ _BLOCK, _LEAST_CELLS = 8, 8
 _FAINT_STEP = 0.1
 _DARKEST, _BRIGHTEST = 2, 253
 _MOST_PIXELS = 0.95
+_SMOOTHEST = 0.1
+# The difference of two Laplacians: 0 on planes and on straight edges.
+_LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,17 @@ def moire(part: Pixels) -> float:
     return float(above[fine & off_axis].max())
 
 
+def noise(part: Pixels) -> float:
+    """Standard deviation of the noise where the part is smoothest, in grey levels of 255.
+
+    Source: J. Immerkær: Fast noise variance estimation, 1996; by blocks, of which the smoothest tenth counts, so that
+    grain and edges do not.
+    """
+    grey = _grey(part)
+    rough = cv2.blur(np.abs(cv2.filter2D(grey, -1, _LAPLACIANS)), (_BLOCK, _BLOCK)) / 6 * np.sqrt(np.pi / 2)
+    return float(np.quantile(rough, _SMOOTHEST))
+
+
 def colours(part: Pixels) -> float:
     """How many colours, of 4,096, the most frequent 95% of the pixels have: few in a mark, many in a photo."""
     coarse = (part >> 4).astype(np.int64) @ np.array([256, 16, 1])
@@ -153,6 +167,13 @@ PHOTO_MEASURES: Mapping[str, Measure] = {
         "Steps across a grid of eight pixels are {} times those within",
         "{:.2f}",
         "the file was compressed coarsely; hand in the original one",
+    ),
+    "noise": Measure(
+        noise,
+        3,
+        "The noise where the part is smoothest is {} of 255",
+        "{:.1f}",
+        "photograph it in more light",
     ),
     "moire": Measure(
         moire,

@@ -167,6 +167,14 @@ def test_stripes_and_small_parts_have_no_grid() -> None:
     assert measures.blocks(np.full((200, 200, 3), 7, np.uint8)) == 1
 
 
+@pytest.mark.parametrize("spread", [0, 4, 8, 16, 40])
+def test_noise_is_measured_where_nothing_else_is(spread: int) -> None:
+    grains = np.random.default_rng(0).normal(0, spread, (120, 160, 1))
+    noisy = np.clip(ringed() * 0.6 + 60 + grains, 0, 255).astype(np.uint8)
+    assert measures.noise(noisy) == pytest.approx(spread, rel=0.25, abs=0.5)
+    assert measures.noise(np.full((1, 1, 3), 9, np.uint8)) == 0
+
+
 def test_colours_are_those_that_most_pixels_have() -> None:
     mark = np.full((20, 20, 3), 255, np.uint8)
     mark[:5, :12] = (200, 30, 30)

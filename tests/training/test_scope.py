@@ -238,7 +238,7 @@ def test_a_fitted_gate_lets_its_own_kind_pass_and_refuses_others(gated: tuple[Ca
     assert isinstance(model.gate, ScopeGate)
     assert card.scope_gate is not None
     assert (card.scope_gate.sources, card.scope_gate.neighbours, card.scope_gate.false_refusals) == (64, 5, 0.05)
-    assert set(card.scope_gate.usual) == {"blur", "exposure", "compression", "moire"}
+    assert set(card.scope_gate.usual) == {"blur", "exposure", "compression", "noise", "moire"}
     assert "all but 5% of the sources" in card.scope_gate.rule
     assert model.gate.embeddings.shape == (64, 1280)
     values = {name: metric.value for name, metric in card.metrics.items()}
