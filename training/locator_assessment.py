@@ -204,24 +204,41 @@ def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
         return metrics
     scenes = np.array([pair.scene for pair, _ in both])
     genuine = np.array([pair.genuine for pair, _ in both])
-    true = np.array([pair.true.score for pair, _ in both])
-    at_find = np.array([located.score for _, located in both])
-    same = [pair.true.outcome == located.outcome for pair, located in both]
+    verdicts = {"true": [pair.true for pair, _ in both], "located": [found for _, found in both]}
+    same = [one.outcome == other.outcome for one, other in zip(*verdicts.values(), strict=True)]
     metrics["same outcome"] = share_by_source(same, scenes, "found parts whose outcome is that at their true box")
-    for where, verdicts in (("true", [pair.true for pair, _ in both]), ("located", [found for _, found in both])):
-        outside = [verdict.outcome == "out of scope" for verdict in verdicts]
-        metrics[f"out of scope at {where} boxes"] = share_by_source(outside, scenes, "found parts that are refused")
-    if genuine.any() and not genuine.all():
-        for where, odds in (("true", true), ("located", at_find)):
-            metrics[f"authenticity AUC at {where} boxes"] = auc_metric(
-                odds[genuine],
-                odds[~genuine],
-                scenes[genuine],
-                scenes[~genuine],
-                f"score, {genuine.sum()} genuine against {(~genuine).sum()} counterfeit parts that are found",
-            )
-        metrics["AUC at located less AUC at true boxes"] = _auc_difference(at_find, true, genuine, scenes)
+    scores = {where: np.array([verdict.score for verdict in given]) for where, given in verdicts.items()}
+    for where, given in verdicts.items():
+        inside = np.array([verdict.outcome != "out of scope" for verdict in given])
+        metrics |= {
+            f"out of scope at {where} boxes": share_by_source(~inside, scenes, "found parts that are refused"),
+            **_aucs(f"authenticity AUC at {where} boxes", scores[where], genuine, scenes, "found parts"),
+            **_aucs(
+                f"authenticity AUC at {where} boxes, in scope",
+                scores[where][inside],
+                genuine[inside],
+                scenes[inside],
+                "found parts that no check refuses",
+            ),
+        }
+    if _both_sides(genuine):
+        difference = _auc_difference(scores["located"], scores["true"], genuine, scenes)
+        metrics["AUC at located less AUC at true boxes"] = difference
     return metrics
+
+
+def _aucs(
+    name: str, scores: Floats, genuine: NDArray[np.bool_], scenes: NDArray[np.str_], over: str
+) -> dict[str, Metric]:
+    """The AUC of scores of parts under a name; none where only one side is there."""
+    if not _both_sides(genuine):
+        return {}
+    counts = f"score, {genuine.sum()} genuine against {(~genuine).sum()} counterfeit {over}"
+    return {name: auc_metric(scores[genuine], scores[~genuine], scenes[genuine], scenes[~genuine], counts)}
+
+
+def _both_sides(genuine: NDArray[np.bool_]) -> bool:
+    return bool(genuine.any() and not genuine.all())
 
 
 def _auc_difference(first: Floats, second: Floats, genuine: NDArray[np.bool_], scenes: NDArray[np.str_]) -> Metric:
