@@ -28,7 +28,7 @@ from inference.records import (
     Verdict,
 )
 from inference.registration import Reference, anomaly, difference, register_best
-from inference.scope import reference_check, refusal
+from inference.scope import detail_check, reference_check, refusal
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class AuthenticityExaminer(Examiner):
         beside = view.reference
         checks = self._scope_checks(view.exhibit.crop(view.crop), view.size, beside.registered if beside else None)
         if beside is not None:
-            checks = (*checks, reference_check(beside))
+            checks = (*checks, reference_check(beside), detail_check(beside))
         genuine = float(torch.sigmoid(log_odds))
         score = self._score(float(log_odds), view)
         outcome, reason, evidence = self._outcome(score, genuine, checks)

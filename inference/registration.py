@@ -45,6 +45,8 @@ _ROBUST_ROUNDS = 8
 # Area that a step leaves of the frame; less is a collapse.
 _LEAST_STEP = 0.1
 _LEAST_MATCHED_AREA = 0.02
+# Pixels: a frame that collapses onto a line is a pixel's hundredth.
+_LEAST_SEEN = 0.01
 _ITERATIONS = 40
 _LEAST_COVERED, _FULLY_COVERED = 0.4, 0.75
 # Of the photo's area: a frame that shrinks to a speck or grows far beyond the photo fits something else than the part.
@@ -243,6 +245,12 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
         # Before it is called a bad fit, it is looked for with twice the detail.
         fits = max(fits, _lay(views, means, _FINE), key=lambda tried: tried[0].score)
     return tuple(fits)
+
+
+def enlargement(homography: Matrix, shape: tuple[int, ...]) -> float:
+    """How many pixels of a reference's frame of `shape` a pixel of the part becomes along a side, > 0."""
+    height, width = shape[:2]
+    return float(np.sqrt(height * width / max(_area(_corners(np.linalg.inv(homography), shape)), _LEAST_SEEN)))
 
 
 def difference(registered: Pixels, covered: NDArray[np.bool_], reference: Reference) -> Plane:
@@ -784,7 +792,7 @@ def _require_pixels(pixels: Pixels, what: str) -> None:
 def _warp(part: Pixels, homography: Matrix, shape: tuple[int, ...]) -> tuple[Pixels, NDArray[np.bool_]]:
     """A part in a frame, sampled without aliasing, and where it covers the frame."""
     height, width = shape[:2]
-    shrink = np.sqrt(_area(_corners(np.linalg.inv(homography), shape)) / (height * width))
+    shrink = 1 / enlargement(homography, shape)
     source, into = part, homography
     if shrink > 1.5:
         size = max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from inference.embedding import frozen_embedding
 from inference.measures import MEASURES
 from inference.records import CheckStatus, ReferenceView, ScopeCheck
+from inference.registration import enlargement
 from inference.scope_gate import ScopeGate
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
@@ -42,6 +43,19 @@ def gate_checks(
         raise ValueError(msg)
     usual = gate.card.usual.items()
     return *(MEASURES[name].check(name, part, most) for name, most in usual), gate.check(frozen_embedding()(seen))
+
+
+def detail_check(view: ReferenceView) -> ScopeCheck:
+    """Whether the part shows the detail of its reference: letters of an enlarged part are soft, as if altered."""
+    times = enlargement(np.array(view.homography), view.registered.shape)
+    if times > 1:
+        text = (
+            f"The part shows too little detail to lie over its reference: it would be enlarged {times:.1f} times, and "
+            "soft letters look like altered ones; photograph it closer."
+        )
+        return ScopeCheck("detail", "refuse", times, text)
+    text = f"The part shows the detail of its reference: it is scaled by {times:.2f} to lie over it, 1 is allowed."
+    return ScopeCheck("detail", "ok", times, text)
 
 
 def reference_check(view: ReferenceView) -> ScopeCheck:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 
 from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.exhibit import read_exhibit
 from inference.heatmap import DIFFERENCE_FULL_SCALE, difference_picture, overlay, picture
 from inference.records import Crop, Exhibit, ReferenceView, Verdict, as_json
 from inference.registration import Reference, anomaly, difference, register_best
@@ -140,7 +142,7 @@ def test_a_photo_of_something_else_is_out_of_scope_with_its_number(
     examiner: AuthenticityExaminer, foreign: Exhibit
 ) -> None:
     verdict = examiner.examine(foreign)
-    view, check = view_of(verdict), verdict.scope_checks[-1]
+    view, check = view_of(verdict), verdict.scope_checks[-2]
     assert not view.fits
     assert (check.name, check.status, check.value) == ("reference", "refuse", view.score)
     assert (verdict.outcome, verdict.reason) == ("out of scope", check.text)
@@ -165,7 +167,7 @@ def test_what_cannot_be_registered_at_all_is_out_of_scope_too(
 ) -> None:
     verdict = examiner.examine(dataclasses.replace(lettered("alba/genuine"), pixels=pixels))
     assert verdict.outcome == "out of scope"
-    assert verdict.scope_checks[-1].status == "refuse"
+    assert verdict.scope_checks[-2].status == "refuse"
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,21 @@ def test_the_least_score_itself_fits(score: float, status: str, verdicts: dict[s
     assert (check.status, view.fits) == (status, status == "ok")
     assert "best fit alba 0.70, needed 0.70; b 0.25" in check.text
     assert check.text.endswith(".")
+
+
+@pytest.mark.parametrize(("scale", "status"), [(2.0, "ok"), (1.0, "ok"), (0.5, "refuse")])
+def test_a_part_that_would_be_enlarged_is_refused(
+    scale: float, status: str, examiner: AuthenticityExaminer, lettered: Any
+) -> None:
+    photo = Image.fromarray(lettered.photo("alba/genuine", 50))
+    width, height = (round(side * scale) for side in photo.size)
+    file = io.BytesIO()
+    photo.resize((width, height), Image.Resampling.LANCZOS).save(file, "PNG")
+    check = examiner.examine(read_exhibit(file.getvalue(), "scaled.png")).scope_checks[-1]
+    # The reference is 96 pixels long, and the part some 108 of the photo's 148.
+    assert check.value == pytest.approx(96 / 108 / scale, rel=0.15)
+    assert (check.name, check.status) == ("detail", status)
+    assert ("photograph it closer" in check.text) == (status == "refuse")
 
 
 @pytest.mark.parametrize("series", ["alba", "quorum"])
