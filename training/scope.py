@@ -146,8 +146,12 @@ def fit_scope_gate(
     chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
     sources = np.array([picture.source for picture in chosen])
     measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
-    measured = [[measure.of(picture.pixels()) for measure in measures.values()] for picture in chosen]
-    embeddings = _embeddings(chosen, references).astype(np.float16)
+    embed = frozen_embedding()
+    rows, measured = [], []
+    for part, seen in tqdm(_as_seen(chosen, references), "fitting the scope gate", total=len(chosen), leave=False):
+        rows.append(embed(seen).astype(np.float16))
+        measured.append([measure.of(part) for measure in measures.values()])
+    embeddings = np.stack(rows)
     kept = len({*sources})
     neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
     thresholds = joint_thresholds(leave_one_source_out(embeddings, sources, neighbours), sources, FALSE_REFUSALS)
@@ -159,7 +163,7 @@ def fit_scope_gate(
         rule=_RULE.format(share=FALSE_REFUSALS),
         sources=kept,
         usual=_usual(measures, np.array(measured), sources),
-        embedding_sha256=frozen_embedding().sha256,
+        embedding_sha256=embed.sha256,
         sees="registered part" if references else "part",
     )
     return ScopeGate(card, embeddings)
@@ -315,14 +319,9 @@ def refused_share(gate: ScopeGate, pictures: Sequence[Picture], references: Sequ
 
 
 def _excesses(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Values:
-    return np.array([gate.check(row).value for row in _embeddings(pictures, references)])
-
-
-def _embeddings(pictures: Sequence[Picture], references: Sequence[Reference]) -> NDArray[np.float32]:
-    """What the gate's embedding makes of pictures (n, d)."""
     embed = frozen_embedding()
     bar = tqdm(_as_seen(pictures, references), "embedding", total=len(pictures), unit="picture", leave=False)
-    return np.stack([embed(seen) for _, seen in bar])
+    return np.array([gate.check(embed(seen)).value for _, seen in bar])
 
 
 def _as_seen(
