@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_pil_to_cache
 from gradio_image_annotation import image_annotator
-from PIL import Image
 
 from inference.exhibit import read_exhibit
 from inference.records import Crop, Exhibit, Find, Refusal
 from ui.bench import parse_crop
 from ui.markup import render
-from ui.pictures import numbered, png_address, reduced
+from ui.pictures import jpeg, numbered, png_address, reduced
+from ui.served_files import served_file
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +193,7 @@ class ExhibitInput:
             else []
         )
         pixels = numbered(exhibit.pixels, self._find(exhibit))
-        drawing = save_pil_to_cache(Image.fromarray(pixels), self.canvas.GRADIO_CACHE, "upright", "jpeg")
+        drawing = served_file(jpeg(pixels), "upright.jpeg", self.canvas.GRADIO_CACHE)
         return {"image": drawing, "boxes": boxes}
 
 

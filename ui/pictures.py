@@ -136,6 +136,13 @@ def reduced(pixels: Pixels) -> Pixels:
     return resize(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
+def jpeg(pixels: Pixels) -> bytes:
+    """Pixels as a JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG")
+    return file.getvalue()
+
+
 def png_address(pixels: Pixels) -> str:
     """Pixels as the data address of a PNG."""
     file = io.BytesIO()

@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from inference.case import CaseFacts
@@ -17,6 +16,7 @@ from inference.records import Verdict
 from ui.answers import QUEUE, answer, api_endpoint
 from ui.markup import render
 from ui.report_desk import Issued, ReportDesk
+from ui.served_files import served_file
 
 _LABELS = {
     "case_number": "Case number (required)",
@@ -109,7 +109,7 @@ def issued_files(issued: Issued) -> tuple[dict[str, Any], str, str]:
     """What an endpoint answers with: the report's ids and what was written, its PDF, and its JSON twin."""
     report = issued.report
     pdf, twin = (
-        save_bytes_to_cache(data, f"{report.id}{ending}", get_upload_folder())
+        served_file(data, f"{report.id}{ending}", get_upload_folder())
         for data, ending in ((report.pdf, ".pdf"), (report.json, ".json"))
     )
     return {"report": report.id, "run_id": report.run_id, "written": list(issued.written)}, pdf, twin

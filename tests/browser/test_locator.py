@@ -65,6 +65,7 @@ def test_goods_lead_to_boxes_a_corrected_box_a_verdict_and_its_heatmap(handed_in
     page = handed_in(RED, BLUE)
     assert "2 parts were found." in page.locator("#found").inner_text()
     choices = page.get_by_role("radio")
+    choices.nth(2).wait_for()
     assert [choice.is_checked() for choice in choices.all()] == [True, False, False]
     first = page.locator(CROP).input_value()
     choices.nth(1).focus()
