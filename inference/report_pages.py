@@ -46,7 +46,6 @@ from inference.records import (
     ReferenceView,
     ScopeCheck,
     Verdict,
-    as_json,
 )
 from inference.report_plots import draw, held_out_plots
 from inference.trademarks import TrademarkExaminer
@@ -60,7 +59,6 @@ from inference.typesetting import (
     TEXT_WIDTH,
     TITLE,
     boxed,
-    is_latin,
     keyed,
     section,
     side_by_side,
@@ -280,8 +278,7 @@ def _item(
         yield section("Part", content)
     limits = (_NOT_AN_IDENTIFICATION, _PARTS_BY_THEMSELVES, _OF_THE_FINDINGS)
     yield section("Limits", [*map(text, limits)])
-    ids = section("Record", _record_ids(imprint, records))
-    yield KeepTogether([ids, Spacer(1, 1 * mm), _signatures(imprint.facts)])
+    yield _closing(imprint)
 
 
 def _measured_together(card: Card) -> list[Flowable]:
@@ -323,9 +320,7 @@ def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> 
     limits = [_NOT_AN_IDENTIFICATION, wording.limit, *([_OF_THE_FINDINGS] if record.evidence else []), *card.limits]
     yield section("Limits", [*map(text, limits)])
     yield section("Method", [_method(record, card)])
-    yield KeepTogether(
-        [section("Record", _record_ids(imprint, [record])), Spacer(1, 1 * mm), _signatures(imprint.facts)]
-    )
+    yield _closing(imprint)
 
 
 def _case(facts: CaseFacts) -> list[Flowable]:
@@ -537,7 +532,8 @@ def _method(record: Verdict | Comparison, card: Card) -> Flowable:
     return keyed(pairs, BODY_WIDTH)
 
 
-def _record_ids(imprint: Imprint, records: Sequence[Verdict | Comparison]) -> list[Flowable]:
+def _closing(imprint: Imprint) -> Flowable:
+    """What the report is found again by, and below it, never without it, the signatures."""
     head = imprint.log_head
     pairs = [
         ("Run id", imprint.run_id),
@@ -545,13 +541,8 @@ def _record_ids(imprint: Imprint, records: Sequence[Verdict | Comparison]) -> li
         ("Case log", f"line {head.sequence}, SHA-256 {head.sha256}" if head else "No log was kept."),
         ("Made", f"{utc(imprint.made)} (UTC); local time {imprint.made.isoformat(sep=' ', timespec='seconds')}"),
     ]
-    content: list[Flowable] = [keyed(pairs, BODY_WIDTH)]
-    names = (exhibit.name for record in records for _, exhibit, _ in _exhibits(record))
-    if not is_latin("".join((*as_json(imprint.facts).values(), *names))):
-        content.append(
-            text("Chinese text is shown in a font of the reader's viewer; the JSON twin holds it as well.", SMALL)
-        )
-    return content
+    ids = section("Record", [keyed(pairs, BODY_WIDTH)])
+    return KeepTogether([ids, Spacer(1, 1 * mm), _signatures(imprint.facts)])
 
 
 def _signatures(facts: CaseFacts) -> Flowable:

@@ -1,7 +1,7 @@
 """Text and tables of a report, the same bytes wherever it is made.
 
-Latin text is set in Bitstream Vera, which reportlab brings and the PDF embeds. Chinese is set in STSong-Light, which no
-PDF embeds and every viewer replaces by a Chinese font of its own. A character that neither has is written out as its
+Latin text is set in Bitstream Vera, which reportlab brings, Chinese in Noto Sans SC, which is in `fonts`. The PDF
+embeds what it uses of both, so that it reads alike everywhere. A character that neither has is written out as its
 Unicode number, never left out.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -16,21 +17,20 @@ from reportlab.lib.colors import Color, black
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, Paragraph, Table
 
-LATIN, BOLD, CHINESE = "Vera", "VeraBd", "STSong-Light"
+LATIN, BOLD, CHINESE = "Vera", "VeraBd", "NotoSansSC"
 GREY, HAIRLINE = Color(0.35, 0.35, 0.35), Color(0.65, 0.65, 0.65)
 TEXT_WIDTH = 178 * mm
 LABEL_WIDTH = 22 * mm
 BODY_WIDTH = TEXT_WIDTH - LABEL_WIDTH
 
-for _name in (LATIN, BOLD):
-    pdfmetrics.registerFont(TTFont(_name, f"{_name}.ttf"))
+_FILES = {LATIN: "Vera.ttf", BOLD: "VeraBd.ttf", CHINESE: str(Path(__file__).parent / "fonts" / "NotoSansSC.ttf")}
+for _name, _file in _FILES.items():
+    pdfmetrics.registerFont(TTFont(_name, _file))
 pdfmetrics.registerFontFamily(LATIN, normal=LATIN, bold=BOLD, italic=LATIN, boldItalic=BOLD)
-pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
-_LATIN_LETTERS = frozenset(pdfmetrics.getFont(LATIN).face.charToGlyph)
+_LETTERS = {name: frozenset(pdfmetrics.getFont(name).face.charToGlyph) for name in (LATIN, CHINESE)}
 
 PLAIN = ParagraphStyle("plain", fontName=LATIN, fontSize=6.6, leading=8.6)
 SMALL = ParagraphStyle("small", PLAIN, fontSize=5.8, leading=7.4, textColor=GREY)
@@ -43,11 +43,6 @@ def marked(text: str) -> str:
     """Plain text in any script as a paragraph's markup."""
     runs = groupby(text.replace("\n", " "), key=_font)
     return "".join(_run(font, "".join(letters)) for font, letters in runs)
-
-
-def is_latin(content: str) -> bool:
-    """Whether the PDF embeds all that a text is set in."""
-    return all(_font(letter) == LATIN for letter in content)
 
 
 def text(content: str, style: ParagraphStyle = PLAIN) -> Paragraph:
@@ -98,13 +93,7 @@ def _table(
 
 
 def _font(letter: str) -> str:
-    if ord(letter) in _LATIN_LETTERS:
-        return LATIN
-    try:
-        letter.encode("gbk")  # what STSong-Light has
-    except UnicodeEncodeError:
-        return ""
-    return CHINESE
+    return next((name for name, letters in _LETTERS.items() if ord(letter) in letters), "")
 
 
 def _run(font: str, letters: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -18,7 +19,7 @@ from inference.evidence import Calibration
 from inference.records import Crop, Evidence, Exhibit, Verdict, as_json
 from inference.report import Report, make_report
 from inference.trademarks import TrademarkExaminer
-from inference.typesetting import is_latin, marked
+from inference.typesetting import marked
 from inference.weights import Card, Metric
 
 PAGE = b"/Type /Page\n"
@@ -191,10 +192,18 @@ def test_measured_heatmaps_are_said(
 
 
 def test_text_is_set_in_a_font_that_has_it_or_written_out() -> None:
-    assert marked("Wang <王芳> & co") == 'Wang &lt;<font name="STSong-Light">王芳</font>&gt; &amp; co'
+    assert marked("Wang <王芳> & co") == 'Wang &lt;<font name="NotoSansSC">王芳</font>&gt; &amp; co'
+    assert marked("臺 ひ Ω") == '<font name="NotoSansSC">臺</font> <font name="NotoSansSC">ひ</font> Ω'
     assert marked("한") == "[U+D55C]"
-    assert is_latin("Łuk, 5 × 3 °C")
-    assert not is_latin("王")
+    assert marked("Łuk, 5 × 3 °C") == "Łuk, 5 × 3 °C"
+
+
+def test_every_font_that_a_report_uses_is_embedded(report_on: Callable[..., Report], verdict: Verdict) -> None:
+    pdf = report_on(verdict, facts=replace(FACTS, examiner="王芳 臺灣")).pdf
+    used = set(re.findall(rb"/FontName /[A-Z]{6}\+(\S+)", pdf))
+    assert {name.lower().split(b"-")[0] for name in used} >= {b"bitstreamverasans", b"notosanssc"}
+    assert pdf.count(b"/FontDescriptor ") == pdf.count(b"/FontFile2 ") >= 3
+    assert b"/CIDFontType0" not in pdf
 
 
 @pytest.mark.parametrize(
