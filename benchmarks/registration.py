@@ -76,7 +76,7 @@ def reference(name: str, size: int) -> Reference:
     """A reference of one photo, the drawing itself."""
     part = drawn(name, size)
     mean = cv2.GaussianBlur(edge_strength(part), (0, 0), 1.3)
-    return Reference(name, part, mean, np.full_like(mean, 0.1), 0.2, 1)
+    return Reference(name, part, mean, np.full_like(mean, 0.1), 0.2, 1, 1)
 
 
 def ways(settings: Settings) -> dict[str, Callable[[], Any]]:

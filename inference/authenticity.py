@@ -27,7 +27,7 @@ from inference.records import (
     Refusal,
     Verdict,
 )
-from inference.registration import Reference, anomaly, difference, register_best
+from inference.registration import Reference, anomaly, difference, enlargement, register_best
 from inference.scope import detail_check, reference_check, refusal
 
 
@@ -172,6 +172,8 @@ class AuthenticityExaminer(Examiner):
             series=best.series,
             score=best.score,
             least_score=reference.least_score,
+            enlarged=enlargement(best.homography, registered.shape),
+            most_enlarged=reference.most_enlarged,
             covered=best.covered,
             runner_up={other.series: other.score for other in others},
             homography=best.rows(),

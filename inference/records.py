@@ -253,6 +253,8 @@ class ReferenceView:
         series: Whose reference fits best, or the one the examiner fixed.
         score: Correlation of the part's edges with the reference's, -1 to 1.
         least_score: What genuine photos reach; below it the fit is not used.
+        enlarged: How many pixels of the reference a pixel of the part becomes along a side, > 0.
+        most_enlarged: The most that genuine photos were enlarged; beyond it the part shows too little detail.
         covered: Share of the reference that lies inside the examined part, 0 to 1.
         runner_up: Score of each other reference that was tried, best first.
         homography: From pixels of the part to pixels of the reference, row by row.
@@ -267,6 +269,8 @@ class ReferenceView:
     series: str
     score: float
     least_score: float
+    enlarged: float
+    most_enlarged: float
     covered: float
     runner_up: dict[str, float]
     homography: tuple[tuple[float, float, float], ...]
@@ -279,6 +283,7 @@ class ReferenceView:
 
     def __post_init__(self) -> None:
         require(-1.001 <= self.score <= 1.001, f"a correlation lies between -1 and 1, not {self.score}")
+        require(self.enlarged > 0 < self.most_enlarged, "a part is enlarged some number of times above 0")
         require(0 <= self.covered <= 1, f"a share lies between 0 and 1, not {self.covered}")
         shape = self.registered.shape[:2]
         require(self.reference.shape[:2] == shape == self.difference.shape, "one frame for all three pictures")

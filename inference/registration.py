@@ -73,6 +73,8 @@ class Reference:
         spread: Its standard deviation from photo to photo, float32 (h, w), >= 0, read-only.
         least_score: A fit that scores less is a bad one. It was set between what genuine photos reach and what they
             reach on the mirror image; -1 to 1.
+        most_enlarged: How many pixels a pixel of a genuine photo became along a side, in the one that shows the part
+            smallest; > 0. A smaller part is softer than what the reference knows.
         photos: How many photos it was made from, >= 1.
         features: What a trained network's features of genuine parts are; None before there is one.
 
@@ -85,6 +87,7 @@ class Reference:
     mean: Plane = field(repr=False)
     spread: Plane = field(repr=False)
     least_score: float
+    most_enlarged: float
     photos: int
     features: GenuineFeatures | None = None
 
@@ -100,6 +103,7 @@ class Reference:
         require(bool(((self.mean >= 0) & (self.mean <= 1)).all()), "a mean edge strength lies between 0 and 1")
         require(bool(((self.spread >= 0) & np.isfinite(self.spread)).all()), "a spread is finite and >= 0")
         require(-1 <= self.least_score <= 1, f"a correlation lies between -1 and 1, not {self.least_score}")
+        require(0 < self.most_enlarged < np.inf, f"an enlargement is above 0, not {self.most_enlarged}")
         require(self.photos >= 1, "a reference is made from photos")
         for array in (self.picture, self.mean, self.spread):
             array.setflags(write=False)
@@ -111,6 +115,7 @@ class Reference:
             "mean": self.mean.astype(np.float16),
             "spread": self.spread.astype(np.float16),
             "least_score": np.array([self.least_score], np.float32),
+            "most_enlarged": np.array([self.most_enlarged], np.float32),
             "photos": np.array([self.photos], np.int32),
             **(self.features.arrays() if self.features else {}),
         }
@@ -130,6 +135,7 @@ class Reference:
             mean,
             spread,
             float(arrays["least_score"][0]),
+            float(arrays["most_enlarged"][0]),
             int(arrays["photos"][0]),
             GenuineFeatures.from_arrays(arrays),
         )
@@ -326,7 +332,13 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = _FINE
     laid = _without_strays(series, laid, mean)
     edges = _Edges(laid, cropped.shape)
     return Reference(
-        series, _mean_picture(laid, cropped.shape), edges.mean(), edges.spread(), _least_score(laid, edges), len(laid)
+        series,
+        _mean_picture(laid, cropped.shape),
+        edges.mean(),
+        edges.spread(),
+        _least_score(laid, edges),
+        max(enlargement(homography, cropped.shape) for _, homography in laid),
+        len(laid),
     )
 
 

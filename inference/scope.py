@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from inference.embedding import frozen_embedding
 from inference.measures import MEASURES
 from inference.records import CheckStatus, ReferenceView, ScopeCheck
-from inference.registration import enlargement
 from inference.scope_gate import ScopeGate
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
 _BLANK_SPREAD = 2.0
+# How much more than any genuine photo: few of them make a reference, and none is the smallest there will be.
+_MORE_ENLARGED = 1.1
 
 
 def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
@@ -46,16 +47,16 @@ def gate_checks(
 
 
 def detail_check(view: ReferenceView) -> ScopeCheck:
-    """Whether the part shows the detail of its reference: letters of an enlarged part are soft, as if altered."""
-    times = enlargement(np.array(view.homography), view.registered.shape)
-    if times > 1:
+    """Whether the part shows the detail that genuine photos do: letters of a smaller one are soft, as if altered."""
+    most = view.most_enlarged * _MORE_ENLARGED
+    scaled = f"it is scaled by {view.enlarged:.2f} to lie over the reference, and {most:.2f} is allowed"
+    if view.enlarged > most:
         text = (
-            f"The part shows too little detail to lie over its reference: it would be enlarged {times:.1f} times, and "
-            "soft letters look like altered ones; photograph it closer."
+            f"The part shows too little detail: {scaled}, a little more than any genuine photo was; soft letters look "
+            f"like altered ones, so photograph it {view.enlarged / most:.1f} times as large."
         )
-        return ScopeCheck("detail", "refuse", times, text)
-    text = f"The part shows the detail of its reference: it is scaled by {times:.2f} to lie over it, 1 is allowed."
-    return ScopeCheck("detail", "ok", times, text)
+        return ScopeCheck("detail", "refuse", view.enlarged, text)
+    return ScopeCheck("detail", "ok", view.enlarged, f"The part shows enough detail: {scaled}.")
 
 
 def reference_check(view: ReferenceView) -> ScopeCheck:

@@ -220,10 +220,26 @@ def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
                 scenes[inside],
                 "found parts that no check refuses",
             ),
+            **_misjudged(where, given, genuine, scenes),
         }
     if _both_sides(genuine):
         difference = _auc_difference(scores["located"], scores["true"], genuine, scenes)
         metrics["AUC at located less AUC at true boxes"] = difference
+    return metrics
+
+
+def _misjudged(
+    where: str, given: Sequence[Verdict], genuine: NDArray[np.bool_], scenes: NDArray[np.str_]
+) -> dict[str, Metric]:
+    """Which share of the parts of each side that no check refuses is called the other side."""
+    outcomes = np.array([verdict.outcome for verdict in given])
+    metrics = {}
+    for side, other, own in (("genuine", "counterfeit", genuine), ("counterfeit", "genuine", ~genuine)):
+        judged = own & (outcomes != "out of scope")
+        if judged.any():
+            over = f"{side} found parts that no check refuses"
+            wrong = outcomes[judged] == other
+            metrics[f"{side} called {other} at {where} boxes"] = share_by_source(wrong, scenes[judged], over)
     return metrics
 
 

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
 
+from inference.authenticity import AuthenticityExaminer
 from inference.exhibit import read_exhibit
 from inference.location import Locator
 from inference.weights import load_model
@@ -20,7 +21,7 @@ from training.corruptions import CORRUPTIONS
 from training.data.photos import DataRefused
 from training.data.scene_set import read_scene_set
 from training.locator import PRESETS, LocatorSettings, TrainingViews, train
-from training.locator_assessment import LocatorAssessmentSettings, assess_locator
+from training.locator_assessment import LocatorAssessmentSettings, Pair, assess_locator, pair_metrics
 from training.runs import RunFolder, TrainingRefused
 
 
@@ -168,6 +169,23 @@ def test_authenticity_at_located_boxes_is_compared_with_that_at_true_ones(assess
     located, true = (row[1][f"authenticity AUC at {where} boxes"].value for where in ("located", "true"))
     assert difference.value == pytest.approx(located - true)
     assert difference.low <= difference.value <= difference.high
+
+
+def test_parts_called_the_other_side_are_counted_by_side(goods_models: Path, goods: Any) -> None:
+    examiner = AuthenticityExaminer.load("tiny_parts", goods_models)
+    verdict = examiner.examine(goods(100, ("red/genuine",)))
+    # Of each side: outcomes at the located boxes; at the true ones nothing is judged.
+    outcomes = {True: ["genuine", "counterfeit", "inconclusive", "out of scope"], False: ["counterfeit", "genuine"]}
+    refused = replace(verdict, outcome="out of scope")
+    pairs = [
+        Pair(f"{number} {genuine}", genuine, refused, replace(verdict, outcome=cast("Any", outcome)))
+        for genuine, named in outcomes.items()
+        for number, outcome in enumerate(named)
+    ]
+    metrics = pair_metrics(pairs)
+    assert metrics["genuine called counterfeit at located boxes"].value == pytest.approx(1 / 3)
+    assert metrics["counterfeit called genuine at located boxes"].value == pytest.approx(1 / 2)
+    assert not [name for name in metrics if "called" in name and "true" in name]
 
 
 def test_scenes_of_other_parts_are_refused(scenes: Path, goods_models: Path, tmp_path: Path) -> None:
