@@ -134,8 +134,7 @@ def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, lim
     require_setting(bool(forged), "The data names no mask for any of these photos: there is no truth to score by.")
     forged = [forged[i] for i in np.unique(np.linspace(0, len(forged) - 1, min(len(forged), limit)).astype(int))]
     table = _choices(model, forged) if choices else _report(model, forged, photos, out)
-    content = {"model": model.card.name, "weights_sha256": model.card.weights_sha256, "maps": _stated(table)}
-    write_whole(out / "heatmaps.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
     return table
 
 
@@ -348,6 +347,12 @@ def contact_sheet(examiner: AuthenticityExaminer, flagged: Sequence[Flagged], ph
 def json_bytes(table: Table) -> bytes:
     """A table of figures as JSON."""
     return (json.dumps(_stated(table), indent=1) + "\n").encode()
+
+
+def json_bytes_of(model: Model, name: str, table: Table) -> bytes:
+    """A table of figures under a name as JSON that states whose they are."""
+    whose = {"model": model.card.name, "weights_sha256": model.card.weights_sha256}
+    return (json.dumps({**whose, name: _stated(table)}, indent=1) + "\n").encode()
 
 
 def _stated(table: Table) -> Any:

@@ -24,7 +24,7 @@ from inference.weights import Metric, Model
 from training.data.pairs import MarkSet, read_mark_set
 from training.data.photos import Split
 from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
-from training.heatmaps import Table, json_bytes, randomised, rank_correlation
+from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
 from training.runs import require_setting
 from training.trademark import JudgedPairs, Pair, Pixels, nearest_of_other_families, trial_pairs
@@ -39,7 +39,7 @@ Values = NDArray[np.float64]
 
 
 def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps: bool, limit: int) -> Table:
-    """The figures of a trademark model, also written into the folder as figures.json or heatmaps.json.
+    """The figures of a trademark model, also written into the folder as marks.json or heatmaps.json.
 
     Args:
         model: The model.
@@ -57,7 +57,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     pictures = [read_exhibit(mark.path).pixels for mark in tqdm(marks.marks, "reading marks", leave=False)]
     if heatmaps:
         table = check_heatmaps(model, marks, pictures, limit)
-        write_whole(out / "heatmaps.json", json_bytes(table))
+        write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
         return table
     embedded = embed(model, pictures)
     head = cast("Siamese", model.network).head
@@ -68,7 +68,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     table |= kind_figures(marks, pairs, judged)
     table[f"retrieval among {len(chosen)} {split} marks"] = retrieval(head, embedded, marks)
     table |= invariance(model, marks, pictures, pairs, limit)
-    write_whole(out / "figures.json", json_bytes(table))
+    write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
     return table
 
 

@@ -17,6 +17,7 @@ from training.data.pairs import Mark, MarkSet
 from training.evaluate import tpr_at_tnr
 from training.mark_assessment import covered, elsewhere, embed, invariance, ranked, strongest
 from training.mark_transforms import TRANSFORMS
+from training.scoreboard import ScoreboardSettings, make_scoreboard
 
 EXAMPLES = Path(__file__).parents[2] / "ui" / "examples" / "marks"
 
@@ -78,10 +79,15 @@ def test_a_trademark_model_is_assessed_on_pairs_retrieval_and_transforms(
     assert [*table][:2] == ["pairs, test", "retrieval among 12 test marks"]
     assert {*TRANSFORMS} <= {*table}
     assert 0 <= table["retrieval among 12 test marks"]["normalised average rank"].value <= 1
-    assert {*json.loads((tmp_path / "figures.json").read_text())} == {*table}
+    assert {*json.loads((tmp_path / "marks.json").read_text())["figures"]} == {*table}
     maps = assess(replace(settings, heatmaps=True))
     assert 0 <= maps["hiding"]["claimed part falls more"].value <= 1
-    assert (tmp_path / "heatmaps.json").exists()
+    rows = {
+        row.id: row for row in make_scoreboard(ScoreboardSettings("tiny_marks", mark_folder, tmp_path, tiny_models))
+    }
+    assert all(rows[name].standing in ("met", "not met") for name in "EI")
+    figure = table["pairs, test"]["AUC, hard pairs"].value
+    assert f"AUC, hard pairs {figure:.4f}" in rows["I"].found
 
 
 def test_what_is_hidden_elsewhere_is_as_large_and_as_full_and_covering_leaves_the_ground() -> None:

@@ -20,6 +20,7 @@ from training.scoreboard import (
     corruption_row,
     heatmap_row,
     make_scoreboard,
+    mark_heatmap_row,
     marks_row,
     misleading_row,
     replay_row,
@@ -59,6 +60,21 @@ MAPS: dict[str, Any] = {
     "head and last stage randomised": {"rank correlation": {"value": 0.1}},
     "JPEG quality 90": {"rank correlation": {"value": 0.9}},
     "shifted by 2 pixels": {"rank correlation": {"value": 0.9}},
+}
+
+MARKS: dict[str, Any] = {
+    "pairs, test": {
+        "AUC, random pairs": {"value": 0.9995},
+        "accuracy, random pairs": {"value": 0.99},
+        "AUC, hard pairs": {"value": 0.98},
+        "TPR at TNR 0.90, hard pairs": {"value": 0.9},
+        "TPR at TNR 0.95, hard pairs": {"value": 0.8},
+    },
+    "retrieval among 9 test marks": {"recall at 1": {"value": 0.9}},
+    "rotated": {"change, similar": {"value": 0.5}},
+    "mirrored": {"change, similar": {"value": -3.2}},
+    "hiding": {"claimed part falls more": {"value": 0.9, "low": 0.8}},
+    "weights randomised: all": {"rank correlation": {"value": 0.1}},
 }
 
 
@@ -151,10 +167,27 @@ def test_replays_are_all_alike_or_the_row_is_not_met() -> None:
     ]
 
 
-def test_marks_without_invariance_and_search_are_not_measured(card: Card) -> None:
-    marks = replace(card, task="trademark", metrics={"AUC, hard pairs": Metric(0.9, None, None, "pairs")})
-    assert marks_row(marks).standing == "not measured"
-    assert marks_row(card).found == "this model is for parts"
+@pytest.mark.parametrize(
+    ("row", "name", "figure", "value", "standing"),
+    [
+        (marks_row, "pairs, test", "AUC, random pairs", 0.9991, "met"),
+        (marks_row, "pairs, test", "AUC, random pairs", 0.9989, "not met"),
+        (marks_row, "pairs, test", "accuracy, random pairs", 0.98, "not met"),
+        (marks_row, "pairs, test", "AUC, hard pairs", 0.969, "not met"),
+        (marks_row, "retrieval among 9 test marks", "recall at 1", 0.1, "met"),
+        (mark_heatmap_row, "hiding", "claimed part falls more", 0.8, "met"),
+        (mark_heatmap_row, "hiding", "claimed part falls more", 0.6, "not met"),
+        (mark_heatmap_row, "weights randomised: all", "rank correlation", -0.31, "not met"),
+    ],
+)
+def test_every_bar_of_marks_counts(row: Any, name: str, figure: str, value: float, standing: str) -> None:
+    figures = MARKS | {name: MARKS[name] | {figure: {"value": value, "low": value - 0.1}}}
+    assert row(figures).standing == standing
+    assert row(None).standing == "not measured"
+
+
+def test_the_transform_that_moves_similar_marks_most_is_named() -> None:
+    assert "most invariance lost: mirrored, by -3.2 nats" in marks_row(MARKS).found
 
 
 def test_the_scoreboard_of_a_model_reads_only_what_was_measured_of_it(
