@@ -264,7 +264,7 @@ def _item(
     for part in parts:
         h1, h2 = part.evidence.propositions if part.evidence else AuthenticityExaminer.propositions
         content = [
-            text(f"{cards[part.model].title}: photos {len(part.verdicts)}, of which count {part.distinct}"),
+            text(f"{cards[part.model].title}; photos: {len(part.verdicts)}, copies counted once: {part.distinct}"),
             text(f"H1: {h1}. H2: {h2}."),
             boxed([*_finding(part, _AUTHENTICITY)], BODY_WIDTH - 4),
             text(part.rule),
@@ -549,7 +549,8 @@ def _signatures(facts: CaseFacts) -> Flowable:
     line, width = "_" * 62, TEXT_WIDTH / 2
     people = (("Examiner", facts.examiner), ("Reviewer", facts.reviewer))
     columns = [
-        [Spacer(1, 4 * mm), text(line, SMALL), text(f"{role} {name}, signature and date")] for role, name in people
+        [Spacer(1, 4 * mm), text(line, SMALL), text(f"{f'{role} {name}'.strip()}, signature and date")]
+        for role, name in people
     ]
     return side_by_side(columns, (width, width))
 
