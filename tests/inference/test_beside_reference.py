@@ -182,6 +182,26 @@ def test_the_least_score_itself_fits(score: float, status: str, verdicts: dict[s
 
 
 @pytest.mark.parametrize(
+    ("others", "status"),
+    [
+        ({}, "ok"),
+        ({"b": 0.74, "c": 0.2}, "ok"),
+        ({"b": 0.76, "c": 0.2}, "warn"),
+        ({"b": 0.8}, "warn"),
+    ],
+)
+def test_another_series_that_fits_almost_as_well_is_warned_of(
+    others: dict[str, float], status: str, verdicts: dict[str, Verdict]
+) -> None:
+    view = dataclasses.replace(view_of(verdicts["alba/genuine"]), score=0.8, least_score=0.7, runner_up=others)
+    check = reference_check(view)
+    assert (check.name, check.status, check.value) == ("reference", status, 0.8)
+    assert ("almost as well as that of alba" in check.text) == (status == "warn")
+    too_low = reference_check(dataclasses.replace(view, least_score=0.9))
+    assert too_low.status == "refuse"
+
+
+@pytest.mark.parametrize(
     ("enlarged", "status"), [(0.1, "ok"), (0.55, "ok"), (float(np.nextafter(0.55, 1)), "refuse"), (5.5, "refuse")]
 )
 def test_a_part_shows_about_as_much_detail_as_genuine_photos(
