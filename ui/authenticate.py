@@ -21,7 +21,7 @@ from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
 from ui.verdict_card import no_model_card, verdict_page, verdicts_page, waiting_card
 
-EXAMPLES = Path(__file__).parent / "examples" / "tags"
+EXAMPLES = Path(__file__).parent / "examples" / "parts"
 
 
 NO_PHOTO = "There is no photo to examine; add one first."
@@ -205,7 +205,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             examples = sorted(EXAMPLES.glob("*.jpg")) if models else []
             buttons = []
             if examples:
-                gr.HTML("<h3>Examples</h3><p>Rendered tags of a house that does not exist.</p>", elem_classes="aside")
+                gr.HTML("<h3>Examples</h3><p>Rendered parts of a house that does not exist.</p>", elem_classes="aside")
                 with gr.Row(elem_classes="examples"):
                     buttons = [
                         gr.Button(_caption(path), icon=str(path), min_width=130, elem_classes="example")
@@ -296,5 +296,5 @@ def _series_choices(bench: Bench, model: str | None) -> list[tuple[str, str]]:
 
 
 def _caption(path: Path) -> str:
-    """`atelier-genuine-rendered.jpg` is captioned "Atelier, genuine, rendered"."""
-    return path.stem.replace("-", ", ").capitalize()
+    """`leather_tag-atelier-genuine-rendered.jpg` is captioned "Leather tag, atelier, genuine, rendered"."""
+    return path.stem.replace("_", " ").replace("-", ", ").capitalize()
