@@ -35,7 +35,7 @@ def upload(page, path: Path, where: str = "photo") -> None:
 
 
 def examine(page) -> None:
-    page.get_by_text("Press Examine", exact=False).wait_for()
+    page.get_by_text("is read, ").wait_for()
     page.click("#examine")
     page.locator(VERDICT).wait_for()
 
@@ -161,7 +161,7 @@ def test_a_box_drawn_on_the_picture_is_the_crop_of_the_record(page, tmp_path: Pa
     crop = record(page)["crop"]
     assert [crop["x"], crop["y"], crop["width"], crop["height"]] == pytest.approx([300, 200, 600, 200], abs=8)
     page.click("#photo-whole")
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     assert page.locator("#photo-crop input, #photo-crop textarea").input_value() == ""
     drag(page, (0.1, 0.1), (0.3, 0.4))
     page.wait_for_function("document.querySelector('#photo-crop input, #photo-crop textarea').value !== ''")
@@ -199,7 +199,7 @@ def test_a_verdict_never_stands_beside_another_photo(page, tmp_path: Path) -> No
     examine(page)
     page.locator("#series input").click()
     page.get_by_role("option").last.click()
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     assert page.locator(VERDICT).count() == 0
     page.click("#examine")
     page.locator(VERDICT).wait_for()
@@ -210,7 +210,7 @@ def test_an_example_after_a_crop_is_examined_whole(page) -> None:
     page.locator(".example:visible").first.click()
     page.locator(VERDICT).wait_for()
     drag(page, (0.2, 0.2), (0.6, 0.6))
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     page.locator(".example:visible").nth(1).click()
     page.locator(VERDICT).wait_for()
     page.wait_for_timeout(1500)

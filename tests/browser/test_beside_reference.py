@@ -46,7 +46,7 @@ def examined(open_page: Callable, tag: Path) -> Callable:
     def examine(width: int = 1440):
         page = open_page(width)
         page.set_input_files("#photo-file input[type=file]", tag)
-        page.get_by_text("Press Examine", exact=False).wait_for()
+        page.get_by_text("is read, ").wait_for()
         page.click("#examine")
         page.locator(VERDICT).wait_for()
         return page

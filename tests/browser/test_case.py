@@ -60,7 +60,7 @@ def examined(open_page: Callable, photo: Path) -> Callable:
     def examine(width: int = 1440):
         page = open_page(width)
         page.set_input_files("#photo-file input[type=file]", photo)
-        page.get_by_text("Press Examine", exact=False).wait_for()
+        page.get_by_text("is read, ").wait_for()
         page.click("#examine")
         page.locator(VERDICT).wait_for()
         page.locator("#verdict-report").wait_for()
@@ -169,7 +169,7 @@ def test_a_report_never_stands_beside_inputs_it_was_not_made_from(examined: Call
     page = examined()
     report(page, "2026-18")
     page.locator("#photo-crop :is(input, textarea)").fill("10,10,200,200")
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     page.locator("#verdict-report").wait_for(state="hidden")
     page.click("#examine")
     page.locator(VERDICT).wait_for()

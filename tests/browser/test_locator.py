@@ -44,7 +44,7 @@ def handed_in(goods: Any, open_page: Callable, tmp_path: Path) -> Callable:
         page = open_page(width)
         page.set_input_files("#photo-file input[type=file]", path)
         page.locator("#found .found").wait_for()
-        page.get_by_text("Press Examine", exact=False).wait_for()
+        page.get_by_text("is read, ").wait_for()
         return page
 
     return hand_in
@@ -82,11 +82,11 @@ def test_goods_lead_to_boxes_a_corrected_box_a_verdict_and_its_heatmap(handed_in
     x, y, width, height = (int(part) for part in page.locator(CROP).input_value().split(","))
     page.locator(CROP).fill(f"{x},{y},{width - 3},{height - 2}")
     page.locator(CROP).press("Enter")
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     page.get_by_role("button", name="Turn right").click()
     page.wait_for_function("document.querySelector('#photo-crop input, #photo-crop textarea').value.endsWith(',90')")
     page.locator(f"#photo-cut-out :text('{width - 3} × {height - 2}'), #photo-cut-out img").first.wait_for()
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     examine(page)
     corrected = record(page)
     assert corrected["box"] == "examiner"
@@ -130,7 +130,7 @@ def test_a_photo_with_nothing_in_it_says_so_and_offers_the_manual_crop(handed_in
     assert page.get_by_role("radio").count() == 0
     assert page.locator("#examine-all").is_hidden()
     page.locator(CROP).fill("10,10,60,40")
-    page.get_by_text("Press Examine").wait_for()
+    page.get_by_text("is read, ").wait_for()
     examine(page)
     assert record(page)["box"] == "examiner"
 

@@ -47,7 +47,7 @@ def test_two_uploads_are_compared_and_cleared_with_one_of_them(page, tmp_path: P
     page.set_input_files("#first-file input[type=file]", mark(tmp_path, "one.png", 1))
     page.get_by_text("One mark more").wait_for()
     page.set_input_files("#second-file input[type=file]", mark(tmp_path, "two.png", 2))
-    page.get_by_text("Press Compare").wait_for()
+    page.get_by_text("are read.").wait_for()
     page.click("#compare")
     page.locator(COMPARISON).wait_for()
     assert page.locator("#comparison .facts .name").all_inner_texts() == ["one.png", "two.png"]
