@@ -96,6 +96,8 @@ def test_a_drawing_is_taken_apart_into_what_belongs_together(body: str, count: i
         '<path d="M0 0h9v9z" fill="url(#a)"/>',
         '<path d="M0 0h9v9z" style="fill:red"/>',
         '<defs><linearGradient id="a"/></defs><path d="M0 0h9v9z"/>',
+        '<rect width="9" height="9" rx="3%"/>',
+        '<circle cx="12px" cy="12" r="9"/>',
         "<text>A</text>",
         "",
     ],

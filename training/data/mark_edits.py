@@ -123,15 +123,14 @@ class _Flat(BasePen):
 
 
 def _polygons(leaf: ElementTree.Element) -> list[Polygon] | None:
-    """The outlines of a shape; None where its path cannot be read."""
-    builder = PathBuilder()
-    builder.add_path_from_element(leaf)
-    pen = _Flat()
-    for path in builder.paths:
-        try:
+    """The outlines of a shape; None where they cannot be read, as of lengths with a unit."""
+    builder, pen = PathBuilder(), _Flat()
+    try:
+        builder.add_path_from_element(leaf)
+        for path in builder.paths:
             parse_path(path, pen)
-        except (ValueError, IndexError, AssertionError):
-            return None
+    except (ValueError, IndexError, AssertionError):
+        return None
     return [np.array(polygon, np.float64) for polygon in pen.polygons if len(polygon) > 2]
 
 
