@@ -462,9 +462,10 @@ def hard_pairs(shown: Sequence[tuple[Row, Look]], out: Path, letters_as: Sequenc
         colours = np.stack([_colours(out / row.path) for row, _ in members])
         hued = np.array([look.coloured for _, look in members])
         letters = np.array([_letter(look, letters_as) for _, look in members])
-        for brand, i in first.items():
+        overlap = overlaps(silhouettes[[*first.values()]], silhouettes)
+        bar = tqdm(zip(first.items(), overlap, strict=True), "hard pairs", len(first), unit="brand")
+        for (brand, i), near in bar:
             strange = np.array([not _alike(brand, row.brand) and row.brand != brand for row, _ in members])
-            near = overlaps(silhouettes[[i]], silhouettes)[0]
             alike = np.minimum(colours[i], colours).sum(axis=1)
             reasons = [("same silhouette", near, strange & (near >= SAME_SHAPE) & (near <= SAME_TRACING))]
             if hued[i]:
