@@ -23,6 +23,7 @@ from inference.trademarks import log_odds_similar
 from inference.weights import Metric, Model
 from training.data.pairs import MarkSet, read_mark_set
 from training.data.photos import Split
+from training.data.rendered.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
 from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
@@ -66,6 +67,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     judged = JudgedPairs.of(marks, pairs, {kind: compare(head, embedded, listed) for kind, listed in pairs.items()})
     table = {f"pairs, {split}": pair_figures(judged)}
     table |= kind_figures(marks, pairs, judged)
+    table["shortcut audit"] = shortcuts(marks, pairs, judged)
     table[f"retrieval among {len(chosen)} {split} marks"] = retrieval(head, embedded, marks)
     table |= invariance(model, marks, pictures, pairs, limit)
     write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
@@ -136,6 +138,27 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
                 "on their side": share_by_source(right, families, over),
             }
     return table
+
+
+def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs) -> dict[str, Metric]:
+    """AUC of a small network that never compares: it sees size, colours and noise of the two marks added up.
+
+    What it tells apart tells how the pairs were chosen or drawn, and not that two marks are alike.
+    """
+    seen = {
+        index: photographic_traces(marks.marks[index].path) for listed in pairs.values() for p in listed for index in p
+    }
+    figures: dict[str, Metric] = {}
+    for kind in ("random", "hard"):
+        summed = np.array([seen[a] + seen[b] for side in ("similar", kind) for a, b in pairs[side]])
+        similar = np.arange(len(summed)) < len(pairs["similar"])
+        families = np.array(judged.families["similar"] + judged.families[kind])
+        scores, folds = guessed_out_of_fold(standardised(summed), similar, families, seed=0)
+        ranks = ranks_within(folds, scores)
+        figures[f"AUC, {kind} pairs"] = auc_metric(
+            ranks[similar], ranks[~similar], families[similar], families[~similar], "traces of both marks, added up"
+        )
+    return figures
 
 
 def retrieval(head: PairHead, embedded: Tensor, marks: MarkSet) -> dict[str, Metric]:

@@ -91,7 +91,7 @@ def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
         Row("G", "hostile files", "run by the tests of the decoder: tests/inference/test_exhibit.py", "", "reported"),
         replay_row(_replay(model, settings.data)),
         marks_row(marks and marks["figures"]) if card.task == "trademark" else NO_MARKS,
-        shortcut_row(settings.data),
+        mark_shortcut_row(marks and marks["figures"]) if card.task == "trademark" else shortcut_row(settings.data),
     )
     content = {"model": card.name, "weights_sha256": card.weights_sha256, "rows": [asdict(row) for row in rows]}
     write_whole(settings.out / "scoreboard.json", (json.dumps(content, indent=1) + "\n").encode())
@@ -250,6 +250,16 @@ def shortcut_row(data: Path) -> Row:
         return _unmeasured("J", measure, bar)
     found = audit(data)
     return Row("J", measure, str(found), bar, _met(found.passed))
+
+
+def mark_shortcut_row(figures: Mapping[str, Any] | None) -> Row:
+    """J, of marks: whether pairs can be told without comparing their marks."""
+    measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}, of marks that are not compared"
+    if figures is None:
+        return _unmeasured("J", measure, bar)
+    found = figures["shortcut audit"]
+    said = "; ".join(f"{name} {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]" for name, auc in found.items())
+    return Row("J", measure, said, bar, _met(all(CHANCE[0] <= auc["value"] <= CHANCE[1] for auc in found.values())))
 
 
 def page(card: Card, rows: Sequence[Row]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inference.exhibit import read_exhibit
 from inference.sub_scores import ink
@@ -15,9 +17,10 @@ from inference.weights import load_model
 from training.assessment import AssessmentSettings, assess
 from training.data.pairs import Mark, MarkSet
 from training.evaluate import tpr_at_tnr
-from training.mark_assessment import covered, elsewhere, embed, invariance, ranked, strongest
+from training.mark_assessment import covered, elsewhere, embed, invariance, ranked, shortcuts, strongest
 from training.mark_transforms import TRANSFORMS
 from training.scoreboard import ScoreboardSettings, make_scoreboard
+from training.trademark import JudgedPairs, Pair
 
 EXAMPLES = Path(__file__).parents[2] / "ui" / "examples" / "marks"
 
@@ -76,7 +79,7 @@ def test_a_trademark_model_is_assessed_on_pairs_retrieval_and_transforms(
 ) -> None:
     settings = AssessmentSettings("tiny_marks", mark_folder, tmp_path, tiny_models, limit=3)
     table = assess(settings)
-    assert [*table][:2] == ["pairs, test", "retrieval among 12 test marks"]
+    assert [*table][:3] == ["pairs, test", "shortcut audit", "retrieval among 12 test marks"]
     assert {*TRANSFORMS} <= {*table}
     assert 0 <= table["retrieval among 12 test marks"]["normalised average rank"].value <= 1
     assert {*json.loads((tmp_path / "marks.json").read_text())["figures"]} == {*table}
@@ -85,9 +88,39 @@ def test_a_trademark_model_is_assessed_on_pairs_retrieval_and_transforms(
     rows = {
         row.id: row for row in make_scoreboard(ScoreboardSettings("tiny_marks", mark_folder, tmp_path, tiny_models))
     }
-    assert all(rows[name].standing in ("met", "not met") for name in "EI")
+    assert all(rows[name].standing in ("met", "not met") for name in "EIJ")
     figure = table["pairs, test"]["AUC, hard pairs"].value
     assert f"AUC, hard pairs {figure:.4f}" in rows["I"].found
+
+
+def two_by_two(
+    folder: Path, colour_of: Callable[[int, bool], Sequence[float]]
+) -> tuple[MarkSet, dict[str, list[Pair]]]:
+    """Sixty brands with a drawing and a copy each; a stranger is the next brand's copy, or a drawing of its own."""
+    marks, rng = [], np.random.default_rng(0)
+    for brand in range(60):
+        for name, copied in (("drawing", False), ("copy", True)):
+            pixels = np.clip(rng.normal(colour_of(brand, copied), 20, (24, 24, 3)), 0, 255).astype(np.uint8)
+            path = folder / f"{brand}-{name}.png"
+            Image.fromarray(pixels).save(path)
+            marks.append(Mark(path, str(brand), "test"))
+    similar = [(2 * brand, 2 * brand + 1) for brand in range(60)]
+    pairs = {
+        "similar": similar,
+        "random": [(2 * brand, (2 * brand + 3) % 120) for brand in range(60)],
+        "hard": [(2 * brand, (2 * brand + 2) % 120) for brand in range(60)],
+    }
+    return MarkSet(tuple(marks), tuple(similar), (), ""), pairs
+
+
+def test_a_network_that_never_compares_finds_how_pairs_were_drawn_and_not_what_marks_share(tmp_path: Path) -> None:
+    """Copies are paler: where strangers are copies too nothing tells pairs apart but comparing, else their paleness."""
+    own = np.random.default_rng(1).uniform(60, 160, (60, 3))
+    marks, pairs = two_by_two(tmp_path, lambda brand, copied: own[brand] + 60 * copied)
+    judged = JudgedPairs.of(marks, pairs, {kind: np.zeros(60) for kind in pairs})
+    found = shortcuts(marks, pairs, judged)
+    assert found["AUC, random pairs"].value == pytest.approx(0.5, abs=0.1)
+    assert found["AUC, hard pairs"].value > 0.8
 
 
 def test_what_is_hidden_elsewhere_is_as_large_and_as_full_and_covering_leaves_the_ground() -> None:

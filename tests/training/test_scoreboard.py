@@ -21,6 +21,7 @@ from training.scoreboard import (
     heatmap_row,
     make_scoreboard,
     mark_heatmap_row,
+    mark_shortcut_row,
     marks_row,
     misleading_row,
     replay_row,
@@ -73,6 +74,10 @@ MARKS: dict[str, Any] = {
     "retrieval among 9 test marks": {"recall at 1": {"value": 0.9}},
     "rotated": {"change, similar": {"value": 0.5}},
     "mirrored": {"change, similar": {"value": -3.2}},
+    "shortcut audit": {
+        "AUC, random pairs": {"value": 0.5, "low": 0.46, "high": 0.54},
+        "AUC, hard pairs": {"value": 0.52, "low": 0.48, "high": 0.56},
+    },
     "hiding": {"claimed part falls more": {"value": 0.9, "low": 0.8}},
     "weights randomised: all": {"rank correlation": {"value": 0.1}},
 }
@@ -175,13 +180,15 @@ def test_replays_are_all_alike_or_the_row_is_not_met() -> None:
         (marks_row, "pairs, test", "accuracy, random pairs", 0.98, "not met"),
         (marks_row, "pairs, test", "AUC, hard pairs", 0.969, "not met"),
         (marks_row, "retrieval among 9 test marks", "recall at 1", 0.1, "met"),
+        (mark_shortcut_row, "shortcut audit", "AUC, random pairs", 0.45, "met"),
+        (mark_shortcut_row, "shortcut audit", "AUC, hard pairs", 0.56, "not met"),
         (mark_heatmap_row, "hiding", "claimed part falls more", 0.8, "met"),
         (mark_heatmap_row, "hiding", "claimed part falls more", 0.6, "not met"),
         (mark_heatmap_row, "weights randomised: all", "rank correlation", -0.31, "not met"),
     ],
 )
 def test_every_bar_of_marks_counts(row: Any, name: str, figure: str, value: float, standing: str) -> None:
-    figures = MARKS | {name: MARKS[name] | {figure: {"value": value, "low": value - 0.1}}}
+    figures = MARKS | {name: MARKS[name] | {figure: {"value": value, "low": value - 0.1, "high": value + 0.1}}}
     assert row(figures).standing == standing
     assert row(None).standing == "not measured"
 

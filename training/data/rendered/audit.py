@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,24 +85,53 @@ def audit(manifest: Path, seed: int = 0) -> Audit:
     traces = np.array([photographic_traces(manifest.parent / row["path"]) for row in rows])
     genuine = np.array([row["label"] == "genuine" for row in rows])
     series, items = np.array([row["series"] for row in rows]), np.array([row["item"] for row in rows])
-    standard = within(series, traces, lambda values: (values - values.mean(0)) / (values.std(0) + 1e-9))
-    folds = np.array([zlib.crc32(f"{seed} {item}".encode()) % _FOLDS for item in items])
-    scores = np.empty(len(rows))
-    for fold in range(_FOLDS):
-        out = folds == fold
-        scores[out] = _guess(standard[~out], genuine[~out], standard[out], seed)
+    standard = within(series, traces, standardised)
+    scores, folds = guessed_out_of_fold(standard, genuine, items, seed)
     # Ranks within the series: series with more counterfeits than others are no shortcut. And within the fold: each
     # fold has a network of its own, whose scores have an offset of their own.
     group = np.array([f"{name} {fold}" for name, fold in zip(series, folds, strict=True)])
-    ranks = within(group, scores[:, None].round(6), _ranks)[:, 0]
+    ranks = ranks_within(group, scores)
     auc = auc_metric(
         ranks[genuine], ranks[~genuine], items[genuine], items[~genuine], "photographic traces, out of fold by item"
     )
     return Audit(auc, len(rows))
 
 
+def guessed_out_of_fold(
+    traces: NDArray[np.float64], positive: NDArray[np.bool_], sources: NDArray[np.str_], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """What a small network makes of each row, having learned from the rows of other sources.
+
+    Args:
+        traces: Standardised traces, (n, d).
+        positive: The side each row is on, (n,).
+        sources: The source of each row, (n,); a source lies in one fold.
+        seed: Draws the folds and the network's start, >= 0.
+
+    Returns:
+        Log odds of positive, rounded to a millionth, (n,), and the fold of each row, (n,).
+    """
+    folds = np.array([zlib.crc32(f"{seed} {source}".encode()) % _FOLDS for source in sources])
+    scores = np.empty(len(traces))
+    for fold in range(_FOLDS):
+        out = folds == fold
+        scores[out] = _guess(traces[~out], positive[~out], traces[out], seed)
+    return scores.round(6), folds
+
+
+def ranks_within(groups: NDArray[Any], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of its group's scores below each, ties counted half: (n,), inside 0 to 1."""
+    return within(groups, scores[:, None], _ranks)[:, 0]
+
+
+def standardised(traces: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each column of traces (n, d) with mean 0 and spread 1."""
+    centred: NDArray[np.float64] = (traces - traces.mean(0)) / (traces.std(0) + 1e-9)
+    return centred
+
+
 def within(
-    groups: NDArray[np.str_], values: NDArray[np.float64], change: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    groups: NDArray[Any], values: NDArray[np.float64], change: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Apply a change to the rows of each group by itself.
 
