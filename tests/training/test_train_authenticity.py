@@ -19,6 +19,8 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import optimize  # type: ignore[import-untyped]
+from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from inference.authenticity import AuthenticityExaminer
@@ -327,10 +329,25 @@ def test_validation_scores_are_of_log_probability_class_and_authenticity() -> No
     )
     labels = torch.tensor([1, 0, 2, 3])
     scores = authenticity.validation_scores(probabilities.log(), labels, classes)
-    assert scores["score"] == pytest.approx(np.mean(np.log([0.6, 0.5, 0.3, 0.2])))
+    assert np.mean(np.log([0.6, 0.5, 0.3, 0.2])) < scores["score"] < 0
     assert scores["accuracy"] == 0.5
     # P(genuine) of the genuine .7 and .5, of the counterfeits .3 and .6
     assert scores["auc"] == 0.75
+
+
+@pytest.mark.parametrize("surer", [1.1, 1.1**12, 1.1**-12])
+def test_an_epoch_is_judged_by_how_well_it_tells_and_not_by_how_sure_it_is(surer: float) -> None:
+    classes = ("a/counterfeit", "a/genuine")
+    labels = torch.tensor([0, 1] * 100)
+    drawn = torch.randn((200, 2), generator=torch.Generator().manual_seed(0))
+    logits, worse = (drawn + told * functional.one_hot(labels) for told in (1.0, 0.7))
+    score = authenticity.validation_scores(logits, labels, classes)["score"]
+    assert authenticity.validation_scores(surer * logits, labels, classes)["score"] == pytest.approx(score)
+    assert authenticity.validation_scores(surer * worse, labels, classes)["score"] < score
+    least = optimize.minimize_scalar(
+        lambda t: float(functional.cross_entropy(logits / t, labels)), bounds=(0.1, 90), method="bounded"
+    ).fun
+    assert -score == pytest.approx(least, abs=1e-3)
 
 
 def test_test_figures_are_of_undisturbed_photos_read_against_the_band() -> None:
