@@ -21,9 +21,9 @@ from inference.records import Heatmap
 from inference.sub_scores import ink
 from inference.trademarks import log_odds_similar
 from inference.weights import Metric, Model
+from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.data.pairs import MarkSet, read_mark_set
 from training.data.photos import Split
-from training.data.rendered.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
 from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
@@ -145,9 +145,8 @@ def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs)
 
     What it tells apart tells how the pairs were chosen or drawn, and not that two marks are alike.
     """
-    seen = {
-        index: photographic_traces(marks.marks[index].path) for listed in pairs.values() for p in listed for index in p
-    }
+    used = {index for listed in pairs.values() for pair in listed for index in pair}
+    seen = {index: photographic_traces(marks.marks[index].path) for index in used}
     figures: dict[str, Metric] = {}
     for kind in ("random", "hard"):
         summed = np.array([seen[a] + seen[b] for side in ("similar", kind) for a, b in pairs[side]])

@@ -25,9 +25,9 @@ from inference.report import run_id
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Card, Metric, Model, load_model
 from training.corruptions import CORRUPTIONS, SEVERITIES
+from training.data.audit import CHANCE, audit
 from training.data.pairs import read_mark_set
 from training.data.photos import read_photo_set
-from training.data.rendered.audit import CHANCE, audit
 from training.robustness import cell
 
 Standing = Literal["met", "not met", "reported", "not measured"]

@@ -2,7 +2,7 @@
 
 A genuine item follows the specification of its series; a counterfeit follows the same one, altered by its
 counterfeiter. Nothing after the specification knows which of the two it renders, so that material and
-photography cannot give a label away; `audit.py` checks it.
+photography cannot give a label away; `training/data/audit.py` checks it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from tqdm import tqdm
 
 from inference.files import write_whole
 from inference.records import Refusal
+from training.data.audit import Audit, audit
 from training.data.npm import CACHE
 from training.data.photos import Label, Split
-from training.data.rendered.audit import Audit, audit
 from training.data.rendered.lettering import Raster
 from training.data.rendered.photography import photograph
 from training.data.rendered.specification import (

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from PIL import Image
 
 from inference.weights import Metric
-from training.data.rendered.audit import Audit, audit, photographic_traces, within
+from training.data.audit import Audit, audit, photographic_traces, within
 
 Draw = Callable[[str, str, Generator], tuple[np.ndarray, int]]
 
