@@ -409,8 +409,9 @@ def nearest_of_other_families(
     for split in ("train", "val", "test"):
         members = list(marks.of(split))
         names = [marks.marks[index].family for index in members]
+        of_split = embedding[members]
         for rows in _chunks(range(len(members)), _EVALUATION_BATCH):  # all rows at once would fill the memory
-            similarity = embedding[[members[row] for row in rows]] @ embedding[members].T
+            similarity = of_split[[*rows]] @ of_split.T
             for row, order in zip(rows, similarity.argsort(dim=1, descending=True).tolist(), strict=True):
                 others = (other for other in order if not same_brand(names[row], names[other]))
                 nearest[members[row]] = [members[other] for other, _ in zip(others, range(_NEIGHBOURS), strict=False)]
