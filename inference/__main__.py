@@ -59,7 +59,7 @@ class ExamineOptions:
     model: str | None = None
     """Name of an authenticity model; the first one there is, in alphabetical order, or with --locate the part's."""
     series: str | None = None
-    """The series, where you know it."""
+    """The series that the part is meant to be; left open, the one that fits best is taken where that is clear."""
     crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
     """The part to examine, in pixels of the upright picture, and by how many degrees clockwise it is turned."""
     locate: bool = False
@@ -144,7 +144,7 @@ class ReportOptions:
     model: str | None = None
     """Name of a model; the first one for parts, in alphabetical order, or with --locate the part's."""
     series: str | None = None
-    """The series of the parts, where you know it."""
+    """The series that the parts are meant to be; see `examine`."""
     crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
     """The part to examine of a single photo, in pixels of the upright picture, and by how many degrees clockwise it is
     turned."""
@@ -474,7 +474,6 @@ def _box_text(verdict: Verdict) -> str:
 
 
 def _verdict_text(verdict: Verdict) -> str:
-    fixed = "fixed by the examiner" if verdict.series_fixed else "most probable"
     return "\n".join(
         [
             verdict.outcome.upper(),
@@ -482,7 +481,7 @@ def _verdict_text(verdict: Verdict) -> str:
             "",
             *_evidence_text(verdict.evidence, AuthenticityExaminer.sides),
             f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)",
-            f"series      {verdict.series} ({fixed})",
+            f"series      {verdict.series} ({verdict.series_basis})",
             f"box         {_box_text(verdict)}",
             *_facts(verdict),
             f"exhibit     {verdict.exhibit.name}, SHA-256 {verdict.exhibit.sha256}",

@@ -57,6 +57,11 @@ class View:
     reference: ReferenceView | None = None
     located: Located | None = None
 
+    @property
+    def weighed_series(self) -> str | None:
+        """The series whose two classes are weighed: that of the reference, or the one fixed; None for all."""
+        return self.reference.series if self.reference else self.series
+
 
 class AuthenticityExaminer(Examiner):
     """Examines parts with one authenticity model; safe to share between threads."""
@@ -176,6 +181,7 @@ class AuthenticityExaminer(Examiner):
             most_enlarged=reference.most_enlarged,
             covered=best.covered,
             runner_up={other.series: other.score for other in others},
+            least_lead=self.card.series_rule.least_lead if self.card.series_rule else 0.0,
             homography=best.rows(),
             deviation=deviation,
             measured="edges" if reference.features is None else "features",
@@ -209,14 +215,14 @@ class AuthenticityExaminer(Examiner):
         return np.where(covered, seen, np.float32(0)), deviation_of(away, cells)
 
     def judge(self, views: Sequence[View]) -> tuple[Verdict, ...]:
-        """A verdict on each view, with one pass of the network for all; all have the same series fixed, or none."""
-        series = views[0].series
+        """A verdict on each view, with one pass of the network for all."""
+        series = [view.weighed_series for view in views]
         logits, maps = self._look(
             # The size of the log odds is the log odds of the side the part leans to.
             [view.tensor for view in views],
-            lambda logits: log_odds_genuine(logits, self.card.classes, series).abs(),
+            lambda logits: log_odds_each(logits, self.card.classes, series).abs(),
         )
-        log_odds = log_odds_genuine(logits.double(), self.card.classes, series)
+        log_odds = log_odds_each(logits.double(), self.card.classes, series)
         return tuple(
             self._verdict(view, logits[index], maps[index], log_odds[index]) for index, view in enumerate(views)
         )
@@ -235,7 +241,7 @@ class AuthenticityExaminer(Examiner):
             reason=reason,
             exhibit=view.exhibit,
             crop=view.crop,
-            series=view.series or self._series(logits),
+            series=view.weighed_series or self._series(logits),
             series_fixed=view.series is not None,
             probability_genuine=genuine,
             log_odds=float(log_odds),
@@ -317,3 +323,9 @@ def log_odds_genuine(logits: Tensor, classes: Sequence[str], series: str | None 
     genuine = [index for index, label in chosen if label == "genuine"]
     counterfeit = [index for index, label in chosen if label == "counterfeit"]
     return logits[:, genuine].logsumexp(1) - logits[:, counterfeit].logsumexp(1)
+
+
+def log_odds_each(logits: Tensor, classes: Sequence[str], series: Sequence[str | None]) -> Tensor:
+    """`log_odds_genuine` of each row of logits (B, classes) for its own series, (B,), in nats."""
+    rows = [log_odds_genuine(row[None], classes, one) for row, one in zip(logits, series, strict=True)]
+    return torch.cat(rows)

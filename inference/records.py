@@ -257,6 +257,7 @@ class ReferenceView:
         most_enlarged: The most that genuine photos were enlarged; beyond it the part shows too little detail.
         covered: Share of the reference that lies inside the examined part, 0 to 1.
         runner_up: Score of each other reference that was tried, best first.
+        least_lead: By how much the best fit must lead the next one for its series to be taken; >= 0.
         homography: From pixels of the part to pixels of the reference, row by row.
         measured: What the difference is taken of: the part's edges, or the network's features of it.
         deviation: How far these stray from genuine ones, in standard deviations, over the most deviating areas.
@@ -273,6 +274,7 @@ class ReferenceView:
     most_enlarged: float
     covered: float
     runner_up: dict[str, float]
+    least_lead: float
     homography: tuple[tuple[float, float, float], ...]
     deviation: float
     measured: Literal["edges", "features"]
@@ -284,6 +286,7 @@ class ReferenceView:
     def __post_init__(self) -> None:
         require(-1.001 <= self.score <= 1.001, f"a correlation lies between -1 and 1, not {self.score}")
         require(self.enlarged > 0 < self.most_enlarged, "a part is enlarged some number of times above 0")
+        require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
         require(0 <= self.covered <= 1, f"a share lies between 0 and 1, not {self.covered}")
         shape = self.registered.shape[:2]
         require(self.reference.shape[:2] == shape == self.difference.shape, "one frame for all three pictures")
@@ -294,6 +297,11 @@ class ReferenceView:
     def fits(self) -> bool:
         """Whether the part fits the reference as genuine photos do."""
         return self.score >= self.least_score
+
+    @property
+    def rival(self) -> str | None:
+        """The series whose reference fits too well to take the best one without asking; None where there is none."""
+        return next((name for name, score in self.runner_up.items() if self.score - score < self.least_lead), None)
 
 
 @dataclass(frozen=True)
@@ -424,11 +432,11 @@ class Verdict:
         reason: Why, in one sentence.
         exhibit: What was examined.
         crop: The part of it that was; None for the whole picture.
-        series: The most probable series, or the one the examiner fixed.
+        series: The one the examiner fixed; else the one whose reference fits best, or the most probable one.
         series_fixed: Whether the examiner fixed it.
         score: What is weighed: the log odds, or what the model's fusion makes of them and the deviation; finite.
-        probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised
-            over its two classes where the series is fixed.
+        probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised over the two of its
+            series where that is fixed or the part lies beside its reference.
         log_odds: log P(genuine) - log P(counterfeit) in nats, which stays exact where the probability is close to 0
             or 1; finite.
         class_probabilities: Uncalibrated, class name to 0..1, over all classes of the model; sums to 1.
@@ -468,6 +476,13 @@ class Verdict:
         for name, value in (("log odds", self.log_odds), ("a score", self.score)):
             require(math.isfinite(value), f"{name} must be finite, not {value}")
         _require_distribution(self.class_probabilities)
+
+    @property
+    def series_basis(self) -> str:
+        """Why it is this series, in words."""
+        if self.series_fixed:
+            return "fixed by the examiner"
+        return "left open; the most probable one" if self.reference is None else "left open; its reference fits best"
 
     @property
     def seen(self) -> NDArray[np.uint8]:

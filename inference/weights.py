@@ -132,6 +132,22 @@ class FindRule:
 
 
 @dataclass(frozen=True)
+class SeriesRule:
+    """When the reference that a part fits best is taken for that of its series, where the examiner leaves it open.
+
+    Attributes:
+        least_lead: By how much its score must lead the next one's; >= 0.
+        rule: How that was found, in words.
+    """
+
+    least_lead: float
+    rule: str
+
+    def __post_init__(self) -> None:
+        require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is, what it was made from, what it is good for.
 
@@ -163,6 +179,7 @@ class Card:
         item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
             items had so many.
         find_rule: What counts as a find of a locator; None for all other models.
+        series_rule: When the best fit of several references is taken; None where there are not several.
         scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
@@ -208,6 +225,7 @@ class Card:
     item_calibrations: tuple[Calibration, ...] = ()
     scope_gate: GateCard | None = None
     find_rule: FindRule | None = None
+    series_rule: SeriesRule | None = None
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:

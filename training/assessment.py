@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 import tyro
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -16,13 +15,13 @@ from inference.authenticity import AuthenticityExaminer
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.records import Verdict
-from inference.weights import WEIGHTS_FOLDER, Metric, Model, load_model, save_model
-from training.authenticity import counterfeit_metrics, test_metrics, unseen_counterfeiters
+from inference.weights import WEIGHTS_FOLDER, Card, Metric, Model, load_model, save_model
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
 from training.evaluate import auc_metric
 from training.heatmaps import Table, json_bytes, measure
+from training.judgement import counterfeit_metrics, test_metrics, unseen_counterfeiters
 from training.mark_assessment import assess_marks
-from training.runs import require_another_folder, set_name
+from training.runs import require_another_folder, require_setting, set_name
 
 _BATCH = 16
 
@@ -61,7 +60,7 @@ def assess(settings: AssessmentSettings) -> Table:
         return assess_marks(
             model, settings.data, settings.split, settings.out, heatmaps=settings.heatmaps, limit=settings.limit
         )
-    photos = read_photo_set(settings.data, seed=model.card.seed)
+    photos = read_photos_for(model.card, settings.data)
     if settings.choices:
         return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
     if settings.heatmaps:
@@ -87,12 +86,25 @@ def _assess_heatmaps(model: Model, photos: PhotoSet, settings: AssessmentSetting
     return table
 
 
+def read_photos_for(card: Card, data: Path) -> PhotoSet:
+    """The set with the split that the model's own set has.
+
+    Raises:
+        Refusal: if the set cannot be read, or shows a class that the model does not know.
+    """
+    photos = read_photo_set(data, seed=card.seed)
+    unknown = ", ".join(name for name in photos.classes if name not in card.classes)
+    require_setting(not unknown, f"{data} shows {unknown}, which {card.name} does not know; leave it out.")
+    return photos
+
+
 def examine_all(examiner: AuthenticityExaminer, photos: Iterable[Photo]) -> list[Verdict]:
-    """A verdict on each photo."""
+    """A verdict on each photo, its series stated."""
     listed = list(photos)
     verdicts: list[Verdict] = []
     for start in tqdm(range(0, len(listed), _BATCH), "examining", leave=False):
-        verdicts += examiner.examine_batch([read_exhibit(photo.path) for photo in listed[start : start + _BATCH]])
+        chosen = listed[start : start + _BATCH]
+        verdicts += examiner.judge([examiner.view(read_exhibit(photo.path), photo.series) for photo in chosen])
     return verdicts
 
 
@@ -105,10 +117,10 @@ def figures(model: Model, photos: PhotoSet, split: Split, verdicts: list[Verdict
     p = np.array([verdict.probability_genuine for verdict in verdicts])
     genuine = np.array([photo.label == "genuine" for photo in chosen])
     items = np.array([photo.item for photo in chosen])
-    labels = torch.tensor([classes.index(photo.class_name) for photo in chosen])
-    probabilities = torch.tensor([[verdict.class_probabilities[name] for name in classes] for verdict in verdicts])
+    labels = np.array([classes.index(photo.class_name) for photo in chosen])
+    right = class_probabilities(verdicts, classes).argmax(1) == labels
     known = ~unseen_counterfeiters(photos, split)
-    metrics = test_metrics(probabilities[known], labels[known], p[known], genuine[known], items[known], band)
+    metrics = test_metrics(right[known], p[known], genuine[known], items[known], band)
     table: Table = {"network": metrics | counterfeit_metrics(chosen, p, known)}
     views = [verdict.reference for verdict in verdicts if verdict.reference is not None]
     scores = {"log odds of the network": [-verdict.log_odds for verdict in verdicts]}
@@ -123,6 +135,11 @@ def figures(model: Model, photos: PhotoSet, split: Split, verdicts: list[Verdict
             "AUC on unseen counterfeiters": _strange_auc(values, genuine, items, ~known, "unseen counterfeiters"),
         }
     return table
+
+
+def class_probabilities(verdicts: Sequence[Verdict], classes: Sequence[str]) -> NDArray[np.float64]:
+    """Probability of each class (N, C)."""
+    return np.array([[verdict.class_probabilities[name] for name in classes] for verdict in verdicts])
 
 
 def _strange_auc(

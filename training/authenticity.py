@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,33 +21,26 @@ from torch.utils.data import Dataset
 from torchmetrics.functional.classification import (
     binary_auroc,
     multiclass_accuracy,
-    multiclass_confusion_matrix,
 )
 
-from inference.authenticity import AuthenticityExaminer, log_odds_genuine
+from inference.authenticity import log_odds_each
 from inference.heatmap import CamMethod
 from inference.networks.backbones import BackboneName, build_backbone
 from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import HALF, Preprocessing, resize
-from inference.records import InconclusiveBand
 from inference.reference_stack import Channel, ReferenceStack
 from inference.registration import Reference
-from inference.weights import Card, Confusion, Histogram, Metric, save_model
-from training.calibration import Trial, Weighing, trial, weigh, weigh_items
+from inference.weights import Card, save_model
 from training.data.disturbance import disturb, on_grid
 from training.data.key_area_warps import WarpSettings, warp_key_areas
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
 from training.deviation import FusedScore
 from training.evaluate import (
-    auc_metric,
-    class_metrics,
     draw_confusion,
-    histogram,
-    inconclusive_band,
     look,
-    share_by_source,
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
+from training.judgement import Scored, judge_photos
 from training.looks import REGISTRATIONS, Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
@@ -335,11 +329,12 @@ def validation_scores(logits: Tensor, labels: Tensor, classes: Sequence[str]) ->
     the logits best is taken first: networks grow too sure of themselves while they still learn to tell (Guo et al.
     2017), and how sure they are is calibrated afterwards.
     """
-    genuine = torch.tensor([name.endswith("/genuine") for name in classes])[labels]
+    series, sides = zip(*(name.rsplit("/", 1) for name in (classes[label] for label in labels)), strict=True)
+    genuine = torch.tensor([side == "genuine" for side in sides])
     return {
         "score": -min(float(functional.cross_entropy(logits / t, labels)) for t in _TEMPERATURES),
         "accuracy": float(multiclass_accuracy(logits, labels, len(classes), average="micro")),
-        "auc": float(binary_auroc(log_odds_genuine(logits, classes), genuine.long())),
+        "auc": float(binary_auroc(log_odds_each(logits, classes, series), genuine.long())),
     }
 
 
@@ -351,58 +346,29 @@ def _finish(
     device = next(network.parameters()).device
 
     def examine(split: Split) -> tuple[list[Seen], Tensor, NDArray[np.float64], float]:
-        seen = how.read(photos.of(split))
-        logits, full_scale = look(
-            network.features,
-            network.head,
-            _batches(seen, how, device),
-            lambda logits: log_odds_genuine(logits, classes).abs(),
-            settings.heatmap,
+        seen, series = how.read(photos.of(split)), [photo.series for photo in photos.of(split)]
+        targets = (
+            partial(_size_of_log_odds, classes=classes, series=series[start : start + _EVALUATION_BATCH])
+            for start in range(0, len(seen), _EVALUATION_BATCH)
         )
-        return seen, logits, log_odds_genuine(logits.double(), classes).numpy(), full_scale
+        batches = zip(_batches(seen, how, device), targets, strict=True)
+        logits, full_scale = look(network.features, network.head, batches, settings.heatmap)
+        return seen, logits, log_odds_each(logits.double(), classes, series).numpy(), full_scale
 
-    seen, _, log_odds, full_scale = examine("val")
+    seen, logits, log_odds, full_scale = examine("val")
     fused = FusedScore.or_none(network, how, photos, seen, log_odds) if isinstance(how, ReferenceLook) else None
 
-    def weighed(seen: Sequence[Seen], log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scored(seen: Sequence[Seen], logits: Tensor, log_odds: NDArray[np.float64]) -> Scored:
         # A bad fit would be refused, and is not weighed.
-        return np.where([how.fits(one) for one in seen], fused(seen, log_odds) if fused else log_odds, np.nan)
+        weighed = np.where([how.fits(one) for one in seen], fused(seen, log_odds) if fused else log_odds, np.nan)
+        return Scored(logits.numpy(), log_odds, weighed)
 
-    validation = weighed(seen, log_odds)
-    p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
-    genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
-    band = inconclusive_band(p[genuine], p[~genuine], AuthenticityExaminer.sides)
-
-    test = photos.of("test")
+    validation = scored(seen, logits, log_odds)
     seen, logits, log_odds, _ = examine("test")
-    p = torch.sigmoid(torch.from_numpy(log_odds)).numpy()
-    genuine = np.array([photo.label == "genuine" for photo in test])
-    labels = torch.tensor([classes.index(photo.class_name) for photo in test])
-    items = np.array([photo.item for photo in test])
-    known = ~unseen_counterfeiters(photos)
-    metrics = counterfeit_metrics(test, p, known)
-    if not (known & ~genuine).any():
-        # There are no other counterfeits to measure anything on.
-        known = np.ones_like(known)
-    metrics = test_metrics(logits[known], labels[known], p[known], genuine[known], items[known], band) | metrics
-    scores = weighed(seen, log_odds)
-    if basis.references:
-        unfit = np.isnan(scores)
-        metrics["bad fit share"] = share_by_source(unfit, items, "photos that fit no reference as genuine photos do")
-    weighing = weigh_photos(photos, validation, scores, set_name(settings.data))
-    metrics = weighing.figures(metrics)
+    test = scored(seen, logits, log_odds)
+    judgement = judge_photos(photos, classes, validation, test, basis.references, set_name(settings.data))
     gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references)
-    if gate is not None:
-        metrics |= gate_metrics(gate, _pictures(test), {}, basis.references)
-    confusion = Confusion(
-        f"{int(known.sum())} test photos",
-        classes,
-        tuple(map(tuple, multiclass_confusion_matrix(logits[known], labels[known], len(classes)).tolist())),
-    )
-    draw_confusion(confusion, run.path / "confusion_matrix.png")
-    run.write_json("metrics.json", {name: asdict(metric) for name, metric in metrics.items()})
     count = len({photo.item for photo in photos.photos})
-    kept, flagged = p[known & genuine], p[known & ~genuine]
     card = Card(
         name=settings.name,
         title=settings.title,
@@ -419,7 +385,7 @@ def _finish(
         classes=classes,
         preprocessing=settings.preprocessing,
         stack=basis.stack,
-        band=band,
+        band=None,
         heatmap_method=settings.heatmap,
         heatmap_full_scale=full_scale,
         split_rule=photos.split_rule,
@@ -427,140 +393,34 @@ def _finish(
         data_sha256=photos.manifest_sha256,
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": basis.start},
-        metrics=metrics,
+        metrics=gate_metrics(gate, _pictures(photos.of("test")), {}, basis.references) if gate else {},
         fusion=fused.fusion if fused else None,
-        calibration=weighing.calibration,
-        item_calibrations=weighing.of_items,
-        per_class=class_metrics(logits[known].argmax(1).numpy(), labels[known].numpy(), items[known], classes),
-        confusion=confusion,
-        histogram=Histogram(
-            confusion.over, "P(genuine)", {"genuine": histogram(kept), "counterfeit": histogram(flagged)}
-        ),
+        confusion=None,
+        histogram=None,
         licence=settings.licence,
         source="trained with python -m training authenticity",
         intended_use=f"Parts of the series {', '.join(photos.series)}, photographed like the training photos.",
-        limits=weighing.limits(
-            (*settings.remarks, "It has met no counterfeit in training." if settings.genuine_only else _MET)
-        ),
+        limits=(*settings.remarks, "It has met no counterfeit in training." if settings.genuine_only else _MET),
         made=date.today().isoformat(),
         weights_sha256="",
     )
+    card = judgement.stated_in(card)
+    draw_confusion(judgement.confusion, run.path / "confusion_matrix.png")
+    run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
     return save_model(card, exported, run.path, fused.how.references if fused else basis.references, gate)
 
 
 def _pictures(photos: Sequence[Photo]) -> list[Picture]:
-    return [Picture(photo.path, photo.item) for photo in photos]
-
-
-def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str) -> Weighing:
-    """How a model weighs photos of a set, calibrated on its validation photos.
-
-    Args:
-        photos: The set.
-        validation: Log odds of the validation photos (n,), NaN where a scope check refuses one.
-        test: The same of the test photos (m,).
-        data: What the set is called.
-    """
-    tested = photos.of("test")
-    forged = np.array([photo.label == "counterfeit" for photo in tested])
-    severity = np.array([photo.truth.severity for photo in tested])
-    unseen = forged & unseen_counterfeiters(photos)
-    known = forged & ~unseen
-    groups = {"known counterfeiters": known, "unseen counterfeiters": unseen}
-    for grade in dict.fromkeys(photo.truth.severity for photo in tested if photo.truth.severity):
-        groups[f"known counterfeiters, {grade}"] = known & (severity == grade)
-    count = int(np.isfinite(validation).sum())
-    fitted, judged = _trial(photos.of("val"), validation), _trial(tested, test, ~unseen if known.any() else None)
-    weighing = weigh(
-        fitted,
-        judged,
-        {name: _trial(tested, test, ~forged | group) for name, group in groups.items()},
-        sides=AuthenticityExaminer.sides,
-        propositions=AuthenticityExaminer.propositions,
-        population=f"{count} validation photos of the series {', '.join(photos.series)}, {data}",
-    )
-    return weigh_items(weighing, fitted, judged)
-
-
-def _trial(photos: Sequence[Photo], log_odds: NDArray[np.float64], chosen: NDArray[np.bool_] | None = None) -> Trial:
-    genuine = np.array([photo.label == "genuine" for photo in photos])
-    items = np.array([photo.item for photo in photos])
-    kept = np.isfinite(log_odds) if chosen is None else np.isfinite(log_odds) & chosen
-    return trial(log_odds[kept], genuine[kept], items[kept])
-
-
-def unseen_counterfeiters(photos: PhotoSet, split: Split = "test") -> NDArray[np.bool_]:
-    """Which photos of a split (N,) show work of a counterfeiter that is named and in no training photo."""
-    met = {photo.truth.counterfeiter for photo in photos.of("train")}
-    return np.array([bool(p.truth.counterfeiter) and p.truth.counterfeiter not in met for p in photos.of(split)])
-
-
-def counterfeit_metrics(test: Sequence[Photo], p: NDArray[np.float64], known: NDArray[np.bool_]) -> dict[str, Metric]:
-    """How many counterfeits are found, by what the set knows of them: unseen counterfeiters, severities.
-
-    Args:
-        test: All test photos.
-        p: P(genuine) (N,).
-        known: Whether a photo shows work of a counterfeiter that training photos show too (N,).
-    """
-    items = np.array([photo.item for photo in test])
-    forged = np.array([photo.label == "counterfeit" for photo in test])
-    metrics = {}
-
-    def found(name: str, chosen: NDArray[np.bool_], over: str) -> None:
-        if chosen.any():
-            metrics[name] = share_by_source(p[chosen] < 0.5, items[chosen], over)
-
-    found("known counterfeiters found", forged & known, "counterfeits with P(genuine) below 0.5")
-    found("unseen counterfeiters found", forged & ~known, "the same, of counterfeiters in no training photo")
-    if (forged & ~known).any():
-        unseen = forged & ~known
-        metrics["AUC on unseen counterfeiters"] = auc_metric(
-            p[~forged], p[unseen], items[~forged], items[unseen], "P(genuine), genuine against unseen counterfeiters"
-        )
-    severity = np.array([photo.truth.severity for photo in test])
-    for grade in dict.fromkeys(photo.truth.severity for photo in test if photo.truth.severity):
-        found(f"found when {grade}", forged & known & (severity == grade), f"counterfeits of severity {grade!r}")
-    return metrics
-
-
-def test_metrics(
-    logits: Tensor,
-    labels: Tensor,
-    p: NDArray[np.float64],
-    genuine: NDArray[np.bool_],
-    items: NDArray[np.str_],
-    band: InconclusiveBand,
-) -> dict[str, Metric]:
-    """Figures of undisturbed test photos.
-
-    Args:
-        logits: (N, classes).
-        labels: Main classes (N,).
-        p: P(genuine) (N,).
-        genuine: The truth (N,).
-        items: The item each photo shows (N,), whose photos are not independent.
-        band: The inconclusive band, from validation.
-    """
-    conclusive = np.array([band.side(value) is not None for value in p])
-    right = (p > 0.5) == genuine
-    metrics = {
-        "class accuracy": share_by_source((logits.argmax(1) == labels).numpy(), items, "series and authenticity right"),
-        "authenticity accuracy": share_by_source(right, items, "authenticity right, at P(genuine) = 0.5"),
-        "authenticity AUC": auc_metric(
-            p[genuine], p[~genuine], items[genuine], items[~genuine], "P(genuine), genuine against counterfeit"
-        ),
-        "inconclusive share": share_by_source(~conclusive, items, "P(genuine) inside the band"),
-    }
-    if conclusive.any():
-        metrics["accuracy where conclusive"] = share_by_source(
-            right[conclusive], items[conclusive], "authenticity right, outside the band"
-        )
-    return metrics
+    return [Picture(photo.path, photo.item, series=photo.series) for photo in photos]
 
 
 def _batches(seen: Sequence[Seen], how: Look, device: torch.device) -> Iterator[Tensor]:
     for start in range(0, len(seen), _EVALUATION_BATCH):
         chosen = seen[start : start + _EVALUATION_BATCH]
         yield torch.stack([how.tensor(one, one.pixels) for one in chosen]).to(device)
+
+
+def _size_of_log_odds(logits: Tensor, classes: Sequence[str], series: Sequence[str]) -> Tensor:
+    """What a heatmap explains: the log odds of the side that each part leans to (B,)."""
+    return log_odds_each(logits, classes, series).abs()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import tyro
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from inference.authenticity import AuthenticityExaminer
@@ -21,15 +22,16 @@ from inference.records import Comparison, ScopeCheck, Verdict
 from inference.scope import refusal
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Card, Model, load_model, save_model
-from training.assessment import examine_all
-from training.authenticity import weigh_photos
+from training.assessment import class_probabilities, examine_all, read_photos_for
 from training.calibration import CalibrationRefused, Weighing
 from training.data.pairs import MarkSet, read_mark_set
-from training.data.photos import Split, read_photo_set
+from training.data.photos import Split
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
+from training.judgement import Scored, judge_photos
+from training.mark_trials import Pair, frozen_embeddings, trial_pairs
 from training.runs import require_another_folder, require_setting, set_name
-from training.trademark import JudgedPairs, Pair, nearest_of_other_families, read_pictures, trial_pairs, weigh_pairs
+from training.trademark import JudgedPairs, read_pictures, weigh_pairs
 
 _BATCH = 16
 
@@ -59,20 +61,13 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     require_setting(
         model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
     )
-    weighing = (_weigh_authenticity if model.card.task == "authenticity" else _weigh_trademark)(model, settings.data)
+    weighing, card = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(model, settings.data)
     calibration = weighing.calibration
     if calibration is None:
         raise CalibrationRefused(weighing.limit)
     settings.out.mkdir(parents=True, exist_ok=True)
     write_whole(settings.out / "figures.json", json_bytes({"likelihood ratios": weighing.metrics}))
     _draw(calibration, settings.out)
-    card = replace(
-        model.card,
-        calibration=calibration,
-        item_calibrations=weighing.of_items,
-        metrics=weighing.figures(model.card.metrics),
-        limits=weighing.limits(model.card.limits),
-    )
     return save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
 
 
@@ -82,29 +77,45 @@ def _draw(calibration: Calibration, folder: Path) -> None:
         draw_evidence(first, second, calibration.sides, folder)
 
 
-def _weigh_authenticity(model: Model, data: Path) -> Weighing:
-    photos = read_photo_set(data, seed=model.card.seed)
-    examiner = AuthenticityExaminer(model)
-    scored = {split: _scores(examine_all(examiner, photos.of(split))) for split in ("val", "test")}
-    return weigh_photos(photos, scored["val"], scored["test"], _named(data, model.card, photos.manifest_sha256))
+def _judge_photos(model: Model, data: Path) -> tuple[Weighing, Card]:
+    """How photos are weighed, and the card that says so, with the figures that the same verdicts give."""
+    card, examiner = model.card, AuthenticityExaminer(model)
+    photos = read_photos_for(card, data)
+
+    def scored(split: Split) -> Scored:
+        verdicts = examine_all(examiner, photos.of(split))
+        log_odds = np.array([verdict.log_odds for verdict in verdicts])
+        return Scored(class_probabilities(verdicts, card.classes), log_odds, _scores(verdicts))
+
+    named = _named(data, card, photos.manifest_sha256)
+    judgement = judge_photos(photos, card.classes, scored("val"), scored("test"), model.references, named)
+    return judgement.weighing, judgement.stated_in(card)
 
 
-def _weigh_trademark(model: Model, data: Path) -> Weighing:
+def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
+    """How pairs are weighed, and the card that says so."""
     marks = read_mark_set(data, seed=model.card.seed)
-    examiner, nearest = TrademarkExaminer(model), nearest_strangers(marks, model.card.preprocessing)
+    examiner, embedding = TrademarkExaminer(model), looks_of(marks, model.card.preprocessing)
 
     def judged(split: Split) -> JudgedPairs:
-        pairs = trial_pairs(marks, nearest, split)
+        pairs = trial_pairs(marks, embedding, split)
         scored = {kind: _scores(_compare_all(examiner, marks, listed)) for kind, listed in pairs.items()}
         return JudgedPairs.of(marks, pairs, scored)
 
-    return weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
+    weighing = weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
+    card = replace(
+        model.card,
+        calibration=weighing.calibration,
+        item_calibrations=weighing.of_items,
+        metrics=weighing.figures(model.card.metrics),
+        limits=weighing.limits(model.card.limits),
+    )
+    return weighing, card
 
 
-def nearest_strangers(marks: MarkSet, preprocessing: Preprocessing) -> Sequence[Sequence[int]]:
-    """Of each mark those of other families that look most like it, as the examiner sees them."""
-    pictures = read_pictures(marks.marks, preprocessing)
-    return nearest_of_other_families(marks, pictures, preprocessing.size, torch.device("cpu"))
+def looks_of(marks: MarkSet, preprocessing: Preprocessing) -> Tensor:
+    """What marks look like to the frozen network (n, C), at the size in which the examiner sees them."""
+    return frozen_embeddings(read_pictures(marks.marks, preprocessing), preprocessing.size, torch.device("cpu"))
 
 
 def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> list[Comparison]:

@@ -17,7 +17,7 @@ import tyro
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from inference.authenticity import log_odds_genuine
+from inference.authenticity import log_odds_each
 from inference.genuine_features import Fusion, GenuineFeatures, deviation_of
 from inference.networks.kag_mtln import KagMtln
 from inference.records import Refusal
@@ -71,7 +71,8 @@ def add_deviation(settings: DeviationSettings) -> Card:
     )
     how = ReferenceLook(model.references, card.stack, settings.cache)
     seen = how.read(photos.of("val"))
-    fused = FusedScore.fit(network, how, photos, seen, seen_log_odds(network, how, seen, card.classes))
+    series = [photo.series for photo in photos.of("val")]
+    fused = FusedScore.fit(network, how, photos, seen, seen_log_odds(network, how, seen, card.classes, series))
     card = replace(card, fusion=fused.fusion, calibration=None, item_calibrations=())
     return save_model(card, network.state_dict(), settings.out, fused.how.references, model.gate)
 
@@ -157,9 +158,7 @@ def with_features(network: KagMtln, how: ReferenceLook, photos: PhotoSet) -> tup
     found = []
     for reference in how.references:
         own = [
-            one
-            for photo, one in zip(genuine, seen, strict=True)
-            if photo.series == reference.series and how.fits(one) and how.reference(one).series == reference.series
+            one for photo, one in zip(genuine, seen, strict=True) if photo.series == reference.series and how.fits(one)
         ]
         if len(own) < LEAST_PHOTOS:
             msg = f"Only {len(own)} genuine training photos of {reference.series} fit its reference; add some."
@@ -193,7 +192,7 @@ def fit_features(network: KagMtln, how: ReferenceLook, seen: Sequence[Seen]) -> 
 
 
 def deviations(network: KagMtln, how: ReferenceLook, seen: Sequence[Seen]) -> NDArray[np.float64]:
-    """How far photos (n,) stray from the genuine features of the series they fit best."""
+    """How far photos (n,) stray from the genuine features of their series."""
     found = []
     for one in tqdm(seen, "measuring deviations", unit="photo", leave=False):
         own = how.reference(one).features
@@ -204,13 +203,13 @@ def deviations(network: KagMtln, how: ReferenceLook, seen: Sequence[Seen]) -> ND
 
 
 def seen_log_odds(
-    network: KagMtln, how: ReferenceLook, seen: Sequence[Seen], classes: Sequence[str]
+    network: KagMtln, how: ReferenceLook, seen: Sequence[Seen], classes: Sequence[str], series: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Log P(genuine) - log P(counterfeit) of photos (n,), in nats."""
+    """Log P(genuine) - log P(counterfeit) of photos (n,) of these series, in nats."""
     device = next(network.parameters()).device
     with torch.no_grad():
         logits = [network.head(network.features(how.tensor(one, one.pixels)[None].to(device))).cpu() for one in seen]
-    return log_odds_genuine(torch.cat(logits).double(), classes).numpy()
+    return log_odds_each(torch.cat(logits).double(), classes, series).numpy()
 
 
 def _features(network: KagMtln, how: ReferenceLook, seen: Seen) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.heatmap import CamMethod, HeadGradCam
+from inference.heatmap import CamMethod, HeadGradCam, Target
 from inference.records import InconclusiveBand
 from inference.weights import HISTOGRAM_BINS, Confusion, Metric
 
@@ -219,8 +219,7 @@ def histogram(probabilities: Scores) -> tuple[int, ...]:
 def look(
     features: Callable[[Tensor], Tensor],
     head: torch.nn.Module,
-    batches: Iterable[Tensor],
-    target: Callable[[Tensor], Tensor],
+    batches: Iterable[tuple[Tensor, Target]],
     method: CamMethod = "grad_cam",
 ) -> tuple[Tensor, float]:
     """Logits of every sample, and the heatmap's full scale: the 99% quantile of the raw maps' peaks.
@@ -228,13 +227,12 @@ def look(
     Args:
         features: First half of a network.
         head: Second half.
-        batches: Images (B, 3, S, S), on the network's device.
-        target: Logits to the score a heatmap explains, as in use.
+        batches: Images (B, 3, S, S), on the network's device, and their logits to the scores that heatmaps explain.
         method: How the map weighs the feature map.
     """
     grad_cam = HeadGradCam(head, method)
     logits, peaks = [], []
-    for images in batches:
+    for images, target in batches:
         with torch.no_grad():
             feature_map = features(images)
         seen, maps = grad_cam(feature_map, target)

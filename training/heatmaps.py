@@ -185,7 +185,7 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
     twins = [one for one in flagged if one.photo.truth.twin is not None]
     if twins:
         cleared = [
-            examiner.examine(read_exhibit(one.photo.truth.twin)).probability_genuine > 0.5
+            examiner.examine(read_exhibit(one.photo.truth.twin), one.photo.series).probability_genuine > 0.5
             for one in tqdm(twins, "twins", leave=False)
             if one.photo.truth.twin
         ]
@@ -199,7 +199,9 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
 
 def _views(examiner: AuthenticityExaminer, photos: Sequence[Photo]) -> list[View]:
     """What the network sees of each photo; registering it takes longer than judging it."""
-    return [examiner.view(read_exhibit(photo.path)) for photo in tqdm(photos, "reading photos", leave=False)]
+    return [
+        examiner.view(read_exhibit(photo.path), photo.series) for photo in tqdm(photos, "reading photos", leave=False)
+    ]
 
 
 def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequence[View]) -> list[Flagged]:
@@ -282,7 +284,8 @@ def _same(examiner: AuthenticityExaminer, one: Flagged) -> Plane:
 
 
 def _of(examiner: AuthenticityExaminer, exhibit: Exhibit, one: Flagged) -> Plane:
-    return over_part(examiner.examine(exhibit).heatmap, one.mask.shape[1], one.mask.shape[0])
+    heatmap = examiner.examine(exhibit, one.photo.series).heatmap
+    return over_part(heatmap, one.mask.shape[1], one.mask.shape[0])
 
 
 def _recompressed(exhibit: Exhibit) -> Exhibit:

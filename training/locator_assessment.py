@@ -149,6 +149,8 @@ class Pair:
 def end_to_end(locator: Locator, chosen: Sequence[LabelledScene], weights: Path) -> Table:
     """Authenticity at true boxes against authenticity at located ones, of each part that a model is there for.
 
+    The series is stated.
+
     Raises:
         DataRefused: if no scene has a labelled part that a model is there for.
     """
@@ -176,8 +178,9 @@ def _pairs(locator: Locator, examiner: AuthenticityExaminer, chosen: Sequence[La
         for one in parts:
             true = locator.proposed_crop(exhibit, one.box)
             near = _nearest(finds, true)
-            located = examiner.examine(exhibit, None, near.crop, locator.located(near)) if near else None
-            pairs.append(Pair(scene.path.name, one.label == "genuine", examiner.examine(exhibit, None, true), located))
+            located = examiner.examine(exhibit, one.series, near.crop, locator.located(near)) if near else None
+            at_true = examiner.examine(exhibit, one.series, true)
+            pairs.append(Pair(scene.path.name, one.label == "genuine", at_true, located))
     return pairs
 
 

@@ -25,7 +25,7 @@ from inference.exhibit import read_exhibit
 from inference.preprocessing import Preprocessing
 from inference.provenance import code_version
 from inference.reference_stack import ReferenceStack
-from inference.registration import Reference, Registration, build_reference, edge_strength, register_best
+from inference.registration import Reference, Registration, build_reference, edge_strength, register
 from training.data.photos import Photo, PhotoSet
 from training.processes import worker_processes
 
@@ -96,7 +96,7 @@ class PhotoLook:
 
 
 class ReferenceLook:
-    """The registered photo stacked with the genuine reference that it fits best.
+    """The registered photo stacked with the genuine reference of its series.
 
     Args:
         references: One a series.
@@ -115,7 +115,11 @@ class ReferenceLook:
         self._cache = cache / f"registrations-{digest.hexdigest()[:16]}.jsonl"
 
     def read(self, photos: Sequence[Photo]) -> list[Seen]:
-        """The photos, each in the frame of the reference that it fits best."""
+        """The photos, each in the frame of its series' reference.
+
+        The series is stated, as by an examiner who knows what a part is meant to be; `open_series` tells how often it
+        has to be.
+        """
         registrations = self._register(photos)
         bar = tqdm(photos, "reading photos", unit="photo", leave=False)
         seen = []
@@ -147,7 +151,7 @@ class ReferenceLook:
         return seen.registration is not None and seen.registration.score >= self.reference(seen).least_score
 
     def reference(self, seen: Seen) -> Reference:
-        """The reference that the photo fits best."""
+        """The reference of the photo's series."""
         if seen.registration is None:
             msg = "a registered photo says what it is registered to"
             raise ValueError(msg)
@@ -158,11 +162,7 @@ class ReferenceLook:
         return height, width
 
     def _register(self, photos: Sequence[Photo]) -> list[Registration]:
-        """The best fit of each photo, from the cache where it is known.
-
-        Of a training photo the series is known, and only its reference is tried; any other photo is treated as an
-        examiner's, whose series is not.
-        """
+        """How each photo lies over the reference of its series, from the cache where it is known."""
         known = {}
         if self._cache.exists():
             for line in self._cache.read_text(encoding="utf-8").splitlines():
@@ -176,7 +176,7 @@ class ReferenceLook:
         if missing:
             self._cache.parent.mkdir(parents=True, exist_ok=True)
             with worker_processes() as pool, self._cache.open("a", encoding="utf-8") as file:
-                found = pool.map(_best_fit, missing, repeat(self.references), chunksize=8)
+                found = pool.map(_fit, missing, repeat(self.references), chunksize=8)
                 for photo, registration in zip(
                     tqdm(missing, "registering", unit="photo", leave=False), found, strict=True
                 ):
@@ -193,9 +193,9 @@ def _covered(seen: Seen) -> NDArray[np.bool_]:
     return seen.covered
 
 
-def _best_fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:
-    own = [reference for reference in references if reference.series == photo.series]
-    return register_best(read_exhibit(photo.path).pixels, own if photo.split == "train" else references)[0]
+def _fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:
+    own = next(reference for reference in references if reference.series == photo.series)
+    return register(read_exhibit(photo.path).pixels, own)
 
 
 def build_references(photos: PhotoSet, long_side: int) -> tuple[Reference, ...]:

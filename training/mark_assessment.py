@@ -27,8 +27,9 @@ from training.data.photos import Split
 from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
 from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
+from training.mark_trials import Pair, Pixels, frozen_embeddings, trial_pairs
 from training.runs import require_setting
-from training.trademark import JudgedPairs, Pair, Pixels, nearest_of_other_families, trial_pairs
+from training.trademark import JudgedPairs
 
 _BATCH = 64
 _FIRST = (1, 10)
@@ -53,7 +54,8 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     Raises:
         Refusal: if the marks cannot be used.
     """
-    marks = _only(read_mark_set(data, seed=model.card.seed), split)
+    every = read_mark_set(data, seed=model.card.seed)
+    marks = every.subset(every.of(split))
     chosen = range(len(marks.marks))
     pictures = [read_exhibit(mark.path).pixels for mark in tqdm(marks.marks, "reading marks", leave=False)]
     if heatmaps:
@@ -62,8 +64,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
         return table
     embedded = embed(model, pictures)
     head = cast("Siamese", model.network).head
-    nearest = nearest_of_other_families(marks, pictures, model.card.preprocessing.size, torch.device("cpu"))
-    pairs = trial_pairs(marks, nearest, split)
+    pairs = trial_pairs(marks, frozen_embeddings(pictures, model.card.preprocessing.size, torch.device("cpu")), split)
     judged = JudgedPairs.of(marks, pairs, {kind: compare(head, embedded, listed) for kind, listed in pairs.items()})
     table = {f"pairs, {split}": pair_figures(judged)}
     table |= kind_figures(marks, pairs, judged)
@@ -72,19 +73,6 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     table |= invariance(model, marks, pictures, pairs, limit)
     write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
     return table
-
-
-def _only(marks: MarkSet, split: Split) -> MarkSet:
-    """The marks and pairs of one split alone."""
-    members = marks.of(split)
-    place = {index: position for position, index in enumerate(members)}
-
-    def moved(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-        return tuple((place[a], place[b]) for a, b in pairs)
-
-    similar, dissimilar = (moved(marks.pairs(split, similar=alike)) for alike in (True, False))
-    kinds = {(place[a], place[b]): kind for (a, b), kind in marks.kinds.items() if a in place}
-    return MarkSet(tuple(marks.marks[index] for index in members), similar, dissimilar, marks.split_rule, kinds)
 
 
 def embed(model: Model, pictures: Sequence[Pixels]) -> Tensor:
@@ -109,7 +97,7 @@ def pair_figures(judged: JudgedPairs) -> dict[str, Metric]:
     """AUC, accuracy at P = .5, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared."""
     figures: dict[str, Metric] = {}
     similar, families = judged.log_odds["similar"], judged.families["similar"]
-    for kind in ("random", "hard"):
+    for kind in judged.dissimilar:
         others, of = judged.log_odds[kind], judged.families[kind]
         over = f"{len(similar)} similar and {len(others)} {kind} dissimilar pairs"
         figures[f"AUC, {kind} pairs"] = auc_metric(similar, others, families, of, over)
@@ -120,10 +108,10 @@ def pair_figures(judged: JudgedPairs) -> dict[str, Metric]:
 
 
 def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs) -> Table:
-    """A row for each kind of similar pair that the set states, and for each reason why a dissimilar pair is hard."""
+    """A row for each kind of similar pair that the set states, and of pairs that are labelled dissimilar."""
     table: Table = {}
-    for side, other in (("similar", "hard"), ("hard", "similar")):
-        stated = np.array([marks.kind(pair) for pair in pairs[side]])
+    for side, other in (("similar", "hard"), ("labelled", "similar")):
+        stated = np.array([marks.kind(pair) for pair in pairs.get(side, [])])
         for kind in sorted({*stated.tolist()} - {""}):
             here = stated == kind
             scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
@@ -148,7 +136,7 @@ def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs)
     used = {index for listed in pairs.values() for pair in listed for index in pair}
     seen = {index: photographic_traces(marks.marks[index].path) for index in used}
     figures: dict[str, Metric] = {}
-    for kind in ("random", "hard"):
+    for kind in judged.dissimilar:
         summed = np.array([seen[a] + seen[b] for side in ("similar", kind) for a, b in pairs[side]])
         similar = np.arange(len(summed)) < len(pairs["similar"])
         families = np.array(judged.families["similar"] + judged.families[kind])

@@ -28,15 +28,16 @@ from inference.heatmap import over_part
 from inference.records import Comparison, Exhibit, Refusal, Verdict
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Metric, Model, load_model
-from training.calibrate_model import nearest_strangers
+from training.assessment import read_photos_for
+from training.calibrate_model import looks_of
 from training.calibration import cllr_metric, trial
 from training.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from training.data.pairs import read_mark_set
-from training.data.photos import Photo, read_photo_set
+from training.data.photos import Photo
 from training.evaluate import mean_by_source, share_by_source
 from training.heatmaps import in_frame, json_bytes, read_mask, score_map
+from training.mark_trials import trial_pairs
 from training.runs import TrainingRefused, require_setting
-from training.trademark import trial_pairs
 
 CLEAN = "as it is"
 FIGURES = ("accuracy", "Cllr", "abstained", "flips", "heatmap lift")
@@ -108,7 +109,7 @@ class _PhotoSample:
 
     def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
         exhibit = _corrupted(read_exhibit(self.photo.path), corruption, severity, seed)
-        verdict = self.examiner.examine(exhibit)
+        verdict = self.examiner.examine(exhibit, self.photo.series)
         return _judged(verdict, self._lift(verdict, corruption, severity, seed))
 
     def _lift(self, verdict: Verdict, corruption: Corruption | None, severity: int, seed: int) -> float | None:
@@ -253,12 +254,12 @@ def _side(one: Judged) -> int:
 def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
     """As many samples of either side as are asked for, of sources drawn by the seed."""
     if model.card.task == "authenticity":
-        photos = read_photo_set(settings.data, seed=model.card.seed).of("test")
+        photos = read_photos_for(model.card, settings.data).of("test")
         examiner = AuthenticityExaminer(model)
         listed: list[Sample] = [_PhotoSample(examiner, photo) for photo in photos]
     elif model.card.task == "trademark":
         marks = read_mark_set(settings.data, seed=model.card.seed)
-        pairs = trial_pairs(marks, nearest_strangers(marks, model.card.preprocessing), "test")
+        pairs = trial_pairs(marks, looks_of(marks, model.card.preprocessing), "test")
         comparer = TrademarkExaminer(model)
         listed = [
             _PairSample(comparer, (marks.marks[a].path, marks.marks[b].path), marks.marks[a].family, kind == "similar")

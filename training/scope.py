@@ -63,11 +63,13 @@ class Picture:
         path: Its file.
         source: The item or mark family that it shows; what a gate refuses is counted by source.
         box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
+        series: The series that the part is meant to be; None where every reference is tried.
     """
 
     path: Path
     source: str
     box: tuple[int, int, int, int] | None = None
+    series: str | None = None
 
     def pixels(self) -> Pixels:
         """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it."""
@@ -336,7 +338,7 @@ def _seen(picture: Picture, references: tuple[Reference, ...], spoil: Spoil | No
     part = spoil(picture.pixels()) if spoil else picture.pixels()
     if not references:
         return part, part
-    best = register_best(part, references)[0]
+    best = register_best(part, [one for one in references if picture.series in (None, one.series)])[0]
     shape = next(reference.picture.shape for reference in references if reference.series == best.series)
     return part, best.apply(part, shape)[0]
 
@@ -370,15 +372,16 @@ def _pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
     """The pictures of each split of the set a model was trained on."""
     if card.task == "trademark":
         marks = read_mark_set(data, seed=card.seed)
-        listed, sha256 = [(mark.path, mark.family, mark.split) for mark in marks.marks], marks.manifest_sha256
+        listed = [(Picture(mark.path, mark.family), mark.split) for mark in marks.marks]
+        sha256 = marks.manifest_sha256
     else:
         photos = read_photo_set(data, seed=card.seed)
-        listed = [(photo.path, photo.item, photo.split) for photo in photos.photos]
+        listed = [(Picture(photo.path, photo.item, series=photo.series), photo.split) for photo in photos.photos]
         sha256 = photos.manifest_sha256
     if sha256 != card.data_sha256:
         msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
         raise DataRefused(msg)
-    return lambda split: [Picture(path, source) for path, source, of in listed if of == split]
+    return lambda split: [picture for picture, of in listed if of == split]
 
 
 def _parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
@@ -388,7 +391,7 @@ def _parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
         DataRefused: if there is none.
     """
     found = [
-        Picture(scene.path, scene.path.name, part.box)
+        Picture(scene.path, scene.path.name, part.box, part.series)
         for scene in scenes.of(split)
         for part in scene.parts
         if part.part == card.part and part.series in card.series

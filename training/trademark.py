@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -16,7 +17,6 @@ import torch
 import tyro
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -31,7 +31,7 @@ from training.comparisons.arcface import ArcFace
 from training.comparisons.cosface import CosFace
 from training.comparisons.sphereface import SphereFace
 from training.data.pairs import Mark, MarkSet, read_mark_set
-from training.data.photos import DataRefused, Split
+from training.data.photos import Split
 from training.evaluate import (
     auc,
     auc_metric,
@@ -43,19 +43,17 @@ from training.evaluate import (
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax, MarginSoftmax
-from training.pretrained import frozen_backbone, start_from_imagenet
+from training.mark_trials import Pair, Pixels, frozen_embeddings, nearest_strangers, trial_pairs
+from training.pretrained import start_from_imagenet
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]
-Pair = tuple[int, int]
 T = TypeVar("T")
 LossName = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
 
 _EVALUATION_BATCH = 64
-_NEIGHBOURS = 16
 _HEATMAP_PAIRS = 256
 
 
@@ -177,9 +175,9 @@ def train(settings: TrademarkSettings) -> Card | None:
     network = learner.network
     logger.info("%d marks, %d similar pairs; the backbone starts from %s", len(marks.marks), len(marks.similar), start)
 
-    nearest = nearest_of_other_families(marks, pictures, settings.preprocessing.size, accelerator.device)
-    training = TrainingPairs(marks, pictures, nearest, settings)
-    trials = {split: trial_pairs(marks, nearest, split) for split in ("val", "test")}
+    embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
+    training = TrainingPairs(marks, pictures, nearest_strangers(marks, embedding), settings)
+    trials = {split: trial_pairs(marks, embedding, split) for split in ("val", "test")}
 
     def score(split: Split) -> dict[str, NDArray[np.float64]]:
         device = accelerator.device
@@ -190,8 +188,8 @@ def train(settings: TrademarkSettings) -> Card | None:
 
     def validate(_: nn.Module) -> Scores:
         scores = score("val")
-        figures = {f"auc_{kind}": auc(scores["similar"], scores[kind]) for kind in ("random", "hard")}
-        return {"score": sum(figures.values()) / 2, **figures}
+        figures = {f"auc_{kind}": auc(scores["similar"], scores[kind]) for kind in scores if kind != "similar"}
+        return {"score": sum(figures.values()) / len(figures), **figures}
 
     sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
     fit(learner, training, sampler, validate, settings.fit, run, accelerator)
@@ -201,7 +199,8 @@ def train(settings: TrademarkSettings) -> Card | None:
     # Similar and hard pairs alike: what an examiner looks at.
     sample = [pair for both in zip(trials["val"]["similar"], trials["val"]["hard"], strict=False) for pair in both]
     batches = _pair_batches(pictures, sample[:_HEATMAP_PAIRS], settings.preprocessing, accelerator.device)
-    _, full_scale = look(network.features, network.head, batches, lambda logits: log_odds_similar(logits).abs())
+    targets = repeat(lambda logits: log_odds_similar(logits).abs())
+    _, full_scale = look(network.features, network.head, zip(batches, targets, strict=False))
     judged = {split: JudgedPairs.of(marks, trials[split], score(split)) for split in ("val", "test")}
     return _finish(network, marks, judged["val"], judged["test"], full_scale, settings, start, run)
 
@@ -385,72 +384,6 @@ def pick(first: Tensor, second: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
     return first[pairs[:, 0]], second[pairs[:, 1]]
 
 
-def nearest_of_other_families(
-    marks: MarkSet, pictures: Sequence[Pixels], size: int, device: torch.device
-) -> list[list[int]]:
-    """For each mark the nearest marks of other families in its split, by a frozen embedding.
-
-    The embedding is the ImageNet network as it came, so that what counts as a hard pair does not
-    depend on the network under test. Families of which one name contains the other (a firm and its
-    product) are not counted as other brands.
-    """
-    backbone, preprocessing = frozen_backbone()
-    preprocessing = replace(preprocessing, size=size, padding="white")
-    backbone.to(device)
-    indices = range(len(pictures))
-    batches = tqdm(list(_chunks(indices, _EVALUATION_BATCH)), "embedding marks", unit="batch", leave=False)
-    embeddings = []
-    with torch.no_grad():
-        for chunk in batches:
-            framed = [preprocessing(pictures[index]).tensor for index in chunk]
-            embeddings.append(functional.normalize(backbone(torch.stack(framed).to(device)).mean((2, 3))).cpu())
-    embedding = torch.cat(embeddings)
-    nearest: list[list[int]] = [[] for _ in indices]
-    for split in ("train", "val", "test"):
-        members = list(marks.of(split))
-        names = [marks.marks[index].family for index in members]
-        of_split = embedding[members]
-        for rows in _chunks(range(len(members)), _EVALUATION_BATCH):  # all rows at once would fill the memory
-            similarity = of_split[[*rows]] @ of_split.T
-            for row, order in zip(rows, similarity.argsort(dim=1, descending=True).tolist(), strict=True):
-                others = (other for other in order if not same_brand(names[row], names[other]))
-                nearest[members[row]] = [members[other] for other, _ in zip(others, range(_NEIGHBOURS), strict=False)]
-    return nearest
-
-
-def same_brand(first: str, second: str) -> bool:
-    """Whether two families are one brand, or one name (of four letters or more) contains the other."""
-    short, long = sorted((first, second), key=len)
-    return short == long or (len(short) >= 4 and not short.isdigit() and short in long)
-
-
-def trial_pairs(marks: MarkSet, nearest: Sequence[Sequence[int]], split: Split) -> dict[str, list[Pair]]:
-    """Pairs a network is judged by: `similar`, and as many `random` and `hard` dissimilar ones.
-
-    A hard pair is the first mark of a similar pair beside the nearest mark of another family; pairs
-    that somebody labelled dissimilar are counted among the hard ones. A family gives at most three
-    similar pairs, so that one with many drawings does not decide the figures.
-    """
-    rng = np.random.default_rng(0)
-    members = marks.of(split)
-    by_family: dict[str, list[Pair]] = defaultdict(list)
-    for pair in marks.pairs(split, similar=True):
-        by_family[marks.marks[pair[0]].family].append(pair)
-    pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}
-    for family, similar in by_family.items():
-        strangers = [index for index in members if not same_brand(marks.marks[index].family, family)]
-        if not strangers:
-            msg = f"The {split} marks are all of one brand, {family}; give more families, at least three for {split}."
-            raise DataRefused(msg)
-        for chosen in rng.permutation(len(similar))[:3].tolist():
-            a, b = similar[chosen]
-            pairs["similar"].append((a, b))
-            pairs["random"].append((a, strangers[rng.integers(len(strangers))]))
-            pairs["hard"].append((a, nearest[a][0]))
-    pairs["hard"] += marks.pairs(split, similar=False)
-    return pairs
-
-
 def similar_log_odds(
     network: Siamese,
     pictures: Sequence[Pixels],
@@ -486,7 +419,7 @@ def embeddings(
 
 @dataclass(frozen=True)
 class JudgedPairs:
-    """Trial pairs of one split and what a network makes of them, by kind: `similar`, `random` and `hard`.
+    """Trial pairs of one split and what a network makes of them, by kind: `similar`, and those of `dissimilar`.
 
     Attributes:
         families: The family of each pair's first mark (n,), its source.
@@ -500,6 +433,11 @@ class JudgedPairs:
     def of(cls, marks: MarkSet, pairs: dict[str, list[Pair]], log_odds: dict[str, NDArray[np.float64]]) -> JudgedPairs:
         """Pairs of a set, of the same kinds as their log odds."""
         return cls({kind: [marks.marks[a].family for a, _ in listed] for kind, listed in pairs.items()}, log_odds)
+
+    @property
+    def dissimilar(self) -> tuple[str, ...]:
+        """The kinds of dissimilar pairs: `random`, `hard`, and `labelled` where somebody labelled some."""
+        return tuple(kind for kind in self.families if kind != "similar")
 
     @property
     def probabilities(self) -> dict[str, NDArray[np.float64]]:
@@ -529,10 +467,10 @@ def _finish(
     """Band from validation, figures from test, and the model's two files."""
     sides, families, test = TrademarkExaminer.sides, judged.families, judged.probabilities
     p = validation.probabilities
-    band = inconclusive_band(p["similar"], np.concatenate([p["random"], p["hard"]]), sides)
+    band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), sides)
     counts = f"{len(test['similar'])} similar pairs of {len(set(families['similar']))} test families"
     metrics = {}
-    for kind in ("random", "hard"):
+    for kind in judged.dissimilar:
         over = f"{counts} against {len(test[kind])} {kind} dissimilar pairs"
         metrics[f"AUC, {kind} pairs"] = auc_metric(
             test["similar"], test[kind], families["similar"], families[kind], over
@@ -545,16 +483,16 @@ def _finish(
     metrics["inconclusive share"] = share_by_source(
         [band.side(value) is None for value in np.concatenate(list(test.values()))],
         [family for kind in test for family in families[kind]],
-        "similar, random and hard test pairs inside the band",
+        f"{', '.join(test)} test pairs inside the band",
     )
     weighing = weigh_pairs(validation, judged, set_name(settings.data))
     metrics = weighing.figures(metrics)
     gate = gate_or_none(_pictures(marks, "train"), "trademark")
     if gate is not None:
         metrics |= gate_metrics(gate, _pictures(marks, "test"), {})
-    dissimilar = np.concatenate([test["random"], test["hard"]])
+    dissimilar = np.concatenate([test[kind] for kind in judged.dissimilar])
     confusion = Confusion(
-        f"{counts}, and {len(dissimilar)} random and hard dissimilar ones; at P(similar) = 0.5",
+        f"{counts}, and {len(dissimilar)} dissimilar ones ({', '.join(judged.dissimilar)}); at P(similar) = 0.5",
         sides,
         (_counts(test["similar"]), _counts(dissimilar)),
     )
@@ -607,14 +545,14 @@ def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
 def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:
     """How a model weighs pairs of a set, calibrated on its validation pairs; `data` is what the set is called."""
     counts = {kind: int(np.isfinite(log_odds).sum()) for kind, log_odds in validation.log_odds.items()}
+    against = ", ".join(f"{counts[kind]} {kind}" for kind in validation.dissimilar)
     return weigh(
-        validation.trial("random", "hard"),
-        test.trial("random", "hard"),
-        {f"{kind} pairs": test.trial(kind) for kind in ("random", "hard")},
+        validation.trial(*validation.dissimilar),
+        test.trial(*test.dissimilar),
+        {f"{kind} pairs": test.trial(kind) for kind in test.dissimilar},
         sides=TrademarkExaminer.sides,
         propositions=TrademarkExaminer.propositions,
-        population=f"{counts['similar']} similar, {counts['random']} random and {counts['hard']} hard dissimilar "
-        f"validation pairs of marks in {data}",
+        population=f"{counts['similar']} similar validation pairs of marks in {data}, and dissimilar ones: {against}",
     )
 
 

@@ -197,7 +197,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
                 _series_choices(bench, first),
                 value="",
                 label="Series",
-                info="Fix it where you know it; the verdict then weighs this series only.",
+                info="What the part is meant to be. Left open, the best fit is taken where it is clear.",
                 elem_id="series",
             )
             examine = gr.Button("Examine", variant="primary", elem_id="examine")
@@ -292,7 +292,7 @@ def _api_inputs() -> list[Component]:
 
 
 def _series_choices(bench: Bench, model: str | None) -> list[tuple[str, str]]:
-    return [("Not fixed", ""), *((series, series) for series in bench.series(model))]
+    return [("Left open", ""), *((series, series) for series in bench.series(model))]
 
 
 def _caption(path: Path) -> str:

@@ -23,15 +23,20 @@ from inference.heatmap import DIFFERENCE_FULL_SCALE, difference_picture, overlay
 from inference.records import Crop, Exhibit, ReferenceView, Verdict, as_json
 from inference.registration import Reference, anomaly, difference, register_best
 from inference.scope import detail_check, reference_check
-from inference.weights import load_model
+from inference.weights import Model, SeriesRule, load_model
 
 NAMES = ("alba/genuine", "alba/counterfeit", "quorum/genuine", "quorum/counterfeit")
 PICTURES = {"registered", "reference", "difference"}
 
 
 @pytest.fixture(scope="module")
-def examiner(guided_models: Path) -> AuthenticityExaminer:
-    return AuthenticityExaminer.load("tiny_guided", guided_models)
+def model(guided_models: Path) -> Model:
+    return load_model("tiny_guided", guided_models)
+
+
+@pytest.fixture(scope="module")
+def examiner(model: Model) -> AuthenticityExaminer:
+    return AuthenticityExaminer(model)
 
 
 @pytest.fixture(scope="module")
@@ -182,23 +187,63 @@ def test_the_least_score_itself_fits(score: float, status: str, verdicts: dict[s
 
 
 @pytest.mark.parametrize(
-    ("others", "status"),
+    ("others", "least_lead", "rival"),
     [
-        ({}, "ok"),
-        ({"b": 0.74, "c": 0.2}, "ok"),
-        ({"b": 0.76, "c": 0.2}, "warn"),
-        ({"b": 0.8}, "warn"),
+        ({}, 0.5, None),
+        ({"b": 0.25}, 0.5, None),  # the lead itself is enough
+        ({"b": 0.3, "c": 0.2}, 0.5, "b"),
+        ({"b": 0.75}, 0.5, "b"),
+        ({"b": 0.75}, 0.0, None),
     ],
 )
-def test_another_series_that_fits_almost_as_well_is_warned_of(
-    others: dict[str, float], status: str, verdicts: dict[str, Verdict]
+def test_where_another_series_fits_almost_as_well_the_series_is_asked_for(
+    others: dict[str, float], least_lead: float, rival: str | None, verdicts: dict[str, Verdict]
 ) -> None:
-    view = dataclasses.replace(view_of(verdicts["alba/genuine"]), score=0.8, least_score=0.7, runner_up=others)
+    view = dataclasses.replace(
+        view_of(verdicts["alba/genuine"]), score=0.75, least_score=0.7, runner_up=others, least_lead=least_lead
+    )
     check = reference_check(view)
-    assert (check.name, check.status, check.value) == ("reference", status, 0.8)
-    assert ("almost as well as that of alba" in check.text) == (status == "warn")
+    assert view.rival == rival
+    assert (check.name, check.status, check.value) == ("reference", "refuse" if rival else "ok", 0.75)
+    if rival:
+        assert f"reference of {rival} almost as well as that of alba" in check.text
+        assert f"a lead of {least_lead:.2f} is needed" in check.text
+        assert check.text.endswith("state which series it is meant to be.")
     too_low = reference_check(dataclasses.replace(view, least_score=0.9))
     assert too_low.status == "refuse"
+    assert "does not lie over a genuine reference" in too_low.text
+
+
+def test_no_verdict_is_given_until_the_series_is_stated(model: Model, lettered: Any) -> None:
+    """Where the model asks for more of a lead than there can be; a stated series has no rival."""
+    asking = AuthenticityExaminer(
+        dataclasses.replace(model, card=dataclasses.replace(model.card, series_rule=SeriesRule(2.0, "for this test")))
+    )
+    exhibit = lettered("alba/genuine", 50)
+    left_open, stated = asking.examine(exhibit), asking.examine(exhibit, "alba")
+    assert (left_open.outcome, left_open.evidence) == ("out of scope", None)
+    assert "state which series" in left_open.reason
+    assert stated.outcome != "out of scope"
+    assert stated.scope_checks[-2].status == "ok"
+
+
+def test_stating_the_series_that_fits_best_changes_nothing_that_is_weighed(
+    examiner: AuthenticityExaminer, verdicts: dict[str, Verdict], lettered: Any
+) -> None:
+    for name, left_open in verdicts.items():
+        stated = examiner.examine(lettered(name, 50), name.partition("/")[0])
+        assert (stated.series, stated.score, stated.log_odds) == (left_open.series, left_open.score, left_open.log_odds)
+        assert np.array_equal(stated.heatmap.raw, left_open.heatmap.raw)
+
+
+def test_only_the_two_classes_of_the_reference_s_series_are_weighed(
+    verdicts: dict[str, Verdict],
+) -> None:
+    for verdict in verdicts.values():
+        genuine, forged = (
+            verdict.class_probabilities[f"{verdict.series}/{side}"] for side in AuthenticityExaminer.sides
+        )
+        assert verdict.log_odds == pytest.approx(np.log(genuine / forged))
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(desk: Path)
     assert (ran.status, ran.error) == (0, "")
     assert lines[:2] == ["COUNTERFEIT", verdict.reason]
     assert f"P(genuine)  {as_probability(verdict.probability_genuine)}  (uncalibrated)" in lines
-    assert "series      blue (most probable)" in lines
+    assert "series      blue (left open; the most probable one)" in lines
     assert f"exhibit     part.png, SHA-256 {exhibit.sha256}" in lines
     assert sum(line.startswith("scope       ") for line in lines) == len(verdict.scope_checks)
     assert any(f"weights {verdict.provenance.weights_sha256[:12]}" in line for line in lines)

@@ -59,9 +59,11 @@ def test_a_calibrated_model_has_the_same_weights_and_a_card_that_says_more(
     assert after.calibration.population.endswith(f" validation photos of the series belt, {called}")
     assert not any("it needs 20 a side" in limit for limit in after.limits)
     assert {"Cllr", "Cllr, known counterfeiters"} <= after.metrics.keys()
-    unchanged = {"calibration", "metrics", "limits"}
+    assert after.confusion is not None
+    assert called in after.confusion.over
+    restated = {"calibration", "metrics", "limits", "band", "per_class", "confusion", "histogram"}
     for field in dataclasses.fields(before):
-        if field.name not in unchanged:
+        if field.name not in restated:
             assert getattr(before, field.name) == getattr(after, field.name), field.name
 
 
@@ -119,6 +121,8 @@ def test_pairs_are_weighed_by_the_family_of_their_first_mark() -> None:
     assert calibration is not None
     assert (calibration.sides, calibration.propositions) == (TrademarkExaminer.sides, TrademarkExaminer.propositions)
     assert calibration.sources == (25, 25)
-    assert calibration.population == "25 similar, 25 random and 24 hard dissimilar validation pairs of marks in marks"
+    assert calibration.population == (
+        "25 similar validation pairs of marks in marks, and dissimilar ones: 25 random, 24 hard"
+    )
     assert [len(side) for side in calibration.held_out] == [25, 49]
     assert weighing.metrics["Cllr, random pairs"].value < weighing.metrics["Cllr, hard pairs"].value

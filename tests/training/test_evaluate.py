@@ -264,10 +264,10 @@ def test_a_histogram_counts_every_probability_once() -> None:
     assert all(isinstance(count, int) for count in counts)
 
 
-def naive_peak(features: nn.Module, head: nn.Module, image: Tensor) -> float:
-    """Largest value of Grad-CAM on one image, from its definition, for the first logit."""
+def naive_peak(features: nn.Module, head: nn.Module, image: Tensor, logit: int) -> float:
+    """Largest value of Grad-CAM on one image, from its definition, for one logit."""
     feature_map = features(image[None]).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(head(feature_map)[0, 0], feature_map)
+    (gradient,) = torch.autograd.grad(head(feature_map)[0, logit], feature_map)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return float((weights * feature_map).sum(dim=1).relu().max().detach())
 
@@ -283,16 +283,18 @@ def test_a_look_gives_the_networks_logits_and_the_scale_of_its_heatmaps(
 ) -> None:
     features, head = tiny_network
     images = torch.randn(23, 3, 10, 12, generator=torch.Generator().manual_seed(1))
-    logits, full_scale = look(features, head, images.split(5), lambda logits: logits[:, 0])
+    # Each batch has a score of its own to explain.
+    firsts = [lambda logits: logits[:, 0], lambda logits: logits[:, 1]] * 3
+    logits, full_scale = look(features, head, zip(images.split(5), firsts, strict=False))
     with torch.no_grad():
         assert torch.allclose(logits, head(features(images)), atol=1e-6)
-    peaks = [naive_peak(features, head, image) for image in images]
+    peaks = [naive_peak(features, head, image, (index // 5) % 2) for index, image in enumerate(images)]
     assert full_scale == pytest.approx(np.quantile(peaks, 0.99), rel=1e-5)
 
 
 def test_heatmaps_without_evidence_still_have_a_scale(tiny_network: tuple[nn.Module, nn.Module]) -> None:
     features, head = tiny_network
-    _, full_scale = look(features, head, [torch.zeros(2, 3, 8, 8)], lambda logits: 0 * logits[:, 0])
+    _, full_scale = look(features, head, [(torch.zeros(2, 3, 8, 8), lambda logits: 0 * logits[:, 0])])
     assert full_scale == 1e-6
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -116,10 +117,24 @@ def test_every_choice_of_layer_and_method_is_scored_on_the_same_network(
     assert all("; 2 cases of 2 sources" in metric.over for figures in table.values() for metric in figures.values())
 
 
-def test_without_masks_there_is_nothing_to_score(photo_folder: Path, guided_models: Path, tmp_path: Path) -> None:
-    settings = AssessmentSettings("tiny_guided", photo_folder, tmp_path, guided_models, heatmaps=True)
+def test_without_masks_there_is_nothing_to_score(masked_set: Path, guided_models: Path, tmp_path: Path) -> None:
+    with masked_set.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    table = masked_set.with_name("without masks.csv")
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [name for name in rows[0] if name != "mask"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    settings = AssessmentSettings("tiny_guided", table, tmp_path, guided_models, heatmaps=True)
     with pytest.raises(Refusal, match="names no mask"):
         assess(settings)
+
+
+def test_classes_that_the_model_does_not_know_are_refused(
+    photo_folder: Path, guided_models: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal, match="shows belt/counterfeit, belt/genuine, which tiny_guided does not know"):
+        assess(AssessmentSettings("tiny_guided", photo_folder, tmp_path, guided_models))
 
 
 def test_evaluate_prints_figures_of_network_and_reference(

@@ -204,6 +204,14 @@ def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
     assert sum(sum(split.values()) for split in summary["similar"].values()) == len(rows)
     marks = read_mark_set(out)
     assert {marks.kind(pair) for pair in marks.similar} == stated
+    for row in rows:
+        if row["kind"] in ("element added", "element swapped", "partly copied"):
+            assert row["donor"] in marks.families
+        elif row["kind"] != "redesigned":
+            assert not row["donor"]
+    assert {row["donor"] for row in rows} - {""} == {*marks.donors.values()}
+    bearing = {str(marks.marks[index].path.relative_to(out)): donor for index, donor in marks.donors.items()}
+    assert bearing == {row["b"]: row["donor"] for row in rows if row["donor"]}
     assert all(marks.marks[a].family != marks.marks[b].family for a, b in marks.dissimilar)
     assert all(marks.marks[a].split == marks.marks[b].split for a, b in marks.dissimilar)
     assert {marks.kind(pair) for pair in marks.dissimilar} <= {"same silhouette", "same colour", "same letter"}

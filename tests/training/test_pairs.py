@@ -126,6 +126,23 @@ def test_a_table_beside_the_folders_says_which_of_a_familys_marks_are_similar(tm
     assert not marks.dissimilar
 
 
+def test_a_part_of_a_set_keeps_what_is_stated_of_it(tmp_path: Path) -> None:
+    root = draw_families(tmp_path, {f"brand {number}": 2 for number in range(10)})
+    lines = [f"brand {n}/0.png,brand {n}/1.png,kind {n},brand {(n + 1) % 10}" for n in range(10)]
+    (root / "pairs.csv").write_text("\n".join(["a,b,kind,donor", *lines]) + "\n")
+    whole = read_mark_set(root)
+    part = whole.subset([index for index, mark in reversed([*enumerate(whole.marks)]) if mark.family > "brand 5"])
+    assert {mark.family for mark in part.marks} == {f"brand {n}" for n in range(6, 10)}
+    assert len(part.similar) == 4
+    for a, b in part.similar:
+        family = part.marks[a].family
+        assert (part.marks[b].family, part.kind((a, b))) == (family, family.replace("brand", "kind"))
+        assert (part.marks[a].path.name, part.marks[b].path.name) == ("0.png", "1.png")
+        assert part.donors[b] == f"brand {(int(family[-1]) + 1) % 10}"
+        assert a not in part.donors
+    assert len(part.kinds) == 4
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [

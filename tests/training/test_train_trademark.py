@@ -27,10 +27,11 @@ from inference.records import Refusal
 from inference.trademarks import TrademarkExaminer, log_odds_similar
 from inference.weights import load_model
 from training.calibrate_model import CalibrationSettings, calibrate_finished
-from training.data.pairs import Mark, MarkSet, read_mark_set
+from training.data.pairs import Mark, MarkSet, read_mark_set, same_brand
 from training.data.photos import Split
 from training.evaluate import auc
 from training.losses import HybridMarginSoftmax
+from training.mark_trials import frozen_embeddings, nearest_strangers, trial_pairs
 from training.pretrained import frozen_backbone
 from training.trademark import (
     PRESETS,
@@ -38,11 +39,8 @@ from training.trademark import (
     TrademarkSettings,
     TrainingPairs,
     mine_dissimilar,
-    nearest_of_other_families,
     pick,
-    same_brand,
     similar_log_odds,
-    trial_pairs,
     vary,
 )
 
@@ -72,8 +70,13 @@ def pictures(marks: MarkSet) -> list[Pixels]:
 
 
 @pytest.fixture(scope="module")
-def nearest(marks: MarkSet, pictures: list[Pixels]) -> list[list[int]]:
-    return nearest_of_other_families(marks, pictures, SIZE, CPU)
+def embedding(pictures: list[Pixels]) -> Tensor:
+    return frozen_embeddings(pictures, SIZE, CPU)
+
+
+@pytest.fixture(scope="module")
+def nearest(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
+    return nearest_strangers(marks, embedding)
 
 
 @pytest.fixture(scope="module")
@@ -365,30 +368,82 @@ def test_the_nearest_are_the_most_similar_other_brands_of_the_split(
         assert all(before >= after - 1e-4 for before, after in pairwise(values))
 
 
+def stated(kinds: Sequence[tuple[str, str, str]]) -> MarkSet:
+    """Test marks: of each (family, kind, donor) a plain one, the first mark of a similar pair, and an edited one."""
+    marks, similar, kind_of, donors = [], [], {}, {}
+    for family, kind, donor in kinds:
+        pair = (len(marks), len(marks) + 1)
+        marks += [Mark(Path(f"{family} {index}"), family, "test") for index in pair]
+        similar.append(pair)
+        kind_of[pair] = kind
+        if donor:
+            donors[pair[1]] = donor
+    return MarkSet(tuple(marks), tuple(similar), (), "", kind_of, donors)
+
+
+def directions(marks: MarkSet) -> Tensor:
+    """An embedding for each mark, drawn at random."""
+    drawn = torch.randn((len(marks.marks), 8), generator=torch.Generator().manual_seed(0))
+    return functional.normalize(drawn)
+
+
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_trials_are_equal_in_number_and_never_of_one_brand(
-    split: Split, marks: MarkSet, nearest: list[list[int]]
-) -> None:
-    trials = trial_pairs(marks, nearest, split)
+def test_trials_are_equal_in_number_and_never_of_one_brand(split: Split, marks: MarkSet, embedding: Tensor) -> None:
+    trials = trial_pairs(marks, embedding, split)
     assert {kind: len(pairs) for kind, pairs in trials.items()} == dict.fromkeys(("similar", "random", "hard"), 12)
     assert all(marks.marks[index].split == split for pairs in trials.values() for pair in pairs for index in pair)
     assert set(trials["similar"]) <= set(marks.similar)
     for kind in ("random", "hard"):
         assert not any(same_brand(marks.families[a], marks.families[b]) for a, b in trials[kind])
         assert [a for a, _ in trials[kind]] == [a for a, _ in trials["similar"]]
-    assert all(b == nearest[a][0] for a, b in trials["hard"])
-    assert trial_pairs(marks, nearest, split) == trials
+    assert trial_pairs(marks, embedding, split) == trials
+
+
+def test_a_stranger_is_drawn_like_a_partner() -> None:
+    """It is the second mark of a similar pair of the same kind, so that being edited says nothing."""
+    kinds = [("mirrored", "rotated", "framed")[number % 3] for number in range(30)]
+    marks = stated([(f"{chr(97 + n % 26)}{n}", kind, "") for n, kind in enumerate(kinds)])
+    embedding = directions(marks)
+    trials = trial_pairs(marks, embedding, "test")
+    seconds = {b: marks.kinds[a, b] for a, b in marks.similar}
+    for kind in ("random", "hard"):
+        assert [seconds[b] for _, b in trials[kind]] == [marks.kind(pair) for pair in trials["similar"]]
+    for a, b in trials["hard"]:
+        others = [other for other, kind in seconds.items() if kind == seconds[b] and marks.unrelated(a, other)]
+        assert len(others) == 9
+        assert all(embedding[a] @ embedding[b] >= embedding[a] @ embedding[other] for other in others)
+    assert len({b for _, b in trials["random"]}) > 12
+
+
+def test_a_mark_is_no_stranger_of_the_brand_whose_element_it_bears() -> None:
+    marks = stated([("acme", "swapped", "bolt"), ("bolt", "swapped", "crane"), ("crane", "swapped", "")])
+    alike = {(a, b) for a in range(6) for b in range(6) if not marks.unrelated(a, b)}
+    own = {(a, b) for a in range(6) for b in range(6) if a // 2 == b // 2}
+    borne = {(1, 2), (1, 3), (3, 4), (3, 5)}
+    assert alike == own | borne | {(b, a) for a, b in borne}
+    trials = trial_pairs(marks, directions(marks), "test")
+    # The edited mark of acme bears what is bolt's, that of bolt what is crane's.
+    for kind in ("random", "hard"):
+        assert trials[kind][1:] == [(2, 5), (4, 1)]
+    assert set(nearest_strangers(marks, directions(marks))[1]) == {4, 5}
+
+
+def test_where_no_brand_has_a_mark_of_the_kind_any_stranger_serves() -> None:
+    marks = stated([("acme", "mirrored", ""), ("bolt", "rotated", "")])
+    trials = trial_pairs(marks, directions(marks), "test")
+    assert [a for a, _ in trials["random"]] == [0, 2]
+    assert trials["random"][0][1] in (2, 3)
+    assert trials["hard"][1][1] in (0, 1)
 
 
 def test_a_family_of_many_drawings_counts_for_at_most_three() -> None:
     marks = listed([("acme", 6), ("apex", 2), ("bolt", 3), ("acme tools", 2)], split="test", dissimilar=2)
-    nearest = [[i for i, other in enumerate(marks.families) if not same_brand(other, f)] for f in marks.families]
-    trials = trial_pairs(marks, nearest, "test")
+    trials = trial_pairs(marks, directions(marks), "test")
     of_family = Counter(marks.families[a] for a, _ in trials["similar"])
     assert of_family == {"acme": 3, "apex": 1, "bolt": 3, "acme tools": 1}
     assert len(set(trials["similar"])) == 8
-    assert len(trials["random"]) == 8
-    assert trials["hard"][8:] == list(marks.dissimilar)
+    assert len(trials["random"]) == len(trials["hard"]) == 8
+    assert trials["labelled"] == list(marks.dissimilar)
     for kind in ("random", "hard"):
         assert not any(same_brand(marks.families[a], marks.families[b]) for a, b in trials[kind])
 
@@ -403,8 +458,7 @@ def test_a_split_without_strangers_is_refused_in_a_sentence(families: int, tmp_p
 
     def prepare() -> None:
         marks = read_mark_set(tmp_path)
-        nearest = nearest_of_other_families(marks, scaled(marks.marks, small().preprocessing), SIZE, CPU)
-        trial_pairs(marks, nearest, "val")
+        trial_pairs(marks, frozen_embeddings(scaled(marks.marks, small().preprocessing), SIZE, CPU), "val")
 
     with pytest.raises(Refusal):
         prepare()
@@ -438,13 +492,13 @@ def test_a_finished_model_is_calibrated_on_compared_pairs_or_says_what_they_lack
         calibrate_finished(CalibrationSettings("trademark", mark_folder, tmp_path, run))
 
 
-def test_training_and_examination_find_the_same_log_odds(run: Path, marks: MarkSet, nearest: list[list[int]]) -> None:
+def test_training_and_examination_find_the_same_log_odds(run: Path, marks: MarkSet, embedding: Tensor) -> None:
     examiner = TrademarkExaminer.load("trademark", run)
     network, card = load_model("trademark", run).network, examiner.card
     assert isinstance(network, Siamese)
     pictures = scaled(marks.marks, card.preprocessing)
     exhibits = [read_exhibit(mark.path) for mark in marks.marks]
-    trials = trial_pairs(marks, nearest, "test")
+    trials = trial_pairs(marks, embedding, "test")
     found = {}
     for kind, pairs in trials.items():
         found[kind] = similar_log_odds(network, pictures, pairs, card.preprocessing, CPU)

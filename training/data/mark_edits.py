@@ -379,6 +379,9 @@ def edits(typefaces: Typefaces) -> dict[str, Edit]:
 NEEDS_TWO = {"element removed", "element moved", "element swapped"}
 """Kinds that take a drawing apart: one of a single element, beside its ground, would be another mark afterwards."""
 
+TAKES_AN_ELEMENT = {"element added", "element swapped", "partly copied", "redesigned"}
+"""Kinds after which a drawing may bear another brand's element: beside that brand it is no stranger."""
+
 
 def glyph_changed(own: Elements, typefaces: Typefaces, rng: Rng) -> tuple[Elements, Elements]:
     """The mark above a word, and above the same word with one letter changed: two drawings, alike."""

@@ -35,6 +35,7 @@ from inference.groups import connected_groups
 from inference.records import Refusal
 from training.data.mark_edits import (
     NEEDS_TWO,
+    TAKES_AN_ELEMENT,
     Elements,
     as_svg,
     edits,
@@ -297,6 +298,7 @@ class Row:
         licence: SPDX name of the drawing's licence.
         package: The package's name on npm.
         version: The package's version.
+        donor: The brand that an edited drawing bears an element of; empty for any other.
     """
 
     path: str
@@ -307,6 +309,7 @@ class Row:
     licence: str
     package: str
     version: str
+    donor: str = ""
 
     @classmethod
     def of(cls, drawing: Drawing, brand: str, packages: Sequence[Package]) -> Row:
@@ -413,17 +416,20 @@ class Editor:
         rows: list[Row] = []
         pairs: list[RowPair] = []
         for taken in self._taken.values():
-            donors = [elements for _, elements in taken.values()]
+            donors = [(donor, elements) for donor, (_, elements) in taken.items()]
             for brand, (row, own) in tqdm(taken.items(), desc="editing", unit="brand"):
                 rng = np.random.default_rng(list(hashlib.sha256(f"{SPLIT_SALT}:{brand}".encode()).digest()[:8]))
                 usable = [kind for kind in (*kinds, GLYPH) if len(movable(own)) > 1 or kind not in NEEDS_TWO]
                 for kind in rng.permutation(usable)[: self._settings.edited].tolist():
-                    other = donors[int(rng.integers(len(donors)))]
+                    donor, other = donors[int(rng.integers(len(donors)))]
                     if kind == GLYPH:
                         made = glyph_changed(own, self.typefaces, rng)
                         first, second = (self._write(row, f"word-{n}", one) for n, one in enumerate(made, 1))
                     else:
-                        first, second = row, self._write(row, kind.replace(" ", "-"), kinds[kind](own, other, rng))
+                        second = self._write(row, kind.replace(" ", "-"), kinds[kind](own, other, rng))
+                        if second is not None and kind in TAKES_AN_ELEMENT:
+                            second = replace(second, donor=donor)
+                        first = row
                     if first is not None and second is not None:
                         rows += [one for one in (first, second) if one is not row]
                         pairs.append((first, second, kind))
@@ -862,8 +868,8 @@ def _write_records(
     write_whole(out / "manifest.csv", table.getvalue().encode())
     tables = {"pairs.csv": pairs, **({"dissimilar.csv": hard} if hard else {})}
     for name, listed in tables.items():
-        lines = "".join(f"{first.path},{second.path},{kind}\n" for first, second, kind in listed)
-        write_whole(out / name, f"a,b,kind\n{lines}".encode())
+        lines = "".join(f"{first.path},{second.path},{kind},{second.donor}\n" for first, second, kind in listed)
+        write_whole(out / name, f"a,b,kind,donor\n{lines}".encode())
     write_whole(out / "NOTICE.md", _notice(packages).encode())
     write_whole(out / "contact_sheet.png", _png(_contact_sheet(rows, out)))
     write_whole(out / "edits.png", _png(_sheet_of_kinds([*pairs, *hard], out)))

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +19,9 @@ from inference.groups import connected_groups
 from training.data.photos import DataRefused, Split
 
 logger = logging.getLogger(__name__)
+
+Pair = tuple[int, int]
+Row = dict[str, str]
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
 _HELD_OUT = 0.1
@@ -49,6 +52,7 @@ class MarkSet:
         dissimilar: Pairs that somebody labelled dissimilar; others are mined in training.
         split_rule: How families were split, in a sentence.
         kinds: Of what kind a similar pair is, or why a dissimilar one is hard, where the set states it.
+        donors: The family that an edited mark bears an element of, by the mark's index, where the set states it.
     """
 
     marks: tuple[Mark, ...]
@@ -56,10 +60,17 @@ class MarkSet:
     dissimilar: tuple[tuple[int, int], ...]
     split_rule: str
     kinds: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    donors: Mapping[int, str] = field(default_factory=dict)
 
     def kind(self, pair: tuple[int, int]) -> str:
         """The stated kind of a pair; empty where none is."""
         return self.kinds.get(pair, "")
+
+    def unrelated(self, first: int, second: int) -> bool:
+        """Whether two marks are of two brands, and neither bears an element of the other's."""
+        of_first, of_second = self.marks[first].family, self.marks[second].family
+        shared = of_first == self.donors.get(second) or of_second == self.donors.get(first)
+        return not (shared or same_brand(of_first, of_second))
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -75,6 +86,22 @@ class MarkSet:
         chosen = self.similar if similar else self.dissimilar
         return tuple(pair for pair in chosen if self.marks[pair[0]].split == split)
 
+    def subset(self, indices: Sequence[int]) -> MarkSet:
+        """The marks with these indices, in this order, with the pairs among them and all that is stated of both."""
+        place = {index: position for position, index in enumerate(indices)}
+
+        def kept(pairs: Iterable[Pair]) -> dict[Pair, Pair]:
+            return {(place[a], place[b]): (a, b) for a, b in pairs if a in place and b in place}
+
+        return replace(
+            self,
+            marks=tuple(self.marks[index] for index in indices),
+            similar=tuple(kept(self.similar)),
+            dissimilar=tuple(kept(self.dissimilar)),
+            kinds={new: self.kinds[old] for new, old in kept(self.kinds).items()},
+            donors={place[index]: donor for index, donor in self.donors.items() if index in place},
+        )
+
     @cached_property
     def manifest_sha256(self) -> str:
         """Hash over every picture's bytes, family and split, and over the pairs."""
@@ -86,12 +113,19 @@ class MarkSet:
         return digest.hexdigest()
 
 
+def same_brand(first: str, second: str) -> bool:
+    """Whether two families are one brand, or one name (of four letters or more) contains the other."""
+    short, long = sorted((first, second), key=len)
+    return short == long or (len(short) >= 4 and not short.isdigit() and short in long)
+
+
 def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
     """Marks from a folder with one subfolder a family, or from a CSV of a, b, label.
 
     A `train/val/test` level above the families is honoured; otherwise families are split 8:1:1. All
-    marks of a folder are similar, unless a `pairs.csv` (a, b, and kind if you like) beside the folders names those that
-    are; the others of a family are then neither similar nor dissimilar. A `dissimilar.csv` names pairs of two families
+    marks of a folder are similar, unless a `pairs.csv` (a, b, and if you like kind, and donor: the family that b bears
+    an element of) beside the folders names those that are; the others of a family are then neither similar nor
+    dissimilar. A `dissimilar.csv` names pairs of two families
     that are hard, and may say why in its column kind. In a CSV, label is `similar` or
     `dissimilar` (or 1, 0), paths are relative to it, and a family is whatever hangs together by
     similar pairs.
@@ -139,12 +173,15 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
         Mark(path, folder.name, split_of[folder.name]) for folder, pictures in families.items() for path in pictures
     )
     similar, hard = root / "pairs.csv", root / "dissimilar.csv"
-    alike = (
-        _listed_pairs(similar, marks, one_family=True) if similar.exists() else dict.fromkeys(_family_pairs(marks), "")
+    alike: dict[Pair, Row] = (
+        _listed_pairs(similar, marks, one_family=True)
+        if similar.exists()
+        else {pair: {} for pair in _family_pairs(marks)}
     )
     unlike = _listed_pairs(hard, marks, one_family=False) if hard.exists() else {}
-    kinds = {pair: kind for pair, kind in (alike | unlike).items() if kind}
-    return MarkSet(marks, tuple(alike), tuple(unlike), rule, kinds)
+    kinds = {pair: row["kind"] for pair, row in (alike | unlike).items() if row.get("kind")}
+    donors = {pair[1]: row["donor"] for pair, row in alike.items() if row.get("donor")}
+    return MarkSet(marks, tuple(alike), tuple(unlike), rule, kinds, donors)
 
 
 def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
@@ -154,8 +191,8 @@ def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
     return tuple(pair for members in by_family.values() for pair in combinations(members, 2))
 
 
-def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> dict[tuple[int, int], str]:
-    """Pairs of one family, or of two of one split, with their kinds where the table states them."""
+def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> dict[Pair, Row]:
+    """Pairs of one family, or of two of one split, with what the table states of each."""
     index = {mark.path: position for position, mark in enumerate(marks)}
     pairs = {}
     for number, row in _rows(table, ("a", "b")):
@@ -165,11 +202,11 @@ def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> di
             whose = "of one family's folder" if one_family else "of two families of one split"
             msg = f"{table.name}, line {number}: a and b are not two marks {whose}; mend the table."
             raise DataRefused(msg)
-        pairs[a, b] = row.get("kind") or ""
+        pairs[a, b] = row
     return pairs
 
 
-def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
     """The table's rows with their line numbers."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:

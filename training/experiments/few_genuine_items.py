@@ -18,10 +18,11 @@ from inference.files import write_whole
 from inference.reference_stack import ReferenceStack
 from inference.registration import Reference, anomaly, difference
 from inference.weights import Metric
-from training.authenticity import ReferenceSettings, unseen_counterfeiters
+from training.authenticity import ReferenceSettings
 from training.data.photos import PhotoSet, Split, read_photo_set
 from training.evaluate import auc_metric
 from training.heatmaps import Table, json_bytes
+from training.judgement import unseen_counterfeiters
 from training.looks import ReferenceLook, Seen, build_references
 from training.runs import require_setting
 

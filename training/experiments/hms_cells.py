@@ -32,18 +32,15 @@ from training.data.pairs import MarkSet, read_mark_set
 from training.data.photos import Split
 from training.evaluate import auc, auc_metric, class_metrics, share_by_source
 from training.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.mark_trials import Pair, Pixels, frozen_embeddings, trial_pairs
 from training.runs import RunFolder, require_setting
 from training.trademark import (
     PRESETS,
     JudgedPairs,
-    Pair,
-    Pixels,
     TrademarkSettings,
     TrainingPairs,
-    nearest_of_other_families,
     read_pictures,
     similar_log_odds,
-    trial_pairs,
 )
 
 logger = logging.getLogger(__name__)
@@ -204,9 +201,9 @@ class Study:
     @cached_property
     def trials(self) -> dict[str, dict[str, list[Pair]]]:
         """Similar, random and hard pairs, by split."""
-        nearest = nearest_of_other_families(self.marks, self.pictures, self.protocol.size, torch.device("cpu"))
+        embedding = frozen_embeddings(self.pictures, self.protocol.size, torch.device("cpu"))
         splits: tuple[Split, ...] = ("val", "test")
-        return {split: trial_pairs(self.marks, nearest, split) for split in splits}
+        return {split: trial_pairs(self.marks, embedding, split) for split in splits}
 
     def judged(self, cell: Cell) -> JudgedPairs | None:
         """What a cell makes of the test pairs; None where it diverged."""
@@ -310,9 +307,7 @@ def cut(marks: MarkSet, training_pairs: int, test_pairs: int) -> MarkSet:
                 count += 1
                 kept.append(listed[index])
     used = sorted({index for pair in kept for index in pair})
-    place = {index: position for position, index in enumerate(used)}
-    similar = tuple((place[a], place[b]) for a, b in kept)
-    return replace(marks, marks=tuple(marks.marks[index] for index in used), similar=similar, dissimilar=())
+    return replace(marks, similar=tuple(kept), dissimilar=()).subset(used)
 
 
 def accuracy(judged: JudgedPairs, kind: Kind) -> Metric:

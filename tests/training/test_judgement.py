@@ -1,0 +1,108 @@
+"""What photos whose truth is known say of an authenticity model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.records import InconclusiveBand
+from training import judgement
+from training.data.photos import Photo, PhotoSet, Split, Truth
+from training.evaluate import auc
+from training.judgement import counterfeit_metrics, unseen_counterfeiters
+
+
+def named(rows: Sequence[tuple[str, str, Split, str, str]]) -> PhotoSet:
+    """A set of photos (class, item, split, counterfeiter, severity) that lie nowhere."""
+    photos = []
+    for number, (name, item, split, counterfeiter, severity) in enumerate(rows):
+        series, _, label = name.rpartition("/")
+        truth = Truth(counterfeiter, severity)
+        photos.append(
+            Photo(
+                Path(f"{number}"), series, "genuine" if label == "genuine" else "counterfeit", item, split, truth=truth
+            )
+        )
+    return PhotoSet(tuple(photos), "By item.", "0" * 64)
+
+
+def test_a_counterfeiter_is_unseen_who_is_named_and_in_no_training_photo() -> None:
+    photos = named(
+        [
+            ("a/counterfeit", "1", "train", "Ada", ""),
+            ("a/counterfeit", "2", "train", "", ""),
+            ("a/counterfeit", "3", "val", "Bob", ""),
+            ("a/genuine", "4", "test", "", ""),
+            ("a/counterfeit", "5", "test", "Ada", ""),
+            ("a/counterfeit", "6", "test", "Bob", ""),
+            ("b/counterfeit", "7", "test", "Cyd", ""),
+            ("a/counterfeit", "8", "test", "", ""),
+        ]
+    )
+    assert unseen_counterfeiters(photos).tolist() == [False, False, True, True, False]
+
+
+def test_counterfeits_are_counted_by_what_is_known_of_them() -> None:
+    rows = [
+        ("genuine", "", "", 0.9),
+        ("genuine", "", "", 0.3),
+        ("counterfeit", "Ada", "plain", 0.1),
+        ("counterfeit", "Ada", "plain", 0.7),
+        ("counterfeit", "", "subtle", 0.5),
+        ("counterfeit", "Bob", "plain", 0.2),
+        ("counterfeit", "Bob", "subtle", 0.6),
+        ("counterfeit", "Cyd", "", 0.8),
+    ]
+    test = named([(f"a/{label}", str(n), "test", who, grade) for n, (label, who, grade, _) in enumerate(rows)]).photos
+    p = np.array([row[3] for row in rows])
+    known = np.array([row[1] in ("", "Ada") for row in rows])
+    metrics = counterfeit_metrics(test, p, known)
+    genuine = [0.9, 0.3]
+    unseen = [0.2, 0.6, 0.8]
+    wins = [float(mine > theirs) for mine in genuine for theirs in unseen]
+    assert {name: metric.value for name, metric in metrics.items()} == pytest.approx(
+        {
+            "known counterfeiters found": 1 / 3,
+            "unseen counterfeiters found": 1 / 3,
+            "AUC on unseen counterfeiters": sum(wins) / len(wins),
+            "found when plain": 1 / 2,
+            "found when subtle": 0.0,
+        }
+    )
+    for metric in metrics.values():
+        assert metric.low is not None
+        assert metric.high is not None
+        assert metric.low <= metric.value <= metric.high
+
+
+def test_a_set_that_knows_nothing_of_its_counterfeits_has_one_figure_of_them() -> None:
+    test = named([("a/genuine", "1", "test", "", ""), ("a/counterfeit", "2", "test", "", "")]).photos
+    assert set(counterfeit_metrics(test, np.array([0.9, 0.1]), np.array([True, True]))) == {
+        "known counterfeiters found"
+    }
+
+
+def test_test_figures_are_of_undisturbed_photos_read_against_the_band() -> None:
+    p = np.array([0.95, 0.7, 0.45, 0.9, 0.05, 0.2, 0.6, 0.1])
+    genuine = np.array([True] * 4 + [False] * 4)
+    right_class = np.array([True, False] * 4)
+    items = np.array([f"item {index}" for index in range(8)])
+
+    def figures(lower: float, upper: float) -> dict[str, float]:
+        band = InconclusiveBand(lower, upper, "for this test")
+        metrics = judgement.test_metrics(right_class, p, genuine, items, band)
+        return {name: metric.value for name, metric in metrics.items()}
+
+    expected = {
+        "class accuracy": 0.5,
+        "authenticity accuracy": 0.75,
+        "authenticity AUC": auc(p[genuine], p[~genuine]),
+        "inconclusive share": 0.25,
+        "accuracy where conclusive": 1.0,
+    }
+    assert figures(0.3, 0.65) == pytest.approx(expected)
+    assert "accuracy where conclusive" not in figures(0.0, 1.0)
+    assert figures(0.0, 1.0)["inconclusive share"] == 1.0

@@ -1,0 +1,97 @@
+"""The pairs of marks that a trademark network is judged by, and the lookalikes that it learns from.
+
+What looks alike is asked of the ImageNet network as it came, so that what counts as hard does not depend on the network
+under test.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from training.data.pairs import MarkSet
+from training.data.photos import DataRefused, Split
+from training.pretrained import frozen_backbone
+
+Pair = tuple[int, int]
+Pixels = NDArray[np.uint8]
+
+_BATCH = 64
+_NEIGHBOURS = 16
+_MOST_OF_A_FAMILY = 3
+
+
+def frozen_embeddings(pictures: Sequence[Pixels], size: int, device: torch.device) -> Tensor:
+    """Embeddings of unit length (n, C) of pictures, framed to `size`, on the CPU."""
+    backbone, preprocessing = frozen_backbone()
+    preprocessing = replace(preprocessing, size=size, padding="white")
+    backbone.to(device)
+    found = []
+    with torch.no_grad():
+        for start in tqdm(range(0, len(pictures), _BATCH), "embedding marks", unit="batch", leave=False):
+            framed = [preprocessing(picture).tensor for picture in pictures[start : start + _BATCH]]
+            found.append(functional.normalize(backbone(torch.stack(framed).to(device)).mean((2, 3))).cpu())
+    return torch.cat(found)
+
+
+def nearest_strangers(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
+    """For each mark the marks of its split that look most like it and are unrelated, the nearest first."""
+    nearest: list[list[int]] = [[] for _ in marks.marks]
+    for split in ("train", "val", "test"):
+        members = list(marks.of(split))
+        of_split = embedding[members]
+        for start in range(0, len(members), _BATCH):  # all rows at once would fill the memory
+            rows = members[start : start + _BATCH]
+            similarity = embedding[rows] @ of_split.T
+            for index, order in zip(rows, similarity.argsort(dim=1, descending=True).tolist(), strict=True):
+                others = (members[place] for place in order if marks.unrelated(index, members[place]))
+                nearest[index] = [other for other, _ in zip(others, range(_NEIGHBOURS), strict=False)]
+    return nearest
+
+
+def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, list[Pair]]:
+    """Pairs a network is judged by: `similar`, as many `random` and `hard` dissimilar ones, and `labelled` ones.
+
+    A dissimilar pair is the first mark of a similar pair beside a second mark of another one, which is of the same kind
+    and of an unrelated brand: edited marks look edited, and must not be known for similar by that. A random pair takes
+    any of them, a hard one the nearest. Pairs that somebody labelled dissimilar are kept apart. A family gives at most
+    three similar pairs, so that one with many drawings does not decide the figures.
+
+    Args:
+        marks: The set.
+        embedding: What its marks look like, of `frozen_embeddings` (n, C).
+        split: The split.
+
+    Raises:
+        DataRefused: if some mark has no stranger.
+    """
+    rng = np.random.default_rng(0)
+    by_family: dict[str, list[Pair]] = defaultdict(list)
+    seconds: dict[str, dict[int, None]] = defaultdict(dict)
+    for pair in marks.pairs(split, similar=True):
+        by_family[marks.marks[pair[0]].family].append(pair)
+        seconds[marks.kind(pair)][pair[1]] = None
+    pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}
+    for family, similar in by_family.items():
+        for chosen in rng.permutation(len(similar))[:_MOST_OF_A_FAMILY].tolist():
+            a, b = similar[chosen]
+            strangers = [other for other in seconds[marks.kind((a, b))] if marks.unrelated(a, other)]
+            strangers = strangers or [other for other in marks.of(split) if marks.unrelated(a, other)]
+            if not strangers:
+                msg = (
+                    f"The {split} marks are all of one brand, {family}; give more families, at least three for {split}."
+                )
+                raise DataRefused(msg)
+            pairs["similar"].append((a, b))
+            pairs["random"].append((a, strangers[rng.integers(len(strangers))]))
+            pairs["hard"].append((a, strangers[int((embedding[strangers] @ embedding[a]).argmax())]))
+    labelled = marks.pairs(split, similar=False)
+    return {**pairs, "labelled": list(labelled)} if labelled else pairs
