@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inference.records import InconclusiveBand
+from inference.registration import Reference
+from inference.weights import Metric, read_card
 from training import judgement
 from training.data.photos import Photo, PhotoSet, Split, Truth
 from training.evaluate import auc
-from training.judgement import counterfeit_metrics, unseen_counterfeiters
+from training.judgement import Scored, counterfeit_metrics, judge_photos, unseen_counterfeiters
 
 
 def named(rows: Sequence[tuple[str, str, Split, str, str]]) -> PhotoSet:
@@ -106,3 +112,46 @@ def test_test_figures_are_of_undisturbed_photos_read_against_the_band() -> None:
     assert figures(0.3, 0.65) == pytest.approx(expected)
     assert "accuracy where conclusive" not in figures(0.0, 1.0)
     assert figures(0.0, 1.0)["inconclusive share"] == 1.0
+
+
+def scored(photos: Sequence[Photo], classes: tuple[str, ...], right: float) -> Scored:
+    """Log odds `right` for the true side of every photo, its class the likeliest, one photo refused."""
+    sign = np.array([1 if photo.label == "genuine" else -1 for photo in photos])
+    logits = np.array([[float(name == photo.class_name) for name in classes] for photo in photos])
+    scores = right * sign
+    scores[0] = np.nan
+    return Scored(logits, right * sign, scores)
+
+
+def test_a_card_states_the_judgement_in_place_of_what_it_said_before(
+    tiny_models: Path, tiny_references: tuple[Reference, ...], lettered: Any, tmp_path: Path
+) -> None:
+    """Figures of scope and heatmaps stay, as they are of other things."""
+    classes = ("alba/genuine", "alba/counterfeit", "quorum/genuine", "quorum/counterfeit")
+    listed = []
+    for split, name in product(("val", "test"), classes):
+        series, _, label = name.partition("/")
+        path = tmp_path / f"{split} {series} {label}.png"
+        Image.fromarray(lettered.photo(name, 50)).save(path)
+        listed.append(Photo(path, series, "genuine" if label == "genuine" else "counterfeit", path.stem, split))
+    photos = PhotoSet(tuple(listed), "by hand", "0" * 64)
+    validation, test = (scored(photos.of(split), classes, 2.0) for split in ("val", "test"))
+    found = judge_photos(photos, classes, validation, test, tiny_references, "here")
+    assert found.series_rule is not None
+    assert found.metrics["series open: asked for"].value == found.metrics["series open: mistaken"].value == 0
+    assert found.metrics["bad fit share"].value == 0.25
+    assert found.metrics["class accuracy"].value == found.metrics["authenticity AUC"].value == 1
+    assert found.confusion.over == "4 test photos, here"
+
+    card = read_card(tiny_models / "tiny_parts.json")
+    before = {name: Metric(0.5, None, None, "before") for name in ("scope, far: AUC", "heatmap lift", "found when odd")}
+    after = found.stated_in(replace(card, metrics=before))
+    assert {name for name, metric in after.metrics.items() if metric.over == "before"} == {
+        "scope, far: AUC",
+        "heatmap lift",
+    }
+    assert found.metrics.items() <= after.metrics.items()
+    assert (after.series_rule, after.band, after.confusion) == (found.series_rule, found.band, found.confusion)
+    alone = judge_photos(photos, classes, validation, test, (), "here")
+    assert alone.series_rule is None
+    assert "bad fit share" not in alone.metrics

@@ -19,6 +19,7 @@ from inference.registration import Reference, register_best
 from inference.scope import gate_checks
 from inference.scope_gate import ScopeGate
 from inference.weights import Card, load_model, save_model
+from training import scope
 from training.__main__ import main
 from training.data.photos import DataRefused, read_photo_set
 from training.data.scene_set import read_scene_set
@@ -195,6 +196,17 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
     assert excess(registered, other) > 1
     with pytest.raises(ValueError, match="the model registers none"):
         gate_checks(photo, None, registered)
+
+
+@pytest.mark.parametrize("stated", ["alba", "quorum", None])
+def test_a_part_whose_series_is_stated_is_seen_over_that_reference(
+    stated: str | None, letters: list[Picture], tiny_references: tuple[Reference, ...]
+) -> None:
+    shown = replace(letters[0], series=stated)
+    ((part, seen),) = scope._as_seen([shown], tiny_references)
+    over = [reference for reference in tiny_references if reference.series == (stated or "alba")]
+    best = register_best(part, over)[0]
+    assert np.array_equal(seen, best.apply(part, over[0].picture.shape)[0])
 
 
 def is_kind(check: ScopeCheck) -> bool:
