@@ -229,9 +229,8 @@ class AuthenticityExaminer(Examiner):
 
     def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], log_odds: Tensor) -> Verdict:
         beside = view.reference
-        checks = self._scope_checks(view.exhibit.crop(view.crop), view.size, beside.registered if beside else None)
-        if beside is not None:
-            checks = (*checks, reference_check(beside), detail_check(beside))
+        registered, fit = (beside.registered, (reference_check(beside), detail_check(beside))) if beside else (None, ())
+        checks = self._scope_checks(view.exhibit.crop(view.crop), view.size, registered, fit)
         genuine = float(torch.sigmoid(log_odds))
         score = self._score(float(log_odds), view)
         outcome, reason, evidence = self._outcome(score, genuine, checks)

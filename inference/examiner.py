@@ -78,13 +78,18 @@ class Examiner:
         return cls(load_model(name, folder), device, scale)
 
     def _scope_checks(
-        self, part: NDArray[np.uint8], size: int, registered: NDArray[np.uint8] | None = None
+        self,
+        part: NDArray[np.uint8],
+        size: int,
+        registered: NDArray[np.uint8] | None = None,
+        fit: Sequence[ScopeCheck] = (),
     ) -> tuple[ScopeCheck, ...]:
         """Whether a part, uint8 (H, W, 3), can be judged by a network that was made to see `size` pixels.
 
-        `registered` is the part in the frame of its reference, where there is one.
+        `registered` is the part in the frame of its reference, where there is one, and `fit` what is said of that. It
+        comes before the gate, as over the wrong reference a part of the model's kind looks strange.
         """
-        return *physical_checks(part, size), *gate_checks(part, registered, self._gate)
+        return *physical_checks(part, size), *fit, *gate_checks(part, registered, self._gate)
 
     def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""
