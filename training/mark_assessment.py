@@ -68,7 +68,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     judged = JudgedPairs.of(marks, pairs, {kind: compare(head, embedded, listed) for kind, listed in pairs.items()})
     table = {f"pairs, {split}": pair_figures(judged)}
     table |= kind_figures(marks, pairs, judged)
-    table["shortcut audit"] = shortcuts(marks, pairs, judged)
+    table["shortcut audit"] = shortcuts(marks, pairs)
     table[f"retrieval among {len(chosen)} {split} marks"] = retrieval(head, embedded, marks)
     table |= invariance(model, marks, pictures, pairs, limit)
     write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
@@ -128,22 +128,31 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
     return table
 
 
-def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs) -> dict[str, Metric]:
-    """AUC of a small network that never compares: it sees size, colours and noise of the two marks added up.
+def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]:
+    """AUC of small networks that never compare: one scores size, colours and noise of the first mark, one the second's.
 
-    What it tells apart tells how the pairs were chosen or drawn, and not that two marks are alike.
+    What the sum of their scores tells apart tells how the pairs were chosen or drawn, and not that two marks are alike.
+    Of too few brands there is no figure.
     """
     used = {index for listed in pairs.values() for pair in listed for index in pair}
     seen = {index: photographic_traces(marks.marks[index].path) for index in used}
     figures: dict[str, Metric] = {}
-    for kind in judged.dissimilar:
-        summed = np.array([seen[a] + seen[b] for side in ("similar", kind) for a, b in pairs[side]])
-        similar = np.arange(len(summed)) < len(pairs["similar"])
-        families = np.array(judged.families["similar"] + judged.families[kind])
-        scores, folds = guessed_out_of_fold(standardised(summed), similar, families, seed=0)
-        ranks = ranks_within(folds, scores)
+    for kind in (kind for kind in pairs if kind != "similar"):
+        listed = [*pairs["similar"], *pairs[kind]]
+        both = np.array([(seen[a], seen[b]) for a, b in listed])
+        similar = np.arange(len(both)) < len(pairs["similar"])
+        families = np.array([[marks.marks[index].family for index in pair] for pair in listed])
+        scores, folds = guessed_out_of_fold(standardised(both), similar, families, seed=0)
+        kept = np.isfinite(scores)
+        if similar[kept].all() or not similar[kept].any():
+            continue  # so few brands that no pair of one side lies in one fold
+        ranks, similar, families = ranks_within(folds[kept], scores[kept]), similar[kept], families[kept, 0]
         figures[f"AUC, {kind} pairs"] = auc_metric(
-            ranks[similar], ranks[~similar], families[similar], families[~similar], "traces of both marks, added up"
+            ranks[similar],
+            ranks[~similar],
+            families[similar],
+            families[~similar],
+            "traces of each mark, never compared",
         )
     return figures
 

@@ -257,7 +257,10 @@ def mark_shortcut_row(figures: Mapping[str, Any] | None) -> Row:
     measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}, of marks that are not compared"
     if figures is None:
         return _unmeasured("J", measure, bar)
-    found = {name: figures["shortcut audit"][name] for name in ("AUC, random pairs", "AUC, hard pairs")}
+    asked = ("AUC, random pairs", "AUC, hard pairs")
+    found = {name: figures["shortcut audit"][name] for name in asked if name in figures["shortcut audit"]}
+    if len(found) < len(asked):
+        return _unmeasured("J", measure, bar)
     said = "; ".join(f"{name} {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]" for name, auc in found.items())
     return Row("J", measure, said, bar, _met(all(CHANCE[0] <= auc["value"] <= CHANCE[1] for auc in found.values())))
 

@@ -86,7 +86,7 @@ def audit(manifest: Path, seed: int = 0) -> Audit:
     genuine = np.array([row["label"] == "genuine" for row in rows])
     series, items = np.array([row["series"] for row in rows]), np.array([row["item"] for row in rows])
     standard = within(series, traces, standardised)
-    scores, folds = guessed_out_of_fold(standard, genuine, items, seed)
+    scores, folds = guessed_out_of_fold(standard[:, None], genuine, items[:, None], seed)
     # Ranks within the series: series with more counterfeits than others are no shortcut. And within the fold: each
     # fold has a network of its own, whose scores have an offset of their own.
     group = np.array([f"{name} {fold}" for name, fold in zip(series, folds, strict=True)])
@@ -100,23 +100,28 @@ def audit(manifest: Path, seed: int = 0) -> Audit:
 def guessed_out_of_fold(
     traces: NDArray[np.float64], positive: NDArray[np.bool_], sources: NDArray[np.str_], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """What a small network makes of each row, having learned from the rows of other sources.
+    """What small networks make of each case, having learned from cases that share no source with it.
+
+    Each place of a case has a network of its own, and their scores are added up: the pictures of a case are never
+    compared. A case whose pictures' sources lie in several folds is not scored: one of them would have been learned.
 
     Args:
-        traces: Standardised traces, (n, d).
-        positive: The side each row is on, (n,).
-        sources: The source of each row, (n,); a source lies in one fold.
+        traces: Standardised traces of the k pictures of each case, (n, k, d).
+        positive: The side each case is on, (n,).
+        sources: The source of each picture, (n, k); a source lies in one fold.
         seed: Draws the folds and the network's start, >= 0.
 
     Returns:
-        Log odds of positive, rounded to a millionth, (n,), and the fold of each row, (n,).
+        Log odds of positive, rounded to a millionth, (n,), NaN for a case of several folds, and the fold of each
+        case's first picture, (n,).
     """
-    folds = np.array([zlib.crc32(f"{seed} {source}".encode()) % _FOLDS for source in sources])
-    scores = np.empty(len(traces))
+    folds = np.array([[zlib.crc32(f"{seed} {source}".encode()) % _FOLDS for source in case] for case in sources])
+    scores = np.full(len(traces), np.nan)
     for fold in range(_FOLDS):
-        out = folds == fold
-        scores[out] = _guess(traces[~out], positive[~out], traces[out], seed)
-    return scores.round(6), folds
+        inside = folds == fold
+        learned, out = ~inside.any(axis=1), inside.all(axis=1)
+        scores[out] = _guess(traces[learned], positive[learned], traces[out], seed)
+    return scores.round(6), folds[:, 0]
 
 
 def ranks_within(groups: NDArray[Any], scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,7 +130,7 @@ def ranks_within(groups: NDArray[Any], scores: NDArray[np.float64]) -> NDArray[n
 
 
 def standardised(traces: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each column of traces (n, d) with mean 0 and spread 1."""
+    """Each of the traces (n, ..., d) with mean 0 and spread 1 over the cases."""
     centred: NDArray[np.float64] = (traces - traces.mean(0)) / (traces.std(0) + 1e-9)
     return centred
 
@@ -179,18 +184,23 @@ def photographic_traces(path: Path) -> NDArray[np.float64]:
 
 
 def _guess(
-    seen: NDArray[np.float64], genuine: NDArray[np.bool_], unseen: NDArray[np.float64], seed: int
+    seen: NDArray[np.float64], positive: NDArray[np.bool_], unseen: NDArray[np.float64], seed: int
 ) -> NDArray[np.float64]:
-    """Log odds of genuine for the unseen rows (m, d), learned from the seen ones (n, d): float64 (m,)."""
+    """Log odds of positive for the unseen cases (m, k, d), learned from the seen ones (n, k, d): float64 (m,)."""
+    places, size = seen.shape[1:]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = nn.Sequential(nn.Linear(seen.shape[1], 16), nn.ReLU(), nn.Linear(16, 1))
-    optimiser = torch.optim.AdamW(network.parameters(), 0.01, weight_decay=0.1)
-    inputs, labels = torch.tensor(seen, dtype=torch.float32), torch.tensor(genuine, dtype=torch.float32)
+        networks = nn.ModuleList(nn.Sequential(nn.Linear(size, 16), nn.ReLU(), nn.Linear(16, 1)) for _ in range(places))
+
+    def score(cases: Tensor) -> Tensor:
+        return torch.stack([network(cases[:, place])[:, 0] for place, network in enumerate(networks)]).sum(0)
+
+    optimiser = torch.optim.AdamW(networks.parameters(), 0.01, weight_decay=0.1)
+    inputs, labels = torch.tensor(seen, dtype=torch.float32), torch.tensor(positive, dtype=torch.float32)
     for _ in range(_STEPS):
-        loss: Tensor = functional.binary_cross_entropy_with_logits(network(inputs)[:, 0], labels)
+        loss: Tensor = functional.binary_cross_entropy_with_logits(score(inputs), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     with torch.no_grad():
-        return network(torch.tensor(unseen, dtype=torch.float32))[:, 0].double().numpy()
+        return score(torch.tensor(unseen, dtype=torch.float32)).double().numpy()
