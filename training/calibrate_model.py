@@ -24,12 +24,12 @@ from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Card, Model, load_model, save_model
 from training.assessment import class_probabilities, examine_all, read_photos_for
 from training.calibration import CalibrationRefused, Weighing
-from training.data.pairs import MarkSet, read_mark_set
+from training.data.pairs import MarkSet, Pair, read_mark_set
 from training.data.photos import Split
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
 from training.judgement import Scored, judge_photos
-from training.mark_trials import Pair, frozen_embeddings, trial_pairs
+from training.mark_trials import frozen_embeddings, trial_pairs
 from training.runs import require_another_folder, require_setting, set_name
 from training.trademark import JudgedPairs, read_pictures, weigh_pairs
 

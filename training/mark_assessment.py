@@ -22,12 +22,12 @@ from inference.sub_scores import ink
 from inference.trademarks import log_odds_similar
 from inference.weights import Metric, Model
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
-from training.data.pairs import MarkSet, read_mark_set
+from training.data.pairs import MarkSet, Pair, read_mark_set
 from training.data.photos import Split
 from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
 from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
-from training.mark_trials import Pair, Pixels, frozen_embeddings, trial_pairs
+from training.mark_trials import Pixels, frozen_embeddings, trial_pairs
 from training.runs import require_setting
 from training.trademark import JudgedPairs
 

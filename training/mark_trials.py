@@ -17,11 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from training.data.pairs import MarkSet
+from training.data.pairs import MarkSet, Pair
 from training.data.photos import DataRefused, Split
 from training.pretrained import frozen_backbone
 
-Pair = tuple[int, int]
 Pixels = NDArray[np.uint8]
 
 _BATCH = 64

@@ -30,7 +30,7 @@ from training.calibration import Trial, Weighing, trial, weigh
 from training.comparisons.arcface import ArcFace
 from training.comparisons.cosface import CosFace
 from training.comparisons.sphereface import SphereFace
-from training.data.pairs import Mark, MarkSet, read_mark_set
+from training.data.pairs import Mark, MarkSet, Pair, read_mark_set
 from training.data.photos import Split
 from training.evaluate import (
     auc,
@@ -43,7 +43,7 @@ from training.evaluate import (
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax, MarginSoftmax
-from training.mark_trials import Pair, Pixels, frozen_embeddings, nearest_strangers, trial_pairs
+from training.mark_trials import Pixels, frozen_embeddings, nearest_strangers, trial_pairs
 from training.pretrained import start_from_imagenet
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none

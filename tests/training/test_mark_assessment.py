@@ -15,12 +15,11 @@ from inference.exhibit import read_exhibit
 from inference.sub_scores import ink
 from inference.weights import load_model
 from training.assessment import AssessmentSettings, assess
-from training.data.pairs import Mark, MarkSet
+from training.data.pairs import Mark, MarkSet, Pair
 from training.evaluate import tpr_at_tnr
 from training.mark_assessment import covered, elsewhere, embed, invariance, ranked, shortcuts, strongest
 from training.mark_transforms import TRANSFORMS
 from training.scoreboard import ScoreboardSettings, make_scoreboard
-from training.trademark import Pair
 
 EXAMPLES = Path(__file__).parents[2] / "ui" / "examples" / "marks"
 

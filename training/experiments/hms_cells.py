@@ -28,11 +28,11 @@ from inference.networks.backbones import BackboneName
 from inference.networks.hms import PairFeature, Siamese
 from inference.weights import Metric
 from training.data.faces import read_face, read_faces
-from training.data.pairs import MarkSet, read_mark_set
+from training.data.pairs import MarkSet, Pair, read_mark_set
 from training.data.photos import Split
 from training.evaluate import auc, auc_metric, class_metrics, share_by_source
 from training.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
-from training.mark_trials import Pair, Pixels, frozen_embeddings, trial_pairs
+from training.mark_trials import Pixels, frozen_embeddings, trial_pairs
 from training.runs import RunFolder, require_setting
 from training.trademark import (
     PRESETS,
