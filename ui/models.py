@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.records import as_json
-from inference.weights import HISTOGRAM_BINS, Card, Catalogue, Histogram
+from inference.weights import HISTOGRAM_BINS, Card, Catalogue, Histogram, Metric, Task
 from ui.markup import render
+
+_TASKS: dict[Task, str] = {
+    "authenticity": "Authenticity",
+    "trademark": "Trademark comparison",
+    "locator": "Locator",
+    "pretrained": "Starting weights",
+}
+_HEADLINES = {
+    "Cllr": "Cllr: 0 at best, 1 says nothing",
+    "authenticity AUC": "AUC, genuine against counterfeit",
+    "AUC of the score, unseen counterfeiters": "AUC, unseen counterfeiters",
+    "AUC, random pairs": "AUC, random pairs",
+    "AUC, hard pairs": "AUC, hard pairs",
+    "misleading evidence, counterfeit": "counterfeits whose LR favours genuine",
+    "misleading evidence, dissimilar": "dissimilar pairs whose LR favours similar",
+    "mean average precision": "Mean average precision",
+    "false finds per empty scene": "False finds per empty scene",
+}
+"""The figures that are read first, where a card has them, and what the page calls them."""
+_TOPICS = {
+    "Likelihood ratios": ("Cllr", "misleading", "strongest", "conformal", "abstained", "AURC", "error at", "several"),
+    "Telling the sides apart": ("AUC", "authenticity", "class", "accuracy", "found", "known", "unseen", "inconclusive"),
+    "Series and reference": ("series open", "bad fit"),
+    "Heatmaps": ("heatmap",),
+    "Scope gate": ("scope",),
+    "Finding parts": ("average precision", "mean average precision", "precision", "recall", "false finds"),
+    "Other figures": ("",),
+}
+"""Headings over the other figures, and how the names of their figures start; the last takes what is left."""
 
 _WIDTH, _HEIGHT = 600, 64
 """Size of one group's histogram in units of its drawing."""
@@ -33,15 +63,33 @@ class DrawnGroup:
 
 def models_page(catalogue: Catalogue) -> str:
     """All cards as a page, starting weights last, and a sentence for each card that was refused."""
-    order = ("authenticity", "trademark", "locator", "pretrained")
-    cards = sorted(catalogue.cards.values(), key=lambda card: (order.index(card.task), card.title))
+    cards = sorted(catalogue.cards.values(), key=lambda card: (list(_TASKS).index(card.task), card.title))
     return render(
         "models.html",
-        cards=[{"card": card, "histogram": _drawn(card), "settings": as_json(card.settings)} for card in cards],
+        cards=[
+            {
+                "card": card,
+                "headlines": {words: card.metrics[name] for name, words in _HEADLINES.items() if name in card.metrics},
+                "topics": figures_by_topic(card.metrics),
+                "histogram": _drawn(card),
+                "settings": as_json(card.settings),
+            }
+            for card in cards
+        ],
+        tasks=_TASKS,
         refusals=catalogue.refusals,
         width=_WIDTH,
         height=_HEIGHT,
     )
+
+
+def figures_by_topic(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Metric]]:
+    """A card's figures under the headings of the page, each under one of them and in its order."""
+    topics: dict[str, dict[str, Metric]] = {topic: {} for topic in _TOPICS}
+    for name, metric in metrics.items():
+        topic = next(topic for topic, starts in _TOPICS.items() if name.startswith(starts))
+        topics[topic][name] = metric
+    return {topic: figures for topic, figures in topics.items() if figures}
 
 
 def _drawn(card: Card) -> tuple[DrawnGroup, ...]:

@@ -22,7 +22,7 @@ from ui.authenticate import Authenticate
 from ui.bench import Bench
 from ui.compare import Compare
 from ui.examination import Examination, stands
-from ui.models import draw_histogram, models_page
+from ui.models import draw_histogram, figures_by_topic, models_page
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm
 
@@ -169,7 +169,7 @@ def test_the_card_of_a_guided_model_says_what_it_sees_and_how_well_it_does(guide
     assert f"{sees} luminance, edges, genuine edges" in page
     assert "HiResCAM" in page
     assert "FWD padding" not in page
-    table = page[page.index("<h3>By class</h3>") :]
+    table = page[page.index("<summary>By class</summary>") :]
     table = table[: table.index("</table>")]
     assert 'aria-label="Figures by class of Tiny guided"' in table
     assert re.findall(r'<th scope="(col|row)">([^<]*)</th>', table) == [
@@ -198,6 +198,25 @@ def test_a_calibrated_and_gated_card_says_what_stands_behind_it_and_shows_no_ban
     assert f"{shipped.scope_gate.sources} training sources; refuses 5 % of its own kind by design" in page
     assert "nconclusive band" not in page
     assert '<rect class="band"' not in page
+
+
+def test_every_figure_stands_under_one_heading_and_the_first_ones_are_seen_at_once() -> None:
+    shipped = read_catalogue().cards
+    for card in shipped.values():
+        topics = figures_by_topic(card.metrics)
+        assert sorted(name for figures in topics.values() for name in figures) == sorted(card.metrics)
+        assert "Other figures" not in topics
+    page = models_page(Catalogue({"leather_tag": shipped["leather_tag"]}, ()))
+    seen = page[: page.index("<details")]
+    assert f'<span class="figure">{shipped["leather_tag"].metrics["Cllr"].value:.3f}</span>' in seen
+
+
+def test_a_figure_that_no_heading_was_made_for_is_shown_all_the_same() -> None:
+    figure = Metric(0.5, None, None, "")
+    assert figures_by_topic({"Cllr, of <new>": figure, "novelty": figure}) == {
+        "Likelihood ratios": {"Cllr, of <new>": figure},
+        "Other figures": {"novelty": figure},
+    }
 
 
 def test_histograms_of_groups_share_one_height() -> None:
