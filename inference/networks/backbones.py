@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from copy import deepcopy
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Literal, get_args
 
 import timm
+import torch
 import torchvision
 from torch import Tensor, nn
 
@@ -48,13 +50,18 @@ class Backbone(nn.Module):
 
     def quarter(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to the last feature map (B, C, H / 4, W / 4) of a quarter of their size."""
-        feature_map = images
-        for step in self.steps:
-            coarser = step(feature_map)
-            if coarser.shape[-1] * 4 < images.shape[-1]:
-                break
-            feature_map = coarser
-        return feature_map
+        return self(images, self._steps_to_a_quarter)
+
+    @cached_property
+    def _steps_to_a_quarter(self) -> int:
+        """Counted on a shadow of the body, which has shapes and no values."""
+        shadow = Backbone(deepcopy(self.body).to("meta").eval(), self.channels)
+        feature_map = torch.empty(1, 3, 64, 64, device="meta")
+        for count, step in enumerate(shadow.steps):
+            feature_map = step(feature_map)
+            if feature_map.shape[-1] < 16:
+                return count
+        return len(shadow.steps)
 
 
 def build_backbone(name: BackboneName) -> Backbone:

@@ -43,6 +43,21 @@ def test_a_backbone_ends_at_stride_32_with_its_channels(name: BackboneName, chan
     assert feature_map.shape == (1, channels, 2, 3)
 
 
+@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("shape", [(96, 160), (50, 66)])
+def test_the_quarter_is_the_last_map_before_a_coarser_one(name: BackboneName, shape: tuple[int, int]) -> None:
+    backbone = build_backbone(name).eval()
+    feature_map = images = torch.rand(1, 3, *shape)
+    with torch.no_grad():
+        for step in backbone.steps:
+            coarser = step(feature_map)
+            if coarser.shape[-1] * 4 < shape[1]:
+                break
+            feature_map = coarser
+        found = backbone.quarter(images)
+    assert torch.equal(found, feature_map)
+
+
 @pytest.mark.parametrize(
     ("network", "arguments", "words"),
     [
