@@ -15,6 +15,7 @@ from torch import Tensor
 from inference.examiner import Examiner
 from inference.genuine_features import deviation_of
 from inference.heatmap import over_frame
+from inference.measures import blur
 from inference.near_duplicates import originals
 from inference.records import (
     AuthenticityOutcome,
@@ -28,7 +29,7 @@ from inference.records import (
     Verdict,
 )
 from inference.registration import Reference, anomaly, difference, enlargement, register_best
-from inference.scope import detail_check, reference_check, refusal
+from inference.scope import detail_check, reference_check, refusal, sharpness_check
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,8 @@ class AuthenticityExaminer(Examiner):
             least_score=reference.least_score,
             enlarged=enlargement(best.homography, registered.shape),
             most_enlarged=reference.most_enlarged,
+            blurred=blur(registered),
+            most_blurred=reference.most_blurred,
             covered=best.covered,
             runner_up={other.series: other.score for other in others},
             least_lead=self.card.series_rule.least_lead if self.card.series_rule else 0.0,
@@ -229,7 +232,8 @@ class AuthenticityExaminer(Examiner):
 
     def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], log_odds: Tensor) -> Verdict:
         beside = view.reference
-        registered, fit = (beside.registered, (reference_check(beside), detail_check(beside))) if beside else (None, ())
+        fit = (reference_check(beside), detail_check(beside), sharpness_check(beside)) if beside else ()
+        registered = beside.registered if beside else None
         checks = self._scope_checks(view.exhibit.crop(view.crop), view.size, registered, fit)
         genuine = float(torch.sigmoid(log_odds))
         score = self._score(float(log_odds), view)

@@ -1,11 +1,12 @@
 """Physical measures of a part that do not depend on what it shows, and what is said when one is unusual.
 
 A scope gate holds what all but a few of the training photos keep to; a part beyond that is examined, and the examiner
-is warned: the model has not learned from photos like this one.
+is warned: the model has not learned from photos like this one. Far beyond it, where findings mislead, it is refused.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ _FAINT_STEP = 0.1
 _DARKEST, _BRIGHTEST = 2, 253
 _MOST_PIXELS = 0.95
 _SMOOTHEST = 0.1
+_FAR_BEYOND = 1.25
 # The difference of two Laplacians: 0 on planes and on straight edges.
 _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
@@ -42,6 +44,7 @@ class Measure:
         states: What the number is, as the start of a sentence, with a place for it.
         shown: How the number is written.
         advice: What an examiner is told when it is unusual.
+        unusable: Beyond this a part is refused, unless the training photos come near it themselves.
     """
 
     of: Callable[[Pixels], float]
@@ -49,11 +52,14 @@ class Measure:
     states: str
     shown: str
     advice: str
+    unusable: float = math.inf
 
     def check(self, name: str, part: Pixels, usual: float) -> ScopeCheck:
         """The measure of a part against what the training photos have."""
         value = self.of(part)
         stated = f"{self.states.format(self.shown.format(value))}; in training it was up to {self.shown.format(usual)}"
+        if value > max(_FAR_BEYOND * usual, self.unusable):
+            return ScopeCheck(name, "refuse", value, f"{stated}, which is too far to judge: {self.advice}.")
         if value > max(usual, self.harmless):
             return ScopeCheck(name, "warn", value, f"{stated}: {self.advice}.")
         return ScopeCheck(name, "ok", value, f"{stated}.")
@@ -174,6 +180,7 @@ PHOTO_MEASURES: Mapping[str, Measure] = {
         "The noise where the part is smoothest is {} of 255",
         "{:.1f}",
         "photograph it in more light",
+        unusable=16,
     ),
     "moire": Measure(
         moire,
@@ -181,6 +188,7 @@ PHOTO_MEASURES: Mapping[str, Measure] = {
         "The sharpest peak in the part's spectrum is {}",
         "{:.1f}",
         "it may be a photo of a screen or of a print; examine a photo of the item itself",
+        unusable=3.0,
     ),
 }
 MARK_MEASURES: Mapping[str, Measure] = {

@@ -255,6 +255,8 @@ class ReferenceView:
         least_score: What genuine photos reach; below it the fit is not used.
         enlarged: How many pixels of the reference a pixel of the part becomes along a side, > 0.
         most_enlarged: The most that genuine photos were enlarged; beyond it the part shows too little detail.
+        blurred: Blur (`measures.blur`) of the registered part, 0 to 1.
+        most_blurred: What all but 1% of genuine photos stay below; beyond it the part is too soft.
         covered: Share of the reference that lies inside the examined part, 0 to 1.
         runner_up: Score of each other reference that was tried, best first.
         least_lead: By how much the best fit must lead the next one for its series to be taken; >= 0.
@@ -272,6 +274,8 @@ class ReferenceView:
     least_score: float
     enlarged: float
     most_enlarged: float
+    blurred: float
+    most_blurred: float
     covered: float
     runner_up: dict[str, float]
     least_lead: float
@@ -286,6 +290,7 @@ class ReferenceView:
     def __post_init__(self) -> None:
         require(-1.001 <= self.score <= 1.001, f"a correlation lies between -1 and 1, not {self.score}")
         require(self.enlarged > 0 < self.most_enlarged, "a part is enlarged some number of times above 0")
+        require(min(self.blurred, self.most_blurred) >= 0, "blur is 0 or more")
         require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
         require(0 <= self.covered <= 1, f"a share lies between 0 and 1, not {self.covered}")
         shape = self.registered.shape[:2]

@@ -17,8 +17,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from inference.genuine_features import GenuineFeatures
+from inference.measures import blur
 from inference.records import Refusal, require
 
 Pixels = NDArray[np.uint8]
@@ -58,6 +60,7 @@ _ABOVE_CHANCE = 0.25
 _SPREAD_FLOOR = 0.05
 # Of the strongest edges: a seam or an outline counts, the table does not.
 _SHARED = 0.08
+_SOFTER = 0.01
 # 300 points of a frame 224 x 122: about what one altered letter takes of a tag.
 _DEVIATING_SHARE = 0.011
 
@@ -75,6 +78,8 @@ class Reference:
             reach on the mirror image; -1 to 1.
         most_enlarged: How many pixels a pixel of a genuine photo became along a side, in the one that shows the part
             smallest; > 0. A smaller part is softer than what the reference knows.
+        most_blurred: Blur (`measures.blur`) that all but 1% of genuine photos stay below in the reference's frame; 0 to
+            1, the softest.
         photos: How many photos it was made from, >= 1.
         features: What a trained network's features of genuine parts are; None before there is one.
 
@@ -88,6 +93,7 @@ class Reference:
     spread: Plane = field(repr=False)
     least_score: float
     most_enlarged: float
+    most_blurred: float
     photos: int
     features: GenuineFeatures | None = None
 
@@ -104,6 +110,7 @@ class Reference:
         require(bool(((self.spread >= 0) & np.isfinite(self.spread)).all()), "a spread is finite and >= 0")
         require(-1 <= self.least_score <= 1, f"a correlation lies between -1 and 1, not {self.least_score}")
         require(0 < self.most_enlarged < np.inf, f"an enlargement is above 0, not {self.most_enlarged}")
+        require(0 <= self.most_blurred <= 1, f"blur lies between 0 and 1, not {self.most_blurred}")
         require(self.photos >= 1, "a reference is made from photos")
         for array in (self.picture, self.mean, self.spread):
             array.setflags(write=False)
@@ -116,6 +123,7 @@ class Reference:
             "spread": self.spread.astype(np.float16),
             "least_score": np.array([self.least_score], np.float32),
             "most_enlarged": np.array([self.most_enlarged], np.float32),
+            "most_blurred": np.array([self.most_blurred], np.float32),
             "photos": np.array([self.photos], np.int32),
             **(self.features.arrays() if self.features else {}),
         }
@@ -136,6 +144,7 @@ class Reference:
             spread,
             float(arrays["least_score"][0]),
             float(arrays["most_enlarged"][0]),
+            float(arrays["most_blurred"][0]),
             int(arrays["photos"][0]),
             GenuineFeatures.from_arrays(arrays),
         )
@@ -338,6 +347,7 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = _FINE
         edges.spread(),
         _least_score(laid, edges),
         max(enlargement(homography, cropped.shape) for _, homography in laid),
+        _most_blurred([_warp(view.part, homography, cropped.shape)[0] for view, homography in laid]),
         len(laid),
     )
 
@@ -636,6 +646,13 @@ def _best_half(fits: Sequence[Registration]) -> list[int]:
     """Which fits score no less than the middle one, or the best `LEAST_PHOTOS` of a few."""
     order = sorted(range(len(fits)), key=lambda i: -fits[i].score)
     return [i for i in order[: max(LEAST_PHOTOS, (len(fits) + 1) // 2)] if fits[i].score > 0]
+
+
+def _most_blurred(registered: Sequence[Pixels]) -> float:
+    """What all but 1% of further photos stay below, were blur normal: a one-sided prediction bound of so few photos."""
+    values = np.array([blur(photo) for photo in registered])
+    reach = stdtrit(len(values) - 1, 1 - _SOFTER) * np.sqrt(1 + 1 / len(values))
+    return min(1.0, float(values.mean() + reach * values.std(ddof=1)))
 
 
 def _without_strays(series: str, laid: _Laid, mean: Plane) -> list[tuple[_Views, Matrix]]:

@@ -59,6 +59,18 @@ def detail_check(view: ReferenceView) -> ScopeCheck:
     return ScopeCheck("detail", "ok", view.enlarged, f"The part shows enough detail: {scaled}.")
 
 
+def sharpness_check(view: ReferenceView) -> ScopeCheck:
+    """Whether the part is as sharp as genuine photos are: the letters of a softer one look as if they were altered."""
+    shown = f"its blur over the reference is {view.blurred:.2f} of 1, and of genuine photos all but 1% have up to"
+    if view.blurred > view.most_blurred:
+        text = (
+            f"The part is too soft to judge: {shown} {view.most_blurred:.2f}; soft letters look like altered ones, so "
+            "photograph it sharper, without motion, or hand in the original file."
+        )
+        return ScopeCheck("sharpness", "refuse", view.blurred, text)
+    return ScopeCheck("sharpness", "ok", view.blurred, f"The part is sharp enough: {shown} {view.most_blurred:.2f}.")
+
+
 def reference_check(view: ReferenceView) -> ScopeCheck:
     """Whether the part fits the genuine reference as genuine photos do, and clearly better than that of another series.
 

@@ -290,13 +290,17 @@ def score_auc(samples: Trial, over: str) -> Metric:
     return auc_metric(first.scores, second.scores, first.sources, second.sources, over)
 
 
-def cllr_metric(calibration: Calibration, samples: Trial, over: str) -> Metric:
-    """Cllr of a subgroup with a 95% interval from a bootstrap by source."""
+def cllr_metric(log10_lrs: Trial, over: str) -> Metric:
+    """Cllr of what samples were weighed as, with a 95% interval from a bootstrap by source."""
+    return _bootstrapped(lambda first, second: [cllr(first, second)], log10_lrs, over)[0]
 
-    def figure(first: Scores, second: Scores) -> list[float]:
-        return [cllr(calibration.log10_lrs(first), calibration.log10_lrs(second))]
 
-    return _bootstrapped(figure, samples, over)[0]
+def weighed(calibration: Calibration, samples: Trial) -> Trial:
+    """The samples by their log10 LRs in place of their scores."""
+    first, second = (
+        replace(side, scores=calibration.log10_lrs(side.scores)) for side in (samples.first, samples.second)
+    )
+    return Trial(first, second)
 
 
 def _interval_metrics(calibration: Calibration, test: Trial, over: str) -> dict[str, Metric]:
@@ -477,7 +481,7 @@ def weigh(
     for name, samples in subgroups.items():
         if samples.is_whole:
             metrics[f"AUC of the score, {name}"] = score_auc(samples, f"{name}, test samples")
-            metrics[f"Cllr, {name}"] = cllr_metric(calibration, samples, f"{name}, test samples")
+            metrics[f"Cllr, {name}"] = cllr_metric(weighed(calibration, samples), f"{name}, test samples")
     limit = (
         f"{_LIMIT}they order samples. Evidence is weighed by the likelihood ratio, which is based on the score alone: "
         "it holds for samples like those it was calibrated on, and ignores how typical their features are (Morrison "
@@ -518,8 +522,8 @@ def weigh_items(weighing: Weighing, validation: Trial, test: Trial) -> Weighing:
         fitted.append(replace(fit, photos=photos, held_out=(held_out[0], held_out[1])))
         if tested.is_whole:
             name, over = f"several photos: Cllr of {photos}", f"mean scores of {photos} photos of one item, test"
-            metrics[name] = cllr_metric(fit, tested, over)
-            metrics[f"{name}, read as one"] = cllr_metric(single, tested, over)
+            metrics[name] = cllr_metric(weighed(fit, tested), over)
+            metrics[f"{name}, read as one"] = cllr_metric(weighed(single, tested), over)
     return replace(weighing, metrics=weighing.metrics | metrics, of_items=tuple(fitted))
 
 

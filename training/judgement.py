@@ -110,8 +110,8 @@ def judge_photos(
     metrics |= test_metrics(likeliest[known] == labels[known], p[known], genuine[known], items[known], band)
     if references:
         unfit = np.isnan(test.scores)
-        metrics["bad fit share"] = share_by_source(
-            unfit, items, "photos that do not fit the reference as genuine ones do"
+        metrics["refused share"] = share_by_source(
+            unfit, items, "photos that are not weighed: they do not fit the reference, or another check refuses them"
         )
     rule, of_open_series = left_open(photos, references)
     counted = torch.from_numpy(likeliest[known]), torch.from_numpy(labels[known])

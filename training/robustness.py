@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.authenticity import AuthenticityExaminer
-from inference.evidence import NEUTRAL_LR, Calibration
+from inference.evidence import NEUTRAL_LR
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.heatmap import over_part
@@ -170,7 +170,7 @@ def measure_robustness(settings: RobustnessSettings) -> dict[str, dict[str, Metr
     judged = judge_all(samples, settings.out / _FILE, run, settings.seed)
     examiner = AuthenticityExaminer if model.card.task == "authenticity" else TrademarkExaminer
     table = {
-        cell: figures(samples, judged[CLEAN], found, examiner.sides, model.card.calibration)
+        cell: figures(samples, judged[CLEAN], found, examiner.sides, calibrated=model.card.calibration is not None)
         for cell, found in judged.items()
     }
     write_whole(settings.out / "robustness_figures.json", json_bytes(table))
@@ -211,7 +211,7 @@ def figures(
     clean: Sequence[Judged],
     found: Sequence[Judged],
     sides: tuple[str, str],
-    calibration: Calibration | None,
+    calibrated: bool,
 ) -> dict[str, Metric]:
     """The figures of a cell, those that can be had.
 
@@ -220,7 +220,7 @@ def figures(
         clean: What was said of each as it is.
         found: What was said of each in this cell.
         sides: Names of the sides.
-        calibration: How the model weighs; without one there is neither Cllr nor a flip.
+        calibrated: Whether the model weighs; where it does not there is neither Cllr nor a flip.
     """
     sources = np.array([sample.source for sample in samples])
     of_first = np.array([sample.of_first for sample in samples])
@@ -231,13 +231,14 @@ def figures(
     if inside.any():
         right = (log_odds > 0) == of_first
         metrics["accuracy"] = share_by_source(right[inside], sources[inside], "in scope, log odds on the right side")
-    weighed = np.array([one.log10_lr is not None for one in found])
-    if calibration is not None:
+    if calibrated:
         flips = [_side(one) * _side(other) < 0 for one, other in zip(clean, found, strict=True)]
         metrics["flips"] = share_by_source(flips, sources, f"LR above {NEUTRAL_LR:g} for one side, then for the other")
-        tried = trial(log_odds[weighed], of_first[weighed], sources[weighed])
+        log10_lrs = np.array([math.nan if one.log10_lr is None else one.log10_lr for one in found])
+        weighed = np.isfinite(log10_lrs)
+        tried = trial(log10_lrs[weighed], of_first[weighed], sources[weighed])
         if tried.is_whole:
-            metrics["Cllr"] = cllr_metric(calibration, tried, "what was weighed")
+            metrics["Cllr"] = cllr_metric(tried, "what was weighed")
     lifts = np.array([math.nan if one.lift is None else one.lift for one in found])
     if np.isfinite(lifts).any():
         metrics["heatmap lift"] = mean_by_source(lifts, sources, "counterfeits that were found")

@@ -30,7 +30,7 @@ _HEADLINES = {
 _TOPICS = {
     "Likelihood ratios": ("Cllr", "misleading", "strongest", "conformal", "abstained", "AURC", "error at", "several"),
     "Telling the sides apart": ("AUC", "authenticity", "class", "accuracy", "found", "known", "unseen", "inconclusive"),
-    "Series and reference": ("series open", "bad fit"),
+    "Series and reference": ("series open", "refused"),
     "Heatmaps": ("heatmap",),
     "Scope gate": ("scope",),
     "Finding parts": ("average precision", "mean average precision", "precision", "recall", "false finds"),

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
 from inference.exhibit import read_exhibit
 from inference.heatmap import DIFFERENCE_FULL_SCALE, difference_picture, overlay, picture
-from inference.records import Crop, Exhibit, ReferenceView, Verdict, as_json
+from inference.measures import blur
+from inference.records import Crop, Exhibit, ReferenceView, ScopeCheck, Verdict, as_json
 from inference.registration import Reference, anomaly, difference, register_best
-from inference.scope import detail_check, reference_check
+from inference.scope import detail_check, reference_check, sharpness_check
 from inference.weights import Model, SeriesRule, load_model
 
 NAMES = ("alba/genuine", "alba/counterfeit", "quorum/genuine", "quorum/counterfeit")
@@ -56,6 +57,10 @@ def foreign(lettered: Any) -> Exhibit:
 def view_of(verdict: Verdict) -> ReferenceView:
     assert verdict.reference is not None
     return verdict.reference
+
+
+def check_of(name: str, verdict: Verdict) -> ScopeCheck:
+    return next(check for check in verdict.scope_checks if check.name == name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,7 +152,7 @@ def test_a_photo_of_something_else_is_out_of_scope_with_its_number(
     examiner: AuthenticityExaminer, foreign: Exhibit
 ) -> None:
     verdict = examiner.examine(foreign)
-    view, check = view_of(verdict), verdict.scope_checks[-2]
+    view, check = view_of(verdict), check_of("reference", verdict)
     assert not view.fits
     assert (check.name, check.status, check.value) == ("reference", "refuse", view.score)
     assert (verdict.outcome, verdict.reason) == ("out of scope", check.text)
@@ -172,7 +177,7 @@ def test_what_cannot_be_registered_at_all_is_out_of_scope_too(
 ) -> None:
     verdict = examiner.examine(dataclasses.replace(lettered("alba/genuine"), pixels=pixels))
     assert verdict.outcome == "out of scope"
-    assert verdict.scope_checks[-2].status == "refuse"
+    assert check_of("reference", verdict).status == "refuse"
 
 
 @pytest.mark.parametrize(
@@ -266,10 +271,37 @@ def test_a_part_that_is_smaller_than_genuine_photos_show_it_is_refused(
     width, height = (round(side * scale) for side in photo.size)
     file = io.BytesIO()
     photo.resize((width, height), Image.Resampling.LANCZOS).save(file, "PNG")
-    check = examiner.examine(read_exhibit(file.getvalue(), "scaled.png")).scope_checks[-1]
+    check = check_of("detail", examiner.examine(read_exhibit(file.getvalue(), "scaled.png")))
     # The reference is 96 pixels long, and the part some 108 of the photo's 148.
     assert check.value == pytest.approx(96 / 108 / scale, rel=0.15)
-    assert (check.name, check.status) == ("detail", status)
+    assert check.status == status
+
+
+@pytest.mark.parametrize(
+    ("blurred", "status"), [(0.0, "ok"), (0.3, "ok"), (float(np.nextafter(0.3, 1)), "refuse"), (1.0, "refuse")]
+)
+def test_a_part_is_no_softer_than_genuine_photos(blurred: float, status: str, verdicts: dict[str, Verdict]) -> None:
+    check = sharpness_check(dataclasses.replace(view_of(verdicts["alba/genuine"]), blurred=blurred, most_blurred=0.3))
+    assert (check.name, check.status, check.value) == ("sharpness", status, blurred)
+    assert (
+        f"its blur over the reference is {blurred:.2f} of 1, and of genuine photos all but 1% have up to 0.30"
+        in check.text
+    )
+    assert ("photograph it sharper" in check.text) == (status == "refuse")
+
+
+@pytest.mark.parametrize(("radius", "status"), [(0, "ok"), (2.5, "refuse")])
+def test_a_part_out_of_focus_is_refused(
+    radius: float, status: str, examiner: AuthenticityExaminer, lettered: Any
+) -> None:
+    photo = Image.fromarray(lettered.photo("alba/genuine", 50)).filter(ImageFilter.GaussianBlur(radius))
+    file = io.BytesIO()
+    photo.save(file, "PNG")
+    verdict = examiner.examine(read_exhibit(file.getvalue(), "blurred.png"), "alba")
+    check = check_of("sharpness", verdict)
+    assert check.status == status, check.text
+    assert check.value == blur(view_of(verdict).registered)
+    assert (verdict.outcome == "out of scope") == (status == "refuse")
 
 
 @pytest.mark.parametrize("series", ["alba", "quorum"])
@@ -329,6 +361,8 @@ def test_a_verdict_without_reference_says_none(tiny_models: Path, striped: Calla
         ({"score": float("nan")}, "between -1 and 1"),
         ({"enlarged": 0.0}, "enlarged some number of times"),
         ({"most_enlarged": 0.0}, "enlarged some number of times"),
+        ({"blurred": -0.1}, "blur is 0 or more"),
+        ({"most_blurred": -0.1}, "blur is 0 or more"),
         ({"covered": -0.1}, "between 0 and 1"),
         ({"covered": 1.1}, "between 0 and 1"),
         ({"reference": np.zeros((5, 5, 3), np.uint8)}, "one frame"),

@@ -20,7 +20,7 @@ def reference(height: int, width: int, seed: int = 0) -> Reference:
     rng = np.random.default_rng(seed)
     picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     mean, spread = (rng.random((height, width), dtype=np.float32) * most for most in (1, 0.2))
-    return Reference(f"{width} x {height}", picture, mean, spread, 0.5, 1, 5)
+    return Reference(f"{width} x {height}", picture, mean, spread, 0.5, 1, 1, 5)
 
 
 def photo(height: int, width: int) -> NDArray[np.uint8]:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import t
 
 from inference import registration
+from inference.measures import blur
 from inference.records import Refusal
 from inference.registration import (
     Reference,
@@ -89,7 +91,7 @@ def brushed_disc(rng: np.random.Generator) -> Pixels:
 def reference(series: str, least_score: float = 0.3) -> Reference:
     """A reference whose frame is the drawing's, so that the right homography is known exactly."""
     mean = registration._tolerant(edge_strength(drawn(series)))
-    return Reference(series, drawn(series).copy(), mean, np.full_like(mean, 0.1), least_score, 1, 7)
+    return Reference(series, drawn(series).copy(), mean, np.full_like(mean, 0.1), least_score, 1, 1, 7)
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def test_letters_around_a_brushed_disc_say_which_way_it_lies(turn: float) -> Non
     drawing = brushed_disc(np.random.default_rng(0))
     mean = np.mean([edge_strength(brushed_disc(np.random.default_rng(seed))) for seed in range(1, 9)], axis=0)
     mean = registration._tolerant(mean.astype(np.float32))
-    disc = Reference("disc", drawing.copy(), mean, np.full_like(mean, 0.1), 0.3, 1, 8)
+    disc = Reference("disc", drawing.copy(), mean, np.full_like(mean, 0.1), 0.3, 1, 1, 8)
     photo = Photo(turn=turn, noise=6)
     assert corner_error(register(photo.take(drawing), disc), photo, drawing) < 3
 
@@ -301,6 +303,14 @@ def test_it_knows_how_small_its_genuine_photos_show_the_part(built: Reference) -
     # The frame is a little wider than the drawing's own edge.
     assert max(times) < 1.15 * min(times)
     assert built.most_enlarged == pytest.approx(max(times), rel=0.1)
+
+
+def test_it_knows_how_soft_its_genuine_photos_are(built: Reference) -> None:
+    photos = [photo.take(drawn("kestrel")) for photo in BUILT_FROM]
+    softness = [blur(register(photo, built).apply(photo, built.mean.shape)[0]) for photo in photos]
+    # Student's t: a photo like these is softer once in a hundred.
+    beyond = (built.most_blurred - np.mean(softness)) / np.std(softness, ddof=1) / np.sqrt(1 + 1 / len(softness))
+    assert t.sf(beyond, len(softness) - 1) == pytest.approx(0.01, rel=0.2)
 
 
 def test_photos_it_was_not_built_from_fall_on_one_place(built: Reference) -> None:
@@ -399,7 +409,7 @@ def test_a_difference_is_the_smoothed_standard_score_where_the_part_covers() -> 
     shape = (56, 80)
     mean, spread = rng.random(shape, np.float32), rng.random(shape, np.float32)
     picture, registered = (rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for _ in range(2))
-    genuine = Reference("any", picture, mean, spread, 0.5, 1, 9)
+    genuine = Reference("any", picture, mean, spread, 0.5, 1, 1, 9)
     covered = rng.random(shape) < 0.7
     scale = 80 / 448
     edges = cv2.GaussianBlur(edge_strength(registered), (0, 0), max(1.3 * scale, 0.3))
@@ -636,6 +646,7 @@ def test_a_reference_comes_back_from_its_arrays() -> None:
         "spread": ("float16", (HEIGHT, WIDTH)),
         "least_score": ("float32", (1,)),
         "most_enlarged": ("float32", (1,)),
+        "most_blurred": ("float32", (1,)),
         "photos": ("int32", (1,)),
     }
     back = Reference.from_arrays("kestrel", arrays)
@@ -645,6 +656,7 @@ def test_a_reference_comes_back_from_its_arrays() -> None:
     assert (back.series, back.photos) == (made.series, made.photos)
     assert back.least_score == pytest.approx(made.least_score)
     assert back.most_enlarged == pytest.approx(made.most_enlarged)
+    assert back.most_blurred == pytest.approx(made.most_blurred)
     with pytest.raises(KeyError, match="spread"):
         Reference.from_arrays("kestrel", {name: array for name, array in arrays.items() if name != "spread"})
 
@@ -673,6 +685,7 @@ def fields(**changed: Any) -> dict[str, Any]:
         "spread": np.zeros((40, 50), np.float32),
         "least_score": 0.5,
         "most_enlarged": 0.5,
+        "most_blurred": 0.5,
         "photos": 5,
     }
     return made | changed
@@ -692,6 +705,7 @@ REFUSED: Mapping[str, tuple[Callable[[], object], str]] = {
     "least score": (lambda: Reference(**fields(least_score=1.5)), "between -1 and 1"),
     "never seen": (lambda: Reference(**fields(most_enlarged=0.0)), "above 0"),
     "enlarged without end": (lambda: Reference(**fields(most_enlarged=np.inf)), "above 0"),
+    "blur above 1": (lambda: Reference(**fields(most_blurred=1.5)), "blur lies between 0 and 1"),
     "no photos": (lambda: Reference(**fields(photos=0)), "made from photos"),
     "flat homography": (lambda: Registration("any", np.eye(2), 0.5, 1), r"\(3, 3\)"),
     "endless homography": (lambda: Registration("any", np.full((3, 3), np.inf), 0.5, 1), "finite"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import statistics
 
@@ -197,6 +198,24 @@ def test_what_is_harmless_is_never_warned_of() -> None:
     part = np.full((20, 20, 3), 128, np.uint8)
     part[0, :8] = 255
     assert measures.MEASURES["exposure"].check("exposure", part, 0.0).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("value", "usual", "status"),
+    [
+        (3.0, 1.0, "warn"),
+        (3.01, 1.0, "refuse"),
+        (3.01, 2.3, "refuse"),
+        (3.01, 2.5, "warn"),  # training photos that come near it themselves
+        (3.2, 2.5, "refuse"),
+        (1.9, 1.0, "ok"),
+    ],
+)
+def test_what_is_far_beyond_any_training_photo_is_refused(value: float, usual: float, status: CheckStatus) -> None:
+    measure = dataclasses.replace(measures.MEASURES["moire"], of=lambda _: value)
+    check = measure.check("moire", busy(40, 40), usual)
+    assert check.status == status
+    assert ("which is too far to judge: it may be a photo of a screen" in check.text) == (status == "refuse")
 
 
 def test_a_model_without_a_gate_has_no_checks_of_one() -> None:

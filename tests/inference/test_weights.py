@@ -408,7 +408,7 @@ def test_references_come_back_as_they_were_saved(guided: Path, tiny_references: 
             array = getattr(found, name)
             assert array.dtype == np.float32
             np.testing.assert_allclose(array, getattr(saved, name), rtol=2**-10, atol=2**-24)
-        for name in ("least_score", "most_enlarged", "photos"):
+        for name in ("least_score", "most_enlarged", "most_blurred", "photos"):
             assert getattr(found, name) == pytest.approx(getattr(saved, name), rel=1e-6)
 
 
@@ -452,7 +452,9 @@ def test_the_hash_covers_the_references(guided: Path, tiny_references: tuple[Ref
         load_model(GUIDED, guided)
 
 
-@pytest.mark.parametrize("array", ["picture", "mean", "spread", "least_score", "most_enlarged", "photos", None])
+@pytest.mark.parametrize(
+    "array", ["picture", "mean", "spread", "least_score", "most_enlarged", "most_blurred", "photos", None]
+)
 def test_a_reference_that_is_not_whole_is_refused_in_one_sentence(array: str | None, guided: Path) -> None:
     prefix = f"reference.quorum.{array or ''}"
     change_weights(guided, lambda tensors: [tensors.pop(key) for key in list(tensors) if key.startswith(prefix)])

@@ -139,7 +139,7 @@ def test_a_card_states_the_judgement_in_place_of_what_it_said_before(
     found = judge_photos(photos, classes, validation, test, tiny_references, "here")
     assert found.series_rule is not None
     assert found.metrics["series open: asked for"].value == found.metrics["series open: mistaken"].value == 0
-    assert found.metrics["bad fit share"].value == 0.25
+    assert found.metrics["refused share"].value == 0.25
     assert found.metrics["class accuracy"].value == found.metrics["authenticity AUC"].value == 1
     assert found.confusion.over == "4 test photos, here"
 
@@ -154,4 +154,4 @@ def test_a_card_states_the_judgement_in_place_of_what_it_said_before(
     assert (after.series_rule, after.band, after.confusion) == (found.series_rule, found.band, found.confusion)
     alone = judge_photos(photos, classes, validation, test, (), "here")
     assert alone.series_rule is None
-    assert "bad fit share" not in alone.metrics
+    assert "refused share" not in alone.metrics

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.evidence import Calibration
 from inference.records import Refusal
 from training import robustness
 from training.corruptions import CORRUPTIONS, SEVERITIES
@@ -57,22 +56,6 @@ def test_a_mask_goes_where_the_picture_goes(name: str) -> None:
     assert both > 0.9
 
 
-CALIBRATION = Calibration(
-    sides=SIDES,
-    propositions=("it is real", "it is fake"),
-    intercept=0.0,
-    slope=1.0,
-    least=-2.0,
-    greatest=2.0,
-    replicates=((0.0, 1.0, -2.0, 2.0),),
-    accepts=(-1.0, 1.0),
-    error=0.05,
-    sources=(20, 20),
-    population="parts",
-    held_out=((), ()),
-)
-
-
 class Told:
     """A sample of whom one says what one likes."""
 
@@ -93,7 +76,8 @@ def said(
 ) -> list[Judged]:
     names = {"g": "genuine", "c": "counterfeit", "i": "inconclusive", "o": "out of scope"}
     return [
-        Judged(value if value is not None else 0.5, value, names[outcome], lift)
+        # Log odds are of another size than what is weighed, and may be all that there is.
+        Judged(7 * value if value is not None else 0.5, value, names[outcome], lift)
         for value, outcome, lift in zip(log10_lrs, outcomes, lifts, strict=True)
     ]
 
@@ -101,7 +85,7 @@ def said(
 def test_figures_are_what_one_counts() -> None:
     clean = said(1.0, -1.0, 0.2)
     found = said(-0.5, -1.0, None, outcomes="cco", lifts=(None, 3.0, None))
-    stated = {name: metric.value for name, metric in figures(SAMPLES, clean, found, SIDES, CALIBRATION).items()}
+    stated = {name: metric.value for name, metric in figures(SAMPLES, clean, found, SIDES, calibrated=True).items()}
     cost = (math.log2(1 + 10**0.5) + math.log2(1 + 10**-1.0)) / 2
     expected = {"accuracy": 1 / 2, "Cllr": cost, "abstained": 1 / 3, "flips": 1 / 3, "heatmap lift": 3.0}
     assert stated == pytest.approx(expected)
@@ -115,13 +99,13 @@ def test_a_flip_needs_support_above_two_on_both_sides(before: float, after: floa
     one = [SAMPLES[0]]
     clean = said(before, outcomes="g", lifts=(None,))
     found = said(after, outcomes="g", lifts=(None,))
-    assert figures(one, clean, found, SIDES, CALIBRATION)["flips"].value == flipped
+    assert figures(one, clean, found, SIDES, calibrated=True)["flips"].value == flipped
 
 
 def test_nothing_in_scope_has_no_accuracy_and_no_cllr() -> None:
     found = said(None, None, None, outcomes="ooo")
-    assert figures(SAMPLES, found, found, SIDES, CALIBRATION).keys() == {"abstained", "flips"}
-    assert figures(SAMPLES, found, found, SIDES, None).keys() == {"abstained"}
+    assert figures(SAMPLES, found, found, SIDES, calibrated=True).keys() == {"abstained", "flips"}
+    assert figures(SAMPLES, found, found, SIDES, calibrated=False).keys() == {"abstained"}
 
 
 def test_a_run_goes_on_where_it_was_cut_off_and_no_other_run_does(tmp_path: Path) -> None:

@@ -375,7 +375,7 @@ def test_a_guided_run_ends_in_a_model_that_examines_as_its_card_states(guided_ru
     assert values["unseen counterfeiters found"] == (p[unseen] < 0.5).mean()
     assert values["found when plain"] == (p[~genuine & ~unseen] < 0.5).mean()
     bad = [verdict.reference is not None and not verdict.reference.fits for verdict in verdicts]
-    assert values["bad fit share"] == pytest.approx(np.mean(bad))
+    assert values["refused share"] == pytest.approx(np.mean(bad))
     assert all(verdict.reference is not None and verdict.reference.series == "alba" for verdict in verdicts)
     assert card.confusion is not None
     assert card.confusion.over == "5 test photos, lettered0/table.csv"
