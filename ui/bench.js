@@ -32,13 +32,16 @@
         };
         const blinking = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", String(blinking));
-        clearInterval(timers.get(button));
+        clearTimeout(timers.get(button));
         if (!blinking) return show(0);
-        const timer = setInterval(() => {
-            if (!button.isConnected) return clearInterval(timer);
+        // One after the other: on a busy machine an interval's late jump and its next one would come close together.
+        const jumpLater = () => timers.set(button, setTimeout(jump, 500));
+        const jump = () => {
+            if (!button.isConnected) return;
             show(Number(slider.value) > 50 ? 0 : 100);
-        }, 500);
-        timers.set(button, timer);
+            jumpLater();
+        };
+        jumpLater();
     });
 
     let announced = null;

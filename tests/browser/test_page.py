@@ -60,6 +60,9 @@ def test_the_models_tab_shows_every_card(page, weights: Path) -> None:
     tab(page, "Models")
     titles = page.locator("#models .card h2").all_inner_texts()
     assert sorted(titles) == sorted(card.title for card in read_catalogue(weights).cards.values())
+    behind = page.locator("#models .card").first.get_by_text("What stands behind it")
+    behind.focus()
+    page.keyboard.press("Enter")
     assert page.locator("#models .card .hash").first.is_visible()
 
 
