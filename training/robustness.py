@@ -259,7 +259,8 @@ def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
         examiner = AuthenticityExaminer(model)
         listed: list[Sample] = [_PhotoSample(examiner, photo) for photo in photos]
     elif model.card.task == "trademark":
-        marks = read_mark_set(settings.data, seed=model.card.seed)
+        every = read_mark_set(settings.data, seed=model.card.seed)
+        marks = every.subset(every.of("test"))
         pairs = trial_pairs(marks, looks_of(marks, model.card.preprocessing), "test")
         comparer = TrademarkExaminer(model)
         listed = [

@@ -67,22 +67,29 @@ def test_a_cell_is_trained_once_and_serves_every_table(mark_folder: Path, out: P
     again = stamps(out)
     assert all(again[path] == stamp for path, stamp in made.items())
 
-    assert first[0] == "interacting head, random dissimilar pairs:"
-    assert [line.split(" |")[0] for line in first if line.startswith("| ")] == 2 * ["| loss", "| CosFace", "| HMS"]
+    assert [line for line in first if line.endswith("pairs:")] == [
+        f"{figure}, interacting head, {kind} dissimilar pairs:"
+        for figure in ("accuracy", "AUC")
+        for kind in ("random", "hard")
+    ]
+    assert [line.split(" |")[0] for line in first if line.startswith("| ")] == 4 * ["| loss", "| CosFace", "| HMS"]
     assert first != second
     study = Study(protocol(mark_folder, out))
     with (out / "hms_table1.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["loss"], row["dissimilar pairs"]) for row in rows] == [
-        (loss, kind) for loss in TINY["losses"] for kind in ("random", "hard")
+    assert [(row["loss"], row["figure"], row["dissimilar pairs"]) for row in rows] == [
+        (loss, figure, kind) for loss in TINY["losses"] for figure in ("accuracy", "AUC") for kind in ("random", "hard")
     ]
     for row in rows:
         judged = study.judged(Cell(row["loss"], (), "six_layer_cnn", "interacting", 0))
         assert judged is not None
-        right = [*(judged.log_odds["similar"] > 0), *(judged.log_odds[row["dissimilar pairs"]] <= 0)]
-        assert float(row["value"]) == pytest.approx(sum(right) / len(right))
-    for name in ("hms_table1", "hms_table2", "hms_table3"):
-        assert (out / f"{name}.md").read_text().count("| CosFace |") == (1 if name == "hms_table3" else 2)
+        similar, dissimilar = judged.log_odds["similar"], judged.log_odds[row["dissimilar pairs"]]
+        right = [*(similar > 0), *(dissimilar <= 0)]
+        above = [(a > b) + (a == b) / 2 for a in similar for b in dissimilar]
+        expected = right if row["figure"] == "accuracy" else above
+        assert float(row["value"]) == pytest.approx(sum(expected) / len(expected))
+    for name, tables in (("hms_table1", 4), ("hms_table2", 2), ("hms_table3", 2)):
+        assert (out / f"{name}.md").read_text().count("| CosFace |") == tables
 
 
 def test_faces_are_judged_by_the_network_that_learnt_marks(mark_folder: Path, out: Path) -> None:
@@ -98,9 +105,29 @@ def test_the_figures_are_drawn_from_the_cells(mark_folder: Path, out: Path, monk
     spots = hms_fig3.run(protocol(mark_folder, out))
     assert len(spots) == 4
     assert (out / "hms_fig3.png").read_bytes().startswith(b"\x89PNG")
-    monkeypatch.setattr(hms_fig6, "VARIED", {"s": ("scale", (1.0, 90.0), {})})
+    monkeypatch.setattr(hms_fig6, "VARIED", {"s": ("scale", (10.0, 90.0), {})})
+    before = {path.name for path in out.glob("cells/*")}
     assert len(hms_fig6.run(protocol(mark_folder, out))) == 4
     assert (out / "hms_fig6.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in out.glob("cells/*")} - before == {"hms_s_10-six_layer_cnn-interacting-0"}
+
+
+def test_a_point_with_the_settings_of_a_row_is_that_row(mark_folder: Path, tmp_path: Path) -> None:
+    whole = protocol(mark_folder, tmp_path)
+    points = {
+        (name, value): hms_fig6.point_cell(name, value, loss, whole, 0) for name, value, loss in hms_fig6.settings()
+    }
+    shared = {point: cell.row for point, cell in points.items() if cell.row in LOSSES}
+    assert shared == {
+        ("s", 1.0): "HMS, s = 1",
+        ("s", 90.0): "HMS",
+        ("d1", 0.003): "HMS",
+        ("d2", 0.006): "HMS",
+        ("d2 outside", 0.006): "HMS, d2 outside",
+    }
+    for name, value, loss in hms_fig6.settings():
+        stated = points[name, value].settings(whole)
+        assert {key: getattr(stated, key) for key in loss} == loss
 
 
 def test_compactness_is_the_ratio_of_mean_distances() -> None:
@@ -118,7 +145,7 @@ def test_a_network_that_diverges_is_a_cell_that_says_so(
 
     monkeypatch.setattr(hms_cells, "fit", diverge)
     text = hms_table1.run(protocol(mark_folder, tmp_path, losses=("SphereFace",)))
-    assert text.count("| SphereFace | diverged |") == 2
+    assert text.count("| SphereFace | diverged |") == 4
 
 
 def test_figures_are_those_of_the_confusion_matrix() -> None:

@@ -65,6 +65,7 @@ whether a gain comes from margins (softmax, s = 90, has HMS's s and none) or fro
 Kind = Literal["random", "hard"]
 Figure = Callable[[JudgedPairs, Kind], Metric]
 Table = dict[tuple[str, PairFeature, BackboneName], list[Metric]]
+Tables = dict[tuple[str, Kind], Table]
 
 
 @dataclass(frozen=True)
@@ -334,36 +335,40 @@ def ranking(judged: JudgedPairs, kind: Kind) -> Metric:
 
 
 def tabled(
-    protocol: HmsProtocol, judge: Callable[[Cell], JudgedPairs | None], name: str, figure: Figure, kinds: Sequence[Kind]
+    protocol: HmsProtocol,
+    judge: Callable[[Cell], JudgedPairs | None],
+    name: str,
+    figures: dict[str, Figure],
+    kinds: Sequence[Kind],
 ) -> list[str]:
     """Run whatever is not finished; write NAME.csv and NAME.md after every cell; the Markdown's lines."""
-    found: dict[Kind, Table] = {kind: {} for kind in kinds}
+    found: Tables = {key: {} for key in product(figures, kinds)}
     rows: list[list[Any]] = []
     text: list[str] = []
     for cell in cells(protocol):
         judged = judge(cell)
-        for kind in kinds:
+        for (figure, kind), table in found.items():
             key = (cell.row, cell.head, cell.backbone)
-            metrics = found[kind].setdefault(key, [])
+            metrics = table.setdefault(key, [])
             if judged is None:
-                rows.append([cell.row, cell.head, cell.backbone, cell.seed, kind, "diverged", "", ""])
+                rows.append([*key, cell.seed, kind, figure, "diverged", "", ""])
                 continue
-            metric = figure(judged, kind)
+            metric = figures[figure](judged, kind)
             metrics.append(metric)
-            rows.append([*key, cell.seed, kind, metric.value, metric.low, metric.high])
+            rows.append([*key, cell.seed, kind, figure, metric.value, metric.low, metric.high])
         text = list(_lines(protocol, found))
         write_whole(protocol.out / f"{name}.md", ("\n".join(text) + "\n").encode())
-        table = io.StringIO(newline="")
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["loss", "head", "backbone", "seed", "dissimilar pairs", "value", "low", "high"])
+        file = io.StringIO(newline="")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["loss", "head", "backbone", "seed", "dissimilar pairs", "figure", "value", "low", "high"])
         writer.writerows(rows)
-        write_whole(protocol.out / f"{name}.csv", table.getvalue().encode())
+        write_whole(protocol.out / f"{name}.csv", file.getvalue().encode())
     return text
 
 
-def _lines(protocol: HmsProtocol, found: dict[Kind, Table]) -> Iterator[str]:
-    for (kind, table), head in product(found.items(), protocol.heads):
-        yield f"{head} head, {kind} dissimilar pairs:"
+def _lines(protocol: HmsProtocol, found: Tables) -> Iterator[str]:
+    for ((figure, kind), table), head in product(found.items(), protocol.heads):
+        yield f"{figure}, {head} head, {kind} dissimilar pairs:"
         yield ""
         yield f"| loss | {' | '.join(protocol.backbones)} |"
         yield "|---" * (1 + len(protocol.backbones)) + "|"

@@ -14,9 +14,15 @@ from matplotlib.figure import Figure
 
 from inference.files import write_whole
 from inference.weights import Metric
-from training.experiments.hms_cells import Cell, HmsProtocol, Study, accuracy, stated_cell
+from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
 
-PAPER: dict[str, Any] = {"loss": "hms", "scale": 90.0, "angular_margin": 0.003, "additive_margin": 0.006}
+PAPER: dict[str, Any] = {
+    "loss": "hms",
+    "scale": 90.0,
+    "angular_margin": 0.003,
+    "additive_margin": 0.006,
+    "margin_inside": True,
+}
 VARIED: dict[str, tuple[str, tuple[float, ...], dict[str, Any]]] = {
     "s": ("scale", (1.0, 10.0, 30.0, 64.0, 90.0, 128.0), {}),
     "d1": ("angular_margin", (0.0, 0.003, 0.03, 0.1, 0.3), {}),
@@ -33,10 +39,7 @@ def run(protocol: HmsProtocol) -> list[str]:
     study = Study(protocol)
     points: list[Point] = []
     for name, value, loss in settings():
-        row = f"HMS {name} {value:g}"
-        cells = [
-            Cell(row, tuple(loss.items()), protocol.backbones[0], protocol.heads[0], seed) for seed in protocol.seeds
-        ]
+        cells = [point_cell(name, value, loss, protocol, seed) for seed in protocol.seeds]
         judged = [study.judged(cell) for cell in cells]
         points.append((name, value, [accuracy(one, "random") for one in judged if one is not None]))
         _write(protocol, points)
@@ -48,6 +51,14 @@ def settings() -> Iterator[tuple[str, float, dict[str, Any]]]:
     for name, (setting, values, others) in VARIED.items():
         for value in values:
             yield name, value, PAPER | others | {setting: value}
+
+
+def point_cell(name: str, value: float, loss: dict[str, Any], protocol: HmsProtocol, seed: int) -> Cell:
+    """The cell of a point: that of the tables where a row of theirs has these settings, or else one of its own."""
+    rows = [row for row, known in LOSSES.items() if PAPER | known == loss]
+    row = rows[0] if rows else f"HMS {name} {value:g}"
+    stated = LOSSES[row] if rows else loss
+    return Cell(row, tuple(stated.items()), protocol.backbones[0], protocol.heads[0], seed)
 
 
 def lines(points: list[Point]) -> list[str]:

@@ -16,4 +16,4 @@ def run(protocol: HmsFaces) -> list[str]:
     def judge(cell: Cell) -> JudgedPairs | None:
         return study.judged_faces(cell, protocol.faces, protocol.face_pairs)
 
-    return tabled(protocol, judge, "hms_table4", f1, ("random",))
+    return tabled(protocol, judge, "hms_table4", {"F1": f1}, ("random",))
