@@ -23,6 +23,9 @@ Plane = NDArray[np.float32]
 _SCALE = 448
 _SPECTRUM = 512
 _LEAST_SPECTRUM = 64
+# Wide enough that a peak, which the window smears over five frequencies a side, is a small part of its surroundings.
+_AROUND_PEAK = 15
+_COARSEST_MOIRE = 10
 _WINDOW = 9
 _BLOCK, _LEAST_CELLS = 8, 8
 _FAINT_STEP = 0.1
@@ -113,8 +116,8 @@ def _grid_step(grey: Plane) -> float:
 def moire(part: Pixels) -> float:
     """Height of the sharpest peak in the spectrum over what is around it, in nats; 0 for a part too small to tell.
 
-    A photo of a screen, or of a raster print, has one. It is taken in the middle of the part at its own scale, away
-    from the axes, where upright edges and the grid of JPEG blocks have theirs.
+    A photo of a screen, or of a raster print, has one. Stripes of less than ten pixels are looked for, in the middle of
+    the part at its own scale, away from the axes, where upright edges and the grid of JPEG blocks have their peaks.
     """
     height, width = (min(side, _SPECTRUM) for side in part.shape[:2])
     if min(height, width) < _LEAST_SPECTRUM:
@@ -123,9 +126,9 @@ def moire(part: Pixels) -> float:
     grey = _grey(np.ascontiguousarray(part[top : top + height, left : left + width]))
     grey = (grey - grey.mean()) * np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     spectrum = np.log(np.abs(np.fft.fftshift(np.fft.fft2(grey))) + 1).astype(np.float32)
-    above = spectrum - cv2.medianBlur(spectrum, 5)
+    above = spectrum - cv2.blur(spectrum, (_AROUND_PEAK, _AROUND_PEAK))
     down, across = np.abs(np.fft.fftshift(np.fft.fftfreq(height))), np.abs(np.fft.fftshift(np.fft.fftfreq(width)))
-    fine = np.hypot(down[:, None], across[None, :]) > 1 / 8
+    fine = np.hypot(down[:, None], across[None, :]) > 1 / _COARSEST_MOIRE
     off_axis = (down > 3 / height)[:, None] & (across > 3 / width)[None, :]
     return float(above[fine & off_axis].max())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 import statistics
 
 import cv2
@@ -144,13 +145,19 @@ def test_clipped_is_the_share_of_pixels_without_anything_left(value: int, share:
     assert measures.clipped(part) == 0
 
 
-def test_a_raster_over_a_picture_has_a_peak_in_its_spectrum() -> None:
+@pytest.mark.parametrize("period", [2.7, 4, 6, 9], ids="{} pixels".format)
+@pytest.mark.parametrize("degrees", [20, 45, 110], ids="{} degrees".format)
+def test_the_stronger_a_raster_the_higher_its_peak_in_the_spectrum(period: float, degrees: float) -> None:
     rows, columns = np.mgrid[:200, :240]
     part = cv2.resize(ringed(), (240, 200)).astype(float) + np.random.default_rng(0).normal(0, 6, (200, 240, 1))
-    raster = 12 * np.sin(2 * np.pi * (0.21 * rows + 0.17 * columns))[..., None]
-    plain, screened = (np.clip(picture, 0, 255).astype(np.uint8) for picture in (part, part + raster))
-    assert measures.moire(plain) < 2 < 3 < measures.moire(screened)
-    assert measures.moire(screened[:63]) == 0
+    along = rows * math.sin(math.radians(degrees)) + columns * math.cos(math.radians(degrees))
+    raster = np.sin(2 * np.pi * along / period)[..., None]
+    screened = [np.clip(part + strength * raster, 0, 255).astype(np.uint8) for strength in (0, 4, 12, 24)]
+    heights = [measures.moire(picture) for picture in screened]
+    assert heights[0] < 2.2
+    assert np.diff(heights[1:]).min() > 0.3
+    assert heights[-1] > 3
+    assert measures.moire(screened[-1][:63]) == 0
 
 
 @pytest.mark.parametrize("offset", [0, 3])
