@@ -35,6 +35,7 @@ from inference.case import CaseFacts, Head, map_sha256, utc
 from inference.correspondence import ringed
 from inference.evidence import as_ratio
 from inference.examiner import Examiner
+from inference.files import png_bytes
 from inference.heatmap import DIFFERENCE_FULL_SCALE, colours, difference_picture, overlay
 from inference.records import (
     Comparison,
@@ -589,7 +590,6 @@ def _reduced(pixels: Pixels) -> Pixels:
 
 def _image(pixels: Pixels, most_wide: float, most_high: float) -> Image:
     """A picture as large as fits."""
-    file = io.BytesIO()
-    PillowImage.fromarray(_reduced(pixels)).save(file, "PNG")
+    file = io.BytesIO(png_bytes(PillowImage.fromarray(_reduced(pixels))))
     scale = min(most_wide / pixels.shape[1], most_high / pixels.shape[0])
     return Image(file, pixels.shape[1] * scale, pixels.shape[0] * scale, hAlign="LEFT")

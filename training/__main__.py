@@ -17,6 +17,7 @@ from training.assessment import AssessmentSettings, assess, metric_lines
 from training.calibrate_model import CalibrationSettings, calibrate_finished
 from training.data.marks import MarksSettings, build_marks
 from training.data.rendered.build import RenderedSettings, build_rendered
+from training.data.rendered.flat_pictures import FlatPicturesSettings, build_flat_pictures
 from training.data.rendered.scenes import ScenesSettings, build_scenes
 from training.deviation import DeviationSettings, add_deviation
 from training.experiments import (
@@ -120,6 +121,11 @@ def build_rendered_set(settings: RenderedSettings) -> None:
     build_rendered(settings)
 
 
+def draw_flat_pictures(settings: FlatPicturesSettings) -> None:
+    """Draw pages, codes, charts, forms, tables and patterns: flat pictures that are no marks, to measure a gate on."""
+    build_flat_pictures(settings)
+
+
 def build_scene_set(settings: ScenesSettings) -> None:
     """Render scenes for the locator: goods among other things, with the boxes of their parts."""
     build_scenes(settings)
@@ -191,6 +197,7 @@ def main() -> int:
         "rendered": build_rendered_set,
         "scenes": build_scene_set,
         "marks": build_mark_set,
+        "flat_pictures": draw_flat_pictures,
         "pretrained": convert_pretrained,
         "experiment": name_experiments,
     }

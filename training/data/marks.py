@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from tqdm import tqdm
 
-from inference.files import write_whole
+from inference.files import png_bytes, write_whole
 from inference.groups import connected_groups
 from inference.records import Refusal
 from training.data.mark_edits import (
@@ -364,7 +364,7 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
             row = Row.of(drawing, brand, packages)
             if not (settings.out / row.path).exists():
                 picture = _framed(_open(rendered / f"{drawing.stem}.png"), settings.size, look)
-                write_whole(settings.out / row.path, _png(picture))
+                write_whole(settings.out / row.path, png_bytes(picture))
             family.append(row)
         alike = np.argwhere(np.triu(one_design([looks[index] for index in kept]), k=1)).tolist()
         pairs += [(family[a], family[b], _kind(family[a], family[b])) for a, b in alike]
@@ -443,7 +443,7 @@ class Editor:
             return None
         path = f"{row.split}/{row.brand}/{EDITED}--{kind}--{row.set}--{row.icon}.png"
         if not (self._settings.out / path).exists():
-            write_whole(self._settings.out / path, _png(_framed(rgba, size, look_of(rgba))))
+            write_whole(self._settings.out / path, png_bytes(_framed(rgba, size, look_of(rgba))))
         return replace(row, path=path, set=EDITED, icon=f"{kind}--{row.set}--{row.icon}")
 
 
@@ -822,12 +822,6 @@ def _claim(settings: MarksSettings, packages: Sequence[Package]) -> None:
     write_whole(claim, build.encode())
 
 
-def _png(picture: Image.Image) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return content.getvalue()
-
-
 def _open(path: Path) -> NDArray[np.uint8]:
     with Image.open(path) as picture:
         return np.asarray(picture)
@@ -844,7 +838,7 @@ def _render_all(drawings: Sequence[Drawing], folder: Path, size: int) -> list[Dr
             if rgba is None:
                 LOG.info("%s is blank and left out", drawing.stem)
                 continue
-            write_whole(path, _png(Image.fromarray(rgba)))
+            write_whole(path, png_bytes(Image.fromarray(rgba)))
         shown.append(drawing)
     return shown
 
@@ -871,8 +865,8 @@ def _write_records(
         lines = "".join(f"{first.path},{second.path},{kind},{second.donor}\n" for first, second, kind in listed)
         write_whole(out / name, f"a,b,kind,donor\n{lines}".encode())
     write_whole(out / "NOTICE.md", _notice(packages).encode())
-    write_whole(out / "contact_sheet.png", _png(_contact_sheet(rows, out)))
-    write_whole(out / "edits.png", _png(_sheet_of_kinds([*pairs, *hard], out)))
+    write_whole(out / "contact_sheet.png", png_bytes(_contact_sheet(rows, out)))
+    write_whole(out / "edits.png", png_bytes(_sheet_of_kinds([*pairs, *hard], out)))
     return {
         split: _count([row for row in rows if row.split == split], sum(first.split == split for first, _, _ in pairs))
         for split in SPLITS

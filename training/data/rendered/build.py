@@ -28,7 +28,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from inference.files import write_whole
+from inference.files import png_bytes, write_whole
 from inference.records import Refusal
 from training.data.audit import Audit, audit
 from training.data.npm import CACHE
@@ -282,7 +282,7 @@ def _render(item: Item, settings: RenderedSettings, typefaces: tuple[Typeface, .
         write_whole(settings.out / item.path(photo), shot.jpeg)
         write_whole(settings.out / item.twin(photo), photograph(twin, generator("photo", *key, photo)).jpeg)
         seen = cv2.warpPerspective(where, shot.homography, shot.size) > 0.5
-        write_whole(settings.out / item.mask(photo), _png(seen))
+        write_whole(settings.out / item.mask(photo), png_bytes(_as_picture(seen)))
 
 
 def altered_area(surface: Surface, twin: Surface) -> Raster:
@@ -303,11 +303,9 @@ def generator(*key: int | str) -> Generator:
     return np.random.default_rng([part if isinstance(part, int) else zlib.crc32(part.encode()) for part in key])
 
 
-def _png(mask: Raster) -> bytes:
-    """A mask, bool (h, w), as a PNG of one bit a pixel."""
-    encoded = io.BytesIO()
-    Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("1").save(encoded, "PNG")
-    return encoded.getvalue()
+def _as_picture(mask: Raster) -> Image.Image:
+    """A mask, bool (h, w), in one bit a pixel."""
+    return Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("1")
 
 
 def claim_folder(out: Path, text: str) -> None:
