@@ -17,9 +17,9 @@ def keep_freed_memory() -> bool:
     """Have this process keep what it frees for what it allocates next; whether that could be had.
 
     By default glibc gives every block of more than 32 MB back to the system and gets it anew, page by page and zeroed.
-    Activations of one step are hundreds of such blocks, and what they hold is overwritten at once: on two cores a step
-    of EfficientNet-Lite0 took about twice as long (`python -m benchmarks.training_step`). Other systems' allocators are
-    left as they are.
+    Activations of one step are hundreds of such blocks, and what they hold is overwritten at once: a step of
+    EfficientNet-Lite0 took 1.4 times as long (`python -m benchmarks.training_step`). Other systems' allocators are left
+    as they are.
     """
     if sys.platform != "linux":
         return False
