@@ -63,7 +63,7 @@ class ReferenceSettings:
     channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
     """What the network's three input channels hold."""
     cache: Path = REGISTRATIONS
-    """Folder that keeps how photos were registered, from run to run."""
+    """Folder that keeps references, and how photos were registered, from run to run."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,13 @@ PRESETS = {
 """`paper`: section 4.1. `small`: for machines without a GPU."""
 
 
-def train(settings: AuthenticitySettings) -> Card | None:
+def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card | None:
     """Read the photos, fit, evaluate, and write weights and card into the run folder.
+
+    Args:
+        settings: What to train, and how.
+        for_examiners: Fit what only examinations need, scope gate and series rule, too. On two cores that takes as
+            long as a short training; a study of training goes without.
 
     Returns:
         The card; None in the processes of a distributed run that do not write it.
@@ -182,9 +187,10 @@ def train(settings: AuthenticitySettings) -> Card | None:
     photos = genuine_training(photos) if settings.genuine_only else photos
     accelerator = accelerator_for(settings.fit)
     run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
-    references = build_references(photos, settings.reference.long_side) if settings.look == "reference" else ()
-    stack = ReferenceStack.around(references, settings.reference.channels) if references else None
-    how = ReferenceLook(references, stack, settings.reference.cache) if stack else PhotoLook(settings.preprocessing)
+    beside = settings.reference
+    references = build_references(photos, beside.long_side, beside.cache) if settings.look == "reference" else ()
+    stack = ReferenceStack.around(references, beside.channels) if references else None
+    how = ReferenceLook(references, stack, beside.cache) if stack else PhotoLook(settings.preprocessing)
     torch.manual_seed(settings.fit.seed)
     network = KagMtln(settings.backbone, len(photos.classes), settings.hidden)
     start = (
@@ -217,7 +223,7 @@ def train(settings: AuthenticitySettings) -> Card | None:
     best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
     best.load_state_dict(network.state_dict())
     best.eval().to(accelerator.device)
-    return _finish(best, photos, settings, how, Basis(start, references, stack), run)
+    return _finish(best, photos, settings, how, Basis(start, references, stack), run, for_examiners)
 
 
 @dataclass(frozen=True)
@@ -339,7 +345,13 @@ def validation_scores(logits: Tensor, labels: Tensor, classes: Sequence[str]) ->
 
 
 def _finish(
-    network: KagMtln, photos: PhotoSet, settings: AuthenticitySettings, how: Look, basis: Basis, run: RunFolder
+    network: KagMtln,
+    photos: PhotoSet,
+    settings: AuthenticitySettings,
+    how: Look,
+    basis: Basis,
+    run: RunFolder,
+    for_examiners: bool,
 ) -> Card:
     """Band and scale from validation, figures from test, both undisturbed, and the model's two files."""
     classes = photos.classes
@@ -366,8 +378,10 @@ def _finish(
     validation = scored(seen, logits, log_odds)
     seen, logits, log_odds, _ = examine("test")
     test = scored(seen, logits, log_odds)
-    judgement = judge_photos(photos, classes, validation, test, basis.references, set_name(settings.data))
-    gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references)
+    judgement = judge_photos(
+        photos, classes, validation, test, basis.references, set_name(settings.data), leave_series_open=for_examiners
+    )
+    gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references) if for_examiners else None
     count = len({photo.item for photo in photos.photos})
     card = Card(
         name=settings.name,

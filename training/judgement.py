@@ -82,6 +82,8 @@ def judge_photos(
     test: Scored,
     references: Sequence[Reference],
     data: str,
+    *,
+    leave_series_open: bool = True,
 ) -> Judgement:
     """Band, series rule and calibration from validation photos, figures from test photos, none disturbed.
 
@@ -92,6 +94,7 @@ def judge_photos(
         test: The same of its test photos.
         references: What the model lays photos beside; none for one that looks at them alone.
         data: What the set is called.
+        leave_series_open: Fit the series rule, too, for which every photo is laid over every reference.
     """
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     p = validation.genuine
@@ -113,7 +116,7 @@ def judge_photos(
         metrics["refused share"] = share_by_source(
             unfit, items, "photos that are not weighed: they do not fit the reference, or another check refuses them"
         )
-    rule, of_open_series = left_open(photos, references)
+    rule, of_open_series = left_open(photos, references) if leave_series_open else (None, {})
     counted = torch.from_numpy(likeliest[known]), torch.from_numpy(labels[known])
     confusion = Confusion(
         f"{int(known.sum())} test photos, {data}",

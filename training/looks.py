@@ -7,6 +7,7 @@ Both looks load photos once, leave them as pixels for the disturbances, and make
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from torchvision.transforms import v2
 from tqdm import tqdm
 
 from inference.exhibit import read_exhibit
+from inference.files import write_whole
 from inference.preprocessing import Preprocessing
 from inference.provenance import code_version
 from inference.reference_stack import ReferenceStack
@@ -198,23 +200,35 @@ def _fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:
     return register(read_exhibit(photo.path).pixels, own)
 
 
-def build_references(photos: PhotoSet, long_side: int) -> tuple[Reference, ...]:
+def build_references(photos: PhotoSet, long_side: int, cache: Path) -> tuple[Reference, ...]:
     """The genuine reference of each series, from its genuine training photos.
+
+    Args:
+        photos: The set.
+        long_side: Of the references, in pixels.
+        cache: Folder that keeps references, which take a minute each, from run to run.
 
     Raises:
         Refusal: if a series has too few of them that fit each other.
     """
     genuine = [photo for photo in photos.of("train") if photo.label == "genuine"]
-    by_series = {series: [p.path for p in genuine if p.series == series] for series in photos.series}
+    by_series = {series: [photo for photo in genuine if photo.series == series] for series in photos.series}
     with worker_processes() as pool:
-        found = pool.map(_build, by_series, by_series.values(), repeat(long_side))
+        found = pool.map(_build_once, by_series, by_series.values(), repeat(long_side), repeat(cache))
         return tuple(tqdm(found, "building references", total=len(by_series), unit="series", leave=False))
 
 
-def _build(series: str, paths: Sequence[Path], long_side: int) -> Reference:
-    reference = build_reference(series, [read_exhibit(path).pixels for path in paths], long_side)
-    # As an examiner will have it: the weights file keeps fewer bits.
-    return Reference.from_arrays(series, reference.arrays())
+def _build_once(series: str, photos: Sequence[Photo], long_side: int, cache: Path) -> Reference:
+    """A reference as an examiner will have it: the file keeps as few bits as a weights file does."""
+    of = json.dumps([code_version(), long_side, [photo.sha256 for photo in photos]])
+    kept = cache / f"reference-{hashlib.sha256(of.encode()).hexdigest()[:16]}.npz"
+    if not kept.exists():
+        built = build_reference(series, [read_exhibit(photo.path).pixels for photo in photos], long_side)
+        file = io.BytesIO()
+        np.savez(file, **built.arrays())
+        write_whole(kept, file.getvalue())
+    with np.load(kept) as arrays:
+        return Reference.from_arrays(series, arrays)
 
 
 def vary(framed: Pixels, generator: torch.Generator) -> Pixels:

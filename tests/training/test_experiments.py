@@ -48,6 +48,12 @@ def test_each_run_is_made_once_and_tabled(photo_folder: Path, tmp_path: Path) ->
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_run_fits_nothing_that_only_examinations_need(photo_folder: Path, tmp_path: Path) -> None:
+    ((_, card),) = run(study(photo_folder, tmp_path, shares=(1.0,)))
+    assert card.scope_gate is None
+    assert not [name for name in card.metrics if name.startswith("scope")]
+
+
 def test_smaller_shares_take_as_many_steps(photo_folder: Path, tmp_path: Path) -> None:
     whole, fifth = (Run(SINGLE, share, 0).settings(study(photo_folder, tmp_path, epochs=4)) for share in (1.0, 0.2))
     assert (whole.fit.epochs, fifth.fit.epochs) == (4, 20)

@@ -130,12 +130,19 @@ def test_a_photo_that_was_not_registered_cannot_be_laid_beside_anything(
             use()
 
 
-def test_references_are_built_as_the_weights_file_will_hold_them(folder: Path, lettered: Any, tmp_path: Path) -> None:
-    paths = []
+def genuine_photos(lettered: Any, folder: Path) -> list[Photo]:
+    """Five photos of one series, as files."""
+    photos = []
     for seed in range(5):
-        paths.append(tmp_path / f"{seed}.png")
-        Image.fromarray(lettered.photo("alba/genuine", 100 + seed)).save(paths[-1])
-    built = looks._build("alba", paths, 96)
+        path = folder / f"{seed}.png"
+        Image.fromarray(lettered.photo("alba/genuine", 100 + seed)).save(path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        photos.append(Photo(path, "alba", "genuine", str(seed), "train", sha256))
+    return photos
+
+
+def test_references_are_built_as_the_weights_file_will_hold_them(lettered: Any, tmp_path: Path) -> None:
+    built = looks._build_once("alba", genuine_photos(lettered, tmp_path), 96, tmp_path / "cache")
     kept = type(built).from_arrays("alba", built.arrays())
     assert max(built.picture.shape) == 96
     assert (built.least_score, built.photos) == (kept.least_score, kept.photos) == (kept.least_score, 5)
@@ -143,6 +150,26 @@ def test_references_are_built_as_the_weights_file_will_hold_them(folder: Path, l
 
 
 # ---- the cache
+
+
+def test_a_reference_is_built_once(lettered: Any, tmp_path: Path) -> None:
+    photos, cache = genuine_photos(lettered, tmp_path), tmp_path / "cache"
+    built = looks._build_once("alba", photos, 96, cache)
+    for photo in photos:
+        photo.path.unlink()
+    again = looks._build_once("alba", photos, 96, cache)
+    assert again.arrays().keys() == built.arrays().keys()
+    assert all(np.array_equal(again.arrays()[name], array) for name, array in built.arrays().items())
+
+
+@pytest.mark.parametrize("changed", ["size", "photo"])
+def test_of_anything_else_another_reference_is_built(changed: str, lettered: Any, tmp_path: Path) -> None:
+    photos, cache = genuine_photos(lettered, tmp_path), tmp_path / "cache"
+    looks._build_once("alba", photos, 96, cache)
+    if changed == "photo":
+        photos[-1] = replace(photos[-1], sha256="0" * 64)
+    looks._build_once("alba", photos, 80 if changed == "size" else 96, cache)
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_a_known_photo_is_not_registered_again(

@@ -44,7 +44,7 @@ class FewGenuineItems:
     split: Split = "test"
     """Which photos are judged."""
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
-    """Size of the references, and where registrations are kept."""
+    """Size of the references, and where they and registrations are kept."""
 
     def __post_init__(self) -> None:
         require_setting(bool(self.items and self.seeds), "Name at least one of each to vary.")
@@ -65,7 +65,8 @@ def run(study: FewGenuineItems) -> Table:
     for count, seed in product(study.items, study.seeds):
         row = f"{count} genuine items a series, seed {seed}"
         logger.info("%s", row)
-        references = build_references(some_genuine(photos, count, seed), study.reference.long_side)
+        beside = study.reference
+        references = build_references(some_genuine(photos, count, seed), beside.long_side, beside.cache)
         table[row] = _figures(photos, references, study)
         write_whole(study.out / "few_genuine_items.json", json_bytes(table))
     return table

@@ -123,7 +123,7 @@ def run(study: KagLearningCurve) -> list[tuple[Run, Card]]:
         card_path = study.out / one.name / f"{one.name}.json"
         if not card_path.exists():
             logger.info("%s: %d%% of the items, seed %d", variant, round(100 * share), seed)
-            authenticity.train(one.settings(study))
+            authenticity.train(one.settings(study), for_examiners=False)
         results.append((one, read_card(card_path)))
         _write(study, results)
     return results
