@@ -169,6 +169,7 @@ PHOTO_MEASURES: Mapping[str, Measure] = {
         "{} of the part is black or white beyond recovery",
         "{:.1%}",
         "photograph it in even light",
+        unusable=0.2,
     ),
     "compression": Measure(
         blocks,

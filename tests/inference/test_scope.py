@@ -191,14 +191,28 @@ def test_colours_are_those_that_most_pixels_have() -> None:
     assert measures.colours(busy(200, 200)) > 1000
 
 
-@pytest.mark.parametrize(("usual", "status"), [(0.1, "warn"), (0.2, "warn"), (0.25, "ok"), (0.3, "ok")], ids=str)
+@pytest.mark.parametrize(("usual", "status"), [(0.04, "warn"), (0.08, "warn"), (0.1, "ok"), (0.12, "ok")], ids=str)
 def test_an_unusual_measure_warns_and_says_what_to_do(usual: float, status: CheckStatus) -> None:
     part = np.full((20, 20, 3), 128, np.uint8)
-    part[:10, :10] = 255
+    part[:4, :10] = 255
     check = measures.MEASURES["exposure"].check("exposure", part, usual)
-    stated = f"25.0% of the part is black or white beyond recovery; in training it was up to {usual:.1%}"
+    stated = f"10.0% of the part is black or white beyond recovery; in training it was up to {usual:.1%}"
     advice = ": photograph it in even light." if status == "warn" else "."
-    assert check == ScopeCheck("exposure", status, 0.25, stated + advice)
+    assert check == ScopeCheck("exposure", status, 0.1, stated + advice)
+
+
+@pytest.mark.parametrize(
+    ("rows", "usual", "status"),
+    [(4, 0.01, "warn"), (5, 0.01, "refuse"), (5, 0.19, "refuse"), (5, 0.2, "warn"), (20, 0.5, "refuse")],
+    ids=str,
+)
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_part_that_lost_more_than_a_fifth_is_refused(
+    value: int, rows: int, usual: float, status: CheckStatus
+) -> None:
+    part = np.full((20, 20, 3), 128, np.uint8)
+    part[:rows] = value
+    assert measures.MEASURES["exposure"].check("exposure", part, usual).status == status
 
 
 def test_what_is_harmless_is_never_warned_of() -> None:

@@ -9,6 +9,7 @@ of dissimilar ones, in all dimensions; the smaller, the more compact are similar
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study
 from training.trademark import embeddings
 
 _SPOTS = 60
+_COLUMNS = 4
 Spots = NDArray[np.float64]
 
 
@@ -75,24 +77,30 @@ def _spread(study: Study, cell: Cell) -> Spread:
 
 
 def drawn(spreads: dict[str, Spread]) -> bytes:
-    """The figure as a PNG: a column a loss."""
-    figure = Figure(figsize=(2.6 * max(len(spreads), 1), 5.4), layout="constrained")
-    axes = figure.subplots(2, max(len(spreads), 1), squeeze=False)
-    for column, (row, spread) in enumerate(spreads.items()):
+    """The figure as a PNG: a cell a loss, dissimilar pairs above similar ones."""
+    columns = min(max(len(spreads), 1), _COLUMNS)
+    bands = math.ceil(max(len(spreads), 1) / columns)
+    figure = Figure(figsize=(2.6 * columns, 5.2 * bands), layout="constrained")
+    axes = figure.subplots(2 * bands, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for place, (row, spread) in enumerate(spreads.items()):
+        band, column = divmod(place, columns)
         flat = spread.in_plane()
-        for axis, pairs in zip(axes[:, column], (flat.dissimilar, flat.similar), strict=True):
-            _spots(axis, pairs[:_SPOTS])
-        axes[0, column].set_title(f"{row}\n{spread.compactness:.2f}", fontsize=9)
-    for axis, words in zip(axes[:, 0], ("dissimilar", "similar"), strict=True):
-        axis.set_ylabel(words)
+        above, below = axes[2 * band, column], axes[2 * band + 1, column]
+        _spots(above, flat.dissimilar[:_SPOTS], "dissimilar")
+        _spots(below, flat.similar[:_SPOTS], "similar")
+        above.set_title(f"{row}\n{spread.compactness:.2f}", fontsize=9)
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png", dpi=110)
     return encoded.getvalue()
 
 
-def _spots(axis: Any, pairs: Spots) -> None:
+def _spots(axis: Any, pairs: Spots, words: str) -> None:
     """Red first marks, blue second ones, a line between."""
+    axis.set_axis_on()
     axis.plot(pairs[..., 0].T, pairs[..., 1].T, color="0.8", linewidth=0.5)
     for number, colour in enumerate(("tab:red", "tab:blue")):
         axis.plot(pairs[:, number, 0], pairs[:, number, 1], ".", color=colour)
     axis.set(xticks=[], yticks=[])
+    axis.set_ylabel(words, fontsize=8)
