@@ -7,7 +7,6 @@ Both looks load photos once, leave them as pixels for the disturbances, and make
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -221,14 +221,11 @@ def build_references(photos: PhotoSet, long_side: int, cache: Path) -> tuple[Ref
 def _build_once(series: str, photos: Sequence[Photo], long_side: int, cache: Path) -> Reference:
     """A reference as an examiner will have it: the file keeps as few bits as a weights file does."""
     of = json.dumps([code_version(), long_side, [photo.sha256 for photo in photos]])
-    kept = cache / f"reference-{hashlib.sha256(of.encode()).hexdigest()[:16]}.npz"
+    kept = cache / f"reference-{hashlib.sha256(of.encode()).hexdigest()[:16]}.safetensors"
     if not kept.exists():
         built = build_reference(series, [read_exhibit(photo.path).pixels for photo in photos], long_side)
-        file = io.BytesIO()
-        np.savez(file, **built.arrays())
-        write_whole(kept, file.getvalue())
-    with np.load(kept) as arrays:
-        return Reference.from_arrays(series, arrays)
+        write_whole(kept, safetensors.numpy.save(built.arrays()))
+    return Reference.from_arrays(series, safetensors.numpy.load(kept.read_bytes()))
 
 
 def vary(framed: Pixels, generator: torch.Generator) -> Pixels:
