@@ -42,7 +42,7 @@ from training.evaluate import (
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.judgement import Scored, judge_photos
 from training.looks import REGISTRATIONS, Look, PhotoLook, ReferenceLook, Seen, build_references
-from training.losses import FusionLoss
+from training.losses import UNLABELLED, FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
@@ -106,6 +106,8 @@ class AuthenticitySettings:
     """Probability that a genuine photo gets key areas warped, where KAG leaves it alone."""
     warps: WarpSettings = field(default_factory=WarpSettings)
     """Which warps."""
+    disturbed_are_counterfeits: bool = True
+    """Whether the main task learns disturbed photos as counterfeits; otherwise they teach the auxiliary task alone."""
     augment: bool = True
     """Vary position, angle, light and colour of training photos a little; lettering is never flipped."""
     genuine_only: bool = False
@@ -128,6 +130,10 @@ class AuthenticitySettings:
         require_setting(
             not self.genuine_only or self.disturbed_share + self.warped_share > 0,
             "--genuine-only needs --disturbed-share or --warped-share: something must make counterfeits.",
+        )
+        require_setting(
+            self.disturbed_are_counterfeits or not self.genuine_only,
+            "--genuine-only needs --disturbed-are-counterfeits: it has no others.",
         )
         if self.steps_in_head:
             with torch.device("meta"):
@@ -203,7 +209,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     training = TrainingPhotos(photos, settings, how)
     validation = how.read(photos.of("val"))
     labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
-    weights = class_weights(photos, settings.disturbed_share, settings.warped_share)
+    weights = class_weights(photos, settings)
     learner = KagMtlnLearner(network, FusionLoss(settings.alpha, weights))
     sampler = EpochSampler(
         lambda generator: torch.randperm(len(training), generator=generator).tolist(),
@@ -292,12 +298,17 @@ class TrainingPhotos(Dataset[dict[str, Tensor]]):
             pixels = on_grid(pixels, settings.segment_degree)
         pixels = resize(pixels, seen.pixels.shape[1], seen.pixels.shape[0])
         disturbed = swapped or warped
-        label = f"{photo.series}/counterfeit" if disturbed else photo.class_name
         return {
             "image": self._how.tensor(seen, pixels, generator if settings.augment else None),
-            "label": torch.tensor(self._classes.index(label)),
+            "label": torch.tensor(self._label(photo, disturbed)),
             "disturbed": torch.tensor(int(disturbed)),
         }
+
+    def _label(self, photo: Photo, disturbed: bool) -> int:
+        if not disturbed:
+            return self._classes.index(photo.class_name)
+        known = self._settings.disturbed_are_counterfeits
+        return self._classes.index(f"{photo.series}/counterfeit") if known else UNLABELLED
 
 
 class KagMtlnLearner(nn.Module):
@@ -314,16 +325,17 @@ class KagMtlnLearner(nn.Module):
         return self.loss(self.network(images), batch["label"], batch["disturbed"])
 
 
-def class_weights(photos: PhotoSet, disturbed_share: float, warped_share: float = 0.0) -> Tensor:
-    """Weights (classes,) that give each class the same say, although disturbed photos are counterfeits.
+def class_weights(photos: PhotoSet, settings: AuthenticitySettings) -> Tensor:
+    """Weights (classes,) that give each class the same say, although disturbed photos may be counterfeits.
 
     A weight is the inverse of how often the class is expected to be drawn; their mean is 1.
     """
     drawn = dict.fromkeys(photos.classes, 0.0)
     for photo in photos.of("train"):
-        intact = (1 - disturbed_share) * (1 - warped_share if photo.label == "genuine" else 1)
+        intact = (1 - settings.disturbed_share) * (1 - settings.warped_share if photo.label == "genuine" else 1)
         drawn[photo.class_name] += intact
-        drawn[f"{photo.series}/counterfeit"] += 1 - intact
+        if settings.disturbed_are_counterfeits:
+            drawn[f"{photo.series}/counterfeit"] += 1 - intact
     inverse = 1 / torch.tensor([drawn[name] for name in photos.classes]).clamp(min=1)
     return inverse / inverse.mean()
 

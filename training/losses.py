@@ -12,6 +12,8 @@ from torch.nn import functional
 from inference.networks.hms import Normalised
 from inference.networks.kag_mtln import TaskLogits
 
+UNLABELLED = -100
+"""Main class of an image that teaches the auxiliary task alone."""
 _COSINE_LIMIT = 1 - 1e-6  # arccos has no gradient at its ends
 
 
@@ -35,10 +37,12 @@ class FusionLoss(nn.Module):
 
         Args:
             logits: Of both tasks.
-            label: Main class of each image, int64 (B,).
+            label: Main class of each image, int64 (B,), or `UNLABELLED`.
             disturbed: 1 where the image was disturbed, int64 (B,).
         """
-        main = functional.cross_entropy(logits.main.float(), label, weight=self.class_weights)
+        weight, told = self.class_weights, label != UNLABELLED
+        each = functional.cross_entropy(logits.main.float(), label, weight, ignore_index=UNLABELLED, reduction="sum")
+        main = each / weight[label[told]].sum().clamp(min=weight.min())
         auxiliary = functional.cross_entropy(logits.auxiliary.float(), disturbed)
         return self.alpha * main + (1 - self.alpha) * auxiliary
 

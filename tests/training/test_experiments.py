@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from training.authenticity import ReferenceSettings
 from training.data.photos import read_photo_set
 from training.experiments import few_genuine_items
 from training.experiments.few_genuine_items import FewGenuineItems, some_genuine
-from training.experiments.kag_learning_curve import FIGURES, VARIANTS, KagLearningCurve, Run, lines, run
+from training.experiments.kag_learning_curve import CAUSES, FIGURES, VARIANTS, KagLearningCurve, Run, lines, run
 
 SINGLE, SWAPS = "photo, single task", "photo, patch swaps"
 
@@ -69,6 +70,14 @@ def test_a_variant_is_what_its_name_says(variant: str, photo_folder: Path, tmp_p
     assert (settings.warped_share > 0) is (idea in ("key-area warps", "genuine only"))
     assert settings.genuine_only is (idea == "genuine only")
     assert Run(variant, 1.0, 0).name.replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("variant", CAUSES)
+def test_a_cause_differs_from_its_idea_in_one_thing(variant: str, photo_folder: Path, tmp_path: Path) -> None:
+    whole = study(photo_folder, tmp_path, variants=tuple(CAUSES))
+    idea = next(name for name in VARIANTS if variant.startswith(name))
+    changed, plain = (asdict(Run(name, 1.0, 0).settings(whole)) for name in (variant, idea))
+    assert len([name for name in plain if plain[name] != changed[name] and name not in ("name", "fit")]) == 1
 
 
 def test_several_seeds_are_one_row_with_their_span(photo_folder: Path, tmp_path: Path) -> None:

@@ -66,3 +66,10 @@ def test_the_card_says_that_no_counterfeit_was_met(photo_folder: Path, tmp_path:
 def test_something_must_make_the_counterfeits(photo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="something must make counterfeits"):
         settings(photo_folder, tmp_path, disturbed_share=0.0, warped_share=0.0)
+
+
+def test_what_is_disturbed_must_count_as_counterfeit_where_there_is_no_other(
+    photo_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal, match="needs --disturbed-are-counterfeits"):
+        settings(photo_folder, tmp_path, disturbed_share=0.5, disturbed_are_counterfeits=False)

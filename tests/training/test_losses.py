@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.networks.kag_mtln import TaskLogits
-from training.losses import FusionLoss, HybridMarginSoftmax
+from training.losses import UNLABELLED, FusionLoss, HybridMarginSoftmax
 
 ANGLE, COSINE = 0.003, 0.006
 
@@ -52,6 +52,23 @@ def test_alpha_says_which_branch_learns(alpha: float, main_learns: bool, auxilia
     assert auxiliary.grad is not None
     assert bool(main.grad.any()) == main_learns
     assert bool(auxiliary.grad.any()) == auxiliary_learns
+
+
+@pytest.mark.parametrize("label", [[0, UNLABELLED, 1], [UNLABELLED, 1, 1], [UNLABELLED] * 3])
+def test_an_image_without_a_main_class_teaches_the_auxiliary_task_alone(label: list[int]) -> None:
+    main, auxiliary = torch.tensor(MAIN, requires_grad=True), torch.tensor(AUXILIARY, requires_grad=True)
+    weights = torch.tensor([0.5, 2.0, 0.5])
+    loss = FusionLoss(0.3, weights)(TaskLogits(main, auxiliary), torch.tensor(label), torch.tensor(DISTURBED))
+    loss.backward()
+    told = [index for index, name in enumerate(label) if name != UNLABELLED]
+    each = [float(weights[label[index]]) * cross_entropy(MAIN[index], label[index]) for index in told]
+    of_main = sum(each) / sum(float(weights[label[index]]) for index in told) if told else 0.0
+    of_auxiliary = sum(map(cross_entropy, AUXILIARY, DISTURBED)) / 3
+    assert float(loss.detach()) == pytest.approx(0.3 * of_main + 0.7 * of_auxiliary, rel=1e-6)
+    assert main.grad is not None
+    assert auxiliary.grad is not None
+    assert [bool(row.any()) for row in main.grad] == [index in told for index in range(3)]
+    assert all(bool(row.any()) for row in auxiliary.grad)
 
 
 def test_class_weights_go_where_the_loss_goes_and_into_no_optimiser() -> None:

@@ -40,6 +40,7 @@ from training.data.photos import Label, Photo, PhotoSet, Split, read_photo_set
 from training.evaluate import auc
 from training.fit import EpochSampler
 from training.looks import PhotoLook, ReferenceLook, vary
+from training.losses import UNLABELLED
 from training.runs import TrainingRefused
 
 SIZE = 32
@@ -72,6 +73,17 @@ def test_every_disturbed_photo_becomes_a_disturbed_counterfeit_of_its_series(
         sample = training[0, index]
         assert CLASSES[int(sample["label"])] == "belt/counterfeit"
         assert int(sample["disturbed"]) == 1
+
+
+def test_a_disturbed_photo_may_be_left_to_the_auxiliary_task(photos: PhotoSet, photo_folder: Path) -> None:
+    told = training_photos(photos, small(photo_folder, disturbed_share=0.5))
+    left = training_photos(photos, small(photo_folder, disturbed_share=0.5, disturbed_are_counterfeits=False))
+    assert {int(told[0, index]["disturbed"]) for index in range(len(told))} == {0, 1}
+    for index in range(len(told)):
+        first, second = told[0, index], left[0, index]
+        assert torch.equal(first["image"], second["image"])
+        assert torch.equal(first["disturbed"], second["disturbed"])
+        assert int(second["label"]) == (UNLABELLED if first["disturbed"] else int(first["label"]))
 
 
 def test_a_disturbed_photo_keeps_its_series(photos: PhotoSet, photo_folder: Path) -> None:
@@ -172,7 +184,7 @@ def as_label(text: str) -> Label:
 )
 def test_class_weights_give_every_class_the_same_say(counts: dict[str, int], share: float, warped: float) -> None:
     photos = listed(counts)
-    weights = class_weights(photos, share, warped)
+    weights = class_weights(photos, small(Path("set.csv"), disturbed_share=share, warped_share=warped))
     rng, draws = np.random.default_rng(0), 4000
     drawn: Counter[str] = Counter()
     for photo in photos.photos:
@@ -186,6 +198,14 @@ def test_class_weights_give_every_class_the_same_say(counts: dict[str, int], sha
     expected = [min(drawn[name] / draws, 1) for name in photos.classes]
     assert say == pytest.approx([max(say) * part for part in expected], rel=0.06)
     assert float(weights.mean()) == pytest.approx(1)
+
+
+def test_disturbed_photos_that_are_no_counterfeits_weigh_nothing() -> None:
+    photos = listed({"a/genuine": 40, "a/counterfeit": 10})
+    chosen = small(Path("set.csv"), disturbed_share=0.4, warped_share=0.5, disturbed_are_counterfeits=False)
+    counterfeit, genuine = class_weights(photos, chosen).tolist()
+    assert photos.classes == ("a/counterfeit", "a/genuine")
+    assert counterfeit * 10 * 0.6 == pytest.approx(genuine * 40 * 0.6 * 0.5)
 
 
 def of_many_items(items: dict[str, int]) -> PhotoSet:

@@ -40,6 +40,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """What each variant sets. Single task: no auxiliary task, and no disturbed images. Genuine only: key-area warps, and no
 counterfeit in training."""
 
+CAUSES: dict[str, dict[str, Any]] = {
+    f"reference, {idea}{change}": {"look": "reference", **settings, **changed}
+    for idea, settings in (("patch swaps", _SWAPS), ("key-area warps", _WARPS))
+    for change, changed in (
+        (" on half as many", {name: share / 2 for name, share in settings.items()}),
+        (", no auxiliary task", {"alpha": 1.0}),
+        (", auxiliary task alone", {"disturbed_are_counterfeits": False}),
+    )
+} | {"reference, patch swaps of 16 x 16": {"look": "reference", **_SWAPS, "segment_degree": 16}}
+"""One thing changed in a variant, to find out why it helps or does not: how many photos are disturbed; that there are
+two tasks; that disturbed photos count as counterfeits; that a grid of 20 x 20 resamples pictures of 224 x 160 pixels,
+and one of 16 x 16 does not. Run where they are named."""
+
 FIGURES = (
     "class accuracy",
     "authenticity accuracy",
@@ -67,7 +80,7 @@ class KagLearningCurve:
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds; each is one run more of everything."""
     variants: tuple[str, ...] = tuple(VARIANTS)
-    """Which variants."""
+    """Which variants, of those by default and their causes (`CAUSES`)."""
     epochs: int = 10
     """Epochs with all items; with a share of them as many more, so that every run takes the same steps."""
     size: int = 320
@@ -76,8 +89,8 @@ class KagLearningCurve:
     """Of the reference look; its long side is `size`."""
 
     def __post_init__(self) -> None:
-        unknown = sorted({*self.variants} - {*VARIANTS})
-        require_setting(not unknown, f"There is no variant {unknown}; there are {', '.join(VARIANTS)}.")
+        unknown = sorted({*self.variants} - {*VARIANTS, *CAUSES})
+        require_setting(not unknown, f"There is no variant {unknown}; there are {'; '.join((*VARIANTS, *CAUSES))}.")
         require_setting(bool(self.shares and self.seeds and self.variants), "Name at least one of each to vary.")
 
 
@@ -115,7 +128,7 @@ class Run:
             preprocessing=replace(small.preprocessing, size=study.size),
             reference=replace(study.reference, long_side=study.size),
             training_share=self.share,
-            **VARIANTS[self.variant],
+            **(VARIANTS | CAUSES)[self.variant],
         )
 
 
