@@ -34,11 +34,9 @@ EVERY_PART = pytest.mark.parametrize("part", PARTS)
 
 
 def settings_of(out: Path, cache: Path, **changes: Any) -> RenderedSettings:
-    """The smallest set of buckles."""
-    return RenderedSettings(
-        **{"part": "metal_buckle", "out": out, "items": LEAST, "photos": 1, "seed": 3, "workers": 2, "cache": cache}
-        | changes
-    )
+    """The smallest set of buckles, one to calibrate on."""
+    smallest = {"items": LEAST, "photos": 1, "seed": 3, "held_out": 0.5, "workers": 2}
+    return RenderedSettings(**{"part": "metal_buckle", "out": out, "cache": cache, **smallest, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +183,8 @@ def test_the_folder_explains_itself(buckles: Path) -> None:
     for said in (
         HOUSE,
         "does not exist",
-        "8:1:1",
-        f"--part metal_buckle --out DIR --items {LEAST} --photos 1 --seed 3`",
+        "train, val and test hold 0:5:5 of the items",
+        f"--part metal_buckle --out DIR --items {LEAST} --photos 1 --seed 3 --held-out 0.5`",
         f"{LEAST} items of 4 series",
         f"OpenCV {cv2.__version__}",
         severity_table(),
@@ -219,8 +217,8 @@ def test_the_severity_table_holds_every_alteration_at_every_grade() -> None:
         assert all(step.endswith(" px") == (kind.unit == "px") for step in steps)
 
 
-def planned(part: Any, items: int | None = None, seed: int = 0) -> list[Item]:
-    return plan(RenderedSettings(part, Path("set"), items=items, seed=seed))
+def planned(part: Any, items: int | None = None, seed: int = 0, **changes: Any) -> list[Item]:
+    return plan(RenderedSettings(part, Path("set"), items=items, seed=seed, **changes))
 
 
 def least(part: Any) -> int:
@@ -262,6 +260,19 @@ def test_splits_are_eight_to_one_to_one_by_item_in_each_class(part: Any, more: i
         assert counts["train"] == counts.total() - 2 * held_out > 0
         of_class = counts.total() + unseen[series, label]
         assert unseen[series, label] == (max(1, round(of_class / 10)) if label == "counterfeit" else 0)
+
+
+@EVERY_PART
+@pytest.mark.parametrize(("held_out", "more"), [(0.25, 60), (0.5, 0), (0.5, 61)])
+def test_a_set_to_calibrate_on_holds_more_out(part: Any, held_out: float, more: int) -> None:
+    classes: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for item in planned(part, least(part) + more, held_out=held_out):
+        if not (item.counterfeiter and item.counterfeiter.unseen):
+            classes[item.series.name, item.label][item.split] += 1
+    for counts in classes.values():
+        assert counts["val"] == counts["test"] == pytest.approx(counts.total() * held_out, abs=1.01)
+        assert counts["train"] == counts.total() - 2 * counts["val"] >= 1
+        assert held_out < 0.5 or counts["train"] <= 2
 
 
 @EVERY_PART
@@ -315,6 +326,8 @@ def test_all_photos_of_an_item_lie_in_its_split() -> None:
         ({"part": "round_label", "items": 23}, "items of at least 24"),
         ({"photos": 0}, "photos of at least 1"),
         ({"seed": -1}, "seed of at least 0"),
+        ({"held_out": 0.0}, "above 0 and at most 0.5"),
+        ({"held_out": 0.51}, "above 0 and at most 0.5"),
         ({"workers": 0}, "workers of at least 1"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

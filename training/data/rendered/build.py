@@ -57,6 +57,8 @@ from training.processes import worker_processes
 logger = logging.getLogger(__name__)
 
 RENDERER_VERSION = 2
+HELD_OUT = 0.1
+"""Share of the items of each class that are for validation, and as many again for test, unless another is asked for."""
 LABELS: tuple[Label, Label] = ("genuine", "counterfeit")
 UNSEEN_SHARE = 0.1
 """Share of the counterfeits made by counterfeiters that appear in test only."""
@@ -87,7 +89,7 @@ class RenderedSettings:
     """What a rendered set holds.
 
     Raises:
-        RenderingRefusal: if a count is below its least or the seed below 0.
+        RenderingRefusal: if a count is below its least, the seed below 0, or not 0 < held_out <= .5.
     """
 
     part: PartName
@@ -100,6 +102,9 @@ class RenderedSettings:
     """photos of each item, at least 1"""
     seed: int = 0
     """same seed and settings, same files; at least 0"""
+    held_out: float = HELD_OUT
+    """share of the items of each class for validation, and as many again for test; .5, which leaves one or two to train
+    on, makes a set to calibrate a finished model on"""
     workers: int = os.cpu_count() or 1
     """processes that render"""
     cache: Path = CACHE
@@ -113,6 +118,9 @@ class RenderedSettings:
             if value is not None and value < lowest:
                 msg = f"A rendered set needs {name} of at least {lowest}, not {value}; give a larger number."
                 raise RenderingRefusal(msg)
+        if not 0 < self.held_out <= 0.5:
+            msg = f"A rendered set cannot hold out a share of {self.held_out}; give one above 0 and at most 0.5."
+            raise RenderingRefusal(msg)
 
     @property
     def kind(self) -> Part:
@@ -161,8 +169,8 @@ class Item:
 def plan(settings: RenderedSettings) -> list[Item]:
     """Every item of a set, in order.
 
-    Within each class 8:1:1 items go to train, validation and test; counterfeits by unseen counterfeiters
-    are in test only and come on top. Counterfeiters and grades take turns.
+    Within each class the items held out go to validation and test, the others to train; counterfeits by unseen
+    counterfeiters are in test only and come on top. Counterfeiters and grades take turns.
     """
     part = settings.kind
     classes = list(itertools.product(part.series, LABELS))
@@ -170,17 +178,18 @@ def plan(settings: RenderedSettings) -> list[Item]:
     items: list[Item] = []
     for (series, label), count in zip(classes, counts, strict=True):
         if label == "genuine":
-            splits = _splits(count, generator("split", settings.seed, series.name, label))
+            splits = _splits(count, settings.held_out, generator("split", settings.seed, series.name, label))
             items += [Item(series, label, number, split) for number, split in enumerate(splits)]
         else:
-            items += _counterfeits(series, count, settings.seed)
+            items += _counterfeits(series, count, settings)
     return items
 
 
-def _counterfeits(series: Series, count: int, seed: int) -> Iterator[Item]:
+def _counterfeits(series: Series, count: int, settings: RenderedSettings) -> Iterator[Item]:
     """The counterfeits of a series: those of known hands first, then those of unseen ones."""
     unseen = max(1, round(count * UNSEEN_SHARE))
-    known = _splits(count - unseen, generator("split", seed, series.name, "counterfeit"))
+    rng = generator("split", settings.seed, series.name, "counterfeit")
+    known = _splits(count - unseen, settings.held_out, rng)
     new: list[Split] = ["test"] * unseen
     numbers = itertools.count()
     for is_new, splits in ((False, known), (True, new)):
@@ -201,9 +210,9 @@ def _apportion(shares: list[float], total: int) -> list[int]:
     return counts.tolist()
 
 
-def _splits(count: int, rng: Generator) -> list[Split]:
-    """A split for each of `count` >= 3 items, 8:1:1, at least one in each."""
-    held_out = max(1, round(count / 10))
+def _splits(count: int, share: float, rng: Generator) -> list[Split]:
+    """A split for each of `count` >= 3 items: `share` of them for validation and for test, at least one in each."""
+    held_out = max(1, min(round(count * share), (count - 1) // 2))
     shares: dict[Split, int] = {"val": held_out, "test": held_out, "train": count - 2 * held_out}
     splits = [split for split, share in shares.items() for _ in range(share)]
     return [splits[place] for place in rng.permutation(count)]
@@ -353,6 +362,9 @@ def _readme(settings: RenderedSettings) -> str:
     )
     items, photos, seed = settings.items or part.items, settings.photos, settings.seed
     counts = f"--items {items} --photos {photos} --seed {seed}"
+    if settings.held_out != HELD_OUT:
+        counts += f" --held-out {settings.held_out:g}"
+    ratio = ":".join(f"{10 * share:.4g}" for share in (1 - 2 * settings.held_out, *[settings.held_out] * 2))
     return f"""# A rendered set: {part.title}s
 
 Every photo here is rendered. The house {HOUSE} does not exist, its counterfeiters neither: the set says nothing of
@@ -360,7 +372,7 @@ real goods. What it does have is what no set of real goods has: for every counte
 altered, and its genuine twin.
 
 - {items} items of {len(part.series)} series, genuine and counterfeit, {photos} photos each, seed {seed}
-- `<split>/<series>/<label>/<item>_<photo>.jpg`; in each class train, val and test hold 8:1:1 of the items; items by
+- `<split>/<series>/<label>/<item>_<photo>.jpg`; in each class train, val and test hold {ratio} of the items; items by
   the counterfeiters marked "test only" are in test on top of that
 - `masks/<item>_<photo>.png`: white where a counterfeit's surface differs from its twin's
 - `twins/<item>_<photo>.jpg`: the same photo, light, camera and wear, only the alteration missing
