@@ -110,22 +110,26 @@ def pair_figures(judged: JudgedPairs) -> dict[str, Metric]:
 def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs) -> Table:
     """A row for each kind of similar pair that the set states, and of pairs that are labelled dissimilar."""
     table: Table = {}
-    for side, other in (("similar", "hard"), ("labelled", "similar")):
+    for side, others in (("similar", ("random", "hard")), ("labelled", ("similar",))):
         stated = np.array([marks.kind(pair) for pair in pairs.get(side, [])])
         for kind in sorted({*stated.tolist()} - {""}):
             here = stated == kind
             scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
-            beside, of = judged.log_odds[other], judged.families[other]
-            first, second = (
-                ((scores, families), (beside, of)) if side == "similar" else ((beside, of), (scores, families))
-            )
-            over = f"{len(scores)} {side} pairs that are {kind} against all {other} ones"
+            over = f"{len(scores)} {side} pairs that are {kind}"
             right = scores > 0 if side == "similar" else scores <= 0
             table[f"{side}: {kind}"] = {
-                "AUC": auc_metric(first[0], second[0], first[1], second[1], over),
+                **{f"AUC, {other} pairs": _auc(judged, side, here, other, over) for other in others},
                 "on their side": share_by_source(right, families, over),
             }
     return table
+
+
+def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, over: str) -> Metric:
+    """How well chosen pairs of one side are told from all pairs of the other."""
+    own = judged.log_odds[side][chosen], np.array(judged.families[side])[chosen]
+    beside = judged.log_odds[other], judged.families[other]
+    (first, of_first), (second, of_second) = (own, beside) if side == "similar" else (beside, own)
+    return auc_metric(first, second, of_first, of_second, f"{over} against all {other} ones")
 
 
 def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]:

@@ -17,9 +17,10 @@ from inference.weights import load_model
 from training.assessment import AssessmentSettings, assess
 from training.data.pairs import Mark, MarkSet, Pair
 from training.evaluate import tpr_at_tnr
-from training.mark_assessment import covered, elsewhere, embed, invariance, ranked, shortcuts, strongest
+from training.mark_assessment import covered, elsewhere, embed, invariance, kind_figures, ranked, shortcuts, strongest
 from training.mark_transforms import TRANSFORMS
 from training.scoreboard import ScoreboardSettings, make_scoreboard
+from training.trademark import JudgedPairs
 
 EXAMPLES = Path(__file__).parents[2] / "ui" / "examples" / "marks"
 
@@ -91,6 +92,42 @@ def test_a_trademark_model_is_assessed_on_pairs_retrieval_and_transforms(
     assert rows["J"].standing == "not measured"  # four brands are too few
     figure = table["pairs, test"]["AUC, hard pairs"].value
     assert f"AUC, hard pairs {figure:.4f}" in rows["I"].found
+
+
+def beats(scores: Sequence[float], others: Sequence[float]) -> float:
+    """The AUC by its definition: the share of all pairings in which the score is the higher one, ties counting half."""
+    won = [1.0 if score > other else 0.5 if score == other else 0.0 for score in scores for other in others]
+    return sum(won) / len(won)
+
+
+def test_each_kind_of_pair_is_told_from_all_of_the_other_side() -> None:
+    marks = MarkSet(
+        tuple(Mark(Path(f"{index}.png"), str(index // 2), "test") for index in range(24)),
+        similar=tuple((index, index + 1) for index in range(0, 24, 2)),
+        dissimilar=((0, 2), (4, 6)),
+        split_rule="",
+        kinds={(index, index + 1): "turned" if index < 12 else "redrawn" for index in range(0, 24, 2)}
+        | {(0, 2): "same letter"},
+    )
+    pairs = {
+        "similar": [*marks.similar],
+        "random": [(index, (index + 7) % 24) for index in range(0, 24, 2)],
+        "hard": [(index, (index + 9) % 24) for index in range(0, 24, 2)],
+        "labelled": [*marks.dissimilar],
+    }
+    rng = np.random.default_rng(0)
+    of = {"similar": 2.0, "random": -2.0, "hard": 0.0, "labelled": 1.0}
+    scores = {kind: rng.normal(of[kind], 2, len(listed)).round(1) for kind, listed in pairs.items()}
+    table = kind_figures(marks, pairs, JudgedPairs.of(marks, pairs, scores))
+    assert [*table] == ["similar: redrawn", "similar: turned", "labelled: same letter"]
+    for kind, chosen in (("turned", slice(None, 6)), ("redrawn", slice(6, None))):
+        row, own = table[f"similar: {kind}"], scores["similar"][chosen]
+        for other in ("random", "hard"):
+            assert row[f"AUC, {other} pairs"].value == pytest.approx(beats(own.tolist(), scores[other].tolist()))
+        assert row["on their side"].value == pytest.approx((own > 0).mean())
+    row, first = table["labelled: same letter"], float(scores["labelled"][0])
+    assert row["AUC, similar pairs"].value == pytest.approx(beats(scores["similar"].tolist(), [first]))
+    assert row["on their side"].value == float(first <= 0)
 
 
 def two_by_two(
