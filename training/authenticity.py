@@ -41,7 +41,7 @@ from training.evaluate import (
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.judgement import Scored, judge_photos
-from training.looks import REGISTRATIONS, Look, PhotoLook, ReferenceLook, Seen, build_references
+from training.looks import REFERENCE_CACHE, Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import UNLABELLED, FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
@@ -62,7 +62,7 @@ class ReferenceSettings:
     """Long side of the references, and of the network's input, in pixels."""
     channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
     """What the network's three input channels hold."""
-    cache: Path = REGISTRATIONS
+    cache: Path = REFERENCE_CACHE
     """Folder that keeps references, and how photos were registered, from run to run."""
 
 

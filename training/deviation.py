@@ -24,7 +24,7 @@ from inference.records import Refusal
 from inference.registration import Reference
 from inference.weights import WEIGHTS_FOLDER, Card, load_model, save_model
 from training.data.photos import DataRefused, PhotoSet, read_photo_set
-from training.looks import REGISTRATIONS, ReferenceLook, Seen
+from training.looks import REFERENCE_CACHE, ReferenceLook, Seen
 from training.runs import require_setting
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class DeviationSettings:
     """Folder for the model's two files."""
     weights: Path = WEIGHTS_FOLDER
     """Folder of the model."""
-    cache: Path = REGISTRATIONS
+    cache: Path = REFERENCE_CACHE
     """Folder that keeps how photos were registered, from run to run."""
 
 

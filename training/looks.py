@@ -34,7 +34,7 @@ from training.processes import worker_processes
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-REGISTRATIONS = Path.home() / ".cache" / "assay" / "registrations"
+REFERENCE_CACHE = Path.home() / ".cache" / "assay" / "references"
 
 
 class Look(Protocol):
