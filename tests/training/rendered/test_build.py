@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
 from collections import Counter, defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,21 @@ def test_an_interrupted_run_continues_to_the_same_bytes_with_other_workers(
     build_rendered(settings, listed)
     assert digests(settings.out) == digests(buckles)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+def test_a_lesser_processor_renders_the_same_bytes(
+    buckles: Path, font_cache: Path, listed: tuple[Typeface, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set against a process whose NumPy and OpenCV do without every instruction set that they may do without."""
+    settings = settings_of(tmp_path / "set", font_cache)
+    shutil.copytree(buckles, settings.out)
+    for photo in (settings.out / row["path"] for row in manifest_of(buckles)[::8]):
+        photo.unlink()
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", " ".join(np.show_config(mode="dicts")["SIMD Extensions"]["found"]))
+    monkeypatch.setenv("OPENCV_CPU_DISABLE", "AVX512-SKX,AVX2,FMA3,AVX,FP16,SSE4.2,SSE4.1")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as lesser:
+        lesser.submit(build_rendered, settings, listed).result()
+    assert digests(settings.out) == digests(buckles)
 
 
 def test_another_seed_gives_other_photos(

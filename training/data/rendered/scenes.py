@@ -31,6 +31,7 @@ from training.data.rendered.build import (
     claim_folder,
     generator,
     library_versions,
+    on_any_processor,
     opened_typefaces,
 )
 from training.data.rendered.goods import LOOKALIKES, bag, belt, box, garment
@@ -51,7 +52,7 @@ from training.processes import worker_processes
 
 logger = logging.getLogger(__name__)
 
-SCENES_VERSION = 1
+SCENES_VERSION = 2
 WIDTH, HEIGHT = 1280, 960
 COLUMNS = (
     *("path", "split", "kind", "part", "left", "top", "width", "height", "visible"),
@@ -194,6 +195,7 @@ def _path(index: int) -> Path:
     return Path(split_of(index), f"scene_{index:05d}.jpg")
 
 
+@on_any_processor()
 def _render(index: int, settings: ScenesSettings, typefaces: tuple[Typeface, ...]) -> tuple[Kind, list[Found]]:
     """One scene, or what is known of it where it is finished; runs in a process of its own."""
     # What a scene holds is written after its photo: a file that is there means that both are.
@@ -397,6 +399,6 @@ rivets, rings, zips), and some with nothing but those. A part may be turned any 
 - `facts/`: the same, one file a scene
 - renderer version {SCENES_VERSION}; {library_versions()}
 
-Again, with the same bytes:
+Again, with the same bytes on any x86-64 processor:
 `python -m training scenes --out DIR --scenes {settings.scenes} --seed {settings.seed}`
 """
