@@ -271,7 +271,7 @@ def opened_typefaces(folder: Path, typefaces: tuple[Typeface, ...]) -> Typefaces
 
 @contextmanager
 def on_any_processor() -> Iterator[None]:
-    """OpenCV without what it optimises for the processor at hand: the same bytes on each, for next to no time."""
+    """OpenCV without what it optimises for the processor at hand: the same bytes on each."""
     optimised = cv2.useOptimized()
     cv2.setUseOptimized(False)
     try:
