@@ -18,14 +18,15 @@ from inference.preprocessing import Preprocessing
 from inference.records import Refusal
 from training.data import marks as mark_sets
 from training.data.mark_edits import (
-    NEEDS_TWO,
     Elements,
     as_svg,
     edits,
     extent,
     fitted,
     glyph_changed,
+    minor,
     movable,
+    possible,
     read_elements,
 )
 from training.data.marks import MarksSettings, Package, build_marks, look_of, overlaps, render
@@ -34,6 +35,7 @@ from training.data.rendered.typefaces import Glyph
 from training.trademark import PRESETS, TrainingPairs
 
 SIZE = 48
+DOT = '<rect x="20" y="20" width="3" height="3"/>'
 SQUARE, DISC = '<rect x="1" y="2" width="8" height="8"/>', '<circle cx="17" cy="6" r="4" fill="#c03020"/>'
 RING = '<path d="M4 14h8v8h-8zM6 16v4h4v-4z" fill-rule="evenodd"/>'
 KINDS = [*edits(None)]  # type: ignore[arg-type]
@@ -137,22 +139,68 @@ def test_edits_do_what_their_names_say() -> None:
     low, high = extent(fitted(own, (0.2, 0.2), (0.4, 0.9)))
     assert low.min() >= 0.2 - 1e-9
     assert (high <= np.array([0.4, 0.9]) + 1e-9).all()
-    assert {*NEEDS_TWO} < {*made}
 
 
 def test_a_ground_is_never_taken_for_an_element_and_white_paper_is_no_part() -> None:
     paper = '<rect width="24" height="24" fill="#fff"/>'
     assert len(elements(paper + SQUARE + DISC)) == 2
     tile = '<rect width="24" height="24" fill="#204060"/>'
-    own = elements(tile + SQUARE + DISC + RING)
-    assert movable(own) == [1, 2, 3]
+    own = elements(tile + SQUARE + DISC + RING + DOT)
+    assert movable(own) == [1, 2, 3, 4]
     kinds = edits(Blocks())  # type: ignore[arg-type]
     for seed in range(5):
-        for kind in NEEDS_TWO:
+        for kind in ("element removed", "element moved", "element swapped"):
             made = kinds[kind](own, elements(tile + SQUARE), np.random.default_rng(seed))
             assert made[0].fill == "#204060"
             assert all(np.array_equal(a, b) for a, b in zip(made[0].polygons, own[0].polygons, strict=True))
     assert movable(elements(SQUARE)) == [0]
+
+
+@pytest.mark.parametrize(
+    ("tile", "glyph"), [("#204060", "#ffffff"), ("#204060", "#fdfdfd"), ("#202020", "#c0c0c0"), ("#e8e8e8", "#204060")]
+)
+@pytest.mark.parametrize("kind", ["negative", "outline"])
+def test_what_lies_on_a_ground_is_still_seen_after_the_edit(kind: str, tile: str, glyph: str) -> None:
+    ground = f'<circle cx="12" cy="12" r="11" fill="{tile}"/>'
+    plain, lettered = (elements(ground + body) for body in ("", f'<path d="M8 8h8v8h-8z" fill="{glyph}"/>'))
+    made = edits(Blocks())[kind](lettered, plain, np.random.default_rng(0))  # type: ignore[arg-type]
+    without = edits(Blocks())[kind](plain, plain, np.random.default_rng(0))  # type: ignore[arg-type]
+    pictures = [render(as_svg(drawing), 64) for drawing in (made, without)]
+    on_paper = [p[..., 3:] / 255 * p[..., :3] + 255 - p[..., 3:] for p in pictures if p is not None]
+    assert (np.abs(on_paper[0] - on_paper[1]).max(axis=2) > 30).mean() > 0.01
+
+
+def test_in_the_negative_white_and_the_largest_colour_change_places() -> None:
+    disc, square = '<circle cx="12" cy="12" r="11" fill="#204060"/>', '<path d="M8 8h8v8h-8z" fill="#fff"/>'
+    made = edits(Blocks())["negative"](elements(disc + square), (), np.random.default_rng(0))  # type: ignore[arg-type]
+    assert [element.fill for element in made] == ["#204060", "#ffffff", "#204060"]
+
+
+@pytest.mark.parametrize(
+    ("body", "smaller"),
+    [
+        pytest.param(SQUARE, [], id="one element is the mark"),
+        pytest.param(SQUARE + DISC, [], id="either of two equal ones is half of it"),
+        pytest.param(SQUARE + DOT, [1], id="the lesser of two"),
+        pytest.param(SQUARE + DISC + RING, [0, 1, 2], id="a third each"),
+        pytest.param(
+            '<rect width="24" height="24" fill="#204060"/>' + SQUARE + DOT, [2], id="the ground does not count"
+        ),
+    ],
+)
+def test_an_edit_takes_a_third_of_a_mark_at_most(body: str, smaller: list[int]) -> None:
+    own = elements(body)
+    assert minor(own) == smaller
+    assert possible("element removed", own) == possible("element swapped", own) == bool(smaller)
+    assert possible("element moved", own) == (len(movable(own)) > 1)
+    assert possible("recoloured", own)
+    other = elements('<path d="M1 1L20 4L9 22z" fill="#2040a0"/>')
+    for kind in ("element removed", "element swapped") if smaller else ():
+        for seed in range(5):
+            made = edits(Blocks())[kind](own, other, np.random.default_rng(seed))  # type: ignore[arg-type]
+            gone = [i for i, element in enumerate(own) if not any(element is kept for kept in made)]
+            assert len(gone) == 1
+            assert gone[0] in smaller
 
 
 def test_one_letter_of_a_word_is_changed_and_nothing_else() -> None:
@@ -226,6 +274,35 @@ def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
     drawn = [pairs._of_a_kind(listed, rng) for _ in range(200)]
     assert 70 < sum(pair == (0, 2) for pair in drawn) < 130
     assert len(pairs.draw(torch.Generator().manual_seed(0))) == len(pairs)
+
+
+def test_two_designs_of_one_brand_are_no_similar_pair_and_no_strangers(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(out: Path) -> set[tuple[str, str]]:
+        build_marks(MarksSettings(out, SIZE, tmp_path / "cache", edited=0), [package])
+        with (out / "pairs.csv").open(newline="") as table:
+            return {(row["a"], row["b"]) for row in csv.DictReader(table)}
+
+    every = built(tmp_path / "every")
+    first, second = sorted(every)[0]
+    brand = Path(first).parent.name
+    monkeypatch.setattr(mark_sets, "OTHER_DESIGNS", {brand: [[Path(second).stem]]})
+    assert every - built(tmp_path / "judged") == {(first, second)}
+    marks = read_mark_set(tmp_path / "judged")
+    by_path = {str(mark.path.relative_to(tmp_path / "judged")): mark for mark in marks.marks}
+    assert by_path[first].family == by_path[second].family
+
+
+def test_the_judged_designs_name_drawings_of_the_packages_once() -> None:
+    sets = {package.set for package in mark_sets.PACKAGES}
+    for brand, groups in mark_sets.OTHER_DESIGNS.items():
+        stems = [stem for group in groups for stem in group]
+        assert all(groups), brand
+        assert len(stems) == len({*stems}), brand
+        assert {stem.split("--")[0] for stem in stems} <= sets, brand
+        assert [mark_sets.design_of(brand, group[0]) for group in groups] == [*range(1, len(groups) + 1)]
+        assert mark_sets.design_of(brand, "drawn by nobody") == 0
 
 
 def test_pairs_of_one_family_are_not_dissimilar(mark_folder: Path, tmp_path: Path) -> None:

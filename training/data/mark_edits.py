@@ -27,6 +27,8 @@ Polygon = NDArray[np.float64]
 Rng = np.random.Generator
 
 _STEPS = 10
+_LIGHTEST_INK = 0.9
+_MINOR_SHARE = 0.35
 _PLAIN = {"svg", "g", "path", "circle", "rect", "ellipse", "polygon", "title", "desc", "defs"}
 _SHAPES = {"path", "circle", "rect", "ellipse", "polygon"}
 _FACES = ("Jost", "Outfit", "Montserrat", "Urbanist", "Garamond", "Playfair")
@@ -206,6 +208,20 @@ def movable(elements: Elements) -> list[int]:
     return inner or [*range(len(elements))]
 
 
+def minor(elements: Elements) -> list[int]:
+    """Indices of what an edit may take and leave the same mark: about a third of it by boxes, or less."""
+    inner = movable(elements)
+    whole = sum(_size(elements[i]) for i in inner)
+    return [i for i in inner if _size(elements[i]) <= _MINOR_SHARE * whole]
+
+
+def possible(kind: str, elements: Elements) -> bool:
+    """Whether a kind of edit leaves of a drawing what an eye would still call alike."""
+    if kind in ("element removed", "element swapped"):
+        return bool(minor(elements))
+    return kind != "element moved" or len(movable(elements)) > 1
+
+
 def _principal(elements: Elements) -> Element:
     """The largest element that is no ground."""
     return max((elements[i] for i in movable(elements)), key=_size)
@@ -217,8 +233,26 @@ def _size(element: Element) -> float:
 
 
 def _colour(rng: Rng) -> str:
-    red, green, blue = colorsys.hls_to_rgb(rng.random(), rng.uniform(0.3, 0.55), rng.uniform(0.6, 1))
-    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+    return _as_fill(colorsys.hls_to_rgb(rng.random(), rng.uniform(0.3, 0.55), rng.uniform(0.6, 1)))
+
+
+def _as_fill(rgb: Sequence[float] | Polygon) -> str:
+    red, green, blue = (round(255 * channel) for channel in rgb)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _rgb(fill: str) -> Polygon:
+    return np.array([int(fill[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+
+
+def _lightness(fill: str) -> float:
+    return colorsys.rgb_to_hls(*_rgb(fill))[1]
+
+
+def _ink(elements: Elements) -> str:
+    """The colour of the largest element that shows on white paper; dark grey where none does."""
+    shown = [element for element in elements if _lightness(element.fill) < _LIGHTEST_INK]
+    return max(shown, key=_size).fill if shown else "#202428"
 
 
 def _recoloured(own: Elements, _: Elements, rng: Rng) -> Elements:
@@ -228,17 +262,20 @@ def _recoloured(own: Elements, _: Elements, rng: Rng) -> Elements:
 
 
 def _outlined(own: Elements, _: Elements, rng: Rng) -> Elements:
-    """Filled shapes become their outlines."""
-    width = rng.uniform(0.02, 0.045)
-    return tuple(replace(element, stroke=width) for element in own)
+    """Filled shapes become their outlines; what was white on a ground takes the ground's colour to be seen."""
+    width, ink = rng.uniform(0.02, 0.045), _ink(own)
+    shown = {fill: fill if _lightness(fill) < _LIGHTEST_INK else ink for fill in {element.fill for element in own}}
+    return tuple(replace(element, stroke=width, fill=shown[element.fill]) for element in own)
 
 
 def _negative(own: Elements, _: Elements, rng: Rng) -> Elements:
-    """The mark in white on a tile of its largest colour."""
-    ground = max(own, key=_size).fill
-    ground = "#202428" if ground == "#ffffff" else ground
+    """On a tile: the largest colour and white change places, and other colours go between by their lightness."""
+    ground = _ink(own)
+    depth = 1 - _lightness(ground)
+    white = {fill: min(1.0, (1 - _lightness(fill)) / depth) for fill in {element.fill for element in own}}
+    inverted = {fill: _as_fill(share + (1 - share) * _rgb(ground)) for fill, share in white.items()}
     return _tile(ground, 0.16, rng), *(
-        replace(each, fill="#ffffff") for each in fitted(own, (0.17, 0.17), (0.83, 0.83))
+        replace(each, fill=inverted[each.fill]) for each in fitted(own, (0.17, 0.17), (0.83, 0.83))
     )
 
 
@@ -267,7 +304,7 @@ def _tile(fill: str, corner: float, rng: Rng) -> Element:
 
 def _framed(own: Elements, _: Elements, rng: Rng) -> Elements:
     """Inside a ring or a rounded square."""
-    frame = replace(_tile(max(own, key=_size).fill, 0.16, rng), stroke=rng.uniform(0.03, 0.06))
+    frame = replace(_tile(_ink(own), 0.16, rng), stroke=rng.uniform(0.03, 0.06))
     return frame, *fitted(own, (0.24, 0.24), (0.76, 0.76))
 
 
@@ -283,8 +320,7 @@ def word(letters: str, face: str, typefaces: Typefaces, fill: str) -> Elements:
 
 
 def _with_word(own: Elements, letters: str, face: str, typefaces: Typefaces) -> Elements:
-    fill = max(own, key=_size).fill
-    below = fitted(word(letters, face, typefaces, fill), (0.05, 0.78), (0.95, 0.98))
+    below = fitted(word(letters, face, typefaces, _ink(own)), (0.05, 0.78), (0.95, 0.98))
     return *fitted(own, (0.15, 0.0), (0.85, 0.7)), *below
 
 
@@ -298,18 +334,17 @@ def _word_added(typefaces: Typefaces, own: Elements, _: Elements, rng: Rng) -> E
 
 
 def _left_out(own: Elements, _: Elements, rng: Rng) -> Elements:
-    """One element less, never the largest."""
-    inner = movable(own)
-    largest = max(inner, key=lambda i: _size(own[i]))
-    gone = int(rng.choice([i for i in inner if i != largest]))
+    """One minor element less."""
+    gone = int(rng.choice(minor(own)))
     return *own[:gone], *own[gone + 1 :]
 
 
 def _added(own: Elements, other: Elements, rng: Rng) -> Elements:
-    """Another brand's largest element in a corner."""
+    """Another brand's largest element in a corner, and the mark a little smaller, away from it."""
     x, y = rng.choice([0.0, 0.72]), rng.choice([0.0, 0.72])
-    element = replace(_principal(other), fill=_principal(own).fill)
-    return *fitted(own, (0.1, 0.1), (0.9, 0.9)), *fitted((element,), (x, y), (x + 0.28, y + 0.28))
+    element = replace(_principal(other), fill=_ink(own))
+    away = np.where(np.array([x, y]) == 0, 0.2, 0.0)
+    return *fitted(own, away.tolist(), (away + 0.8).tolist()), *fitted((element,), (x, y), (x + 0.28, y + 0.28))
 
 
 def _element(own: Elements, rng: Rng) -> int:
@@ -327,8 +362,8 @@ def _shifted(own: Elements, _: Elements, rng: Rng) -> Elements:
 
 
 def _swapped(own: Elements, other: Elements, rng: Rng) -> Elements:
-    """One element gives way to another brand's, in its place."""
-    chosen = _element(own, rng)
+    """One minor element gives way to another brand's, in its place."""
+    chosen = int(rng.choice(minor(own)))
     low, high = own[chosen].box
     strange = fitted((replace(_principal(other), fill=own[chosen].fill),), low.tolist(), high.tolist())
     return *own[:chosen], *strange, *own[chosen + 1 :]
@@ -338,7 +373,7 @@ def _partly_copied(own: Elements, other: Elements, rng: Rng) -> Elements:
     """The whole mark small in another brand's company."""
     left = fitted(own, (0.0, 0.2), (0.58, 0.78))
     right = fitted(other, (0.66, 0.25), (1.0, 0.75))
-    fill = max(own, key=_size).fill if rng.random() < 0.5 else _colour(rng)
+    fill = _ink(own) if rng.random() < 0.5 else _colour(rng)
     return *left, *(replace(element, fill=fill) for element in right)
 
 
@@ -352,7 +387,7 @@ def _stretched(own: Elements, _: Elements, rng: Rng) -> Elements:
 def _redesigned(own: Elements, other: Elements, rng: Rng) -> Elements:
     """Several things at once: proportions, colours, and an element or the outline."""
     own = _recoloured(_stretched(own, other, rng), other, rng)
-    last = _swapped if len(movable(own)) > 1 else _outlined
+    last = _swapped if minor(own) else _outlined
     return last(own, other, rng)
 
 
@@ -375,9 +410,6 @@ def edits(typefaces: Typefaces) -> dict[str, Edit]:
         "redesigned": _redesigned,
     }
 
-
-NEEDS_TWO = {"element removed", "element moved", "element swapped"}
-"""Kinds that take a drawing apart: one of a single element, beside its ground, would be another mark afterwards."""
 
 TAKES_AN_ELEMENT = {"element added", "element swapped", "partly copied", "redesigned"}
 """Kinds after which a drawing may bear another brand's element: beside that brand it is no stranger."""

@@ -34,14 +34,13 @@ from inference.files import png_bytes, write_whole
 from inference.groups import connected_groups
 from inference.records import Refusal
 from training.data.mark_edits import (
-    NEEDS_TWO,
     TAKES_AN_ELEMENT,
     Elements,
     as_svg,
     edits,
     fitted,
     glyph_changed,
-    movable,
+    possible,
     read_elements,
     word,
 )
@@ -75,6 +74,13 @@ SAME_MARK = 0.90
 """Above this agreement (the lesser of silhouette IoU and contour correlation) two names are one brand."""
 SAME_MARK_LIKE_NAMES = 0.60
 """The same where one name begins or ends with the other, as "ember" and "emberjs" do."""
+
+OTHER_DESIGNS: dict[str, list[list[str]]] = json.loads(Path(__file__).with_name("other_designs.json").read_text())
+"""By brand: groups of drawings that show another design than its rest, which no measure of shape tells apart.
+
+A relaunched mark, a second symbol. Judged once, by eye and before any training on this list, among the 372 brands with
+a pair whose contours correlate by less than .3 and whose silhouettes overlap by less than .8, or .4 whatever the
+contours. Drawings of two groups are no similar pair, and as marks of one brand no dissimilar one."""
 
 RENDERING_WORDS = frozenset(
     {"original", "plain", "line", "stroke", "icon", "logo", "color", "colour", "mono", "dark", "light"}
@@ -366,7 +372,9 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
                 picture = _framed(_open(rendered / f"{drawing.stem}.png"), settings.size, look)
                 write_whole(settings.out / row.path, png_bytes(picture))
             family.append(row)
-        alike = np.argwhere(np.triu(one_design([looks[index] for index in kept]), k=1)).tolist()
+        designs = np.array([design_of(brand, drawings[index].stem) for index in kept])
+        one = one_design([looks[index] for index in kept]) & (designs[:, None] == designs)
+        alike = np.argwhere(np.triu(one, k=1)).tolist()
         pairs += [(family[a], family[b], _kind(family[a], family[b])) for a, b in alike]
         rows += family
         shown += [(row, looks[index]) for row, index in zip(family, kept, strict=True)]
@@ -385,6 +393,12 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
     }
     write_whole(summary, json.dumps(report, indent=1).encode())
     return counts
+
+
+def design_of(brand: str, stem: str) -> int:
+    """Which design of its brand a drawing shows, as far as they were judged by eye: 0 for all that is not listed."""
+    groups = OTHER_DESIGNS.get(brand, [])
+    return next((number for number, stems in enumerate(groups, 1) if stem in stems), 0)
 
 
 def _kind(first: Row, second: Row) -> str:
@@ -419,7 +433,7 @@ class Editor:
             donors = [(donor, elements) for donor, (_, elements) in taken.items()]
             for brand, (row, own) in tqdm(taken.items(), desc="editing", unit="brand"):
                 rng = np.random.default_rng(list(hashlib.sha256(f"{SPLIT_SALT}:{brand}".encode()).digest()[:8]))
-                usable = [kind for kind in (*kinds, GLYPH) if len(movable(own)) > 1 or kind not in NEEDS_TWO]
+                usable = [kind for kind in (*kinds, GLYPH) if possible(kind, own)]
                 for kind in rng.permutation(usable)[: self._settings.edited].tolist():
                     donor, other = donors[int(rng.integers(len(donors)))]
                     if kind == GLYPH:
