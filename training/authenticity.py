@@ -200,7 +200,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     torch.manual_seed(settings.fit.seed)
     network = KagMtln(settings.backbone, len(photos.classes), settings.hidden)
     start = (
-        start_from_model(network.backbone, settings.backbone, settings.start_from)
+        start_from_model(network.backbone, settings.backbone, settings.start_from, "authenticity")
         if settings.start_from
         else start_from_imagenet(network.backbone, settings.backbone)
     )

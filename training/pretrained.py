@@ -17,10 +17,9 @@ import torchvision
 from torch import nn
 
 from inference.networks.backbones import Backbone, BackboneName, build_backbone
-from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Refusal
-from inference.weights import WEIGHTS_FOLDER, Card, load_model, save_model
+from inference.weights import WEIGHTS_FOLDER, Card, Task, load_model, save_model
 
 logger = logging.getLogger(__name__)
 
@@ -51,25 +50,26 @@ def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
     return f"torchvision's {weights}"
 
 
-def start_from_model(backbone: Backbone, name: BackboneName, card: Path) -> str:
-    """Load the backbone of a finished KAG-MTLN into a backbone.
+def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: Task) -> str:
+    """Load the backbone of a finished model of the same task into a backbone.
 
     Args:
         backbone: What is to start from it.
         name: Its kind.
         card: The finished model's card, beside its weights.
+        task: What the model has learned and the backbone is to learn.
 
     Returns:
         What the backbone starts from, in a sentence for the card.
 
     Raises:
-        Refusal: if there is no such model, or it has another backbone.
+        Refusal: if there is no such model, or it has another task or backbone.
     """
     model = load_model(card.stem, card.parent)
-    if not isinstance(model.network, KagMtln) or model.card.arguments["backbone"] != name:
-        msg = f"{card} is no KAG-MTLN with the backbone {name}; name another card, or its --backbone."
+    if model.card.task != task or model.card.arguments["backbone"] != name:
+        msg = f"{card} is no {task} model with the backbone {name}; name another card, or its --backbone."
         raise Refusal(msg)
-    backbone.load_state_dict(model.network.backbone.state_dict())
+    backbone.load_state_dict(model.network.get_submodule("backbone").state_dict())
     return f"the backbone of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
 
 

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from inference.exhibit import read_exhibit
-from inference.networks.backbones import BackboneName
+from inference.networks.backbones import Backbone, BackboneName
 from inference.networks.hms import PairFeature, PairHead, Siamese
 from inference.preprocessing import HALF, Preprocessing
 from inference.trademarks import TrademarkExaminer, log_odds_similar
@@ -44,7 +44,7 @@ from training.evaluate import (
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax, MarginSoftmax
 from training.mark_trials import Pixels, frozen_embeddings, nearest_strangers, trial_pairs
-from training.pretrained import start_from_imagenet
+from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
 
@@ -79,6 +79,8 @@ class TrademarkSettings:
     """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
     pretrained: bool = True
     """Start the backbone from ImageNet, where such weights can be had."""
+    start_from: Path | None = None
+    """Card of a finished trademark model whose backbone is trained further, such as weights/hms_icon_marks.json."""
     loss: LossName = "hms"
     """What is minimised; each loss reads the margins that it has."""
     scale: float = 90.0
@@ -125,8 +127,12 @@ class TrademarkSettings:
         """The network under its loss, and what its backbone starts from, in a sentence."""
         loss = self.build_loss()
         network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised)
-        start = start_from_imagenet(network.backbone, self.backbone) if self.pretrained else "random weights"
-        return SiameseLearner(network, loss, self.hardest), start
+        return SiameseLearner(network, loss, self.hardest), self._start(network.backbone)
+
+    def _start(self, backbone: Backbone) -> str:
+        if self.start_from:
+            return start_from_model(backbone, self.backbone, self.start_from, "trademark")
+        return start_from_imagenet(backbone, self.backbone) if self.pretrained else "random weights"
 
 
 PRESETS = {

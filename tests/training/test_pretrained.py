@@ -15,7 +15,7 @@ import torchvision
 
 from inference.networks.backbones import BackboneName, build_backbone
 from inference.records import Refusal
-from inference.weights import WEIGHTS_FOLDER, load_model, read_card
+from inference.weights import WEIGHTS_FOLDER, Task, load_model, read_card
 from training import pretrained
 from training.pretrained import LITE0, convert_lite0, frozen_backbone, start_from_imagenet, start_from_model
 
@@ -97,11 +97,12 @@ def test_a_resnet_without_its_weights_starts_from_nothing_and_says_so(
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
 
 
-def test_a_finished_model_is_trained_further(tiny_models: Path) -> None:
+@pytest.mark.parametrize(("name", "task"), [("tiny_parts", "authenticity"), ("tiny_marks", "trademark")])
+def test_a_finished_model_is_trained_further(name: str, task: Task, tiny_models: Path) -> None:
     backbone = build_backbone("six_layer_cnn")
-    start = start_from_model(backbone, "six_layer_cnn", tiny_models / "tiny_parts.json")
-    finished = load_model("tiny_parts", tiny_models)
-    assert start.startswith(f"the backbone of tiny_parts, weights {finished.card.weights_sha256[:16]}")
+    start = start_from_model(backbone, "six_layer_cnn", tiny_models / f"{name}.json", task)
+    finished = load_model(name, tiny_models)
+    assert start.startswith(f"the backbone of {name}, weights {finished.card.weights_sha256[:16]}")
     trained = finished.network.backbone.state_dict()
     assert all(torch.equal(value, trained[key]) for key, value in backbone.state_dict().items())
 
@@ -116,7 +117,7 @@ def test_a_finished_model_is_trained_further(tiny_models: Path) -> None:
 )
 def test_what_cannot_be_trained_further_is_refused(backbone: BackboneName, card: str, tiny_models: Path) -> None:
     with pytest.raises(Refusal):
-        start_from_model(build_backbone(backbone), backbone, tiny_models / f"{card}.json")
+        start_from_model(build_backbone(backbone), backbone, tiny_models / f"{card}.json", "authenticity")
 
 
 def test_the_frozen_backbone_learns_nothing() -> None:

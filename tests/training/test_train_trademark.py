@@ -464,6 +464,15 @@ def test_a_split_without_strangers_is_refused_in_a_sentence(families: int, tmp_p
         prepare()
 
 
+def test_a_finished_model_is_trained_further(tiny_models: Path) -> None:
+    settings = replace(PRESETS["small"], backbone="six_layer_cnn", start_from=tiny_models / "tiny_marks.json")
+    learner, start = settings.build_learner()
+    assert start.startswith("the backbone of tiny_marks, weights ")
+    trained = load_model("tiny_marks", tiny_models).network.get_submodule("backbone").state_dict()
+    found = learner.network.backbone.state_dict()
+    assert all(torch.equal(value, found[key]) for key, value in trained.items())
+
+
 def test_a_run_leaves_a_model_that_states_what_it_was_trained_on(run: Path, marks: MarkSet) -> None:
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in log] == [1, 2, 3]
