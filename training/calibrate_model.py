@@ -26,6 +26,7 @@ from training.assessment import class_probabilities, examine_all, read_photos_fo
 from training.calibration import CalibrationRefused, Weighing
 from training.data.pairs import MarkSet, Pair, read_mark_set
 from training.data.photos import Split
+from training.evaluate import full_scale
 from training.evidence_plots import draw_evidence
 from training.heatmaps import json_bytes
 from training.judgement import Scored, judge_photos
@@ -78,18 +79,19 @@ def _draw(calibration: Calibration, folder: Path) -> None:
 
 
 def _judge_photos(model: Model, data: Path) -> tuple[Weighing, Card]:
-    """How photos are weighed, and the card that says so, with the figures that the same verdicts give."""
+    """How photos are weighed, and the card that says so, with the figures and heatmap scale of the same verdicts."""
     card, examiner = model.card, AuthenticityExaminer(model)
     photos = read_photos_for(card, data)
 
-    def scored(split: Split) -> Scored:
-        verdicts = examine_all(examiner, photos.of(split))
+    def scored(verdicts: Sequence[Verdict]) -> Scored:
         log_odds = np.array([verdict.log_odds for verdict in verdicts])
         return Scored(class_probabilities(verdicts, card.classes), log_odds, _scores(verdicts))
 
+    validation, test = (examine_all(examiner, photos.of(split)) for split in ("val", "test"))
     named = _named(data, card, photos.manifest_sha256)
-    judgement = judge_photos(photos, card.classes, scored("val"), scored("test"), model.references, named)
-    return judgement.weighing, judgement.stated_in(card)
+    judgement = judge_photos(photos, card.classes, scored(validation), scored(test), model.references, named)
+    peaks = np.array([verdict.heatmap.peak for verdict in validation])
+    return judgement.weighing, replace(judgement.stated_in(card), heatmap_full_scale=full_scale(peaks))
 
 
 def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:

@@ -61,7 +61,10 @@ def test_a_calibrated_model_has_the_same_weights_and_a_card_that_says_more(
     assert {"Cllr", "Cllr, known counterfeiters"} <= after.metrics.keys()
     assert after.confusion is not None
     assert called in after.confusion.over
-    restated = {"calibration", "metrics", "limits", "band", "per_class", "confusion", "histogram"}
+    examiner = AuthenticityExaminer.load("authenticity", calibrated)
+    peaks = [verdict.heatmap.peak for verdict in examine_all(examiner, read_photo_set(halves).of("val"))]
+    assert after.heatmap_full_scale == pytest.approx(np.quantile(peaks, 0.9), rel=1e-4)
+    restated = {"calibration", "metrics", "limits", "band", "per_class", "confusion", "histogram", "heatmap_full_scale"}
     for field in dataclasses.fields(before):
         if field.name not in restated:
             assert getattr(before, field.name) == getattr(after, field.name), field.name

@@ -289,7 +289,7 @@ def test_a_look_gives_the_networks_logits_and_the_scale_of_its_heatmaps(
     with torch.no_grad():
         assert torch.allclose(logits, head(features(images)), atol=1e-6)
     peaks = [naive_peak(features, head, image, (index // 5) % 2) for index, image in enumerate(images)]
-    assert full_scale == pytest.approx(np.quantile(peaks, 0.99), rel=1e-5)
+    assert full_scale == pytest.approx(np.quantile(peaks, 0.9), rel=1e-5)
 
 
 def test_heatmaps_without_evidence_still_have_a_scale(tiny_network: tuple[nn.Module, nn.Module]) -> None:

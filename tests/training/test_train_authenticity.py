@@ -349,7 +349,7 @@ def test_the_examiner_finds_what_the_card_states(authenticity_run: Path, photos:
 
     validation = [read_exhibit(photo.path) for photo in photos.of("val")]
     peaks = [verdict.heatmap.peak for verdict in examiner.examine_batch(validation)]
-    assert card.heatmap_full_scale == pytest.approx(np.quantile(peaks, 0.99), rel=1e-4)
+    assert card.heatmap_full_scale == pytest.approx(np.quantile(peaks, 0.9), rel=1e-4)
 
 
 # ---- a run that looks at photos beside their reference
