@@ -28,7 +28,9 @@ Rng = np.random.Generator
 
 _STEPS = 10
 _LIGHTEST_INK = 0.9
+"""Lightness from which on a colour is lost on white paper."""
 _MINOR_SHARE = 0.35
+"""Share of a mark, by boxes, up to which an element is a minor one: two of three like elements stay."""
 _PLAIN = {"svg", "g", "path", "circle", "rect", "ellipse", "polygon", "title", "desc", "defs"}
 _SHAPES = {"path", "circle", "rect", "ellipse", "polygon"}
 _FACES = ("Jost", "Outfit", "Montserrat", "Urbanist", "Garamond", "Playfair")
