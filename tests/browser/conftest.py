@@ -60,13 +60,29 @@ def weights(tiny_models: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(leftovers: None, weights: Path) -> Iterator[str]:
+def serve(leftovers: None) -> Iterator[Callable[..., str]]:
+    """Starts a page with a folder of models, and one of cases, and says where; all stay open to the end.
+
+    Closing one clears files that all pages of this process share.
+    """
+    from inference.cases import Cases
     from ui.bench import Bench
     from ui.workbench import launch, workbench
 
-    page = workbench(Bench(weights))
-    yield launch(page, prevent_thread_lock=True, quiet=True)
-    page.close(verbose=False)
+    pages = []
+
+    def start(models: Path, cases: Path | None = None) -> str:
+        pages.append(workbench(Bench(models), Cases(cases) if cases else None))
+        return launch(pages[-1], prevent_thread_lock=True, quiet=True)
+
+    yield start
+    for page in pages:
+        page.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def address(serve: Callable[..., str], weights: Path) -> str:
+    return serve(weights)
 
 
 @pytest.fixture(scope="session")

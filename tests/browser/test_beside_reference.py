@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,10 @@ VERDICT = "#verdict [data-announce]"
 BESIDE = "#verdict .beside"
 
 
-@pytest.fixture(scope="session")
-def guided_address(leftovers: None, guided_models: Path) -> Iterator[str]:
-    """A page whose only model looks at parts beside their references.
-
-    It stays open to the end: closing it clears files that all pages of this process share.
-    """
-    from ui.bench import Bench
-    from ui.workbench import launch, workbench
-
-    page = workbench(Bench(guided_models))
-    yield launch(page, prevent_thread_lock=True, quiet=True)
-    page.close(verbose=False)
-
-
 @pytest.fixture(scope="module")
-def address(guided_address: str) -> str:
-    """Where `open_page` goes in this file."""
-    return guided_address
+def address(serve: Callable[..., str], guided_models: Path) -> str:
+    """A page whose only model looks at parts beside their references."""
+    return serve(guided_models)
 
 
 @pytest.fixture(scope="module")

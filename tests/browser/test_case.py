@@ -7,7 +7,7 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio_client
@@ -27,22 +27,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cases")
 
 
-@pytest.fixture(scope="session")
-def case_address(leftovers: None, tiny_models: Path, folder: Path) -> Iterator[str]:
-    """A page with a folder of cases; it stays open to the end, as all pages of this process share files."""
-    from inference.cases import Cases
-    from ui.bench import Bench
-    from ui.workbench import launch, workbench
-
-    page = workbench(Bench(tiny_models), Cases(folder))
-    yield launch(page, prevent_thread_lock=True, quiet=True)
-    page.close(verbose=False)
-
-
 @pytest.fixture(scope="module")
-def address(case_address: str) -> str:
-    """Where `open_page` goes in this file."""
-    return case_address
+def address(serve: Callable[..., str], tiny_models: Path, folder: Path) -> str:
+    """A page with a folder of cases."""
+    return serve(tiny_models, folder)
 
 
 @pytest.fixture(scope="module")

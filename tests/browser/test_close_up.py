@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,15 @@ import pytest
 from PIL import Image
 
 
-@pytest.fixture(scope="session")
-def near_address(leftovers: None, goods_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A page whose locator takes what spans a quarter of a picture for a close-up; it stays open to the end."""
-    from ui.bench import Bench
-    from ui.workbench import launch, workbench
-
+@pytest.fixture(scope="module")
+def address(serve: Callable[..., str], goods_models: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page whose locator takes what spans a quarter of a picture for a close-up."""
     models = tmp_path_factory.mktemp("near") / "models"
     shutil.copytree(goods_models, models)
     card = json.loads((models / "tiny_locator.json").read_text())
     card["find_rule"]["close_up"] = 0.25
     (models / "tiny_locator.json").write_text(json.dumps(card))
-    page = workbench(Bench(models))
-    yield launch(page, prevent_thread_lock=True, quiet=True)
-    page.close(verbose=False)
-
-
-@pytest.fixture(scope="module")
-def address(near_address: str) -> str:
-    """Where `open_page` goes in this file."""
-    return near_address
+    return serve(models)
 
 
 def test_a_close_up_is_examined_whole(open_page: Callable, goods: Any, tmp_path: Path) -> None:

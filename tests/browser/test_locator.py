@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,10 @@ CROP = "#photo-crop :is(input, textarea)"
 BLUE, RED = "blue/genuine", "red/counterfeit"
 
 
-@pytest.fixture(scope="session")
-def goods_address(leftovers: None, goods_models: Path) -> Iterator[str]:
-    """A page with a locator; it stays open to the end, as all pages of this process share files."""
-    from ui.bench import Bench
-    from ui.workbench import launch, workbench
-
-    page = workbench(Bench(goods_models))
-    yield launch(page, prevent_thread_lock=True, quiet=True)
-    page.close(verbose=False)
-
-
 @pytest.fixture(scope="module")
-def address(goods_address: str) -> str:
-    """Where `open_page` goes in this file."""
-    return goods_address
+def address(serve: Callable[..., str], goods_models: Path) -> str:
+    """A page with a locator."""
+    return serve(goods_models)
 
 
 @pytest.fixture
