@@ -69,6 +69,19 @@ def _weighted_auc(first: Scores, second: Scores, w_first: Scores, w_second: Scor
     return result
 
 
+def most_accurate_threshold(first: Scores, second: Scores) -> float:
+    """The threshold that leaves most scores on their side: those of the first (n,) above it, of the second (m,) not.
+
+    Returns:
+        Halfway between two scores, the lowest of equally good ones; infinite where one side is best called everything.
+    """
+    scores = np.unique([*first, *second])
+    thresholds = np.array([-np.inf, *(scores[:-1] + scores[1:]) / 2, np.inf])
+    above = len(first) - np.searchsorted(np.sort(first), thresholds, side="right")
+    right = above + np.searchsorted(np.sort(second), thresholds, side="right")
+    return float(thresholds[right.argmax()])
+
+
 def tpr_at_tnr(
     first: Scores, second: Scores, first_sources: Sources, second_sources: Sources, tnr: float, over: str
 ) -> Metric:

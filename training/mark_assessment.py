@@ -24,7 +24,7 @@ from inference.weights import Metric, Model
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.data.pairs import MarkSet, Pair, read_mark_set
 from training.data.photos import Split
-from training.evaluate import auc_metric, mean_by_source, share_by_source, tpr_at_tnr
+from training.evaluate import auc_metric, mean_by_source, most_accurate_threshold, share_by_source, tpr_at_tnr
 from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
 from training.mark_trials import Pixels, frozen_embeddings, trial_pairs
@@ -55,24 +55,48 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
         Refusal: if the marks cannot be used.
     """
     every = read_mark_set(data, seed=model.card.seed)
-    marks = every.subset(every.of(split))
-    chosen = range(len(marks.marks))
-    pictures = [read_exhibit(mark.path).pixels for mark in tqdm(marks.marks, "reading marks", leave=False)]
     if heatmaps:
-        table = check_heatmaps(model, marks, pictures, limit)
+        marks = _of_split(every, split)
+        table = check_heatmaps(model, marks, _pictures(marks), limit)
         write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
         return table
-    embedded = embed(model, pictures)
-    head = cast("Siamese", model.network).head
-    pairs = trial_pairs(marks, frozen_embeddings(pictures, model.card.preprocessing.size, torch.device("cpu")), split)
-    judged = JudgedPairs.of(marks, pairs, {kind: compare(head, embedded, listed) for kind, listed in pairs.items()})
-    table = {f"pairs, {split}": pair_figures(judged)}
-    table |= kind_figures(marks, pairs, judged)
-    table["shortcut audit"] = shortcuts(marks, pairs)
-    table[f"retrieval among {len(chosen)} {split} marks"] = retrieval(head, embedded, marks)
-    table |= invariance(model, marks, pictures, pairs, limit)
+    validation = None if split == "val" else _judge(model, _of_split(every, "val"), "val").judged
+    seen = _judge(model, _of_split(every, split), split)
+    table = {f"pairs, {split}": pair_figures(seen.judged, validation)}
+    table |= kind_figures(seen.marks, seen.pairs, seen.judged)
+    table["shortcut audit"] = shortcuts(seen.marks, seen.pairs)
+    table[f"retrieval among {len(seen.marks.marks)} {split} marks"] = retrieval(seen.head, seen.embedded, seen.marks)
+    table |= invariance(model, seen.marks, seen.pictures, seen.pairs, limit)
     write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
     return table
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The marks of a split, and what a model makes of them and of their trial pairs."""
+
+    marks: MarkSet
+    pictures: list[Pixels]
+    head: PairHead
+    embedded: Tensor
+    pairs: dict[str, list[Pair]]
+    judged: JudgedPairs
+
+
+def _judge(model: Model, marks: MarkSet, split: Split) -> _Seen:
+    pictures = _pictures(marks)
+    head, embedded = cast("Siamese", model.network).head, embed(model, pictures)
+    pairs = trial_pairs(marks, frozen_embeddings(pictures, model.card.preprocessing.size, torch.device("cpu")), split)
+    log_odds = {kind: compare(head, embedded, listed) for kind, listed in pairs.items()}
+    return _Seen(marks, pictures, head, embedded, pairs, JudgedPairs.of(marks, pairs, log_odds))
+
+
+def _of_split(marks: MarkSet, split: Split) -> MarkSet:
+    return marks.subset(marks.of(split))
+
+
+def _pictures(marks: MarkSet) -> list[Pixels]:
+    return [read_exhibit(mark.path).pixels for mark in tqdm(marks.marks, "reading marks", leave=False)]
 
 
 def embed(model: Model, pictures: Sequence[Pixels]) -> Tensor:
@@ -93,15 +117,29 @@ def compare(head: PairHead, embedded: Tensor, pairs: Sequence[Pair]) -> Values:
         return np.asarray(log_odds_similar(head.logits(head.pair(first, second)).double()).numpy())
 
 
-def pair_figures(judged: JudgedPairs) -> dict[str, Metric]:
-    """AUC, accuracy at P = .5, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared."""
+def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None) -> dict[str, Metric]:
+    """AUC, accuracy, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared.
+
+    Args:
+        judged: The pairs.
+        validation: Those of validation brands: where they are given, the accuracy stands also at the threshold that
+            is best for them, for each kind of dissimilar pairs. P = .5 is where random and hard pairs are weighed
+            together, and not where either kind alone is best told apart.
+    """
     figures: dict[str, Metric] = {}
     similar, families = judged.log_odds["similar"], judged.families["similar"]
     for kind in judged.dissimilar:
         others, of = judged.log_odds[kind], judged.families[kind]
         over = f"{len(similar)} similar and {len(others)} {kind} dissimilar pairs"
         figures[f"AUC, {kind} pairs"] = auc_metric(similar, others, families, of, over)
-        figures[f"accuracy, {kind} pairs"] = share_by_source([*(similar > 0), *(others <= 0)], families + of, over)
+        thresholds = {"accuracy": 0.0}
+        if validation and kind in validation.dissimilar:
+            best = most_accurate_threshold(validation.log_odds["similar"], validation.log_odds[kind])
+            thresholds["accuracy at the threshold of validation"] = best
+        for name, threshold in thresholds.items():
+            right = [*(similar > threshold), *(others <= threshold)]
+            stated = f"{over}, similar above log odds of {threshold:.2f}"
+            figures[f"{name}, {kind} pairs"] = share_by_source(right, families + of, stated)
         for tnr in (0.9, 0.95):
             figures[f"TPR at TNR {tnr:.2f}, {kind} pairs"] = tpr_at_tnr(similar, others, families, of, tnr, over)
     return figures

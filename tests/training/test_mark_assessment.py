@@ -16,8 +16,19 @@ from inference.sub_scores import ink
 from inference.weights import load_model
 from training.assessment import AssessmentSettings, assess
 from training.data.pairs import Mark, MarkSet, Pair
-from training.evaluate import tpr_at_tnr
-from training.mark_assessment import covered, elsewhere, embed, invariance, kind_figures, ranked, shortcuts, strongest
+from training.evaluate import most_accurate_threshold, tpr_at_tnr
+from training.mark_assessment import (
+    Values,
+    covered,
+    elsewhere,
+    embed,
+    invariance,
+    kind_figures,
+    pair_figures,
+    ranked,
+    shortcuts,
+    strongest,
+)
 from training.mark_transforms import TRANSFORMS
 from training.scoreboard import ScoreboardSettings, make_scoreboard
 from training.trademark import JudgedPairs
@@ -59,6 +70,55 @@ def test_ranks_are_counted_as_by_hand(wanted: int) -> None:
 def test_rank_figures_have_their_known_ends(scores: list[float], wanted: list[bool], expected: tuple) -> None:
     found = ranked(np.array(scores, float), np.array(wanted))
     assert (found["normalised average rank"], found["MAP@100"], found["recall at 1"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "threshold"),
+    [
+        ([1, 2, 3], [-1, 0], 0.5),
+        ([0, 2], [-2, 1], -1),
+        ([1, 5, 6], [2, 3, 4], 4.5),
+        ([0], [0, 0], np.inf),
+        ([0, 0], [0], -np.inf),
+    ],
+    ids=["apart", "the lowest of equally good ones", "one lost", "all to the second", "all to the first"],
+)
+def test_the_most_accurate_threshold_leaves_most_scores_on_their_side(
+    first: list[float], second: list[float], threshold: float
+) -> None:
+    assert most_accurate_threshold(np.array(first), np.array(second)) == threshold
+
+
+def test_no_other_threshold_is_more_accurate() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        first, second = rng.normal(1, 1, 30).round(1), rng.normal(-1, 1, 50).round(1)
+
+        def right(threshold: float, first: Values = first, second: Values = second) -> int:
+            return sum(score > threshold for score in first) + sum(score <= threshold for score in second)
+
+        found = most_accurate_threshold(first, second)
+        assert right(found) == max(right(value) for value in [-np.inf, *first, *second])
+
+
+def test_accuracy_stands_at_half_and_where_validation_pairs_are_best_told_apart() -> None:
+    families = {"similar": ["a", "b", "c"], "random": ["d", "e", "f"], "labelled": ["g"]}
+
+    def judged(similar: list[float], random: list[float]) -> JudgedPairs:
+        log_odds = {"similar": np.array(similar), "random": np.array(random), "labelled": np.array([-4.0])}
+        return JudgedPairs(families, log_odds)
+
+    test = judged([-0.5, -0.4, 2.0], [-3.0, -2.0, -0.45])
+    validation = judged([-0.6, 1.0, 2.0], [-3.0, -2.0, -1.4])
+    unlabelled = JudgedPairs(
+        {"similar": [], "random": []}, {kind: validation.log_odds[kind] for kind in ("similar", "random")}
+    )
+    figures = pair_figures(test, unlabelled)
+    assert figures["accuracy, random pairs"].value == pytest.approx(4 / 6)
+    assert figures["accuracy at the threshold of validation, random pairs"].value == pytest.approx(5 / 6)
+    assert "log odds of -1.00" in figures["accuracy at the threshold of validation, random pairs"].over
+    assert "accuracy at the threshold of validation, labelled pairs" not in figures
+    assert not any("threshold of validation" in name for name in pair_figures(test, None))
 
 
 @pytest.mark.parametrize("tnr", [0.9, 0.95])

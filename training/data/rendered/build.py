@@ -104,8 +104,8 @@ class RenderedSettings:
     seed: int = 0
     """same seed and settings, same files; at least 0"""
     held_out: float = HELD_OUT
-    """share of the items of each class for validation, and as many again for test; .4 makes a set to calibrate a finished
-    model on (a counterfeiter in no training photo counts as never seen, so some must be left to train on)"""
+    """share of the items of each class for validation, and as many again for test; .4 makes a set to calibrate a
+    finished model on (a counterfeiter in no training photo counts as never seen, so some must be left to train on)"""
     workers: int = os.cpu_count() or 1
     """processes that render"""
     cache: Path = CACHE
