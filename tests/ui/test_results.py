@@ -18,12 +18,14 @@ from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay
 from inference.records import (
     AuthenticityOutcome,
+    CheckStatus,
     Comparison,
     Crop,
     Evidence,
     Exhibit,
     Heatmap,
     Placement,
+    ScopeCheck,
     SimilarityOutcome,
     Verdict,
     as_json,
@@ -98,6 +100,31 @@ def test_a_comparison_states_its_outcome_and_never_infringement(comparison: Comp
     assert f"<h2>{outcome.capitalize()}</h2>" in page
     assert "Visual similarity of the signs; never infringement" in page
     assert Elements(page).text.count("Heatmap laid over the mark") == 2
+
+
+@pytest.mark.parametrize(
+    ("statuses", "summary"),
+    [
+        (("ok", "ok"), "All 2 checks passed"),
+        (("ok", "warn", "ok"), "2 other checks passed"),
+        (("refuse", "ok"), "1 other check passed"),
+        (("warn", "refuse"), None),
+    ],
+    ids=["all passed", "caution", "failed", "none passed"],
+)
+def test_a_check_that_did_not_pass_is_seen_and_those_that_did_are_folded(
+    verdict: Verdict, comparison: Comparison, statuses: tuple[CheckStatus, ...], summary: str | None
+) -> None:
+    checks = tuple(ScopeCheck(f"n{place}", status, 1.0, "Said so.") for place, status in enumerate(statuses))
+    for page in (
+        verdict_page(dataclasses.replace(verdict, scope_checks=checks)),
+        comparison_page(dataclasses.replace(comparison, scope_checks=(checks, checks))),
+    ):
+        seen, _, folded = page.split("Scope checks</h")[1].split("</div>")[0].partition('<details class="passed">')
+        for check in checks:
+            title = {"ok": "Passed", "warn": "Caution", "refuse": "Failed"}[check.status]
+            assert f"{title}, {check.name}." in (folded if check.status == "ok" else seen)
+        assert (f"<summary>{summary}</summary>" in folded) if summary else not folded
 
 
 def test_every_outcome_has_a_shape_of_its_own(verdict: Verdict, comparison: Comparison) -> None:
