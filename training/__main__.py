@@ -22,6 +22,7 @@ from training.data.rendered.scenes import ScenesSettings, build_scenes
 from training.deviation import DeviationSettings, add_deviation
 from training.experiments import (
     few_genuine_items,
+    hms_choices,
     hms_fig3,
     hms_fig6,
     hms_table1,
@@ -32,6 +33,7 @@ from training.experiments import (
 )
 from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.hms_cells import HmsFaces, HmsProtocol
+from training.experiments.hms_choices import HmsChoices
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.heatmaps import table_lines
 from training.locator_assessment import LocatorAssessmentSettings, assess_locator
@@ -171,6 +173,11 @@ def study_hms_fig6(protocol: HmsProtocol) -> None:
     print("\n".join(hms_fig6.run(protocol)))
 
 
+def study_hms_choices(study: HmsChoices) -> None:
+    """What each choice behind the trademark model is worth, on validation brands."""
+    print("\n".join(hms_choices.run(study)))
+
+
 def name_experiments() -> None:
     """Tables and figures of the papers, and our own: `python -m training experiment --help`."""
 
@@ -210,6 +217,7 @@ def main() -> int:
         "hms_table4": study_hms_table4,
         "hms_fig3": study_hms_fig3,
         "hms_fig6": study_hms_fig6,
+        "hms_choices": study_hms_choices,
     }
     prog, arguments = "python -m training", sys.argv[1:]
     if arguments[:1] == ["experiment"]:

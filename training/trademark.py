@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import repeat
@@ -101,6 +101,8 @@ class TrademarkSettings:
     """Of which kinds the similar training pairs are, where the set states kinds; all of them when left out."""
     augment: bool = True
     """Vary colour, contrast, position, angle and size of training marks."""
+    vary_colour: bool = True
+    """Whether colour and contrast are varied then."""
 
     def __post_init__(self) -> None:
         require_name(self.name)
@@ -186,16 +188,10 @@ def train(settings: TrademarkSettings) -> Card | None:
     trials = {split: trial_pairs(marks, embedding, split) for split in ("val", "test")}
 
     def score(split: Split) -> dict[str, NDArray[np.float64]]:
-        device = accelerator.device
-        return {
-            kind: similar_log_odds(network, pictures, pairs, settings.preprocessing, device)
-            for kind, pairs in trials[split].items()
-        }
+        return pair_log_odds(network, pictures, trials[split], settings.preprocessing, accelerator.device)
 
     def validate(_: nn.Module) -> Scores:
-        scores = score("val")
-        figures = {f"auc_{kind}": auc(scores["similar"], scores[kind]) for kind in scores if kind != "similar"}
-        return {"score": sum(figures.values()) / len(figures), **figures}
+        return mean_auc(score("val"))
 
     sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
     fit(learner, training, sampler, validate, settings.fit, run, accelerator)
@@ -301,11 +297,21 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def _tensor(self, index: int, rng: np.random.Generator) -> Tensor:
         preprocessing = self._settings.preprocessing
         framed, _ = preprocessing.frame(self._pictures[index])
-        return preprocessing.tensor(vary(framed, rng) if self._settings.augment else framed)
+        return preprocessing.tensor(vary(framed, rng, self._settings.vary_colour) if self._settings.augment else framed)
 
 
-def vary(framed: Pixels, rng: np.random.Generator) -> Pixels:
-    """Another colour, contrast, position, angle and size of a mark, uint8 (S, S, 3); never mirrored."""
+def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixels:
+    """Another position, angle and size of a mark, uint8 (S, S, 3), and another colour and contrast; never mirrored."""
+    varied: Pixels = _recoloured(framed, rng) if colour else framed
+    if rng.random() < 0.8:
+        varied = _moved(np.ascontiguousarray(varied), rng)
+    if rng.random() < 0.1:
+        blurred = cv2.GaussianBlur(np.ascontiguousarray(varied), (0, 0), rng.uniform(0.5, 1.5))
+        varied = blurred.astype(np.uint8)
+    return varied
+
+
+def _recoloured(framed: Pixels, rng: np.random.Generator) -> Pixels:
     varied: Pixels = framed
     if rng.random() < 0.3:
         varied = varied[..., rng.permutation(3)]
@@ -316,11 +322,6 @@ def vary(framed: Pixels, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.2:
         ground = rng.integers(150, 256, 3)
         varied = (varied * (ground / 255)).astype(np.uint8)
-    if rng.random() < 0.8:
-        varied = _moved(np.ascontiguousarray(varied), rng)
-    if rng.random() < 0.1:
-        blurred = cv2.GaussianBlur(np.ascontiguousarray(varied), (0, 0), rng.uniform(0.5, 1.5))
-        varied = blurred.astype(np.uint8)
     return varied
 
 
@@ -388,6 +389,23 @@ def mine_dissimilar(
 def pick(first: Tensor, second: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
     """Embeddings of index pairs (M, 2): twice (M, C)."""
     return first[pairs[:, 0]], second[pairs[:, 1]]
+
+
+def mean_auc(log_odds: Mapping[str, NDArray[np.float64]]) -> Scores:
+    """How well similar pairs are told from each kind of dissimilar ones, and as the score the mean over the kinds."""
+    figures = {f"auc_{kind}": auc(log_odds["similar"], log_odds[kind]) for kind in log_odds if kind != "similar"}
+    return {"score": sum(figures.values()) / len(figures), **figures}
+
+
+def pair_log_odds(
+    network: Siamese,
+    pictures: Sequence[Pixels],
+    pairs: Mapping[str, Sequence[Pair]],
+    preprocessing: Preprocessing,
+    device: torch.device,
+) -> dict[str, NDArray[np.float64]]:
+    """Log odds of the pairs of each kind (n,), as `similar_log_odds` gives them."""
+    return {kind: similar_log_odds(network, pictures, listed, preprocessing, device) for kind, listed in pairs.items()}
 
 
 def similar_log_odds(

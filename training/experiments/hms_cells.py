@@ -39,8 +39,8 @@ from training.trademark import (
     JudgedPairs,
     TrademarkSettings,
     TrainingPairs,
+    pair_log_odds,
     read_pictures,
-    similar_log_odds,
 )
 
 logger = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Study:
         file = self.protocol.out / "cells" / cell.name / "marks.json"
         if not file.exists():
             write_whole(file, json.dumps(self._test(cell)).encode())
-        return _read_judged(file)
+        return read_judged(file)
 
     def judged_faces(self, cell: Cell, faces: Path, most: int) -> JudgedPairs | None:
         """What it makes of faces."""
@@ -225,13 +225,10 @@ class Study:
             network = self.network(cell)
             device = next(network.parameters()).device
             named = {"similar": list(pairs.same), "random": list(pairs.different)}
-            found = {
-                kind: similar_log_odds(network, pictures, listed, preprocessing, device)
-                for kind, listed in named.items()
-            }
+            found = pair_log_odds(network, pictures, named, preprocessing, device)
             people = {kind: [pairs.people[a] for a, _ in listed] for kind, listed in named.items()}
-            write_whole(file, json.dumps(_stated(JudgedPairs(people, found))).encode())
-        return _read_judged(file)
+            write_whole(file, json.dumps(stated_pairs(JudgedPairs(people, found))).encode())
+        return read_judged(file)
 
     def network(self, cell: Cell) -> Siamese:
         """A finished cell's network, on the CPU."""
@@ -246,7 +243,7 @@ class Study:
         except Diverged as diverged:
             logger.warning("%s: %s", cell.name, diverged)
             return {"diverged": str(diverged)}
-        return _stated(JudgedPairs.of(self.marks, self.trials["test"], self._score(network, cell, "test")))
+        return stated_pairs(JudgedPairs.of(self.marks, self.trials["test"], self._score(network, cell, "test")))
 
     def _train(self, cell: Cell) -> Siamese:
         logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
@@ -268,17 +265,16 @@ class Study:
     def _score(self, network: Siamese, cell: Cell, split: Split) -> dict[str, NDArray[np.float64]]:
         preprocessing = cell.settings(self.protocol).preprocessing
         device = next(network.parameters()).device
-        return {
-            kind: similar_log_odds(network, self.pictures, pairs, preprocessing, device)
-            for kind, pairs in self.trials[split].items()
-        }
+        return pair_log_odds(network, self.pictures, self.trials[split], preprocessing, device)
 
 
-def _stated(judged: JudgedPairs) -> dict[str, Any]:
+def stated_pairs(judged: JudgedPairs) -> dict[str, Any]:
+    """Judged pairs as JSON holds them."""
     return {"families": judged.families, "log_odds": {kind: v.tolist() for kind, v in judged.log_odds.items()}}
 
 
-def _read_judged(file: Path) -> JudgedPairs | None:
+def read_judged(file: Path) -> JudgedPairs | None:
+    """What `stated_pairs` stated; None where the network diverged."""
     content = json.loads(file.read_bytes())
     if "diverged" in content:
         return None
