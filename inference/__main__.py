@@ -500,6 +500,7 @@ def _comparison_text(comparison: Comparison) -> str:
             f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
             f"maps show   {comparison.maps_show}",
             *_parts_text(comparison),
+            f"agreement   {comparison.weighed}",
             *(f"log odds    {score.log_odds:+.2f} {score.name}: {score.view}" for score in comparison.sub_scores),
             *_facts(comparison),
             *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),

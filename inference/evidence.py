@@ -114,8 +114,8 @@ ENFSI_2015 = VerbalScale(
 class Calibration:
     """How a model's score becomes a likelihood ratio, and what stands behind it.
 
-    The score is log P(first side) - log P(second side) in nats, or what a model's fusion makes of it; of several photos
-    of one source, the mean of theirs.
+    The score is log P(first side) - log P(second side) in nats, or what a model's card makes of it and of what it finds
+    beside it; of several photos of one source, the mean of theirs.
 
     Attributes:
         sides: Their names: (genuine, counterfeit) or (similar, dissimilar).

@@ -351,7 +351,7 @@ class Evidence:
 
     Attributes:
         propositions: H1 and H2, in words.
-        score: What was calibrated: log P(first side) - log P(second side) in nats, or what a fusion made of it.
+        score: What was calibrated: log P(first side) - log P(second side) in nats, or what a card made of it.
         log10_lr: Log10 of the likelihood ratio for H1 against H2, inside the bounds.
         low: Lower end of its 95% interval, from a bootstrap by source.
         high: Upper end.
@@ -579,6 +579,38 @@ class SubScore:
 
 
 @dataclass(frozen=True)
+class LocalAgreement:
+    """Points of two marks that lie on each other under one shift, turn and size.
+
+    Attributes:
+        matched: How many do, at most `of`; 0 where they are too few to mean anything.
+        of: How many points the mark with fewer of them has.
+        turn: By how many degrees clockwise the second mark is turned against the first, -180 to 180; None where no
+            point matches.
+    """
+
+    matched: int
+    of: int
+    turn: float | None = None
+
+    def __post_init__(self) -> None:
+        require(0 <= self.matched <= self.of, f"{self.matched} of {self.of} points cannot match")
+        require((self.turn is None) == (self.matched == 0), "there is a turn where points match, and only there")
+
+    @property
+    def share(self) -> float:
+        """The share of the points that match, 0 to 1; 0 of a mark without points."""
+        return self.matched / self.of if self.of else 0.0
+
+    def __str__(self) -> str:
+        laid = f"{self.matched} of {self.of} points of the two marks lie on each other"
+        turn = round(self.turn or 0)
+        if not turn:
+            return laid
+        return f"{laid}, the second turned {'counter' if turn < 0 else ''}clockwise by {abs(turn)} degrees"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
 
@@ -589,6 +621,8 @@ class Comparison:
         crops: The part of each that was compared; None for the whole picture.
         probability_similar: Uncalibrated, 0 to 1.
         log_odds: log P(similar) - log P(dissimilar) in nats, finite.
+        agreement: What of the two drawings coincides, told without the network.
+        score: What is weighed: the log odds, raised by as much as the model's card says for full agreement; finite.
         band: The inconclusive band it was read against where there is no evidence.
         evidence: What the findings weigh; None for a model that is not calibrated, and where a scope check refuses.
         heatmaps: One a mark, evidence for the side the probability leans to.
@@ -604,6 +638,8 @@ class Comparison:
     crops: tuple[Crop | None, Crop | None]
     probability_similar: float
     log_odds: float
+    agreement: LocalAgreement
+    score: float
     band: InconclusiveBand
     heatmaps: tuple[Heatmap, Heatmap]
     scope_checks: tuple[tuple[ScopeCheck, ...], tuple[ScopeCheck, ...]]
@@ -615,6 +651,7 @@ class Comparison:
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")
         require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+        require(math.isfinite(self.score), f"a score is finite, not {self.score}")
         numbers = [part.number for part in self.correspondences]
         require(numbers == [*range(1, len(numbers) + 1)], f"parts are numbered 1, 2, 3, not {numbers}")
 
@@ -624,9 +661,13 @@ class Comparison:
         return "what the marks share" if self.probability_similar >= 0.5 else "where the marks differ"
 
     @property
-    def score(self) -> float:
-        """What is weighed: the log odds."""
-        return self.log_odds
+    def weighed(self) -> str:
+        """What the score is made of, in a sentence."""
+        raised = self.score - self.log_odds
+        if not raised:
+            return f"{self.agreement}. The network's log odds of {self.log_odds:.2f} are weighed alone."
+        adds = f"That adds {raised:.2f} to the network's log odds of {self.log_odds:.2f}, and the sum is weighed."
+        return f"{self.agreement}. {adds}"
 
 
 def as_json(record: Any) -> Any:

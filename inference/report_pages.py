@@ -432,6 +432,7 @@ def _pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
     )
     if isinstance(record, Comparison):
         content.append(text(_answering(record)))
+        content.append(text(f"Laid over each other (SIFT points): {record.weighed}"))
         scores = "; ".join(f"{s.name} {s.log_odds:+.2f} ({s.view})" for s in record.sub_scores)
         content.append(text(f"Log odds in nats, not calibrated, and no verdict: {scores}."))
     if record.outcome == "genuine":

@@ -106,10 +106,13 @@ def windows(part: Pixels) -> tuple[Crop, ...]:
 
 
 def ink(part: Pixels) -> NDArray[np.bool_]:
-    """What differs from the ground, bool (H, W); the ground is the median colour along the edge."""
-    edge = np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]])
-    ground = np.median(edge, axis=0)
-    return np.asarray(np.abs(part - ground).max(axis=2) > _INK)
+    """What differs from the ground, bool (H, W)."""
+    return np.asarray(np.abs(part - ground(part)).max(axis=2) > _INK)
+
+
+def ground(part: Pixels) -> NDArray[np.float64]:
+    """The median colour along the edge of a mark, uint8 (H, W, 3), float (3,)."""
+    return np.median(np.concatenate([part[0], part[-1], part[:, 0], part[:, -1]]), axis=0)
 
 
 def _starts(start: int, extent: int, side: int) -> list[int]:

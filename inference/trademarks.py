@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inference.correspondence import correspondences
 from inference.examiner import Examiner
+from inference.local_features import local_agreement, local_features
 from inference.records import Comparison, Crop, Exhibit, SimilarityOutcome, SubScore
 from inference.sub_scores import Looks, looks, sub_scores
 
@@ -58,6 +59,7 @@ class TrademarkExaminer(Examiner):
             )
             for both, marks, swap in zip(parts, prepared, swapped, strict=True)
         ]
+        drawn = [tuple(map(local_features, both)) for both in parts]
         further = self._sub_scores(log_odds.tolist(), embedded, others, swapped)
         comparisons = []
         for index, pair in enumerate(pairs):
@@ -71,8 +73,10 @@ class TrademarkExaminer(Examiner):
                 for mark, place in zip(both, places, strict=True)
             ]
             checks = tuple(self._scope_checks(part, self.card.preprocessing.size) for part in parts[index])
+            agreement = local_agreement(*drawn[index], swapped=swapped[index])
+            score = float(log_odds[index]) + self.card.agreement_weight * agreement.share
             outcome, reason, evidence = self._outcome(
-                float(log_odds[index]), similar[index], [check for mark in checks for check in mark]
+                score, similar[index], [check for mark in checks for check in mark]
             )
             settings = {
                 f"crop of mark {number}": str(crop) if crop else "whole picture"
@@ -86,6 +90,8 @@ class TrademarkExaminer(Examiner):
                     crops=crops[index],
                     probability_similar=similar[index],
                     log_odds=float(log_odds[index]),
+                    agreement=agreement,
+                    score=score,
                     band=self.band,
                     heatmaps=(heatmaps[0], heatmaps[1]),
                     scope_checks=(checks[0], checks[1]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -175,6 +176,8 @@ class Card:
         per_class: Precision, recall and F1 of each class on test data.
         fusion: How log odds and the deviation from genuine features make one score; None where the log odds are the
             score.
+        agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0
+            where the log odds are the score.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
         item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
             items had so many.
@@ -221,6 +224,7 @@ class Card:
     heatmap_method: CamMethod = "grad_cam"
     per_class: dict[str, dict[str, Metric]] | None = None
     fusion: Fusion | None = None
+    agreement_weight: float = 0.0
     calibration: Calibration | None = None
     item_calibrations: tuple[Calibration, ...] = ()
     scope_gate: GateCard | None = None
@@ -231,6 +235,9 @@ class Card:
     def __post_init__(self) -> None:
         outputs = self.arguments.get("classes", len(self.classes))
         require(outputs == len(self.classes), f"{len(self.classes)} classes for a network with {outputs} outputs")
+        require(
+            0 <= self.agreement_weight < math.inf, f"an agreement weighs at least 0 nats, not {self.agreement_weight}"
+        )
 
     def calibration_of(self, photos: int) -> Calibration | None:
         """The calibration for the mean score of so many photos of one item: the one fitted to the most, and not more.

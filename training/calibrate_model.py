@@ -18,7 +18,7 @@ from inference.evidence import Calibration
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.preprocessing import Preprocessing
-from inference.records import Comparison, ScopeCheck, Verdict
+from inference.records import Comparison, Verdict
 from inference.scope import refusal
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Card, Model, load_model, save_model
@@ -101,12 +101,21 @@ def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
 
     def judged(split: Split) -> JudgedPairs:
         pairs = trial_pairs(marks, embedding, split)
-        scored = {kind: _scores(_compare_all(examiner, marks, listed)) for kind, listed in pairs.items()}
-        return JudgedPairs.of(marks, pairs, scored)
+        compared = {kind: _compare_all(examiner, marks, listed) for kind, listed in pairs.items()}
+        log_odds = {
+            kind: np.array([np.nan if refusal(sum(one.scope_checks, ())) else one.log_odds for one in found])
+            for kind, found in compared.items()
+        }
+        shares = {kind: np.array([one.agreement.share for one in found]) for kind, found in compared.items()}
+        return JudgedPairs.of(marks, pairs, log_odds, shares)
 
-    weighing = weigh_pairs(judged("val"), judged("test"), _named(data, model.card, marks.manifest_sha256))
+    validation, test = judged("val"), judged("test")
+    weight = validation.agreement_weight()
+    named = _named(data, model.card, marks.manifest_sha256)
+    weighing = weigh_pairs(validation.raised(weight), test.raised(weight), named)
     card = replace(
         model.card,
+        agreement_weight=weight,
         calibration=weighing.calibration,
         item_calibrations=weighing.of_items,
         metrics=weighing.figures(model.card.metrics),
@@ -129,13 +138,9 @@ def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pa
     return comparisons
 
 
-def _scores(records: Sequence[Verdict] | Sequence[Comparison]) -> NDArray[np.float64]:
+def _scores(verdicts: Sequence[Verdict]) -> NDArray[np.float64]:
     """Scores (n,); NaN where a scope check refuses, as nothing is weighed there."""
-    return np.array([np.nan if refusal(_checks(record)) else record.score for record in records])
-
-
-def _checks(record: Verdict | Comparison) -> tuple[ScopeCheck, ...]:
-    return record.scope_checks if isinstance(record, Verdict) else sum(record.scope_checks, ())
+    return np.array([np.nan if refusal(verdict.scope_checks) else verdict.score for verdict in verdicts])
 
 
 def _named(data: Path, card: Card, manifest_sha256: str) -> str:

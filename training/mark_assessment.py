@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,11 +16,12 @@ from tqdm import tqdm
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.heatmap import HeadGradCam, over_part
+from inference.local_features import LocalFeatures, local_features
 from inference.networks.hms import PairHead, Siamese
 from inference.records import Heatmap
 from inference.sub_scores import ink
 from inference.trademarks import log_odds_similar
-from inference.weights import Metric, Model
+from inference.weights import Card, Metric, Model
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.data.pairs import MarkSet, Pair, read_mark_set
 from training.data.photos import Split
@@ -29,7 +30,7 @@ from training.heatmaps import Table, json_bytes_of, randomised, rank_correlation
 from training.mark_transforms import TRANSFORMS
 from training.mark_trials import Pixels, frozen_embeddings, trial_pairs
 from training.runs import require_setting
-from training.trademark import JudgedPairs
+from training.trademark import JudgedPairs, shares
 
 _BATCH = 64
 _FIRST = (1, 10)
@@ -62,10 +63,11 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
         return table
     validation = None if split == "val" else _judge(model, _of_split(every, "val"), "val").judged
     seen = _judge(model, _of_split(every, split), split)
-    table = {f"pairs, {split}": pair_figures(seen.judged, validation)}
-    table |= kind_figures(seen.marks, seen.pairs, seen.judged)
+    head, even = cast("Siamese", model.network).head, even_score(model.card)
+    table = {f"pairs, {split}": pair_figures(seen.judged, validation, even)}
+    table |= kind_figures(seen.marks, seen.pairs, seen.judged, even)
     table["shortcut audit"] = shortcuts(seen.marks, seen.pairs)
-    table[f"retrieval among {len(seen.marks.marks)} {split} marks"] = retrieval(seen.head, seen.embedded, seen.marks)
+    table[f"retrieval among {len(seen.marks.marks)} {split} marks"] = retrieval(head, seen.embedded, seen.marks)
     table |= invariance(model, seen.marks, seen.pictures, seen.pairs, limit)
     write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
     return table
@@ -77,7 +79,6 @@ class _Seen:
 
     marks: MarkSet
     pictures: list[Pixels]
-    head: PairHead
     embedded: Tensor
     pairs: dict[str, list[Pair]]
     judged: JudgedPairs
@@ -85,10 +86,10 @@ class _Seen:
 
 def _judge(model: Model, marks: MarkSet, split: Split) -> _Seen:
     pictures = _pictures(marks)
-    head, embedded = cast("Siamese", model.network).head, embed(model, pictures)
+    embedded, drawn = embed(model, pictures), points_of(pictures)
     pairs = trial_pairs(marks, frozen_embeddings(pictures, model.card.preprocessing.size, torch.device("cpu")), split)
-    log_odds = {kind: compare(head, embedded, listed) for kind, listed in pairs.items()}
-    return _Seen(marks, pictures, head, embedded, pairs, JudgedPairs.of(marks, pairs, log_odds))
+    scores = {kind: scored(model, embedded, drawn, listed) for kind, listed in pairs.items()}
+    return _Seen(marks, pictures, embedded, pairs, JudgedPairs.of(marks, pairs, scores))
 
 
 def _of_split(marks: MarkSet, split: Split) -> MarkSet:
@@ -110,6 +111,23 @@ def embed(model: Model, pictures: Sequence[Pixels]) -> Tensor:
     return torch.cat(found)
 
 
+def points_of(pictures: Sequence[Pixels]) -> dict[int, LocalFeatures]:
+    """The local features of pictures of marks, by their index."""
+    return dict(enumerate(local_features(picture) for picture in tqdm(pictures, "finding points", leave=False)))
+
+
+def even_score(card: Card) -> float:
+    """The score at which findings favour neither side: a likelihood ratio of 1, or P = .5 without a calibration."""
+    line = card.calibration
+    return -line.intercept / line.slope if line else 0.0
+
+
+def scored(model: Model, embedded: Tensor, drawn: Mapping[int, LocalFeatures], pairs: Sequence[Pair]) -> Values:
+    """What is weighed of pairs of indices (n,): log odds, raised by what their local features agree."""
+    head = cast("Siamese", model.network).head
+    return compare(head, embedded, pairs) + model.card.agreement_weight * shares(drawn, pairs)
+
+
 def compare(head: PairHead, embedded: Tensor, pairs: Sequence[Pair]) -> Values:
     """Log odds (n,) of pairs of indices into embeddings."""
     first, second = (embedded[[pair[side] for pair in pairs]] for side in (0, 1))
@@ -117,14 +135,15 @@ def compare(head: PairHead, embedded: Tensor, pairs: Sequence[Pair]) -> Values:
         return np.asarray(log_odds_similar(head.logits(head.pair(first, second)).double()).numpy())
 
 
-def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None) -> dict[str, Metric]:
+def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None, even: float = 0.0) -> dict[str, Metric]:
     """AUC, accuracy, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared.
 
     Args:
-        judged: The pairs.
+        judged: The pairs, by their scores.
         validation: Those of validation brands: where they are given, the accuracy stands also at the threshold that
-            is best for them, for each kind of dissimilar pairs. P = .5 is where random and hard pairs are weighed
-            together, and not where either kind alone is best told apart.
+            is best for them, for each kind of dissimilar pairs. `even` weighs random and hard pairs together, and is
+            not where either kind alone is best told apart.
+        even: The score at which findings favour neither side.
     """
     figures: dict[str, Metric] = {}
     similar, families = judged.log_odds["similar"], judged.families["similar"]
@@ -132,20 +151,20 @@ def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None) -> dict[st
         others, of = judged.log_odds[kind], judged.families[kind]
         over = f"{len(similar)} similar and {len(others)} {kind} dissimilar pairs"
         figures[f"AUC, {kind} pairs"] = auc_metric(similar, others, families, of, over)
-        thresholds = {"accuracy": 0.0}
+        thresholds = {"accuracy": even}
         if validation and kind in validation.dissimilar:
             best = most_accurate_threshold(validation.log_odds["similar"], validation.log_odds[kind])
             thresholds["accuracy at the threshold of validation"] = best
         for name, threshold in thresholds.items():
             right = [*(similar > threshold), *(others <= threshold)]
-            stated = f"{over}, similar above log odds of {threshold:.2f}"
+            stated = f"{over}, similar above a score of {threshold:.2f}"
             figures[f"{name}, {kind} pairs"] = share_by_source(right, families + of, stated)
         for tnr in (0.9, 0.95):
             figures[f"TPR at TNR {tnr:.2f}, {kind} pairs"] = tpr_at_tnr(similar, others, families, of, tnr, over)
     return figures
 
 
-def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs) -> Table:
+def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs, even: float = 0.0) -> Table:
     """A row for each kind of similar pair that the set states, and of pairs that are labelled dissimilar."""
     table: Table = {}
     for side, others in (("similar", ("random", "hard")), ("labelled", ("similar",))):
@@ -154,7 +173,7 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
             here = stated == kind
             scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
             over = f"{len(scores)} {side} pairs that are {kind}"
-            right = scores > 0 if side == "similar" else scores <= 0
+            right = scores > even if side == "similar" else scores <= even
             table[f"{side}: {kind}"] = {
                 **{f"AUC, {other} pairs": _auc(judged, side, here, other, over) for other in others},
                 "on their side": share_by_source(right, families, over),
@@ -239,24 +258,26 @@ def ranked(scores: Values, wanted: NDArray[np.bool_]) -> dict[str, float]:
 def invariance(
     model: Model, marks: MarkSet, pictures: Sequence[Pixels], pairs: dict[str, list[Pair]], limit: int
 ) -> Table:
-    """What each transform of the second mark does to the log odds of similar and of hard dissimilar pairs."""
-    head = cast("Siamese", model.network).head
+    """What each transform of the second mark does to the score of similar and of hard dissimilar pairs."""
+    even = even_score(model.card)
     chosen = {kind: _evenly(pairs[kind], limit) for kind in ("similar", "hard")}
     used = sorted({index for listed in chosen.values() for pair in listed for index in pair})
     place = {index: position for position, index in enumerate(used)}
-    plain = embed(model, [pictures[index] for index in used])
+    plain = [pictures[index] for index in used]
+    plain_embedded, plain_drawn = embed(model, plain), points_of(plain)
     table: Table = {}
     for name, transform in TRANSFORMS.items():
-        changed = embed(model, [transform(pictures[index]) for index in used])
-        both = torch.cat([plain, changed])
+        changed = [transform(picture) for picture in plain]
+        embedded = torch.cat([plain_embedded, embed(model, changed)])
+        drawn = plain_drawn | {len(used) + number: points for number, points in points_of(changed).items()}
         row: dict[str, Metric] = {}
         for kind, listed in chosen.items():
-            before = compare(head, both, [(place[a], place[b]) for a, b in listed])
-            after = compare(head, both, [(place[a], len(used) + place[b]) for a, b in listed])
+            before = scored(model, embedded, drawn, [(place[a], place[b]) for a, b in listed])
+            after = scored(model, embedded, drawn, [(place[a], len(used) + place[b]) for a, b in listed])
             families = [marks.marks[a].family for a, _ in listed]
             over = f"{kind} pairs, the second mark {name}"
             row[f"change, {kind}"] = mean_by_source(after - before, families, over)
-            kept = (after > 0) == (kind == "similar")
+            kept = (after > even) == (kind == "similar")
             row[f"on their side, {kind}"] = share_by_source(kept, families, over)
         table[name] = row
     return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from itertools import repeat
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from inference.exhibit import read_exhibit
+from inference.local_features import LocalFeatures, local_agreement, local_features
 from inference.networks.backbones import Backbone, BackboneName
 from inference.networks.hms import PairFeature, PairHead, Siamese
 from inference.preprocessing import HALF, Preprocessing
@@ -53,6 +54,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 LossName = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
 
+AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+"""Nats that full agreement of local features may add to the log odds; which, validation says."""
 _EVALUATION_BATCH = 64
 _HEATMAP_PAIRS = 256
 
@@ -203,8 +206,11 @@ def train(settings: TrademarkSettings) -> Card | None:
     batches = _pair_batches(pictures, sample[:_HEATMAP_PAIRS], settings.preprocessing, accelerator.device)
     targets = repeat(lambda logits: log_odds_similar(logits).abs())
     _, full_scale = look(network.features, network.head, zip(batches, targets, strict=False))
-    judged = {split: JudgedPairs.of(marks, trials[split], score(split)) for split in ("val", "test")}
-    return _finish(network, marks, judged["val"], judged["test"], full_scale, settings, start, run)
+
+    def judged(split: Split) -> JudgedPairs:
+        return JudgedPairs.of(marks, trials[split], score(split), agreements(marks, trials[split]))
+
+    return _finish(network, marks, judged("val"), judged("test"), full_scale, settings, start, run)
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
@@ -391,6 +397,19 @@ def pick(first: Tensor, second: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
     return first[pairs[:, 0]], second[pairs[:, 1]]
 
 
+def agreements(marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]) -> dict[str, NDArray[np.float64]]:
+    """Share of their points that lie on each other, of the pairs of each kind (n,); see `local_agreement`."""
+    used = sorted({index for listed in pairs.values() for pair in listed for index in pair})
+    bar = tqdm(used, "finding points", unit="mark", leave=False)
+    drawn = {index: local_features(read_exhibit(marks.marks[index].path).pixels) for index in bar}
+    return {kind: shares(drawn, listed) for kind, listed in pairs.items()}
+
+
+def shares(drawn: Mapping[int, LocalFeatures], pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """Share of their points that lie on each other (n,), of pairs of indices into local features."""
+    return np.array([local_agreement(drawn[a], drawn[b]).share for a, b in pairs])
+
+
 def mean_auc(log_odds: Mapping[str, NDArray[np.float64]]) -> Scores:
     """How well similar pairs are told from each kind of dissimilar ones, and as the score the mean over the kinds."""
     figures = {f"auc_{kind}": auc(log_odds["similar"], log_odds[kind]) for kind in log_odds if kind != "similar"}
@@ -448,15 +467,39 @@ class JudgedPairs:
     Attributes:
         families: The family of each pair's first mark (n,), its source.
         log_odds: Log P(similar) - log P(dissimilar) in nats (n,), NaN where a scope check refuses the pair.
+        agreement: Share of their points that lie on each other (n,), 0 to 1; empty where nothing is made of it.
     """
 
     families: dict[str, list[str]]
     log_odds: dict[str, NDArray[np.float64]]
+    agreement: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, marks: MarkSet, pairs: dict[str, list[Pair]], log_odds: dict[str, NDArray[np.float64]]) -> JudgedPairs:
-        """Pairs of a set, of the same kinds as their log odds."""
-        return cls({kind: [marks.marks[a].family for a, _ in listed] for kind, listed in pairs.items()}, log_odds)
+    def of(
+        cls,
+        marks: MarkSet,
+        pairs: dict[str, list[Pair]],
+        log_odds: dict[str, NDArray[np.float64]],
+        agreement: dict[str, NDArray[np.float64]] | None = None,
+    ) -> JudgedPairs:
+        """Pairs of a set, of the same kinds as their log odds and their agreement."""
+        families = {kind: [marks.marks[a].family for a, _ in listed] for kind, listed in pairs.items()}
+        return cls(families, log_odds, agreement or {})
+
+    def raised(self, weight: float) -> JudgedPairs:
+        """The same pairs by their scores: log odds raised by so many nats for full agreement."""
+        scores = {kind: log_odds + weight * self.agreement[kind] for kind, log_odds in self.log_odds.items()}
+        return replace(self, log_odds=scores, agreement={})
+
+    def agreement_weight(self) -> float:
+        """The weight in `AGREEMENT_WEIGHTS` whose scores tell similar pairs best from all kinds of dissimilar ones."""
+        kept = {kind: np.isfinite(log_odds) for kind, log_odds in self.log_odds.items()}
+
+        def told(weight: float) -> float:
+            scores = self.raised(weight).log_odds
+            return mean_auc({kind: scores[kind][chosen] for kind, chosen in kept.items()})["score"]
+
+        return max(AGREEMENT_WEIGHTS, key=told)
 
     @property
     def dissimilar(self) -> tuple[str, ...]:
@@ -509,7 +552,8 @@ def _finish(
         [family for kind in test for family in families[kind]],
         f"{', '.join(test)} test pairs inside the band",
     )
-    weighing = weigh_pairs(validation, judged, set_name(settings.data))
+    weight = validation.agreement_weight()
+    weighing = weigh_pairs(validation.raised(weight), judged.raised(weight), set_name(settings.data))
     metrics = weighing.figures(metrics)
     gate = gate_or_none(_pictures(marks, "train"), "trademark")
     if gate is not None:
@@ -543,6 +587,7 @@ def _finish(
         seed=settings.fit.seed,
         settings=stated_settings(settings) | {"backbone_start": start},
         metrics=metrics,
+        agreement_weight=weight,
         calibration=weighing.calibration,
         confusion=confusion,
         histogram=Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()}),

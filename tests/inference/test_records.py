@@ -18,6 +18,7 @@ from inference.records import (
     Find,
     Heatmap,
     InconclusiveBand,
+    LocalAgreement,
     Placement,
     Provenance,
     Refusal,
@@ -88,6 +89,8 @@ def comparison(**changed: Any) -> Comparison:
         "crops": (None, Crop(0, 0, 2, 2)),
         "probability_similar": 0.75,
         "log_odds": 1.1,
+        "agreement": LocalAgreement(5, 20, -90.0),
+        "score": 2.1,
         "band": InconclusiveBand(0.4, 0.6, "by hand"),
         "heatmaps": (heatmap(), heatmap(full_scale=2.0)),
         "scope_checks": ((ScopeCheck("content", "ok", 40.0, "Not blank."),), ()),
@@ -97,6 +100,10 @@ def comparison(**changed: Any) -> Comparison:
 
 
 REFUSED = {
+    "more points than there are": (lambda: LocalAgreement(6, 5, 0.0), "cannot match"),
+    "a turn of nothing": (lambda: LocalAgreement(0, 5, 10.0), "there is a turn where points match"),
+    "points without a turn": (lambda: LocalAgreement(5, 5), "there is a turn where points match"),
+    "a score without a number": (lambda: comparison(score=NAN), "a score is finite"),
     "crop left of the picture": (lambda: Crop(-1, 0, 1, 1), "inside the picture"),
     "crop above the picture": (lambda: Crop(0, -1, 1, 1), "inside the picture"),
     "crop without width": (lambda: Crop(0, 0, 0, 1), "at least 1 x 1"),

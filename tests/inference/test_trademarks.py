@@ -95,6 +95,8 @@ def test_a_comparison_is_the_same_whichever_mark_comes_first(
     assert [heatmap.placement for heatmap in back.heatmaps[::-1]] == [heatmap.placement for heatmap in there.heatmaps]
     assert (back.outcome, back.reason) == (there.outcome, there.reason)
     assert back.scope_checks[::-1] == there.scope_checks
+    assert (back.agreement.matched, back.agreement.of) == (there.agreement.matched, there.agreement.of)
+    assert back.score == there.score
     assert back.crops[::-1] == there.crops == crops
     assert there.exhibits[0] is back.exhibits[1] is first
     assert there.exhibits[1] is back.exhibits[0] is second

@@ -12,6 +12,7 @@ from PIL import Image
 
 from inference.authenticity import AuthenticityExaminer
 from inference.evidence import outcome
+from inference.exhibit import read_exhibit
 from inference.records import Refusal
 from inference.trademarks import TrademarkExaminer
 from inference.weights import read_card
@@ -129,3 +130,57 @@ def test_pairs_are_weighed_by_the_family_of_their_first_mark() -> None:
     )
     assert [len(side) for side in calibration.held_out] == [25, 49]
     assert weighing.metrics["Cllr, random pairs"].value < weighing.metrics["Cllr, hard pairs"].value
+
+
+@pytest.mark.parametrize(
+    ("similar", "hard", "weight"),
+    [
+        ([0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0], 3.0),
+        ([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], 0.0),
+        ([0.0, 0.0, 0.0, 0.0], [0.9, 0.9, 0.9, 0.9], 0.0),
+        ([0.05, 0.05, 0.05, 0.05], [0.0, 0.0, 0.0, np.nan], 5.0),
+    ],
+    ids=["the least that tells all apart", "nothing coincides", "strangers coincide", "a refused pair counts nowhere"],
+)
+def test_agreement_weighs_what_tells_validation_pairs_best_apart(
+    similar: list[float], hard: list[float], weight: float
+) -> None:
+    log_odds = {"similar": np.array([-1.0, 0.0, 1.0, 2.0]), "hard": np.array([-2.0, -1.5, 0.2, -0.1])}
+    log_odds["hard"][np.isnan(hard)] = np.nan
+    agreement = {"similar": np.array(similar), "hard": np.nan_to_num(np.array(hard))}
+    judged = JudgedPairs({kind: list("abcd") for kind in log_odds}, log_odds, agreement)
+    assert judged.agreement_weight() == weight
+    raised = judged.raised(weight).log_odds["similar"]
+    assert raised == pytest.approx(log_odds["similar"] + weight * np.array(similar))
+
+
+@pytest.fixture(scope="module")
+def brands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-one brands each for validation and test, two to train on: bars, and the same turned by a quarter."""
+    folder = tmp_path_factory.mktemp("brands")
+    for split, count in (("train", 2), ("val", 21), ("test", 21)):
+        for brand in range(count):
+            rng = np.random.default_rng([len(split), brand])
+            drawn = np.full((96, 96, 3), 255, np.uint8)
+            for _ in range(7):
+                (left, top), (wide, high) = rng.integers(4, 70, 2), rng.integers(5, 22, 2)
+                drawn[top : top + high, left : left + wide] = rng.integers(0, 150, 3)
+            of_brand = folder / split / f"{split}{brand}"
+            of_brand.mkdir(parents=True)
+            for name, picture in (("a", drawn), ("b", np.rot90(drawn))):
+                Image.fromarray(np.ascontiguousarray(picture)).save(of_brand / f"{name}.png")
+    return folder
+
+
+def test_what_marks_agree_is_weighed_as_validation_says(brands: Path, tiny_models: Path, tmp_path: Path) -> None:
+    card = calibrate_finished(CalibrationSettings("tiny_marks", brands, tmp_path, tiny_models))
+    assert card.agreement_weight > 0
+    assert card.calibration is not None
+    examiner = TrademarkExaminer.load("tiny_marks", tmp_path)
+    found = examiner.compare(*(read_exhibit(brands / "test" / "test0" / f"{name}.png") for name in "ab"))
+    assert found.agreement.share > 0
+    assert found.score == found.log_odds + card.agreement_weight * found.agreement.share
+    assert found.evidence is not None
+    assert found.evidence.log10_lr == pytest.approx(card.calibration.log10_lrs(np.array([found.score]))[0])
+    strangers = examiner.compare(*(read_exhibit(brands / "test" / f"test{brand}" / "a.png") for brand in (0, 1)))
+    assert strangers.agreement.share < found.agreement.share

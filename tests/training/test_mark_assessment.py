@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.evidence import Calibration
 from inference.exhibit import read_exhibit
+from inference.local_features import local_agreement
 from inference.sub_scores import ink
 from inference.weights import load_model
 from training.assessment import AssessmentSettings, assess
@@ -22,10 +24,13 @@ from training.mark_assessment import (
     covered,
     elsewhere,
     embed,
+    even_score,
     invariance,
     kind_figures,
     pair_figures,
+    points_of,
     ranked,
+    scored,
     shortcuts,
     strongest,
 )
@@ -116,9 +121,43 @@ def test_accuracy_stands_at_half_and_where_validation_pairs_are_best_told_apart(
     figures = pair_figures(test, unlabelled)
     assert figures["accuracy, random pairs"].value == pytest.approx(4 / 6)
     assert figures["accuracy at the threshold of validation, random pairs"].value == pytest.approx(5 / 6)
-    assert "log odds of -1.00" in figures["accuracy at the threshold of validation, random pairs"].over
+    assert "a score of -1.00" in figures["accuracy at the threshold of validation, random pairs"].over
     assert "accuracy at the threshold of validation, labelled pairs" not in figures
     assert not any("threshold of validation" in name for name in pair_figures(test, None))
+    assert pair_figures(test, None, even=-0.42)["accuracy, random pairs"].value == pytest.approx(5 / 6)
+
+
+def test_marks_are_judged_by_what_is_weighed(tiny_models: Path) -> None:
+    model = load_model("tiny_marks", tiny_models)
+    pictures = [read_exhibit(path).pixels for path in sorted(EXAMPLES.glob("*/*"))]
+    pairs = [(0, 1), (2, 3), (4, 5), (1, 4)]
+    embedded, drawn = embed(model, pictures), points_of(pictures)
+    plain = scored(model, embedded, drawn, pairs)
+    raised = scored(replace(model, card=replace(model.card, agreement_weight=3.0)), embedded, drawn, pairs)
+    expected = [3 * local_agreement(drawn[a], drawn[b]).share for a, b in pairs]
+    assert raised - plain == pytest.approx(expected)
+    assert max(expected) > 1 > min(expected)
+
+
+def test_findings_favour_neither_side_where_the_ratio_is_1(tiny_models: Path) -> None:
+    card = load_model("tiny_marks", tiny_models).card
+    assert even_score(replace(card, calibration=None)) == 0
+    line = Calibration(
+        sides=("similar", "dissimilar"),
+        propositions=("", ""),
+        intercept=-0.5,
+        slope=0.25,
+        least=-1.0,
+        greatest=1.0,
+        replicates=((-0.5, 0.25, -1.0, 1.0),),
+        accepts=(0.0, 0.0),
+        error=0.05,
+        sources=(20, 20),
+        population="",
+        held_out=((), ()),
+    )
+    even = even_score(replace(card, calibration=line))
+    assert line.log10_lrs(np.array([even, even + 1, even - 1])) == pytest.approx([0, 0.25, -0.25])
 
 
 @pytest.mark.parametrize("tnr", [0.9, 0.95])

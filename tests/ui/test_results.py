@@ -24,6 +24,7 @@ from inference.records import (
     Evidence,
     Exhibit,
     Heatmap,
+    LocalAgreement,
     Placement,
     ScopeCheck,
     SimilarityOutcome,
@@ -125,6 +126,34 @@ def test_a_check_that_did_not_pass_is_seen_and_those_that_did_are_folded(
             title = {"ok": "Passed", "warn": "Caution", "refuse": "Failed"}[check.status]
             assert f"{title}, {check.name}." in (folded if check.status == "ok" else seen)
         assert (f"<summary>{summary}</summary>" in folded) if summary else not folded
+
+
+@pytest.mark.parametrize(
+    ("agreement", "raised", "lead", "weighed"),
+    [
+        (
+            LocalAgreement(30, 40, 90.0),
+            3.75,
+            "30 of 40 points agree",
+            "30 of 40 points of the two marks lie on each other, the second turned clockwise by 90 degrees. "
+            "That adds 3.75 to the network's log odds of -1.00, and the sum is weighed.",
+        ),
+        (
+            LocalAgreement(0, 2),
+            0.0,
+            "0 of 2 points agree",
+            "0 of 2 points of the two marks lie on each other. The network's log odds of -1.00 are weighed alone.",
+        ),
+    ],
+)
+def test_a_comparison_says_what_coincides_and_what_that_adds(
+    comparison: Comparison, agreement: LocalAgreement, raised: float, lead: str, weighed: str
+) -> None:
+    text = Elements(
+        comparison_page(dataclasses.replace(comparison, agreement=agreement, log_odds=-1.0, score=raised - 1))
+    ).text
+    assert lead in text
+    assert weighed in text
 
 
 def test_every_outcome_has_a_shape_of_its_own(verdict: Verdict, comparison: Comparison) -> None:

@@ -1,0 +1,96 @@
+"""Points of one mark that lie on the other under one shift, turn and size, as an examiner lays one over the other.
+
+The network embeds a mark as a whole: it forgets where things lie, and a quarter turn costs it much. Local features tell
+what of two drawings coincides, and nothing of what merely looks alike. Source: D. Lowe: Distinctive image features from
+scale-invariant keypoints, 2004 (SIFT, ratio test); M. Fischler, R. Bolles: Random sample consensus, 1981.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.records import LocalAgreement
+from inference.sub_scores import ground, ink
+
+Pixels = NDArray[np.uint8]
+
+_LONG_SIDE, _MARGIN = 224, 16
+_MOST_POINTS = 300
+_RATIO = 0.8
+_NEAR = 4.0
+"""Pixels of the framed mark by which a point may miss the place it is laid on."""
+LEAST_MATCHED = 4
+"""Fewer points than this may lie on each other by chance, and count as none: two decide shift, turn and size."""
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """Points of a mark (n, 2), x and y in pixels of the framed mark, and their SIFT descriptors (n, 128)."""
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
+
+
+def local_features(part: Pixels) -> LocalFeatures:
+    """Of a mark, uint8 (H, W, 3): what is drawn of it fills a frame, so that size and framing do not matter."""
+    found, descriptors = cv2.SIFT.create(_MOST_POINTS).detectAndCompute(_framed(part), None)
+    if not found:
+        return LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+    return LocalFeatures(np.array([point.pt for point in found], np.float32), np.asarray(descriptors, np.float32))
+
+
+def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: bool = False) -> LocalAgreement:
+    """How much of the mark with fewer points lies on the other under one similarity transform.
+
+    Args:
+        first: Of the first mark.
+        second: Of the second mark.
+        swapped: Whether to work in the other order and give the turn in this one: a caller that knows a canonical
+            order gets the same, to the bit, whichever mark comes first.
+    """
+    if swapped:
+        other = local_agreement(second, first)
+        return replace(other, turn=None if other.turn is None else -other.turn)
+    fewer = min(len(first.points), len(second.points))
+    if fewer < LEAST_MATCHED:
+        return LocalAgreement(0, fewer)
+    here, there = _ratio_matches(first.descriptors, second.descriptors)
+    if len(here) < LEAST_MATCHED:
+        return LocalAgreement(0, fewer)
+    transform, fits = cv2.estimateAffinePartial2D(first.points[here], second.points[there], ransacReprojThreshold=_NEAR)
+    # Without a transform nothing fits, and `transform` is not read.
+    kept = fits.ravel().astype(bool)
+    # Several points may match one: each counts once.
+    matched = min(len(set(here[kept])), len(set(there[kept])))
+    if matched < LEAST_MATCHED:
+        return LocalAgreement(0, fewer)
+    return LocalAgreement(matched, fewer, math.degrees(math.atan2(transform[1, 0], transform[0, 0])))
+
+
+def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[NDArray[np.intp], ...]:
+    """Indices of descriptors (n, 128) and (m, 128) that are nearest and much nearer than the second nearest."""
+    nearest = cv2.BFMatcher().knnMatch(first, second, k=2)
+    good = [best for best, next_best in nearest if best.distance < _RATIO * next_best.distance]
+    pairs = np.array([(match.queryIdx, match.trainIdx) for match in good], np.intp).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _framed(part: Pixels) -> Pixels:
+    """What is drawn of a mark in grey, its long side filling the frame, with a margin of its ground."""
+    drawn = ink(part)
+    margin = ground(part)
+    if drawn.any():
+        rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+        part = part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = part.shape[:2]
+    scale = _LONG_SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    filled = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    edges = _MARGIN, _MARGIN, _MARGIN, _MARGIN
+    framed = cv2.copyMakeBorder(filled, *edges, borderType=cv2.BORDER_CONSTANT, value=margin.tolist())
+    return np.asarray(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY), np.uint8)

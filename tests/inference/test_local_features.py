@@ -1,0 +1,116 @@
+"""What of two drawings coincides: turned, resized, framed and in part, and not where marks merely look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference.exhibit import read_exhibit
+from inference.local_features import LEAST_MATCHED, local_agreement, local_features
+from inference.records import LocalAgreement
+
+Pixels = NDArray[np.uint8]
+
+EXAMPLES = Path(__file__).parents[2] / "ui" / "examples" / "marks"
+
+
+def mark(seed: int, side: int = 300) -> Pixels:
+    """Twelve bars and discs in dark colours on white."""
+    rng = np.random.default_rng(seed)
+    drawn = np.full((side, side, 3), 255, np.uint8)
+    for _ in range(12):
+        x, y, size = (int(value) for value in rng.integers([40, 40, 12], [side - 40, side - 40, 36]))
+        colour = tuple(int(value) for value in rng.integers(0, 160, 3))
+        if rng.random() < 0.5:
+            cv2.circle(drawn, (x, y), size // 2, colour, -1)
+        else:
+            corners = cv2.boxPoints(((x, y), (size * 2, size / 2), float(rng.uniform(0, 180)))).astype(np.int32)
+            cv2.fillPoly(drawn, [corners], colour)
+    return drawn
+
+
+def turned(picture: Pixels, degrees: float, scale: float = 1.0) -> Pixels:
+    """Clockwise about its middle."""
+    side = picture.shape[0]
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), -degrees, scale)
+    return np.asarray(cv2.warpAffine(picture, turn, (side, side), borderValue=(255, 255, 255)), np.uint8)
+
+
+def agree(first: Pixels, second: Pixels) -> LocalAgreement:
+    return local_agreement(local_features(first), local_features(second))
+
+
+CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
+    "itself": lambda picture: picture,
+    "half as large": lambda picture: np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5), np.uint8),
+    "on a larger sheet": lambda picture: np.pad(picture, ((200, 50), (20, 300), (0, 0)), constant_values=255),
+    "recoloured": lambda picture: np.asarray(picture[..., ::-1] // 2 + 127, np.uint8),
+    "in part": lambda picture: picture[:, : picture.shape[1] * 2 // 3],
+}
+
+
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_one_drawing_lies_on_itself_however_it_is_shown(name: str) -> None:
+    for seed in range(5):
+        found = agree(mark(seed), CHANGES[name](mark(seed)))
+        assert found.share > 0.15
+        assert found.turn == pytest.approx(0, abs=3)
+
+
+@pytest.mark.parametrize("degrees", [-120, -45, 20, 90, 170])
+def test_the_turn_of_the_second_mark_is_told(degrees: float) -> None:
+    found = agree(mark(1), turned(mark(1), degrees, 0.8))
+    assert found.share > 0.25
+    assert found.turn == pytest.approx(degrees, abs=3)
+
+
+def test_strangers_do_not_lie_on_each_other() -> None:
+    shares = [agree(mark(a), mark(b)).share for a in range(8) for b in range(a)]
+    assert max(shares) < 0.1
+    assert np.mean(shares) < 0.02
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((40, 40, 3), 255, np.uint8),
+        np.zeros((1, 1, 3), np.uint8),
+        np.zeros((3, 900, 3), np.uint8),
+        np.pad(np.zeros((30, 30, 3), np.uint8), ((9, 9), (9, 9), (0, 0)), constant_values=255),
+    ],
+    ids=["blank", "one pixel", "a line", "a square"],
+)
+def test_a_mark_with_next_to_no_points_agrees_with_nothing(picture: Pixels) -> None:
+    for found in (agree(picture, mark(0)), agree(mark(0), picture)):
+        assert (found.matched, found.share, found.turn) == (0, 0.0, None)
+
+
+def test_the_other_order_gives_the_same_with_the_turn_about() -> None:
+    first, second = local_features(mark(2)), local_features(turned(mark(2), 90))
+    there, back = local_agreement(first, second), local_agreement(second, first, swapped=True)
+    assert (back.matched, back.of) == (there.matched, there.of)
+    assert there.turn is not None
+    assert back.turn == -there.turn
+    assert there.matched >= LEAST_MATCHED
+
+
+def test_it_is_the_same_at_all_times_and_in_every_thread() -> None:
+    pairs = [(mark(seed), turned(mark(seed), 30)) for seed in range(4)] * 4
+    alone = [agree(*pair) for pair in pairs]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda pair: agree(*pair), pairs)) == alone
+
+
+@pytest.mark.parametrize(
+    ("pair", "least", "most"),
+    [("1-lookalike-pair", 0.3, 1.0), ("2-lookalike-pair-recoloured", 0.3, 1.0), ("3-unrelated-pair", 0.0, 0.1)],
+)
+def test_of_the_examples_lookalikes_agree_and_strangers_do_not(pair: str, least: float, most: float) -> None:
+    first, second = (read_exhibit(path).pixels for path in sorted((EXAMPLES / pair).glob("*")))
+    assert least <= agree(first, second).share <= most
