@@ -7,7 +7,6 @@ scale-invariant keypoints, 2004 (SIFT, ratio test); M. Fischler, R. Bolles: Rand
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -30,18 +29,27 @@ LEAST_MATCHED = 4
 
 @dataclass(frozen=True)
 class LocalFeatures:
-    """Points of a mark (n, 2), x and y in pixels of the framed mark, and their SIFT descriptors (n, 128)."""
+    """Points of a mark.
+
+    Attributes:
+        points: Where they lie (n, 2), x and y in pixels of the framed mark.
+        descriptors: What is around them (n, 128), as SIFT has it.
+        framing: From pixels of the mark to those of the framed mark, homogeneous (3, 3).
+    """
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.float32]
+    framing: NDArray[np.float64]
 
 
 def local_features(part: Pixels) -> LocalFeatures:
     """Of a mark, uint8 (H, W, 3): what is drawn of it fills a frame, so that size and framing do not matter."""
-    found, descriptors = cv2.SIFT.create(_MOST_POINTS).detectAndCompute(_framed(part), None)
+    framed, framing = _framed(part)
+    found, descriptors = cv2.SIFT.create(_MOST_POINTS).detectAndCompute(framed, None)
     if not found:
-        return LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    return LocalFeatures(np.array([point.pt for point in found], np.float32), np.asarray(descriptors, np.float32))
+        return LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32), framing)
+    points = np.array([point.pt for point in found], np.float32)
+    return LocalFeatures(points, np.asarray(descriptors, np.float32), framing)
 
 
 def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: bool = False) -> LocalAgreement:
@@ -50,12 +58,15 @@ def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: boo
     Args:
         first: Of the first mark.
         second: Of the second mark.
-        swapped: Whether to work in the other order and give the turn in this one: a caller that knows a canonical
-            order gets the same, to the bit, whichever mark comes first.
+        swapped: Whether to work in the other order and give the transform in this one: a caller that knows a canonical
+            order gets the same points whichever mark comes first.
     """
     if swapped:
         other = local_agreement(second, first)
-        return replace(other, turn=None if other.turn is None else -other.turn)
+        if other.transform is None:
+            return other
+        there = np.vstack([np.reshape(other.transform, (2, 3)), [0, 0, 1]])
+        return replace(other, transform=_stated(np.linalg.inv(there)))
     fewer = min(len(first.points), len(second.points))
     if fewer < LEAST_MATCHED:
         return LocalAgreement(0, fewer)
@@ -69,7 +80,14 @@ def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: boo
     matched = min(len(set(here[kept])), len(set(there[kept])))
     if matched < LEAST_MATCHED:
         return LocalAgreement(0, fewer)
-    return LocalAgreement(matched, fewer, math.degrees(math.atan2(transform[1, 0], transform[0, 0])))
+    between_frames = np.vstack([transform, [0, 0, 1]])
+    return LocalAgreement(matched, fewer, _stated(np.linalg.inv(second.framing) @ between_frames @ first.framing))
+
+
+def _stated(transform: NDArray[np.float64]) -> tuple[float, float, float, float, float, float]:
+    """A homogeneous affine matrix (3, 3) as a record holds it."""
+    a, b, x, c, d, y = transform[:2].ravel().tolist()
+    return a, b, x, c, d, y
 
 
 def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[NDArray[np.intp], ...]:
@@ -80,12 +98,13 @@ def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> t
     return pairs[:, 0], pairs[:, 1]
 
 
-def _framed(part: Pixels) -> Pixels:
-    """What is drawn of a mark in grey, its long side filling the frame, with a margin of its ground."""
-    drawn = ink(part)
-    margin = ground(part)
+def _framed(part: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
+    """What is drawn of a mark, in grey, filling a frame with a margin of ground, and the way into that frame (3, 3)."""
+    drawn, margin = ink(part), ground(part)
+    left = top = 0
     if drawn.any():
         rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+        left, top = int(columns[0]), int(rows[0])
         part = part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = part.shape[:2]
     scale = _LONG_SIDE / max(height, width)
@@ -93,4 +112,13 @@ def _framed(part: Pixels) -> Pixels:
     filled = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     edges = _MARGIN, _MARGIN, _MARGIN, _MARGIN
     framed = cv2.copyMakeBorder(filled, *edges, borderType=cv2.BORDER_CONSTANT, value=margin.tolist())
-    return np.asarray(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY), np.uint8)
+    across, down = size[0] / width, size[1] / height
+    # Pixels are squares: the middle of the first lies at 0, and is resized about the corner at -.5.
+    framing = np.array(
+        [
+            [across, 0, across * (0.5 - left) - 0.5 + _MARGIN],
+            [0, down, down * (0.5 - top) - 0.5 + _MARGIN],
+            [0, 0, 1],
+        ]
+    )
+    return np.asarray(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY), np.uint8), framing

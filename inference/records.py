@@ -585,17 +585,24 @@ class LocalAgreement:
     Attributes:
         matched: How many do, at most `of`; 0 where they are too few to mean anything.
         of: How many points the mark with fewer of them has.
-        turn: By how many degrees clockwise the second mark is turned against the first, -180 to 180; None where no
-            point matches.
+        transform: Where a place of the first mark lies on the second, in pixels of the examined marks: an affine matrix
+            (2, 3), row by row; None where no point matches.
     """
 
     matched: int
     of: int
-    turn: float | None = None
+    transform: tuple[float, float, float, float, float, float] | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.matched <= self.of, f"{self.matched} of {self.of} points cannot match")
-        require((self.turn is None) == (self.matched == 0), "there is a turn where points match, and only there")
+        laid = self.transform is not None
+        require(laid == (self.matched > 0), "one mark is laid over the other where points match, and only there")
+        require(all(map(math.isfinite, self.transform or ())), "a transform is finite")
+
+    @property
+    def turn(self) -> float:
+        """By how many degrees clockwise the second mark is turned against the first, -180 to 180; 0 of none laid."""
+        return math.degrees(math.atan2(self.transform[3], self.transform[0])) if self.transform else 0.0
 
     @property
     def share(self) -> float:
@@ -604,7 +611,7 @@ class LocalAgreement:
 
     def __str__(self) -> str:
         laid = f"{self.matched} of {self.of} points of the two marks lie on each other"
-        turn = round(self.turn or 0)
+        turn = round(self.turn)
         if not turn:
             return laid
         return f"{laid}, the second turned {'counter' if turn < 0 else ''}clockwise by {abs(turn)} degrees"

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.heatmap import difference_picture, overlay, picture, strength
 from inference.preprocessing import resize
-from inference.records import Find, Heatmap, Placement, Verdict
+from inference.records import Comparison, Find, Heatmap, Placement, Verdict
+from inference.sub_scores import ground
 
 Pixels = NDArray[np.uint8]
 
@@ -100,6 +102,37 @@ def reference_pictures(verdict: Verdict) -> ReferencePictures | None:
         difference=png_address(difference_picture(view)),
         width=width,
         height=height,
+    )
+
+
+@dataclass(frozen=True)
+class LaidOver:
+    """Two marks in the frame of the first, as data addresses of PNG pictures."""
+
+    first: str
+    second: str
+    width: int
+    height: int
+
+
+def laid_over(comparison: Comparison) -> LaidOver | None:
+    """The second mark shifted, turned and resized onto the first; None where no point of them lies on another."""
+    transform = comparison.agreement.transform
+    if transform is None:
+        return None
+    pairs = zip(comparison.exhibits, comparison.crops, strict=True)
+    first, second = (exhibit.crop(crop) for exhibit, crop in pairs)
+    height, width = first.shape[:2]
+    moved = cv2.warpAffine(
+        second,
+        np.reshape(transform, (2, 3)),
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderValue=ground(second).tolist(),
+    )
+    shown = reduced(first)
+    return LaidOver(
+        png_address(shown), png_address(reduced(np.asarray(moved, np.uint8))), shown.shape[1], shown.shape[0]
     )
 
 

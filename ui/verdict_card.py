@@ -11,7 +11,7 @@ from inference.heatmap import DIFFERENCE_FULL_SCALE
 from inference.records import Comparison, Verdict, as_json
 from inference.weights import Task
 from ui.markup import render, spoken
-from ui.pictures import OPACITY, evidence_pictures, reference_pictures, scale_strip
+from ui.pictures import OPACITY, evidence_pictures, laid_over, reference_pictures, scale_strip
 
 
 def verdict_page(verdict: Verdict) -> str:
@@ -41,6 +41,7 @@ def comparison_page(comparison: Comparison) -> str:
         "comparison.html",
         comparison=comparison,
         pictures=[evidence_pictures(exhibit.crop(crop), heatmap) for exhibit, crop, heatmap in marks],
+        laid=laid_over(comparison),
         **_shared(comparison),
     )
 

@@ -70,6 +70,20 @@ def test_the_turn_of_the_second_mark_is_told(degrees: float) -> None:
     assert found.turn == pytest.approx(degrees, abs=3)
 
 
+def test_a_place_of_the_first_mark_is_found_on_the_second() -> None:
+    """Pixels of the marks as they are, whatever their size and framing."""
+    drawn = mark(3)
+    shown = np.pad(
+        np.rot90(np.repeat(np.repeat(drawn, 2, 0), 2, 1), -1), ((31, 7), (50, 90), (0, 0)), constant_values=255
+    )
+    transform = agree(drawn, shown).transform
+    assert transform is not None
+    for x, y in ((60, 80), (150, 150), (230, 110)):
+        # Doubled, turned clockwise by a quarter, then padded by 50 and 31.
+        there = 2 * (drawn.shape[0] - 1 - y) + 0.5 + 50, 2 * x + 0.5 + 31
+        assert np.reshape(transform, (2, 3)) @ (x, y, 1) == pytest.approx(there, abs=2)
+
+
 def test_strangers_do_not_lie_on_each_other() -> None:
     shares = [agree(mark(a), mark(b)).share for a in range(8) for b in range(a)]
     assert max(shares) < 0.1
@@ -88,15 +102,15 @@ def test_strangers_do_not_lie_on_each_other() -> None:
 )
 def test_a_mark_with_next_to_no_points_agrees_with_nothing(picture: Pixels) -> None:
     for found in (agree(picture, mark(0)), agree(mark(0), picture)):
-        assert (found.matched, found.share, found.turn) == (0, 0.0, None)
+        assert (found.matched, found.share, found.transform) == (0, 0.0, None)
 
 
 def test_the_other_order_gives_the_same_with_the_turn_about() -> None:
     first, second = local_features(mark(2)), local_features(turned(mark(2), 90))
     there, back = local_agreement(first, second), local_agreement(second, first, swapped=True)
     assert (back.matched, back.of) == (there.matched, there.of)
-    assert there.turn is not None
-    assert back.turn == -there.turn
+    assert there.turn == pytest.approx(90, abs=3)
+    assert back.turn == pytest.approx(-there.turn)
     assert there.matched >= LEAST_MATCHED
 
 

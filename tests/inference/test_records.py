@@ -89,7 +89,7 @@ def comparison(**changed: Any) -> Comparison:
         "crops": (None, Crop(0, 0, 2, 2)),
         "probability_similar": 0.75,
         "log_odds": 1.1,
-        "agreement": LocalAgreement(5, 20, -90.0),
+        "agreement": LocalAgreement(5, 20, (0.0, 2.0, 3.0, -2.0, 0.0, 4.0)),
         "score": 2.1,
         "band": InconclusiveBand(0.4, 0.6, "by hand"),
         "heatmaps": (heatmap(), heatmap(full_scale=2.0)),
@@ -99,10 +99,13 @@ def comparison(**changed: Any) -> Comparison:
     return Comparison(**fields | changed)
 
 
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
 REFUSED = {
-    "more points than there are": (lambda: LocalAgreement(6, 5, 0.0), "cannot match"),
-    "a turn of nothing": (lambda: LocalAgreement(0, 5, 10.0), "there is a turn where points match"),
-    "points without a turn": (lambda: LocalAgreement(5, 5), "there is a turn where points match"),
+    "more points than there are": (lambda: LocalAgreement(6, 5, IDENTITY), "cannot match"),
+    "nothing laid over": (lambda: LocalAgreement(0, 5, IDENTITY), "where points match, and only there"),
+    "points laid nowhere": (lambda: LocalAgreement(5, 5), "where points match, and only there"),
+    "points laid beyond": (lambda: LocalAgreement(5, 5, (1.0, 0.0, NAN, 0.0, 1.0, 0.0)), "a transform is finite"),
     "a score without a number": (lambda: comparison(score=NAN), "a score is finite"),
     "crop left of the picture": (lambda: Crop(-1, 0, 1, 1), "inside the picture"),
     "crop above the picture": (lambda: Crop(0, -1, 1, 1), "inside the picture"),

@@ -132,7 +132,7 @@ def test_a_check_that_did_not_pass_is_seen_and_those_that_did_are_folded(
     ("agreement", "raised", "lead", "weighed"),
     [
         (
-            LocalAgreement(30, 40, 90.0),
+            LocalAgreement(30, 40, (0.0, -1.0, 9.0, 1.0, 0.0, 0.0)),
             3.75,
             "30 of 40 points agree",
             "30 of 40 points of the two marks lie on each other, the second turned clockwise by 90 degrees. "
@@ -153,6 +153,7 @@ def test_a_comparison_says_what_coincides_and_what_that_adds(
         comparison_page(dataclasses.replace(comparison, agreement=agreement, log_odds=-1.0, score=raised - 1))
     ).text
     assert lead in text
+    assert ("Mark 2 opacity" in text) == ("turned" in weighed)
     assert weighed in text
 
 
