@@ -38,8 +38,9 @@ def test_one_click_on_a_pair_of_marks_compares_it(page) -> None:
     assert "never infringement" in page.locator("#comparison").inner_text()
     assert page.locator("#comparison .heat img:visible").count() == 2
     page.get_by_label("Heatmap opacity in per cent").fill("15")
+    page.get_by_label("Mark 2 opacity in per cent").fill("80")
     layers = page.locator("#comparison .layer")
-    assert layers.evaluate_all("layers => layers.map((layer) => layer.style.opacity)") == ["0.15", "0.15"]
+    assert layers.evaluate_all("layers => layers.map((layer) => layer.style.opacity)") == ["0.15", "0.15", "0.8"]
 
 
 def test_two_uploads_are_compared_and_cleared_with_one_of_them(page, tmp_path: Path) -> None:
