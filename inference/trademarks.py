@@ -38,8 +38,16 @@ class TrademarkExaminer(Examiner):
         """
         return self.compare_batch([(first, second)], [crops])[0]
 
-    def compare_batch(self, pairs: Sequence[Pair], crops: Sequence[Crops] | None = None) -> tuple[Comparison, ...]:
-        """A comparison for each pair, with one pass of the network for all of them; see `compare`."""
+    def compare_batch(
+        self, pairs: Sequence[Pair], crops: Sequence[Crops] | None = None, *, in_other_ways: bool = True
+    ) -> tuple[Comparison, ...]:
+        """A comparison for each pair, with one pass of the network for all of them; see `compare`.
+
+        Args:
+            pairs: The marks.
+            crops: The part of each that is compared; the whole of all when left out.
+            in_other_ways: Whether the sub-scores are made as well, which take most of the time and enter no verdict.
+        """
         if not pairs:
             return ()
         crops = crops or [(None, None)] * len(pairs)
@@ -52,15 +60,17 @@ class TrademarkExaminer(Examiner):
         logits, maps, shared, finer, embedded = self._look_at_pairs(tensors)
         log_odds = log_odds_similar(logits.double())
         similar = torch.sigmoid(log_odds).tolist()
-        others = [
-            tuple(
-                looks(part, mark.tensor, self.card.preprocessing, turn=turn)
-                for part, mark, turn in zip(both, marks, (swap, not swap), strict=True)
-            )
-            for both, marks, swap in zip(parts, prepared, swapped, strict=True)
-        ]
         drawn = [tuple(map(local_features, both)) for both in parts]
-        further = self._sub_scores(log_odds.tolist(), embedded, others, swapped)
+        further: list[tuple[SubScore, ...]] = [()] * len(pairs)
+        if in_other_ways:
+            others = [
+                tuple(
+                    looks(part, mark.tensor, self.card.preprocessing, turn=turn)
+                    for part, mark, turn in zip(both, marks, (swap, not swap), strict=True)
+                )
+                for both, marks, swap in zip(parts, prepared, swapped, strict=True)
+            ]
+            further = self._sub_scores(log_odds.tolist(), embedded, others, swapped)
         comparisons = []
         for index, pair in enumerate(pairs):
             both = (index, len(pairs) + index)

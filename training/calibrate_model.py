@@ -134,7 +134,7 @@ def _compare_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pa
     for start in tqdm(range(0, len(pairs), _BATCH), "comparing", leave=False):
         chosen = pairs[start : start + _BATCH]
         exhibits = [tuple(read_exhibit(marks.marks[index].path) for index in pair) for pair in chosen]
-        comparisons += examiner.compare_batch([(first, second) for first, second in exhibits])
+        comparisons += examiner.compare_batch([(first, second) for first, second in exhibits], in_other_ways=False)
     return comparisons
 
 

@@ -135,7 +135,8 @@ class _PairSample:
 
     def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
         first, second = (read_exhibit(path) for path in self.paths)
-        return _judged(self.examiner.compare(first, _corrupted(second, corruption, severity, seed)))
+        pair = first, _corrupted(second, corruption, severity, seed)
+        return _judged(self.examiner.compare_batch([pair], in_other_ways=False)[0])
 
 
 def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:

@@ -17,7 +17,7 @@ import torch
 from inference.heatmap import HeadGradCam
 from inference.networks import build_network
 from inference.networks.hms import PairFeature
-from inference.records import Comparison, Crop, Exhibit, InconclusiveBand, Refusal
+from inference.records import Comparison, Crop, Exhibit, InconclusiveBand, Refusal, as_json
 from inference.trademarks import Crops, TrademarkExaminer, log_odds_similar
 from inference.weights import Model, WeightsRefused, load_model
 
@@ -225,6 +225,16 @@ def test_a_batch_equals_its_pairs_one_by_one(examiner: TrademarkExaminer, stripe
             assert heatmap.placement == heatmap_alone.placement
         assert (together.outcome, together.scope_checks) == (alone.outcome, alone.scope_checks)
         assert together.provenance == alone.provenance
+        assert (together.agreement, together.score) == (alone.agreement, pytest.approx(alone.score, abs=1e-5))
+
+
+def test_a_finding_is_the_same_without_the_other_ways_of_looking(
+    examiner: TrademarkExaminer, striped: MakeExhibit
+) -> None:
+    pair = striped("blue/genuine", 1), striped("red/genuine", 2)
+    (short,), whole = examiner.compare_batch([pair], in_other_ways=False), examiner.compare(*pair)
+    assert short.sub_scores == ()
+    assert as_json(short) == as_json(whole) | {"sub_scores": []}
 
 
 def test_threads_share_an_examiner_and_get_the_same_to_the_bit(
