@@ -96,11 +96,11 @@ def _judge_photos(model: Model, data: Path) -> tuple[Weighing, Card]:
 
 def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
     """How pairs are weighed, and the card that says so."""
-    marks = read_mark_set(data, seed=model.card.seed)
-    examiner, embedding = TrademarkExaminer(model), looks_of(marks, model.card.preprocessing)
+    every, examiner = read_mark_set(data, seed=model.card.seed), TrademarkExaminer(model)
 
     def judged(split: Split) -> JudgedPairs:
-        pairs = trial_pairs(marks, embedding, split)
+        marks = every.subset(every.of(split))
+        pairs = trial_pairs(marks, looks_of(marks, model.card.preprocessing), split)
         compared = {kind: _compare_all(examiner, marks, listed) for kind, listed in pairs.items()}
         log_odds = {
             kind: np.array([np.nan if refusal(sum(one.scope_checks, ())) else one.log_odds for one in found])
@@ -111,7 +111,7 @@ def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
 
     validation, test = judged("val"), judged("test")
     weight = validation.agreement_weight()
-    named = _named(data, model.card, marks.manifest_sha256)
+    named = _named(data, model.card, every.manifest_sha256)
     weighing = weigh_pairs(validation.raised(weight), test.raised(weight), named)
     card = replace(
         model.card,
