@@ -90,6 +90,15 @@ def _stated(transform: NDArray[np.float64]) -> tuple[float, float, float, float,
     return a, b, x, c, d, y
 
 
+def lay_over(first: Pixels, second: Pixels, agreement: LocalAgreement) -> Pixels | None:
+    """The second mark in the frame of the first, uint8 (H, W, 3) like it; None where no point of them agrees."""
+    if agreement.transform is None:
+        return None
+    there = np.reshape(agreement.transform, (2, 3))
+    how, around = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, ground(second).tolist()
+    return np.asarray(cv2.warpAffine(second, there, first.shape[1::-1], flags=how, borderValue=around), np.uint8)
+
+
 def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[NDArray[np.intp], ...]:
     """Indices of descriptors (n, 128) and (m, 128) that are nearest and much nearer than the second nearest."""
     nearest = cv2.BFMatcher().knnMatch(first, second, k=2)

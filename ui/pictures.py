@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.heatmap import difference_picture, overlay, picture, strength
+from inference.local_features import lay_over
 from inference.preprocessing import resize
 from inference.records import Comparison, Find, Heatmap, Placement, Verdict
-from inference.sub_scores import ground
 
 Pixels = NDArray[np.uint8]
 
@@ -117,23 +116,12 @@ class LaidOver:
 
 def laid_over(comparison: Comparison) -> LaidOver | None:
     """The second mark shifted, turned and resized onto the first; None where no point of them lies on another."""
-    transform = comparison.agreement.transform
-    if transform is None:
+    first, second = (exhibit.crop(crop) for exhibit, crop in zip(comparison.exhibits, comparison.crops, strict=True))
+    moved = lay_over(first, second, comparison.agreement)
+    if moved is None:
         return None
-    pairs = zip(comparison.exhibits, comparison.crops, strict=True)
-    first, second = (exhibit.crop(crop) for exhibit, crop in pairs)
-    height, width = first.shape[:2]
-    moved = cv2.warpAffine(
-        second,
-        np.reshape(transform, (2, 3)),
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderValue=ground(second).tolist(),
-    )
     shown = reduced(first)
-    return LaidOver(
-        png_address(shown), png_address(reduced(np.asarray(moved, np.uint8))), shown.shape[1], shown.shape[0]
-    )
+    return LaidOver(png_address(shown), png_address(reduced(moved)), shown.shape[1], shown.shape[0])
 
 
 @cache

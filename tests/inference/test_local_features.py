@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.exhibit import read_exhibit
-from inference.local_features import LEAST_MATCHED, local_agreement, local_features
+from inference.local_features import LEAST_MATCHED, lay_over, local_agreement, local_features
 from inference.records import LocalAgreement
 
 Pixels = NDArray[np.uint8]
@@ -82,6 +82,16 @@ def test_a_place_of_the_first_mark_is_found_on_the_second() -> None:
         # Doubled, turned clockwise by a quarter, then padded by 50 and 31.
         there = 2 * (drawn.shape[0] - 1 - y) + 0.5 + 50, 2 * x + 0.5 + 31
         assert np.reshape(transform, (2, 3)) @ (x, y, 1) == pytest.approx(there, abs=2)
+
+
+def test_the_second_mark_is_laid_over_the_first() -> None:
+    drawn = mark(3)
+    shown = np.pad(np.rot90(drawn, -1), ((31, 7), (50, 90), (0, 0)), constant_values=255)
+    laid = lay_over(drawn, shown, agree(drawn, shown))
+    assert laid is not None
+    assert laid.shape == drawn.shape
+    assert np.abs(laid.astype(float) - drawn).mean() < 3
+    assert lay_over(drawn, shown, LocalAgreement(0, 9)) is None
 
 
 def test_strangers_do_not_lie_on_each_other() -> None:
