@@ -19,6 +19,9 @@ from inference.sub_scores import ground, ink
 Pixels = NDArray[np.uint8]
 
 _LONG_SIDE, _MARGIN = 224, 16
+_DRAWN, _SMOOTH = 2.0, 1.5
+"""Standard deviations of the blurs, in pixels of the mark and of the framed mark, before it is told what is drawn and
+where its points lie: without them noise and compression count as drawn, and have points of their own."""
 _MOST_POINTS = 300
 _RATIO = 0.8
 _NEAR = 4.0
@@ -109,7 +112,8 @@ def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> t
 
 def _framed(part: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
     """What is drawn of a mark, in grey, filling a frame with a margin of ground, and the way into that frame (3, 3)."""
-    drawn, margin = ink(part), ground(part)
+    smooth = np.asarray(cv2.GaussianBlur(part, (0, 0), _DRAWN), np.uint8)
+    drawn, margin = ink(smooth), ground(smooth)
     left = top = 0
     if drawn.any():
         rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
@@ -130,4 +134,5 @@ def _framed(part: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
             [0, 0, 1],
         ]
     )
-    return np.asarray(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY), np.uint8), framing
+    grey = cv2.GaussianBlur(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY), (0, 0), _SMOOTH)
+    return np.asarray(grey, np.uint8), framing
