@@ -97,7 +97,7 @@ def test_the_second_mark_is_laid_over_the_first() -> None:
 def test_strangers_do_not_lie_on_each_other() -> None:
     shares = [agree(mark(a), mark(b)).share for a in range(8) for b in range(a)]
     assert max(shares) < 0.15
-    assert np.mean(shares) < 0.02
+    assert np.mean(shares) < 0.05
 
 
 @pytest.mark.parametrize(
