@@ -27,6 +27,7 @@ from inference.evidence import ENFSI_2015, VerbalScale, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import difference_picture, overlay, picture
+from inference.local_features import in_two_colours, lay_over
 from inference.location import Locator
 from inference.records import (
     Comparison,
@@ -105,7 +106,8 @@ class CompareOptions:
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
-    """Folder to write to, as PNG: both heatmaps, their overlays, and both marks with their answering parts numbered."""
+    """Folder to write to, as PNG: both heatmaps, their overlays, both marks with their answering parts numbered, one
+    laid over the other where points of them agree (red: dark in the first alone, cyan: in the second alone)."""
     verbal_scale: Path | None = None
     """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
     weights: Path = WEIGHTS_FOLDER
@@ -302,11 +304,14 @@ def compare(options: CompareOptions) -> None:
     name = _chosen(options.model, "trademark", options.weights)
     comparison = TrademarkExaminer.load(name, options.weights, options.device, scale).compare(*pair)
     if options.heatmaps:
-        for index, (heatmap, exhibit) in enumerate(zip(comparison.heatmaps, pair, strict=True)):
+        for index, (heatmap, seen) in enumerate(zip(comparison.heatmaps, comparison.seen, strict=True)):
             stem = f"mark_{index + 1}"
-            _write_heatmap(heatmap, exhibit.pixels, options.heatmaps, stem)
-            numbered = ringed(exhibit.pixels, comparison.correspondences, index)
+            _write_heatmap(heatmap, seen, options.heatmaps, stem)
+            numbered = ringed(seen, comparison.correspondences, index)
             Image.fromarray(numbered).save(options.heatmaps / f"{stem}.parts.png")
+        laid = lay_over(*comparison.seen, comparison.agreement)
+        if laid is not None:
+            Image.fromarray(in_two_colours(comparison.seen[0], laid)).save(options.heatmaps / "laid_over.png")
     print(_json(comparison) if options.json else _comparison_text(comparison))
 
 

@@ -55,8 +55,18 @@ def local_features(part: Pixels) -> LocalFeatures:
     return LocalFeatures(points, np.asarray(descriptors, np.float32), framing)
 
 
+def negative_of(mark: LocalFeatures) -> LocalFeatures:
+    """The points of a mark with light and dark exchanged.
+
+    Every gradient then points the other way, and so does the direction that SIFT turns each surrounding by: its four by
+    four cells change places across the middle, and the gradients in each are described as before.
+    """
+    cells = mark.descriptors.reshape(-1, 4, 4, 8)[:, ::-1, ::-1]
+    return replace(mark, descriptors=np.ascontiguousarray(cells.reshape(-1, 128)))
+
+
 def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: bool = False) -> LocalAgreement:
-    """How much of the mark with fewer points lies on the other under one similarity transform.
+    """How much of the mark with fewer points lies on the other, or on its negative, under one similarity transform.
 
     Args:
         first: Of the first mark.
@@ -70,6 +80,12 @@ def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: boo
             return other
         there = np.vstack([np.reshape(other.transform, (2, 3)), [0, 0, 1]])
         return replace(other, transform=_stated(np.linalg.inv(there)))
+    as_drawn, on_negative = _laid(first, second), _laid(first, negative_of(second))
+    return replace(on_negative, negative=True) if on_negative.matched > as_drawn.matched else as_drawn
+
+
+def _laid(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
+    """The same of the second mark as it is drawn."""
     fewer = min(len(first.points), len(second.points))
     if fewer < LEAST_MATCHED:
         return LocalAgreement(0, fewer)
@@ -94,12 +110,27 @@ def _stated(transform: NDArray[np.float64]) -> tuple[float, float, float, float,
 
 
 def lay_over(first: Pixels, second: Pixels, agreement: LocalAgreement) -> Pixels | None:
-    """The second mark in the frame of the first, uint8 (H, W, 3) like it; None where no point of them agrees."""
+    """The second mark, or its negative where that agrees, in the frame of the first, uint8 (H, W, 3) like it.
+
+    Returns:
+        None where no point of the two agrees.
+    """
     if agreement.transform is None:
         return None
+    if agreement.negative:
+        second = np.uint8(255) - second
     there = np.reshape(agreement.transform, (2, 3))
     how, around = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, ground(second).tolist()
     return np.asarray(cv2.warpAffine(second, there, first.shape[1::-1], flags=how, borderValue=around), np.uint8)
+
+
+def in_two_colours(first: Pixels, laid: Pixels) -> Pixels:
+    """Two marks (H, W, 3) in one picture, for paper: red is dark in the first alone, cyan in the second, black in both.
+
+    In black and white, red prints darker than cyan.
+    """
+    here, there = (cv2.cvtColor(mark, cv2.COLOR_RGB2GRAY) for mark in (first, laid))
+    return np.dstack([there, here, here])
 
 
 def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[NDArray[np.intp], ...]:

@@ -587,17 +587,20 @@ class LocalAgreement:
         of: How many points the mark with fewer of them has.
         transform: Where a place of the first mark lies on the second, in pixels of the examined marks: an affine matrix
             (2, 3), row by row; None where no point matches.
+        negative: Whether they lie on the second mark with light and dark exchanged, rather than on it as it is drawn.
     """
 
     matched: int
     of: int
     transform: tuple[float, float, float, float, float, float] | None = None
+    negative: bool = False
 
     def __post_init__(self) -> None:
         require(0 <= self.matched <= self.of, f"{self.matched} of {self.of} points cannot match")
         laid = self.transform is not None
         require(laid == (self.matched > 0), "one mark is laid over the other where points match, and only there")
         require(all(map(math.isfinite, self.transform or ())), "a transform is finite")
+        require(laid or not self.negative, "a negative is laid over a mark where points match, and only there")
 
     @property
     def turn(self) -> float:
@@ -612,9 +615,10 @@ class LocalAgreement:
     def __str__(self) -> str:
         laid = f"{self.matched} of {self.of} points of the two marks lie on each other"
         turn = round(self.turn)
-        if not turn:
-            return laid
-        return f"{laid}, the second turned {'counter' if turn < 0 else ''}clockwise by {abs(turn)} degrees"
+        seen = ["as a negative"] if self.negative else []
+        if turn:
+            seen.append(f"turned {'counter' if turn < 0 else ''}clockwise by {abs(turn)} degrees")
+        return f"{laid}, the second {' and '.join(seen)}" if seen else laid
 
 
 @dataclass(frozen=True)
@@ -661,6 +665,12 @@ class Comparison:
         require(math.isfinite(self.score), f"a score is finite, not {self.score}")
         numbers = [part.number for part in self.correspondences]
         require(numbers == [*range(1, len(numbers) + 1)], f"parts are numbered 1, 2, 3, not {numbers}")
+
+    @property
+    def seen(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The part of each mark that was compared (H, W, 3)."""
+        first, second = (exhibit.crop(crop) for exhibit, crop in zip(self.exhibits, self.crops, strict=True))
+        return first, second
 
     @property
     def maps_show(self) -> str:

@@ -37,6 +37,7 @@ from inference.evidence import as_ratio
 from inference.examiner import Examiner
 from inference.files import png_bytes
 from inference.heatmap import DIFFERENCE_FULL_SCALE, colours, difference_picture, overlay
+from inference.local_features import in_two_colours, lay_over
 from inference.records import (
     Comparison,
     Crop,
@@ -419,7 +420,7 @@ def _pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
         shown += _reference(record.reference) if record.reference else []
         heatmap = record.heatmap
     else:
-        shown = _look_at_mark(record, 0) + _look_at_mark(record, 1)
+        shown = [*_look_at_mark(record, 0), *_look_at_mark(record, 1), *_laid_over(record)]
         heatmap = max(record.heatmaps, key=lambda map_: map_.peak)
     content: list[Flowable] = [_row(shown, heatmap)]
     measured = [(name, metric) for name, metric in card.metrics.items() if name.startswith("heatmap")]
@@ -461,9 +462,17 @@ def _look(name: str, seen: Pixels, heatmap: Heatmap) -> list[tuple[Pixels, str]]
 
 def _look_at_mark(record: Comparison, index: int) -> list[tuple[Pixels, str]]:
     """One of two marks with its answering parts numbered, and its heatmap."""
-    part = record.exhibits[index].crop(record.crops[index])
-    (plain, name), heat = _look(f"mark {index + 1}", part, record.heatmaps[index])
+    (plain, name), heat = _look(f"mark {index + 1}", record.seen[index], record.heatmaps[index])
     return [(ringed(plain, record.correspondences, index), name), heat]
+
+
+def _laid_over(record: Comparison) -> Iterator[tuple[Pixels, str]]:
+    """One mark laid over the other, if any point of them agrees."""
+    laid = lay_over(*record.seen, record.agreement)
+    if laid is not None:
+        whose = "mark 2 as a negative" if record.agreement.negative else "mark 2"
+        caption = f"Laid over each other. Red: dark in mark 1 alone; cyan: in {whose} alone; black: in both"
+        yield _reduced(in_two_colours(record.seen[0], laid)), caption
 
 
 def _answering(record: Comparison) -> str:

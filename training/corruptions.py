@@ -1,7 +1,7 @@
 """What happens to photos on their way to an examiner, in five severities each: compression, lamps, hands, screens.
 
 Every corruption is a function of the pixels, an amount and a generator of random numbers; equal numbers give equal
-pixels. Parts and marks are not trained on them; a locator's views suffer some of the same kinds.
+pixels. Parts are not trained on them; marks and a locator's views suffer some of the same kinds in training.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.preprocessing import resize
-from training.data.degradations import blurred, exposed, jpeg, noisy, resized, scaled
+from training.data.degradations import blurred, exposed, jpeg, noisy, resized, scaled, striped
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, Any, np.random.Generator], Pixels]
@@ -105,12 +105,8 @@ def _framed_wider(pixels: Pixels, share: float, _: np.random.Generator) -> Pixel
 
 
 def _moire(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    """Stripes, as of a screen's grid against the camera's."""
-    height, width = pixels.shape[:2]
     angle, period = rng.uniform(0, np.pi), rng.uniform(4, 9)
-    rows, columns = np.mgrid[:height, :width]
-    wave = np.sin(2 * np.pi * (rows * np.sin(angle) + columns * np.cos(angle)) / period)
-    return _clipped(pixels + strength * wave[..., None])
+    return striped(pixels, strength, period, angle)
 
 
 def _screenshot(pixels: Pixels, seen: tuple[float, float], _: np.random.Generator) -> Pixels:

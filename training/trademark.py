@@ -31,6 +31,7 @@ from training.calibration import Trial, Weighing, trial, weigh
 from training.comparisons.arcface import ArcFace
 from training.comparisons.cosface import CosFace
 from training.comparisons.sphereface import SphereFace
+from training.data.degradations import blurred, jpeg, noisy, resized, striped
 from training.data.pairs import Mark, MarkSet, Pair, read_mark_set
 from training.data.photos import Split
 from training.evaluate import (
@@ -104,13 +105,16 @@ class TrademarkSettings:
     kinds: tuple[str, ...] = ()
     """Of which kinds the similar training pairs are, where the set states kinds; all of them when left out."""
     augment: bool = True
-    """Vary colour, contrast, position, angle and size of training marks."""
+    """Vary colour, contrast, position, angle, size and condition of training marks."""
     vary_colour: bool = True
     """Whether colour and contrast are varied then."""
+    spoiled_share: float = 0.3
+    """How many of them are spoiled then, as copying, compression and screens spoil a mark; 0 to 1."""
 
     def __post_init__(self) -> None:
         require_name(self.name)
         require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
+        require_setting(0 <= self.spoiled_share <= 1, f"--spoiled-share is a share, not {self.spoiled_share}.")
         require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
 
     def build_loss(self) -> MarginSoftmax:
@@ -303,8 +307,11 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
     def _tensor(self, index: int, rng: np.random.Generator) -> Tensor:
         preprocessing = self._settings.preprocessing
-        framed, _ = preprocessing.frame(self._pictures[index])
-        return preprocessing.tensor(vary(framed, rng, self._settings.vary_colour) if self._settings.augment else framed)
+        mark, _ = preprocessing.frame(self._pictures[index])
+        if self._settings.augment:
+            mark = vary(mark, rng, self._settings.vary_colour)
+            mark = spoil(mark, rng) if rng.random() < self._settings.spoiled_share else mark
+        return preprocessing.tensor(mark)
 
 
 def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixels:
@@ -312,10 +319,22 @@ def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixel
     varied: Pixels = _recoloured(framed, rng) if colour else framed
     if rng.random() < 0.8:
         varied = _moved(np.ascontiguousarray(varied), rng)
-    if rng.random() < 0.1:
-        blurred = cv2.GaussianBlur(np.ascontiguousarray(varied), (0, 0), rng.uniform(0.5, 1.5))
-        varied = blurred.astype(np.uint8)
     return varied
+
+
+def spoil(framed: Pixels, rng: np.random.Generator) -> Pixels:
+    """A mark, uint8 (S, S, 3), compressed, out of few pixels, out of focus, noisy, or taken from a screen."""
+    match rng.choice(["jpeg", "resized", "blurred", "noisy", "striped"]):
+        case "jpeg":
+            return jpeg(framed, rng.uniform(10, 90))
+        case "resized":
+            return resized(framed, rng.uniform(0.2, 0.8))
+        case "blurred":
+            return blurred(framed, rng.uniform(3, 10))
+        case "noisy":
+            return noisy(framed, rng.uniform(2, 30), rng)
+        case _:
+            return striped(framed, rng.uniform(2, 30), rng.uniform(2, 12), rng.uniform(0, np.pi))
 
 
 def _recoloured(framed: Pixels, rng: np.random.Generator) -> Pixels:

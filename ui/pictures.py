@@ -116,11 +116,10 @@ class LaidOver:
 
 def laid_over(comparison: Comparison) -> LaidOver | None:
     """The second mark shifted, turned and resized onto the first; None where no point of them lies on another."""
-    first, second = (exhibit.crop(crop) for exhibit, crop in zip(comparison.exhibits, comparison.crops, strict=True))
-    moved = lay_over(first, second, comparison.agreement)
+    moved = lay_over(*comparison.seen, comparison.agreement)
     if moved is None:
         return None
-    shown = reduced(first)
+    shown = reduced(comparison.seen[0])
     return LaidOver(png_address(shown), png_address(reduced(moved)), shown.shape[1], shown.shape[0])
 
 

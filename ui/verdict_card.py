@@ -36,11 +36,11 @@ def verdicts_page(verdicts: Sequence[Verdict]) -> str:
 
 def comparison_page(comparison: Comparison) -> str:
     """All of a comparison, as HTML."""
-    marks = zip(comparison.exhibits, comparison.crops, comparison.heatmaps, strict=True)
+    marks = zip(comparison.seen, comparison.heatmaps, strict=True)
     return render(
         "comparison.html",
         comparison=comparison,
-        pictures=[evidence_pictures(exhibit.crop(crop), heatmap) for exhibit, crop, heatmap in marks],
+        pictures=[evidence_pictures(seen, heatmap) for seen, heatmap in marks],
         laid=laid_over(comparison),
         **_shared(comparison),
     )

@@ -25,12 +25,14 @@ from inference.evidence import Calibration, as_ratio
 from inference.examiner import as_probability
 from inference.exhibit import read_exhibit
 from inference.heatmap import overlay, picture
+from inference.local_features import in_two_colours, lay_over, local_agreement, local_features
 from inference.location import Locator
 from inference.records import Crop, Exhibit, as_json
 from inference.trademarks import TrademarkExaminer
 from inference.weights import load_model, read_card, save_model
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "ui" / "examples" / "marks"
 
 
 class Ran(NamedTuple):
@@ -180,6 +182,16 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, call
         expected[f"mark_{number}.overlay.png"] = overlay(heatmap, mark.pixels)
         expected[f"mark_{number}.parts.png"] = ringed(mark.pixels, comparison.correspondences, number - 1)
     assert_pictures(target, expected)
+
+
+def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, called: Callable[..., Ran]) -> None:
+    target = desk / "heatmaps"
+    paths = sorted((EXAMPLES / "1-lookalike-pair").glob("*"))
+    assert called("compare", *paths, "--weights", desk / "weights", "--heatmaps", target).status == 0
+    first, second = (read_exhibit(path).pixels for path in paths)
+    laid = lay_over(first, second, local_agreement(local_features(first), local_features(second)))
+    assert laid is not None
+    assert np.array_equal(np.asarray(Image.open(target / "laid_over.png")), in_two_colours(first, laid))
 
 
 def test_compare_prints_the_examiners_own_record_as_json(desk: Path) -> None:

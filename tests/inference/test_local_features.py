@@ -12,7 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.exhibit import read_exhibit
-from inference.local_features import LEAST_MATCHED, lay_over, local_agreement, local_features
+from inference.local_features import (
+    LEAST_MATCHED,
+    in_two_colours,
+    lay_over,
+    local_agreement,
+    local_features,
+    negative_of,
+)
 from inference.records import LocalAgreement
 
 Pixels = NDArray[np.uint8]
@@ -92,6 +99,42 @@ def test_the_second_mark_is_laid_over_the_first() -> None:
     assert laid.shape == drawn.shape
     assert np.abs(laid.astype(float) - drawn).mean() < 3
     assert lay_over(drawn, shown, LocalAgreement(0, 9)) is None
+
+
+def test_points_of_a_negative_are_those_of_a_picture_with_light_and_dark_exchanged() -> None:
+    for seed in range(4):
+        derived, found = negative_of(local_features(mark(seed))), local_features(255 - mark(seed))
+        apart = np.linalg.norm(derived.descriptors[:, None] - found.descriptors[None], axis=2)
+        nearest = apart.argmin(axis=1)
+        assert len(found.points) == len(derived.points)
+        assert derived.points == pytest.approx(found.points[nearest], abs=0.1)
+        # Of length 512 each, and rounded.
+        assert apart.min(axis=1).max() < 10
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_a_negative_agrees_and_is_laid_over_as_the_mark_it_is_one_of(degrees: float) -> None:
+    drawn = mark(2)
+    found = agree(drawn, 255 - turned(drawn, degrees))
+    assert found.negative
+    assert found.share > 0.5
+    assert found.turn == pytest.approx(degrees, abs=3)
+    laid = lay_over(drawn, 255 - turned(drawn, degrees), found)
+    assert laid is not None
+    assert np.abs(laid.astype(float) - drawn).mean() < 6
+    back = local_agreement(local_features(255 - turned(drawn, degrees)), local_features(drawn), swapped=True)
+    assert (back.matched, back.negative) == (found.matched, True)
+
+
+def test_a_mark_is_no_negative_of_itself() -> None:
+    assert not any(agree(mark(seed), turned(mark(seed), 30)).negative for seed in range(8))
+
+
+def test_two_colours_tell_what_either_mark_draws_alone() -> None:
+    first, laid = np.full((2, 2, 3), 255, np.uint8), np.full((2, 2, 3), 255, np.uint8)
+    first[0], laid[:, 0] = 0, 0
+    white, red, cyan, black = [255] * 3, [255, 0, 0], [0, 255, 255], [0] * 3
+    assert in_two_colours(first, laid).tolist() == [[black, red], [cyan, white]]
 
 
 def test_strangers_do_not_lie_on_each_other() -> None:

@@ -106,6 +106,7 @@ REFUSED = {
     "nothing laid over": (lambda: LocalAgreement(0, 5, IDENTITY), "where points match, and only there"),
     "points laid nowhere": (lambda: LocalAgreement(5, 5), "where points match, and only there"),
     "points laid beyond": (lambda: LocalAgreement(5, 5, (1.0, 0.0, NAN, 0.0, 1.0, 0.0)), "a transform is finite"),
+    "a negative laid nowhere": (lambda: LocalAgreement(0, 5, negative=True), "where points match, and only there"),
     "a score without a number": (lambda: comparison(score=NAN), "a score is finite"),
     "crop left of the picture": (lambda: Crop(-1, 0, 1, 1), "inside the picture"),
     "crop above the picture": (lambda: Crop(0, -1, 1, 1), "inside the picture"),

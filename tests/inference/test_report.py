@@ -16,13 +16,14 @@ import pytest
 from inference.authenticity import AuthenticityExaminer
 from inference.case import CaseFacts, CaseRefused, Head
 from inference.evidence import Calibration
-from inference.records import Crop, Evidence, Exhibit, Verdict, as_json
+from inference.records import Crop, Evidence, Exhibit, LocalAgreement, Verdict, as_json
 from inference.report import Report, make_report
 from inference.trademarks import TrademarkExaminer
 from inference.typesetting import marked
 from inference.weights import Card, Metric
 
 PAGE = b"/Type /Page\n"
+IMAGE = b"/Subtype /Image"
 TIME = datetime(2026, 11, 22, 16, 30, 5, tzinfo=timezone(timedelta(hours=8)))
 FACTS = CaseFacts("2026-17", "王芳", item="two tags", reviewer="E. Reviewer")
 HELD_OUT = ((1.5, 0.9, 0.3, -0.2), (-1.5, -0.8, 0.1))
@@ -127,12 +128,31 @@ def test_two_marks_make_a_report(tiny_models: Path, striped: Callable[..., Exhib
     assert len(json.loads(report.json)["examinations"][0]["maps"]) == 2
 
 
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "pictures"),
+    [(LocalAgreement(0, 9), 6), (LocalAgreement(8, 9, IDENTITY), 7), (LocalAgreement(8, 9, IDENTITY, True), 7)],
+    ids=["strangers", "agreeing", "a negative"],
+)
+def test_of_two_marks_that_agree_one_is_printed_over_the_other(
+    agreement: LocalAgreement, pictures: int, tiny_models: Path, striped: Callable[..., Exhibit]
+) -> None:
+    """Beside the exhibits, the marks with their parts, and their heatmaps."""
+    examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
+    comparison = examiner.compare(striped("red/genuine"), striped("red/genuine", 1))
+    report = make_report(FACTS, [replace(comparison, agreement=agreement)], {"tiny_marks": examiner.card}, TIME)
+    assert report.pdf.count(PAGE) == 1
+    assert report.pdf.count(IMAGE) == pictures
+
+
 def test_a_part_beside_its_reference_makes_a_report(guided_models: Path, lettered: Callable[..., Exhibit]) -> None:
     examiner = AuthenticityExaminer.load("tiny_guided", guided_models)
     verdict = examiner.examine(lettered("alba/genuine", 7))
     report = make_report(FACTS, [verdict], {"tiny_guided": examiner.card}, TIME)
     assert report.pdf.count(PAGE) == 1
-    assert report.pdf.count(b"/Subtype /Image") == 5
+    assert report.pdf.count(IMAGE) == 5
 
 
 @pytest.mark.parametrize("held_out", [HELD_OUT, ((), ())], ids=["held out", "none held out"])

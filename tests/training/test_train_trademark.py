@@ -41,6 +41,7 @@ from training.trademark import (
     mine_dissimilar,
     pick,
     similar_log_odds,
+    spoil,
     vary,
 )
 
@@ -238,6 +239,29 @@ def test_a_mark_is_varied_and_never_mirrored(discs: Pixels, clockwise: Callable[
         seen.add(varied.tobytes())
     assert len(seen) > 80
     assert np.array_equal(discs, before)
+
+
+def test_a_mark_is_spoiled_in_several_ways_and_stays_where_it_is(discs: Pixels) -> None:
+    rng = np.random.default_rng(0)
+    before = discs.copy()
+    spoiled = [spoil(discs, rng) for _ in range(60)]
+    away = np.array([np.abs(one.astype(float) - discs).mean() for one in spoiled])
+    assert all((one.shape, one.dtype) == (discs.shape, np.uint8) for one in spoiled)
+    assert away.min() > 0
+    assert away.max() < 25
+    assert np.ptp(away) > 5
+    assert np.array_equal(discs, before)
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0.0, 0.0), (0.3, 0.2, 0.35), (1.0, 0.8, 1.0)])
+def test_as_many_training_marks_are_spoiled_as_is_said(
+    share: float, least: float, most: float, marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]
+) -> None:
+    """A few so small ones come out as they were."""
+    kept, some = (TrainingPairs(marks, pictures, nearest, small(spoiled_share=each)) for each in (0.0, share))
+    drawn = [*product(range(40), range(len(kept)))]
+    changed = [not torch.equal(kept[each]["a"], some[each]["a"]) for each in drawn]
+    assert least <= np.mean(changed) <= most
 
 
 def similarity_by_loops(first: Tensor, second: Tensor, head: PairHead) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""What pictures lose on their way: compression, scaling, blur, noise, exposure, white balance."""
+"""What pictures lose on their way: compression, scaling, blur, noise, stripes, exposure, white balance."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def noisy(pixels: Pixels, spread: float, rng: Generator) -> Pixels:
     """With independent Gaussian noise of that spread, of 255, in each channel."""
     noise = rng.standard_normal(pixels.shape, dtype=np.float32) * np.float32(spread)
     return np.clip(np.round(pixels + noise), 0, 255).astype(np.uint8)
+
+
+def striped(pixels: Pixels, strength: float, period: float, angle: float) -> Pixels:
+    """With waves of that height, of 255, and length in pixels, at an angle in radians, as a screen gives a camera."""
+    rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
+    wave = np.sin(2 * np.pi * (rows * np.sin(angle) + columns * np.cos(angle)) / period)
+    return np.clip(np.rint(pixels + strength * wave[..., None]), 0, 255).astype(np.uint8)
 
 
 def exposed(pixels: Pixels, gamma: float) -> Pixels:

@@ -49,6 +49,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "160 pixels": {"size": 160},
     "224 pixels": {"size": 224},
     "colour not varied": {"vary_colour": False},
+    "nothing spoiled": {"spoiled_share": 0.0},
     "nothing varied": {"augment": False},
     "s = 4": {"scale": 4.0},
     "s = 16": {"scale": 16.0},
