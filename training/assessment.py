@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class AssessmentSettings:
     split: Split = "test"
     """Which photos: choose on val, report on test."""
     heatmaps: bool = False
-    """Score the heatmaps instead: of photos where the set has masks, and state it in the card; of marks by hiding what
+    """Score the heatmaps instead, and state it in the card: of photos where the set has masks, of marks by hiding what
     they claim."""
     choices: bool = False
     """Of the heatmaps, score every layer and method instead of the model's own."""
@@ -56,34 +56,37 @@ def assess(settings: AssessmentSettings) -> Table:
         Refusal: if the model or the data cannot be used.
     """
     model = load_model(settings.model, settings.weights)
+    if settings.heatmaps:
+        require_another_folder(settings.out, settings.weights)
     if model.card.task == "trademark":
-        return assess_marks(
+        table = assess_marks(
             model, settings.data, settings.split, settings.out, heatmaps=settings.heatmaps, limit=settings.limit
         )
+        if settings.heatmaps:
+            _state_in_card(model, table["hiding"], settings)
+        return table
     photos = read_photos_for(model.card, settings.data)
     if settings.choices:
         return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
     if settings.heatmaps:
-        return _assess_heatmaps(model, photos, settings)
+        table = measure(model, photos.of(settings.split), settings.out, choices=False, limit=settings.limit)
+        _state_in_card(model, table["heatmap"], settings)
+        return table
     verdicts = examine_all(AuthenticityExaminer(model), photos.of(settings.split))
     table = figures(model, photos, settings.split, verdicts)
     write_whole(settings.out / "figures.json", json_bytes(table))
     return table
 
 
-def _assess_heatmaps(model: Model, photos: PhotoSet, settings: AssessmentSettings) -> Table:
-    """The scores; on test, where nothing is chosen by them, also in the card of a copy of the model."""
-    require_another_folder(settings.out, settings.weights)
-    table = measure(model, photos.of(settings.split), settings.out, choices=False, limit=settings.limit)
-    if settings.split == "test":
-        looked = f"among at most {settings.limit} test photos of {set_name(settings.data)}"
-        stated = {
-            f"heatmap {name}": replace(metric, over=f"{metric.over}; {looked}")
-            for name, metric in table["heatmap"].items()
-        }
-        card = replace(model.card, metrics={**model.card.metrics, **stated})
-        save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
-    return table
+def _state_in_card(model: Model, scores: Mapping[str, Metric], settings: AssessmentSettings) -> None:
+    """Write a copy of the model whose card has its heatmaps' scores on test, where nothing is chosen by them."""
+    if settings.split != "test":
+        return
+    samples = "pairs" if model.card.task == "trademark" else "photos"
+    looked = f"among at most {settings.limit} test {samples} of {set_name(settings.data)}"
+    stated = {f"heatmap {name}": replace(metric, over=f"{metric.over}; {looked}") for name, metric in scores.items()}
+    card = replace(model.card, metrics={**model.card.metrics, **stated})
+    save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
 
 
 def read_photos_for(card: Card, data: Path) -> PhotoSet:

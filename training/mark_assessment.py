@@ -331,8 +331,8 @@ def check_heatmaps(model: Model, marks: MarkSet, pictures: Sequence[Pixels], lim
     over = f"similar pairs taken for similar, a {_HIDDEN:.0%} part of the second mark hidden"
     table: Table = {
         "hiding": {
-            "claimed part, fall of log odds": mean_by_source(falls[:, 0], families, over),
-            "other parts, fall of log odds": mean_by_source(falls[:, 1:].mean(axis=1), families, over),
+            "claimed part hidden, fall of log odds": mean_by_source(falls[:, 0], families, over),
+            "other parts hidden, fall of log odds": mean_by_source(falls[:, 1:].mean(axis=1), families, over),
             "claimed part falls more": share_by_source(falls[:, 0] > falls[:, 1:].mean(axis=1), families, over),
         }
     }

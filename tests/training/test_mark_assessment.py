@@ -184,6 +184,9 @@ def test_a_trademark_model_is_assessed_on_pairs_retrieval_and_transforms(
     assert {*json.loads((tmp_path / "marks.json").read_text())["figures"]} == {*table}
     maps = assess(replace(settings, heatmaps=True))
     assert 0 <= maps["hiding"]["claimed part falls more"].value <= 1
+    stated = load_model("tiny_marks", tmp_path).card.metrics
+    assert {name for name in stated if name.startswith("heatmap")} == {f"heatmap {name}" for name in maps["hiding"]}
+    assert stated["heatmap claimed part falls more"].value == maps["hiding"]["claimed part falls more"].value
     rows = {
         row.id: row for row in make_scoreboard(ScoreboardSettings("tiny_marks", mark_folder, tmp_path, tiny_models))
     }
