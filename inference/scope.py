@@ -87,9 +87,8 @@ def reference_check(view: ReferenceView) -> ScopeCheck:
         return ScopeCheck("reference", "refuse", view.score, text)
     if view.rival is not None:
         text = (
-            f"The part fits the reference of {view.rival} almost as well as that of {view.series} ({fit}; a lead of "
-            f"{view.least_lead:.2f} is needed), and compared with the wrong one it looks altered: state which series "
-            "it is meant to be."
+            f"State the series: {view.rival} fits almost as well as {view.series} ({fit}; a lead of "
+            f"{view.least_lead:.2f} is needed), and beside the wrong reference a genuine part looks altered."
         )
         return ScopeCheck("reference", "refuse", view.score, text)
     return ScopeCheck("reference", "ok", view.score, f"The part lies over the genuine reference: {fit}.")
