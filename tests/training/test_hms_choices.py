@@ -33,8 +33,8 @@ def flat(settings: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("choice", list(CHOICES))
 def test_a_choice_changes_what_it_names_and_nothing_else(choice: str, tmp_path: Path) -> None:
     study = HmsChoices(tmp_path, tmp_path)
-    shipped, chosen = (flat(asdict(hms_choices._settings(study, name, 0))) for name in ("as it ships", choice))
-    changed = {name: value for name, value in chosen.items() if value != shipped[name]}
+    preset, chosen = (flat(asdict(hms_choices._settings(study, name, 0))) for name in ("the preset", choice))
+    changed = {name: value for name, value in chosen.items() if value != preset[name]}
     assert changed == CHOICES[choice]
 
 

@@ -42,7 +42,7 @@ from training.trademark import (
 logger = logging.getLogger(__name__)
 
 CHOICES: dict[str, dict[str, Any]] = {
-    "as it ships": {},
+    "the preset": {},
     "random start": {"pretrained": False},
     "ResNet18": {"backbone": "resnet18"},
     "96 pixels": {"size": 96},
