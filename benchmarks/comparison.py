@@ -1,8 +1,9 @@
 """What comparing two marks costs beside two bare forward passes of the same network, in one run.
 
-Run by hand: `python -m benchmarks.comparison`. Four ways take turns: the network alone on both prepared marks; the
-same with both heatmaps; all embeddings that the sub-scores need; and the whole comparison, from decoded pixels to the
-record. Memory is the process's peak after each way, the bare one first, so that what a way adds shows.
+Run by hand: `python -m benchmarks.comparison`. Five ways take turns: the network alone on both prepared marks; the
+same with both heatmaps; all embeddings that the sub-scores need; the local features of both and what of them agrees;
+and the whole comparison, from decoded pixels to the record. Memory is the process's peak after each way, the bare one
+first, so that what a way adds shows.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tyro
 from benchmarks.examination import exhibit
 from benchmarks.kag_disturbance import seconds_in_turn
 from inference.heatmap import HeadGradCam
+from inference.local_features import local_agreement, local_features
 from inference.sub_scores import looks
 from inference.trademarks import TrademarkExaminer, log_odds_similar
 from inference.weights import WEIGHTS_FOLDER, load_model
@@ -69,6 +71,7 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
         BARE: bare,
         "with both heatmaps": with_heatmaps,
         f"{len(views)} further looks": lambda: examiner._embed(views),
+        "local features": lambda: local_agreement(*(local_features(mark.pixels) for mark in marks)),
         "whole comparison": lambda: examiner.compare(*marks),
     }
 
