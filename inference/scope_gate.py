@@ -108,10 +108,11 @@ class ScopeGate:
         The check's value is the larger of the two distances as a multiple of its threshold; above 1 it refuses.
         """
         found, card = self.distances(embedding), self.card
-        excess = max(found.neighbour / card.farthest_neighbour, found.spread / card.farthest_spread)
+        nearest, middle = found.neighbour / card.farthest_neighbour, found.spread / card.farthest_spread
+        excess = max(nearest, middle)
         numbers = (
-            f"nearest training pictures {found.neighbour:.2f} away, allowed {card.farthest_neighbour:.2f}; "
-            f"their middle {found.spread:.2f}, allowed {card.farthest_spread:.2f}"
+            f"it lies at {nearest:.3f} of the distance that is allowed from the nearest training pictures, and at "
+            f"{middle:.3f} of that from their middle"
         )
         if excess > 1:
             text = (

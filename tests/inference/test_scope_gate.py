@@ -107,9 +107,9 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
     made = gate(farthest_neighbour=0.25)
     found = made.distances(other)
     assert made.check(other).text == (
-        f"The part is unlike everything the model was made for (nearest training pictures {found.neighbour:.2f} away, "
-        f"allowed 0.25; their middle {found.spread:.2f}, allowed 2.00): choose the model for this kind, or crop to the "
-        "part and show it as the training pictures do."
+        f"The part is unlike everything the model was made for (it lies at {found.neighbour / 0.25:.3f} of the distance "
+        f"that is allowed from the nearest training pictures, and at {found.spread / 2:.3f} of that from their middle): "
+        "choose the model for this kind, or crop to the part and show it as the training pictures do."
     )
 
 
