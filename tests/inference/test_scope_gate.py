@@ -106,9 +106,10 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
     other = -unit_rows(1, 32)[0].astype(np.float32)
     made = gate(farthest_neighbour=0.25)
     found = made.distances(other)
+    nearest, middle = found.neighbour / 0.25, found.spread / 2
     assert made.check(other).text == (
-        f"The part is unlike everything the model was made for (it lies at {found.neighbour / 0.25:.3f} of the distance "
-        f"that is allowed from the nearest training pictures, and at {found.spread / 2:.3f} of that from their middle): "
+        f"The part is unlike everything the model was made for (it lies at {nearest:.3f} of the distance that is "
+        f"allowed from the nearest training pictures, and at {middle:.3f} of that from their middle): "
         "choose the model for this kind, or crop to the part and show it as the training pictures do."
     )
 
