@@ -26,8 +26,10 @@ _MOST_POINTS = 300
 _RATIO = 0.8
 _NEAR = 4.0
 """Pixels of the framed mark by which a point may miss the place it is laid on."""
+_MOST_RESIZED = 5.0
+"""What is drawn of a mark fills its frame: shrunk to a speck, or grown from one, a mark lies on anything."""
 LEAST_MATCHED = 4
-"""Fewer points than this may lie on each other by chance, and count as none: two decide shift, turn and size."""
+"""Points at fewer places may lie on each other by chance, and count as none: two decide shift, turn and size."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,12 @@ def negative_of(mark: LocalFeatures) -> LocalFeatures:
     return replace(mark, descriptors=np.ascontiguousarray(cells.reshape(-1, 128)))
 
 
-def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: bool = False) -> LocalAgreement:
+def local_agreement(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
     """How much of the mark with fewer points lies on the other, or on its negative, under one similarity transform.
 
-    Args:
-        first: Of the first mark.
-        second: Of the second mark.
-        swapped: Whether to work in the other order and give the transform in this one: a caller that knows a canonical
-            order gets the same points whichever mark comes first.
+    In the other order the same points agree, and the transform is the inverse.
     """
-    if swapped:
+    if _order(second) < _order(first):
         other = local_agreement(second, first)
         if other.transform is None:
             return other
@@ -82,6 +80,11 @@ def local_agreement(first: LocalFeatures, second: LocalFeatures, *, swapped: boo
         return replace(other, transform=_stated(np.linalg.inv(there)))
     as_drawn, on_negative = _laid(first, second), _laid(first, negative_of(second))
     return replace(on_negative, negative=True) if on_negative.matched > as_drawn.matched else as_drawn
+
+
+def _order(mark: LocalFeatures) -> tuple[int, bytes]:
+    """What decides which of two marks is laid on the other: the one with fewer points."""
+    return len(mark.points), mark.descriptors.tobytes()
 
 
 def _laid(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
@@ -95,9 +98,10 @@ def _laid(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
     transform, fits = cv2.estimateAffinePartial2D(first.points[here], second.points[there], ransacReprojThreshold=_NEAR)
     # Without a transform nothing fits, and `transform` is not read.
     kept = fits.ravel().astype(bool)
-    # Several points may match one: each counts once.
+    # Several points may match one, and several lie at one place, each with a direction of its own.
     matched = min(len(set(here[kept])), len(set(there[kept])))
-    if matched < LEAST_MATCHED:
+    places = min(len(np.unique(points[kept], axis=0)) for points in (first.points[here], second.points[there]))
+    if places < LEAST_MATCHED or not 1 / _MOST_RESIZED <= np.hypot(*transform[:, 0]) <= _MOST_RESIZED:
         return LocalAgreement(0, fewer)
     between_frames = np.vstack([transform, [0, 0, 1]])
     return LocalAgreement(matched, fewer, _stated(np.linalg.inv(second.framing) @ between_frames @ first.framing))

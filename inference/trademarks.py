@@ -83,7 +83,7 @@ class TrademarkExaminer(Examiner):
                 for mark, place in zip(both, places, strict=True)
             ]
             checks = tuple(self._scope_checks(part, self.card.preprocessing.size) for part in parts[index])
-            agreement = local_agreement(*drawn[index], swapped=swapped[index])
+            agreement = local_agreement(*drawn[index])
             score = float(log_odds[index]) + self.card.agreement_weight * agreement.share
             outcome, reason, evidence = self._outcome(
                 score, similar[index], [check for mark in checks for check in mark]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -122,7 +123,7 @@ def test_a_negative_agrees_and_is_laid_over_as_the_mark_it_is_one_of(degrees: fl
     laid = lay_over(drawn, 255 - turned(drawn, degrees), found)
     assert laid is not None
     assert np.abs(laid.astype(float) - drawn).mean() < 6
-    back = local_agreement(local_features(255 - turned(drawn, degrees)), local_features(drawn), swapped=True)
+    back = agree(255 - turned(drawn, degrees), drawn)
     assert (back.matched, back.negative) == (found.matched, True)
 
 
@@ -158,9 +159,25 @@ def test_a_mark_with_next_to_no_points_agrees_with_nothing(picture: Pixels) -> N
         assert (found.matched, found.share, found.transform) == (0, 0.0, None)
 
 
+def test_a_mark_shrunk_to_a_speck_lies_on_nothing() -> None:
+    """Points at one place, each with a direction of its own, would all be met by a mark of no size."""
+    drawn = local_features(mark(4))
+    speck = replace(drawn, points=np.full_like(drawn.points, 60.0) + np.float32(1e-3) * drawn.points)
+    for found in (local_agreement(drawn, speck), local_agreement(speck, drawn)):
+        assert (found.matched, found.transform) == (0, None)
+
+
+def test_points_at_two_places_lie_on_each_other_by_chance() -> None:
+    drawn = local_features(mark(4))
+    places = np.where(np.arange(len(drawn.points))[:, None] % 2, 40.0, 160.0).astype(np.float32).repeat(2, axis=1)
+    heap = replace(drawn, points=places)
+    assert len(drawn.points) > 2 * LEAST_MATCHED
+    assert local_agreement(heap, replace(heap, points=places[:, ::-1] + np.float32(9))).matched == 0
+
+
 def test_the_other_order_gives_the_same_with_the_turn_about() -> None:
     first, second = local_features(mark(2)), local_features(turned(mark(2), 90))
-    there, back = local_agreement(first, second), local_agreement(second, first, swapped=True)
+    there, back = local_agreement(first, second), local_agreement(second, first)
     assert (back.matched, back.of) == (there.matched, there.of)
     assert there.turn == pytest.approx(90, abs=3)
     assert back.turn == pytest.approx(-there.turn)
