@@ -182,6 +182,7 @@ def test_a_crop_in_numbers_is_drawn_and_kept_to_the_pixel(page, tmp_path: Path) 
 
 def test_a_crop_that_is_none_is_refused(page, tmp_path: Path) -> None:
     upload(page, photo(tmp_path))
+    page.get_by_text("is read, ").wait_for()
     page.locator("#photo-crop input, #photo-crop textarea").fill("left half")
     page.click("#examine")
     page.locator("#verdict [role=alert]").wait_for()
