@@ -309,9 +309,9 @@ def compare(options: CompareOptions) -> None:
             _write_heatmap(heatmap, seen, options.heatmaps, stem)
             numbered = ringed(seen, comparison.correspondences, index)
             Image.fromarray(numbered).save(options.heatmaps / f"{stem}.parts.png")
-        laid = lay_over(*comparison.seen, comparison.agreement)
+        laid = lay_over(*comparison.compared, comparison.agreement)
         if laid is not None:
-            Image.fromarray(in_two_colours(comparison.seen[0], laid)).save(options.heatmaps / "laid_over.png")
+            Image.fromarray(in_two_colours(comparison.compared[0], laid)).save(options.heatmaps / "laid_over.png")
     print(_json(comparison) if options.json else _comparison_text(comparison))
 
 
