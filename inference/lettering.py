@@ -34,8 +34,8 @@ _NEAR = 0.9
 _WIDE = 1.6
 """A line is so many times as wide as high."""
 _CROSSED, _STROKES = 1.0, 5
-"""Strokes that cross a line of letters: for each of its heights along it, and in all. Letters have two or so, drawn bars
-and facets one."""
+"""Strokes that cross a line of letters: for each of its heights along it, and in all. Letters have two or so, bars and
+facets one."""
 _JOINED_STROKES = 7
 """Strokes that cross one piece, or two, of joined letters: a chain of rings, wings or a wave has fewer."""
 _DENSE = 0.85

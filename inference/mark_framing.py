@@ -1,4 +1,4 @@
-"""One framing for everything that looks at a mark: its ground found, its ink boxed, a fixed margin, a standard contrast.
+"""One framing for everything that looks at a mark: ground found, ink boxed, a fixed margin, a standard contrast.
 
 How wide the margins of a picture are, what colour the paper has, whether a mark is printed light on dark and how
 faintly, says nothing of the sign. So whatever looks at a mark, in training and in use, looks at what `frame_mark` makes
@@ -108,7 +108,7 @@ def _framed(part: Pixels, found: _Found) -> FramedMark:
     noise = min(float(np.quantile(paper, 0.95)) if paper.size else 0.0, contrast * _DRAWN)
     share = np.clip((apart - noise) / max(contrast - noise, 1e-6), 0, 1) if contrast > noise else np.zeros_like(apart)
     return FramedMark(
-        ground=tuple(int(round(value)) for value in found.ground.colour.tolist()),
+        ground=_rounded(found.ground.colour),
         box=found.box,
         panel=found.panel,
         contrast=contrast,
@@ -118,6 +118,11 @@ def _framed(part: Pixels, found: _Found) -> FramedMark:
         pixels=np.round(255 * (1 - share)).astype(np.uint8),
         shown=shown,
     )
+
+
+def _rounded(colour: Colour) -> tuple[int, int, int]:
+    red, green, blue = (round(value) for value in colour.tolist())
+    return red, green, blue
 
 
 def _with_margin(part: Pixels, found: _Found) -> Pixels:
@@ -197,7 +202,8 @@ def _apart(part: Pixels, colour: Colour) -> Plane:
 
 def _colours(pixels: Colour, near: float) -> list[tuple[Colour, float]]:
     """The colours of pixels (n, 3) and the share of each, the commonest first; each takes what is near it."""
-    left, found = pixels, []
+    left = pixels
+    found: list[tuple[Colour, float]] = []
     while len(left) and len(found) < 4:
         cells, counts = np.unique((left // near).astype(np.int32), axis=0, return_counts=True)
         middle = (cells[counts.argmax()] + 0.5) * near
@@ -243,7 +249,9 @@ def _ink_box(part: Pixels, ground: _Ground) -> Crop | None:
     rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
     down, across = part.shape[0] / drawn.shape[0], part.shape[1] / drawn.shape[1]
     slack = 0 if step == 1 else 2
-    left, top = (max(0, math.floor((first - slack) * scale)) for first, scale in ((columns[0], across), (rows[0], down)))
+    left, top = (
+        max(0, math.floor((first - slack) * scale)) for first, scale in ((columns[0], across), (rows[0], down))
+    )
     right = min(part.shape[1], math.ceil((columns[-1] + 1 + slack) * across))
     bottom = min(part.shape[0], math.ceil((rows[-1] + 1 + slack) * down))
     box = Crop(left, top, right - left, bottom - top)
@@ -270,7 +278,7 @@ def _moved(box: Crop, into: Crop) -> Crop:
 
 
 def _on_its_panel(part: Pixels, found: _Found) -> _Found:
-    """The ink on a rectangle of one colour, where that is what stands on the ground: a card, a label, a filled field."""
+    """The ink on a rectangle of one colour, where that stands on the ground: a card, a label, a filled field."""
     for _ in range(_MOST_PANELS):
         inner = _panel(part, found)
         if inner is None:
@@ -301,7 +309,7 @@ def _panel(part: Pixels, found: _Found) -> _Found | None:
 
 
 def _drawings(drawn: Mask) -> int:
-    """How many separate drawings there are: groups of ink with wide gaps between them, each with its share of the ink."""
+    """How many separate drawings there are: groups of ink, wide gaps between them, each with its share of the ink."""
     small = _reduced_mask(drawn)
     count, _, stats, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     boxes = [_Box.of(row) for row in stats[1:count]]

@@ -23,12 +23,18 @@ _MORE_ENLARGED = 1.1
 
 def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
     """Checks of a part, uint8 (H, W, 3), against the long side in pixels that the network was made to see."""
-    return _resolution(part, size), _content(part)
+    return _resolution(part.shape[1], part.shape[0], size), _content(part)
 
 
 def mark_checks(mark: FramedMark, size: int) -> tuple[ScopeCheck, ...]:
     """Checks of a framed mark against the side in pixels of what the network sees."""
-    return _resolution(mark.pixels, size), _contrast(mark), _ground(mark), _drawings(mark), _lettering(mark)
+    return (
+        _resolution(mark.box.width, mark.box.height, size),
+        _contrast(mark),
+        _ground(mark),
+        _drawings(mark),
+        _lettering(mark),
+    )
 
 
 def gate_checks(
@@ -107,11 +113,11 @@ def refusal(checks: Sequence[ScopeCheck]) -> str | None:
     return next((check.text for check in checks if check.status == "refuse"), None)
 
 
-def _resolution(part: NDArray[np.uint8], size: int) -> ScopeCheck:
-    long_side = max(part.shape[:2])
+def _resolution(width: int, height: int, size: int) -> ScopeCheck:
+    long_side = max(width, height)
     enlargement = size / long_side
     status: CheckStatus = "ok"
-    text = f"The part is {part.shape[1]} x {part.shape[0]} pixels; the network sees {size} on the long side."
+    text = f"The part is {width} x {height} pixels; the network sees {size} on the long side."
     if enlargement > _REFUSE_ENLARGEMENT:
         status = "refuse"
         text = f"The part is only {long_side} pixels long, too few to judge; photograph it closer."
@@ -164,8 +170,8 @@ def _lettering(mark: FramedMark) -> ScopeCheck:
     share = lettering(mark.pixels)
     if share > MOST_LETTERING:
         text = (
-            f"The mark is mostly lettering ({share:.0%} of what is drawn), and the model was never calibrated on words: "
-            "different words in one typeface look alike to it; crop to the figurative element."
+            f"The mark is mostly lettering ({share:.0%} of what is drawn), and the model was not trained on words: two "
+            "of them in one typeface look alike to it, whatever they say; crop to the figurative element."
         )
         return ScopeCheck("lettering", "refuse", share, text)
     return ScopeCheck("lettering", "ok", share, f"Lettering makes up {share:.0%} of what is drawn.")

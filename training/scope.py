@@ -412,7 +412,11 @@ def _parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
 def _pictures_in(folder: Path, task: Task) -> list[Picture]:
     """The readable pictures of a folder and those below it, each its own source."""
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES]
-    readable = [picture for picture in _evenly([Picture(path, str(path), task=task) for path in paths]) if _readable(picture.path)]
+    readable = [
+        picture
+        for picture in _evenly([Picture(path, str(path), task=task) for path in paths])
+        if _readable(picture.path)
+    ]
     if not readable:
         msg = f"{folder} holds no readable picture; name a folder with some."
         raise DataRefused(msg)

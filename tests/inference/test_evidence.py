@@ -192,8 +192,12 @@ def test_a_score_at_a_threshold_goes_with_its_side(
         ({"low": -0.1}, "inconclusive", "the interval holds 0, so that the side is not resolved."),
         ({"accepted": SIDES}, "inconclusive", "genuine and counterfeit calibration samples alike have scores of 2.00."),
         ({"accepted": ("counterfeit",)}, "inconclusive", "a score of 2.00 is strange to genuine calibration samples."),
-        ({"accepted": ()}, "out of scope", "strange to genuine and counterfeit calibration samples alike."),
-        ({"accepted": (), "low": -1.0}, "out of scope", "a score of 2.00 is strange"),
+        (
+            {"accepted": ()},
+            "inconclusive",
+            "lies between those of genuine and of counterfeit calibration samples.",
+        ),
+        ({"accepted": (), "low": -1.0}, "inconclusive", "a score of 2.00 lies between"),
         ({"greatest": 1.0, "high": 1.0}, "genuine", "(LR 10, as far as the calibration data reach; 95% interval 0.50"),
     ],
 )
@@ -332,7 +336,7 @@ def calibrated(model: Model, **changed: Any) -> Model:
     [
         ({"accepts": (0.0, -0.0), "slope": 5.0, "intercept": 0.0, "replicates": ((0.0, 5.0, -1.5, 1.8),)}, None),
         ({"accepts": (-99.0, 99.0)}, "inconclusive"),
-        ({"accepts": (99.0, -99.0)}, "out of scope"),
+        ({"accepts": (99.0, -99.0)}, "inconclusive"),
         ({"least": 0.0, "greatest": 0.0}, "inconclusive"),
     ],
     ids=["clear", "both sides", "neither side", "bounds that allow nothing"],

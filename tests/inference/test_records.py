@@ -16,6 +16,7 @@ from inference.records import (
     Crop,
     Exhibit,
     Find,
+    FramedMark,
     Heatmap,
     InconclusiveBand,
     LocalAgreement,
@@ -81,12 +82,28 @@ def verdict(**changed: Any) -> Verdict:
     return Verdict(**fields | changed)
 
 
+def framed_mark(**changed: Any) -> FramedMark:
+    fields: dict[str, Any] = {
+        "ground": (255, 255, 255),
+        "box": Crop(0, 0, 2, 2),
+        "panel": None,
+        "contrast": 200.0,
+        "noise": 0.0,
+        "drawings": 1,
+        "ground_is_sure": True,
+        "pixels": np.zeros((4, 4, 3), np.uint8),
+        "shown": np.zeros((4, 4, 3), np.uint8),
+    }
+    return FramedMark(**fields | changed)
+
+
 def comparison(**changed: Any) -> Comparison:
     fields: dict[str, Any] = {
         "outcome": "similar",
         "reason": "P(similar) is high.",
         "exhibits": (exhibit(), exhibit(name="mark.png")),
         "crops": (None, Crop(0, 0, 2, 2)),
+        "marks": (framed_mark(), framed_mark()),
         "probability_similar": 0.75,
         "log_odds": 1.1,
         "agreement": LocalAgreement(5, 20, (0.0, 2.0, 3.0, -2.0, 0.0, 4.0)),

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from inference.mark_framing import frame_mark
 from inference.preprocessing import Preprocessing
 from inference.records import Crop, Exhibit, SubScore
 from inference.sub_scores import looks, sub_scores, view, windows, without_colour
@@ -107,15 +108,16 @@ def test_scores_are_those_of_looks_compared_one_by_one(
         with torch.no_grad():
             return float(log_odds_similar(network.head(network.features(torch.stack([a, b]))))[0])
 
-    a, b = (preprocessing(mark.pixels).tensor for mark in (first, second))
+    of_first, of_second = (frame_mark(mark.pixels).pixels for mark in (first, second))
+    a, b = (preprocessing(mark).tensor for mark in (of_first, of_second))
     turned_mark = 2 if first.sha256 < second.sha256 else 1
     still, moving = (a, b) if turned_mark == 2 else (b, a)
     views = [view(moving, mirrored, quarters) for mirrored in (False, True) for quarters in range(4)]
     inside = [log_odds(a, b)]
-    for whole, mark in ((b, first), (a, second)):
-        parts = [mark.pixels[c.y : c.y + c.height, c.x : c.x + c.width] for c in windows(mark.pixels)]
+    for whole, mark in ((b, of_first), (a, of_second)):
+        parts = [mark[c.y : c.y + c.height, c.x : c.x + c.width] for c in windows(mark)]
         inside += [log_odds(whole, preprocessing(part).tensor) for part in parts]
-    grey = (preprocessing(without_colour(mark.pixels)).tensor for mark in (first, second))
+    grey = (preprocessing(without_colour(mark)).tensor for mark in (of_first, of_second))
     expected = [log_odds(a, b), log_odds(*grey), max(log_odds(still, each) for each in views), max(inside)]
     comparison = examiner.compare(first, second)
     assert [score.log_odds for score in comparison.sub_scores] == pytest.approx(expected, abs=1e-4)

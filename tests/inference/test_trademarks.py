@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from inference.heatmap import HeadGradCam
+from inference.mark_framing import frame_mark
 from inference.networks import build_network
 from inference.networks.hms import PairFeature
 from inference.records import Comparison, Crop, Exhibit, InconclusiveBand, Refusal, as_json
@@ -135,7 +136,7 @@ def test_numbers_are_those_of_the_network(
     pair: tuple[str, str], model: Model, examiner: TrademarkExaminer, striped: MakeExhibit
 ) -> None:
     first, second = striped(pair[0], 50), striped(pair[1], 51)
-    prepared = [model.card.preprocessing(mark.pixels) for mark in (first, second)]
+    prepared = [model.card.preprocessing(frame_mark(mark.pixels).pixels) for mark in (first, second)]
     network: Any = model.network
     with torch.no_grad():
         feature_maps = network.features(torch.stack([part.tensor for part in prepared]))
@@ -177,7 +178,10 @@ def test_the_band_decides_the_outcome_and_the_leaning_side_the_heatmaps(
 @pytest.mark.parametrize(
     ("pixels", "reason"),
     [
-        (np.full((40, 56, 3), 200, np.uint8), "The part is blank"),
+        (
+            np.full((40, 56, 3), 200, np.uint8),
+            "The mark is too faint: it stands out from its ground by 0.0 of 255",
+        ),
         (np.arange(27, dtype=np.uint8).reshape(3, 3, 3) * 9, "The part is only 3 pixels long"),
     ],
     ids=["blank", "tiny"],
@@ -271,6 +275,6 @@ def test_provenance_names_the_files_and_what_was_done_to_each_mark(
     assert provenance.card_sha256 == hashlib.sha256(card.read_bytes()).hexdigest()
     assert provenance.preprocessing == tuple(
         f"mark {number}: {sentence}"
-        for number, mark in ((1, first), (2, second))
-        for sentence in examiner.card.preprocessing(mark.pixels).sentences
+        for number, mark in ((1, frame_mark(first.pixels)), (2, frame_mark(second.pixels)))
+        for sentence in (mark.sentence, *examiner.card.preprocessing(mark.pixels).sentences)
     )
