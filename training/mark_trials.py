@@ -18,7 +18,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from training.data.pairs import MarkSet, Pair
-from training.data.photos import DataRefused, Split
+from training.data.photos import Split
+from training.data.set_files import DataRefused
 from training.pretrained import frozen_backbone
 
 Pixels = NDArray[np.uint8]
