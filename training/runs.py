@@ -220,11 +220,14 @@ def _check_archive(file: Path) -> None:
         raise zipfile.BadZipFile(damaged)
 
 
-def _read_json(file: Path) -> Any:
+def _read_json(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_bytes())
+        stated = json.loads(file.read_bytes())
     except ValueError as error:
         raise _damaged(file) from error
+    if not isinstance(stated, dict):
+        raise _damaged(file)
+    return stated
 
 
 def _damaged(file: Path) -> TrainingRefused:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import torch
 
 from training.data.manifest import Entry, Manifest
-from training.runs import RunFolder, TrainingRefused, plain, set_name, stated_settings
+from training.runs import RunFolder, TrainingRefused, plain, recorded_manifest, set_name, stated_settings
 
 SET = Manifest("0" * 64, (Entry("bag/genuine/1.jpg", "a" * 64, "bag/genuine", "item, train"),), called="photos")
 
@@ -170,6 +173,107 @@ def test_the_best_weights_come_back(tmp_path: Path) -> None:
     best = run.load_best()
     assert best.keys() == state.keys()
     assert all(torch.equal(best[key], value) for key, value in state.items())
+
+
+STATE = {"epoch": 3, "learner": {"weight": torch.arange(4000.0)}}
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99, -1], ids="{} left".format)
+def test_a_cut_checkpoint_is_refused_in_a_sentence(kept: float, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, Settings(), SET, resume=False)
+    run.save_checkpoint(STATE)
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(whole[: int(kept * len(whole)) if 0 < kept < 1 else int(kept)])
+    with pytest.raises(TrainingRefused, match=r"checkpoint\.pt is gone, cut short or damaged: the run cannot go on"):
+        run.load_checkpoint()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_checkpoint_with_a_changed_byte_in_its_weights_is_refused(seed: int, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, Settings(), SET, resume=False)
+    run.save_checkpoint(STATE)
+    content = bytearray((tmp_path / "checkpoint.pt").read_bytes())
+    weights = content.index(torch.arange(4000.0).numpy().tobytes())
+    content[weights + int(np.random.default_rng(seed).integers(16000))] ^= 1
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(TrainingRefused, match="cut short or damaged"):
+        run.load_checkpoint()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights", b"\x10\0\0\0\0\0\0\0{"], ids=repr)
+def test_best_weights_that_are_gone_or_cut_are_refused(content: bytes | None, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, Settings(), SET, resume=False)
+    if content is not None:
+        (tmp_path / "best.safetensors").write_bytes(content)
+    with pytest.raises(TrainingRefused, match=r"best\.safetensors is gone, cut short or damaged"):
+        run.load_best()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"files": 3}', b"[]", b"\xff\xfe"], ids=repr)
+@pytest.mark.parametrize("name", ["manifest.json", "settings.json"])
+def test_a_damaged_list_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
+    RunFolder(tmp_path, Settings(), SET, resume=False)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TrainingRefused):
+        RunFolder(tmp_path, resumed(), SET, resume=True)
+
+
+@pytest.fixture
+def little_room() -> Iterator[None]:
+    """No file can grow above 1,000 bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+WRITES: dict[str, Callable[[RunFolder], None]] = {
+    "checkpoint.pt": lambda run: run.save_checkpoint(STATE),
+    "best.safetensors": lambda run: run.save_best({"weight": torch.arange(4000.0)}),
+    "metrics.json": lambda run: run.write_json("metrics.json", ["x" * 2000]),
+    "log.jsonl": lambda run: run.log({"epoch": 1, "words": "x" * 2000}),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_full_disk_ends_in_a_sentence_and_leaves_what_was_there(name: str, tmp_path: Path, little_room: None) -> None:
+    run = RunFolder(tmp_path, Settings(), SET, resume=False)
+    (tmp_path / name).write_bytes(b"before\n")
+    with pytest.raises(TrainingRefused) as refused:
+        WRITES[name](run)
+    assert str(refused.value).startswith(f"{tmp_path / name} cannot be written (File too large); free some space")
+    assert "--resume" in str(refused.value)
+    assert (tmp_path / name).read_bytes() == b"before\n"
+    assert {file.name for file in tmp_path.iterdir()} == {"settings.json", "manifest.json", name}
+
+
+def test_a_line_of_the_log_that_was_cut_off_goes(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, Settings(), SET, resume=False)
+    run.log({"epoch": 1})
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"epo')
+    run.log({"epoch": 2})
+    assert (tmp_path / "log.jsonl").read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
+
+
+def test_a_run_without_a_list_of_its_data_is_not_continued(tmp_path: Path) -> None:
+    RunFolder(tmp_path, Settings(), SET, resume=False)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(TrainingRefused, match="was started before runs kept a list of their data"):
+        RunFolder(tmp_path, resumed(), SET, resume=True)
+
+
+def test_a_run_is_not_continued_with_another_set(tmp_path: Path) -> None:
+    RunFolder(tmp_path, Settings(), SET, resume=False)
+    more = replace(SET, sha256="1" * 64, files=(*SET.files, Entry("bag/genuine/2.jpg", "b" * 64, "bag/genuine")))
+    for _ in range(2):
+        with pytest.raises(TrainingRefused) as refused:
+            RunFolder(tmp_path, resumed(), more, resume=True)
+    assert str(refused.value) == (
+        f"The data is not what the run in {tmp_path} was started with: 1 file added (bag/genuine/2.jpg); restore it, "
+        "or start again into another --out."
+    )
+    assert recorded_manifest(tmp_path) == SET
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,12 @@ def read_table(file: Path, required: Sequence[str], optional: Sequence[str] = ()
 
 def _text(file: Path) -> str:
     content = file.read_bytes()
-    return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
+    if content.startswith(_UTF_16):
+        return content.decode("utf-16")
+    if b"\0" in content:
+        msg = "it holds zero bytes, as UTF-16 does that does not say so"
+        raise csv.Error(msg)
+    return content.decode("utf-8-sig")
 
 
 def _separated(columns: Sequence[str], required: Sequence[str]) -> str:
