@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from PIL import Image
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or an interruption, sees all of it or nothing; its folder is made."""
+    """Write a file so that a reader, an interruption or a power cut sees all of it or nothing; its folder is made.
+
+    Raises:
+        OSError: where it cannot be written, as on a full disk; what was there before stays, and nothing else is left.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def png_bytes(picture: Image.Image) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Callable
@@ -52,6 +53,7 @@ else:
     TrademarkPreset = tyro.extras.subcommand_type_from_defaults(trademark.PRESETS)
     LocatorPreset = tyro.extras.subcommand_type_from_defaults(locator.PRESETS)
 _INTERRUPTED = 130
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def train_authenticity(settings: AuthenticityPreset) -> None:
@@ -188,7 +190,7 @@ def convert_pretrained() -> None:
 
 
 def main() -> int:
-    """Run a command; a refusal is one sentence and exit status 2."""
+    """Run a command; a refusal, or a full disk, is one sentence and exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     commands: dict[str, Callable[..., Any]] = {
         "authenticity": train_authenticity,
@@ -226,6 +228,12 @@ def main() -> int:
         tyro.extras.subcommand_cli_from_dict(commands, prog=prog, args=arguments, config=(tyro.conf.OmitArgPrefixes,))
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f"{error.filename} cannot be written" if error.filename else "A file cannot be written"
+        print(f"{where} ({error.strerror}); free some space, then run the command again.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. A training run continues with --resume from its last finished epoch.", file=sys.stderr)

@@ -44,7 +44,7 @@ from training.judgement import Scored, judge_photos
 from training.looks import REFERENCE_CACHE, Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import UNLABELLED, FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
-from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
+from training.runs import RunFolder, recorded_manifest, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
@@ -189,10 +189,13 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     Raises:
         Refusal: if the photos, the run folder or the device cannot be used; before any training.
     """
-    photos = training_share(read_photo_set(settings.data, seed=settings.fit.seed), settings.training_share)
+    before = recorded_manifest(settings.fit.out) if settings.fit.resume else None
+    every = read_photo_set(settings.data, seed=settings.fit.seed, called=before.called if before else "")
+    photos = training_share(every, settings.training_share)
     photos = genuine_training(photos) if settings.genuine_only else photos
     accelerator = accelerator_for(settings.fit)
-    run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    manifest = every.manifest.with_start(settings.start_from)
+    run = RunFolder(settings.fit.out, settings, manifest, resume=settings.fit.resume, owner=accelerator.is_main_process)
     beside = settings.reference
     references = build_references(photos, beside.long_side, beside.cache) if settings.look == "reference" else ()
     stack = ReferenceStack.around(references, beside.channels) if references else None

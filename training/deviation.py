@@ -23,7 +23,8 @@ from inference.networks.kag_mtln import KagMtln
 from inference.records import Refusal
 from inference.registration import Reference
 from inference.weights import WEIGHTS_FOLDER, Card, load_model, save_model
-from training.data.photos import DataRefused, PhotoSet, read_photo_set
+from training.data.photos import PhotoSet, read_photo_set
+from training.data.set_files import DataRefused
 from training.looks import REFERENCE_CACHE, ReferenceLook, Seen
 from training.runs import require_setting
 

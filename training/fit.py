@@ -167,6 +167,8 @@ def fit(
         optimiser.load_state_dict(checkpoint["optimiser"])
         schedule.load_state_dict(checkpoint["schedule"])
         epoch, best, best_epoch = checkpoint["epoch"], checkpoint["best"], checkpoint["best_epoch"]
+        if best_epoch:
+            run.load_best()  # a run that lost them could not be finished: said before epochs are spent
         logger.info("continuing after epoch %d", epoch)
 
     while epoch < settings.epochs and epoch - best_epoch <= settings.patience:

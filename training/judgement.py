@@ -22,6 +22,7 @@ from training.calibration import Trial, Weighing, trial, weigh, weigh_items
 from training.data.photos import Photo, PhotoSet, Split
 from training.evaluate import auc_metric, class_metrics, histogram, inconclusive_band, share_by_source
 from training.open_series import left_open
+from training.severities import LEAST_ITEMS, by_severity, count_items
 
 _OTHERS = ("scope", "heatmap")
 
@@ -146,12 +147,12 @@ def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArra
     """
     tested = photos.of("test")
     forged = np.array([photo.label == "counterfeit" for photo in tested])
-    severity = np.array([photo.truth.severity for photo in tested])
     unseen = forged & unseen_counterfeiters(photos)
     known = forged & ~unseen
     groups = {"known counterfeiters": known, "unseen counterfeiters": unseen}
-    for grade in dict.fromkeys(photo.truth.severity for photo in tested if photo.truth.severity):
-        groups[f"known counterfeiters, {grade}"] = known & (severity == grade)
+    for grade, group in by_severity(tested, known).items():
+        if count_items(tested, group & np.isfinite(test)) >= LEAST_ITEMS:
+            groups[f"known counterfeiters, {grade}"] = group
     count = int(np.isfinite(validation).sum())
     fitted, judged = _trial(photos.of("val"), validation), _trial(tested, test, ~unseen if known.any() else None)
     weighing = weigh(
@@ -201,9 +202,8 @@ def counterfeit_metrics(test: Sequence[Photo], p: NDArray[np.float64], known: ND
         metrics["AUC on unseen counterfeiters"] = auc_metric(
             p[~forged], p[unseen], items[~forged], items[unseen], "P(genuine), genuine against unseen counterfeiters"
         )
-    severity = np.array([photo.truth.severity for photo in test])
-    for grade in dict.fromkeys(photo.truth.severity for photo in test if photo.truth.severity):
-        found(f"found when {grade}", forged & known & (severity == grade), f"counterfeits of severity {grade!r}")
+    for grade, group in by_severity(test, forged & known).items():
+        found(f"found when {grade}", group, f"counterfeits of severity {grade!r}")
     return metrics
 
 

@@ -154,7 +154,9 @@ def train(settings: LocatorSettings) -> Card | None:
     """
     scenes = read_scene_set(settings.data)
     accelerator = accelerator_for(settings.fit)
-    run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    run = RunFolder(
+        settings.fit.out, settings, scenes.manifest, resume=settings.fit.resume, owner=accelerator.is_main_process
+    )
     torch.manual_seed(settings.fit.seed)
     network = Locator(settings.backbone, len(scenes.parts), settings.channels, settings.convolutions)
     start = start_from_imagenet(network.backbone, settings.backbone)

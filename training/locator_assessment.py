@@ -22,8 +22,9 @@ from inference.preprocessing import resize
 from inference.records import Crop, Find, Verdict
 from inference.weights import WEIGHTS_FOLDER, Metric, read_catalogue
 from training.corruptions import CORRUPTIONS, Corruption
-from training.data.photos import DataRefused, Split
+from training.data.photos import Split
 from training.data.scene_set import LabelledScene, SceneSet, read_scene_set
+from training.data.set_files import DataRefused
 from training.detection import SceneBoxes, find_metrics, precision_metrics
 from training.evaluate import auc, auc_metric, share_by_source
 from training.heatmaps import Table, json_bytes

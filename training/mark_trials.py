@@ -21,7 +21,8 @@ from tqdm import tqdm
 from inference.exhibit import read_exhibit
 from inference.mark_framing import frame_mark
 from training.data.pairs import MarkSet, Pair
-from training.data.photos import DataRefused, Split
+from training.data.photos import Split
+from training.data.set_files import DataRefused
 from training.pretrained import frozen_backbone
 
 Pixels = NDArray[np.uint8]

@@ -31,8 +31,9 @@ from inference.scope_gate import LEAST_SOURCES, GateCard, ScopeGate, Spread, as_
 from inference.weights import WEIGHTS_FOLDER, Card, Metric, Task, load_model, save_model
 from training.data.degradations import blurred, jpeg, noisy, scaled
 from training.data.pairs import read_mark_set
-from training.data.photos import DataRefused, Split, read_photo_set
+from training.data.photos import Split, read_photo_set
 from training.data.scene_set import MARGIN, SceneSet, read_scene_set
+from training.data.set_files import DataRefused
 from training.evaluate import auc_metric, share_by_source
 from training.processes import worker_processes
 

@@ -185,7 +185,8 @@ def train(settings: TrademarkSettings) -> Card | None:
     marks = read_mark_set(settings.data, seed=settings.fit.seed)
     pictures = read_pictures(marks.marks, settings.preprocessing)
     accelerator = accelerator_for(settings.fit)
-    run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    manifest = marks.manifest.with_start(settings.start_from)
+    run = RunFolder(settings.fit.out, settings, manifest, resume=settings.fit.resume, owner=accelerator.is_main_process)
     torch.manual_seed(settings.fit.seed)
     learner, start = settings.build_learner()
     network = learner.network

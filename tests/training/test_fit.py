@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from inference.weights import load_model
+from training.data.manifest import Manifest
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.runs import RunFolder, TrainingRefused
 
@@ -73,7 +74,7 @@ def fit_plane(
     **settings: Any,
 ) -> tuple[nn.Module, Points]:
     stated = FitSettings(out=out, batch=BATCH, device="cpu", bf16=False, **settings)
-    run = RunFolder(out, stated, resume=stated.resume)
+    run = RunFolder(out, stated, Manifest("", ()), resume=stated.resume)
     torch.manual_seed(stated.seed)
     learner, points = learner or Plane(), Points()
     sampler = EpochSampler(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -19,6 +19,9 @@ from training import judgement
 from training.data.photos import Photo, PhotoSet, Split, Truth
 from training.evaluate import auc
 from training.judgement import Scored, counterfeit_metrics, judge_photos, unseen_counterfeiters
+from training.severities import LEAST_ITEMS, MOST_RANGES
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def named(rows: Sequence[tuple[str, str, Split, str, str]]) -> PhotoSet:
@@ -61,7 +64,7 @@ def test_counterfeits_are_counted_by_what_is_known_of_them() -> None:
         ("counterfeit", "Bob", "plain", 0.2),
         ("counterfeit", "Bob", "subtle", 0.6),
         ("counterfeit", "Cyd", "", 0.8),
-    ]
+    ] * LEAST_ITEMS
     test = named([(f"a/{label}", str(n), "test", who, grade) for n, (label, who, grade, _) in enumerate(rows)]).photos
     p = np.array([row[3] for row in rows])
     known = np.array([row[1] in ("", "Ada") for row in rows])
@@ -78,10 +81,31 @@ def test_counterfeits_are_counted_by_what_is_known_of_them() -> None:
             "found when subtle": 0.0,
         }
     )
+    assert metrics["found when plain"].over.startswith("counterfeits of severity 'plain'; 20 cases of 20 sources")
     for metric in metrics.values():
         assert metric.low is not None
         assert metric.high is not None
         assert metric.low <= metric.value <= metric.high
+
+
+@pytest.mark.parametrize("severity", ["0.{:02d}".format, "hand {}".format], ids=["numbers", "words"])
+def test_a_severity_an_item_does_not_flood_the_card(severity: Callable[[int], str]) -> None:
+    """Figures, scores and Cllr alike, of a column with a value of its own for each of 100 counterfeits."""
+    rows: list[tuple[str, str, Split, str, str]] = [
+        ("a/counterfeit", f"{split} {n}", split, "Ada", severity(n)) for split in SPLITS for n in range(100)
+    ]
+    photos = named(rows + [("a/genuine", f"{split} g{n}", split, "", "") for split in SPLITS for n in range(40)])
+    test = photos.of("test")
+    rng = np.random.default_rng(0)
+    scores = {split: rng.normal([2 * (p.label == "genuine") - 1 for p in photos.of(split)]) for split in SPLITS}
+    found = counterfeit_metrics(test, scores["test"], np.ones(len(test), bool))
+    weighed = judgement.weigh_photos(photos, scores["val"], scores["test"], "here").metrics
+    for rows_by_severity in (
+        [name for name in found if name.startswith("found when ")],
+        [name for name in weighed if name.startswith("Cllr, known counterfeiters, ")],
+        [name for name in weighed if name.startswith("AUC of the score, known counterfeiters, ")],
+    ):
+        assert 1 <= len(rows_by_severity) <= MOST_RANGES
 
 
 def test_a_set_that_knows_nothing_of_its_counterfeits_has_one_figure_of_them() -> None:

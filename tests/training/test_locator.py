@@ -18,8 +18,8 @@ from inference.location import Locator
 from inference.weights import load_model
 from training import __main__ as command_line
 from training.corruptions import CORRUPTIONS
-from training.data.photos import DataRefused
 from training.data.scene_set import read_scene_set
+from training.data.set_files import DataRefused
 from training.locator import PRESETS, LocatorSettings, TrainingViews, train
 from training.locator_assessment import LocatorAssessmentSettings, Pair, assess_locator, pair_metrics
 from training.runs import RunFolder, TrainingRefused

@@ -29,7 +29,7 @@ from training.data.mark_edits import (
     possible,
     read_elements,
 )
-from training.data.marks import MarksSettings, Package, build_marks, look_of, overlaps, render
+from training.data.marks import Drawing, Editor, MarksSettings, Package, Row, build_marks, look_of, overlaps, render
 from training.data.pairs import read_mark_set
 from training.data.rendered.typefaces import Glyph
 from training.trademark import PRESETS, TrainingPairs
@@ -274,6 +274,23 @@ def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
     drawn = [pairs._of_a_kind(listed, rng) for _ in range(200)]
     assert 70 < sum(pair == (0, 2) for pair in drawn) < 130
     assert len(pairs.draw(torch.Generator().manual_seed(0))) == len(pairs)
+
+
+def test_no_lookalike_of_a_brand_is_the_same_picture_as_one_of_another(tmp_path: Path) -> None:
+    """Two brands whose drawings are one: what is edited without chance comes out alike, and is kept of one of them."""
+    editor = Editor(MarksSettings(tmp_path, SIZE, tmp_path, edited=99))
+    editor.typefaces = Blocks()  # type: ignore[assignment]
+    for brand in ("first", "second"):
+        row = Row(f"train/{brand}/plain.png", brand, "plain", "plain", "train", "CC0-1.0", "@drawn/plain", "1.0.0")
+        editor.take(brand, [(row, Drawing(brand, "plain", "plain", svg(SQUARE + DISC + RING)))])
+    rows, _ = editor.make()
+    brands_of: dict[str, set[str]] = {}
+    for row in rows:
+        brands_of.setdefault(sha256((tmp_path / row.path).read_bytes()).hexdigest(), set()).add(row.brand)
+    assert all(len(brands) == 1 for brands in brands_of.values())
+    assert {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.png")} == {row.path for row in rows}
+    mirrored = [row.brand for row in rows if row.icon.startswith("mirrored")]
+    assert mirrored == ["first"]
 
 
 def test_two_designs_of_one_brand_are_no_similar_pair_and_no_strangers(

@@ -8,19 +8,28 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from training.data.pairs import MarkSet, read_mark_set
-from training.data.photos import DataRefused, Split
+from training.data.photos import Split
+from training.data.set_files import DataRefused
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
+def picture(file: Path, key: str = "") -> Path:
+    """Write a small picture of its own for each key, which is the name with its folder where none is given."""
+    rng = np.random.default_rng(list((key or f"{file.parent.name} {file.stem}").encode()))
+    Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)).save(file)
+    return file
+
+
 def draw(folder: Path, drawings: int) -> None:
-    """Pictures stand here as files of their own content: reading a set decodes none of them."""
     folder.mkdir(parents=True)
     for number in range(drawings):
-        (folder / f"{number}.png").write_bytes(f"{folder.name} {number}".encode())
+        picture(folder / f"{number}.png")
 
 
 def draw_families(root: Path, families: Mapping[str, int]) -> Path:
@@ -39,7 +48,7 @@ def write_table(folder: Path, rows: Sequence[tuple[str, str, object]], header: s
     """A CSV of pairs beside files for every name it has."""
     folder.mkdir(exist_ok=True)
     for name in {name for a, b, _ in rows for name in (a, b)}:
-        (folder / name).write_bytes(name.encode())
+        picture(folder / name)
     table = folder / "pairs.csv"
     table.write_text("\n".join([header, *(f"{a},{b},{label}" for a, b, label in rows)]) + "\n", encoding="utf-8")
     return table
@@ -84,7 +93,7 @@ def test_what_is_no_picture_is_left_out(tmp_path: Path) -> None:
         (root / name).write_bytes(b"")
     draw(root / ".thumbnails", 2)
     (root / "empty").mkdir()
-    (root / "brand 1" / "2.JPEG").write_bytes(b"")
+    picture(root / "brand 1" / "2.JPEG")
     marks = read_mark_set(root)
     assert Counter(marks.families) == {f"brand {number}": 3 if number == 1 else 2 for number in range(10)}
 
@@ -299,7 +308,7 @@ def test_a_set_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_one_byte_of_one_picture_changes_the_manifest(tmp_path: Path) -> None:
     root = draw_families(tmp_path, {f"brand {number}": 2 for number in range(10)})
     before = read_mark_set(root).manifest_sha256
-    (root / "brand 7" / "1.png").write_bytes(b"brand 7 !")
+    picture(root / "brand 7" / "1.png", "brand 7 !")
     assert read_mark_set(root).manifest_sha256 != before
 
 

@@ -17,15 +17,9 @@ from PIL import Image, ImageEnhance
 
 from inference.near_duplicates import NEAR_BITS, hamming_distances, near_duplicates, perceptual_hash
 from inference.records import Refusal
-from training.data.photos import (
-    SHARES,
-    DataRefused,
-    Photo,
-    Split,
-    Truth,
-    read_photo_set,
-    stratified_split,
-)
+from training.data.photos import SHARES, Photo, Split, Truth, read_photo_set
+from training.data.set_files import DataRefused
+from training.data.splitting import stratified_split
 
 SEEDS = range(20)
 
@@ -201,7 +195,7 @@ def test_loose_photos_are_their_own_items(tmp_path: Path) -> None:
     assert {name: photo.item for name, photo in photos.items()} == {name: name for name in photos}
 
 
-def test_hidden_and_side_files_are_ignored_with_one_log_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_hidden_and_side_files_are_told_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = fill(tmp_path, pair("bag/"))
     ignored = [".DS_Store", "Thumbs.db", "notes.txt", "bag/a.csv", "bag/genuine/0.JSON", "bag/genuine/0.xml"]
     ignored += ["bag/genuine/._0.png", ".cache/genuine/x.png", "__MACOSX/bag/genuine/x.png", "README.md"]
@@ -209,9 +203,12 @@ def test_hidden_and_side_files_are_ignored_with_one_log_line(tmp_path: Path, cap
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"no picture")
-    with caplog.at_level(logging.INFO):
-        assert len(read_photo_set(root).photos) == 6
-    assert sum("Ignored 10 hidden and side files" in line for line in caplog.messages) == 1
+    assert len(read_photo_set(root).photos) == 6
+    told = [line for line in caplog.messages if line.startswith("Passed over")]
+    assert told == [
+        f"Passed over in {root}: 5 hidden (.DS_Store, .cache, Thumbs.db and 2 more), 1 .csv (bag/a.csv), "
+        "1 .json (bag/genuine/0.JSON), 1 .md (README.md), 1 .txt (notes.txt), 1 .xml (bag/genuine/0.xml)."
+    ]
 
 
 # ---- tables
@@ -387,7 +384,11 @@ def test_a_table_of_splits_is_refused_with_what_is_wrong(tmp_path: Path, splits:
         read_photo_set(listed_in(tmp_path, rows, "path,series,label,split"))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00p\x00a", b'path,series,label\n"a\n' + b"x" * 200_000])
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\x00p\x00", "path,series,label\nCafé.png,bag,real\n".encode("latin-1"), b'a,b\n"a\n' + b"x" * 200_000],
+    ids=["half a UTF-16", "not UTF-8", "an endless cell"],
+)
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "photos.csv").write_bytes(content)
     with pytest.raises(DataRefused, match=r"cannot be read as a table .*; save it as a CSV file in UTF-8"):
@@ -530,18 +531,18 @@ def test_a_path_is_refused_with_the_layout(tmp_path: Path, name: str, sentence: 
 
 @pytest.mark.parametrize(
     ("count", "named"),
-    [(1, "bad0.jpg; repair"), (5, "bad4.jpg; repair"), (7, "bad4.jpg and 2 more; repair")],
+    [(1, "bad00.jpg; repair"), (20, "bad19.jpg; repair"), (23, "bad19.jpg and 3 more; repair")],
 )
-def test_unreadable_photos_are_named_up_to_five(tmp_path: Path, count: int, named: str) -> None:
+def test_unreadable_photos_are_named_up_to_twenty(tmp_path: Path, count: int, named: str) -> None:
     root = fill(tmp_path, pair("bag/"))
     for number in range(count):
-        (root / f"bag/genuine/bad{number}.jpg").write_bytes(b"\xff\xd8\xff no picture")
+        (root / f"bag/genuine/bad{number:02d}.jpg").write_bytes(b"\xff\xd8\xff no picture")
     with pytest.raises(DataRefused, match=re.escape(named)) as refused:
         read_photo_set(root)
     message = str(refused.value)
-    assert message.startswith(f"{count} of {6 + count} photos cannot be read, bag/genuine/bad0.jpg")
-    assert "(of the first: bad0.jpg is a JPEG file that" in message
-    assert message.count("bad") == min(count, 5) + 1
+    assert message.startswith(f"{count} of {6 + count} photos cannot be read, bag/genuine/bad00.jpg")
+    assert "(of the first: bad00.jpg is a JPEG file that" in message
+    assert message.count("bad") == min(count, 20) + 1
 
 
 def test_a_photo_is_decoded_to_its_end(tmp_path: Path) -> None:

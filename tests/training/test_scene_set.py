@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from training.data.photos import DataRefused
 from training.data.scene_set import read_scene_set
+from training.data.set_files import DataRefused
 
 HEADER = "path,split,kind,part,left,top,width,height,visible,series,label"
 ROWS = (
@@ -24,8 +25,8 @@ ROWS = (
 
 def written(folder: Path, header: str = HEADER, rows: tuple[str, ...] = ROWS) -> Path:
     (folder / "manifest.csv").write_text("\n".join([header, *rows]) + "\n")
-    for name in "abcd":
-        (folder / f"{name}.png").write_bytes(b"not read here")
+    for shade, name in enumerate("abcd"):
+        Image.new("RGB", (80, 80), (40 * shade,) * 3).save(folder / f"{name}.png")
     return folder
 
 

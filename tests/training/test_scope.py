@@ -21,8 +21,9 @@ from inference.scope_gate import ScopeGate
 from inference.weights import Card, load_model, save_model
 from training import scope
 from training.__main__ import main
-from training.data.photos import DataRefused, read_photo_set
+from training.data.photos import read_photo_set
 from training.data.scene_set import read_scene_set
+from training.data.set_files import DataRefused
 from training.scope import (
     Picture,
     ScopeSettings,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data.photos import DataRefused
+from training.data.set_files import DataRefused
 
 Pair = tuple[int, int]
 

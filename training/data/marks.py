@@ -415,6 +415,7 @@ class Editor:
         self.typefaces = Typefaces(settings.cache)
         self._settings = settings
         self._taken: dict[str, dict[str, tuple[Row, Elements]]] = {split: {} for split in SPLITS}
+        self._brand_of: dict[str, str] = {}
 
     def take(self, brand: str, family: Sequence[tuple[Row, Drawing]]) -> None:
         """Keep the first drawing of a brand that can be taken apart."""
@@ -450,14 +451,22 @@ class Editor:
         return rows, pairs
 
     def _write(self, row: Row, kind: str, elements: Elements) -> Row | None:
-        """An edited drawing beside the one it was made of; None where nothing of it shows."""
+        """An edited drawing beside the one it was made of; None where nothing of it shows.
+
+        None, too, where another brand's has come out as the very same picture, such as a tile that nothing stands out
+        from: one file in two families would be a dissimilar pair of one mark.
+        """
         size = self._settings.size
         rgba = render(as_svg(elements), round(size * (1 - 2 * MARGIN)))
         if rgba is None:
             return None
         path = f"{row.split}/{row.brand}/{EDITED}--{kind}--{row.set}--{row.icon}.png"
+        content = png_bytes(_framed(rgba, size, look_of(rgba)))
+        if self._brand_of.setdefault(hashlib.sha256(content).hexdigest(), row.brand) != row.brand:
+            LOG.info("%s is the same picture as one of another brand, and left out", path)
+            return None
         if not (self._settings.out / path).exists():
-            write_whole(self._settings.out / path, png_bytes(_framed(rgba, size, look_of(rgba))))
+            write_whole(self._settings.out / path, content)
         return replace(row, path=path, set=EDITED, icon=f"{kind}--{row.set}--{row.icon}")
 
 

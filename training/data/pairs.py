@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,15 +16,27 @@ from typing import get_args
 import numpy as np
 
 from inference.groups import connected_groups
-from training.data.photos import DataRefused, Split
+from training.data.manifest import Entry, Manifest
+from training.data.photos import Split
+from training.data.set_files import (
+    PICTURES,
+    DataRefused,
+    Walk,
+    by_ending,
+    read_all,
+    require_one_owner,
+    tell_passed_over,
+    walk,
+)
+from training.data.tables import path_hint, read_table
 
 logger = logging.getLogger(__name__)
 
 Pair = tuple[int, int]
 Row = dict[str, str]
 
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
 _HELD_OUT = 0.1
+_TABLES = ("pairs.csv", "dissimilar.csv")
 
 
 @dataclass(frozen=True)
@@ -35,11 +47,15 @@ class Mark:
         path: The picture.
         family: Marks of one family may be similar and are never used as dissimilar.
         split: The split of the whole family.
+        name: Its path relative to the set's folder (or the CSV's), with forward slashes.
+        sha256: Lower-case hex SHA-256 of the picture.
     """
 
     path: Path
     family: str
     split: Split
+    name: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,8 @@ class MarkSet:
         split_rule: How families were split, in a sentence.
         kinds: Of what kind a similar pair is, or why a dissimilar one is hard, where the set states it.
         donors: The family that an edited mark bears an element of, by the mark's index, where the set states it.
+        stated: What its tables say of pairs, by the names of both.
+        families_named: Whether the set names its families, by folders; else they hang together by similar pairs.
     """
 
     marks: tuple[Mark, ...]
@@ -61,6 +79,8 @@ class MarkSet:
     split_rule: str
     kinds: Mapping[tuple[int, int], str] = field(default_factory=dict)
     donors: Mapping[int, str] = field(default_factory=dict)
+    stated: Mapping[str, str] = field(default_factory=dict)
+    families_named: bool = True
 
     def kind(self, pair: tuple[int, int]) -> str:
         """The stated kind of a pair; empty where none is."""
@@ -107,10 +127,17 @@ class MarkSet:
         """Hash over every picture's bytes, family and split, and over the pairs."""
         digest = hashlib.sha256()
         for mark in self.marks:
-            content = hashlib.sha256(mark.path.read_bytes()).hexdigest()
-            digest.update(f"{content}\t{mark.family}\t{mark.split}\n".encode())
+            digest.update(f"{mark.sha256}\t{mark.family}\t{mark.split}\n".encode())
         digest.update(repr((self.similar, self.dissimilar)).encode())
         return digest.hexdigest()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What a run that is started with the set keeps of it."""
+        files = tuple(
+            Entry(mark.name, mark.sha256, mark.family if self.families_named else "", mark.split) for mark in self.marks
+        )
+        return Manifest(self.manifest_sha256, files, tuple(Entry(pair, "", said) for pair, said in self.stated.items()))
 
 
 def same_brand(first: str, second: str) -> bool:
@@ -131,7 +158,7 @@ def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
     similar pairs.
 
     Raises:
-        DataRefused: if it cannot be read, or a split has no similar pair.
+        DataRefused: if it cannot be read, one file is in two families, or a split has no similar pair.
     """
     if not data.exists():
         msg = f"There is no {data}; give a folder with one subfolder a mark family, or a CSV of a, b, label."
@@ -148,13 +175,12 @@ def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
 
 
 def _from_folder(root: Path, seed: int) -> MarkSet:
-    splits = [root / name for name in get_args(Split) if (root / name).is_dir()]
+    splits = [name for name in get_args(Split) if (root / name).is_dir()]
     if splits and len(splits) < len(get_args(Split)):
-        missing = next(name for name in get_args(Split) if not (root / name).is_dir())
+        missing = next(name for name in get_args(Split) if name not in splits)
         msg = f"{root} has some of the folders train, val and test, but no {missing}; give all three or none."
         raise DataRefused(msg)
-    families = {folder: _pictures(folder) for parent in splits or [root] for folder in _folders(parent)}
-    families = {folder: pictures for folder, pictures in families.items() if pictures}
+    families = _families(root, walk(root), splits)
     if not families:
         msg = f"{root} holds no pictures in subfolders; put the drawings of each mark family into a folder of its own."
         raise DataRefused(msg)
@@ -169,10 +195,15 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
         alone = [folder.name for folder, pictures in families.items() if len(pictures) == 1]
         split_of = _split_families(several, seed) | _split_families(alone, seed)
         rule = f"By family, 8:1:1, shuffled with seed {seed}."
-    marks = tuple(
-        Mark(path, folder.name, split_of[folder.name]) for folder, pictures in families.items() for path in pictures
+    marks = _read_marks(
+        [
+            (root / path, path.as_posix(), folder.name, split_of[folder.name])
+            for folder, pictures in families.items()
+            for path in pictures
+        ],
+        "delete one of them, or make the two families one.",
     )
-    similar, hard = root / "pairs.csv", root / "dissimilar.csv"
+    similar, hard = (root / name for name in _TABLES)
     alike: dict[Pair, Row] = (
         _listed_pairs(similar, marks, one_family=True)
         if similar.exists()
@@ -181,7 +212,47 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
     unlike = _listed_pairs(hard, marks, one_family=False) if hard.exists() else {}
     kinds = {pair: row["kind"] for pair, row in (alike | unlike).items() if row.get("kind")}
     donors = {pair[1]: row["donor"] for pair, row in alike.items() if row.get("donor")}
-    return MarkSet(marks, tuple(alike), tuple(unlike), rule, kinds, donors)
+    stated = {
+        f"{marks[a].name} and {marks[b].name}": ", ".join(filter(None, (said, row.get("kind"), row.get("donor"))))
+        for said, pairs in (("similar", alike), ("dissimilar", unlike))
+        for (a, b), row in pairs.items()
+        if row
+    }
+    return MarkSet(marks, tuple(alike), tuple(unlike), rule, kinds, donors, stated)
+
+
+def _families(root: Path, found: Walk, splits: Sequence[str]) -> dict[Path, list[Path]]:
+    """The pictures of each family, by its folder, all relative to the root; what is passed over is told."""
+    depth = 2 + bool(splits)
+    pictures = [path for path in found.files if path.suffix.lower() in PICTURES]
+    placed = [path for path in pictures if len(path.parts) == depth and (not splits or path.parts[0] in splits)]
+    elsewhere = sorted({*pictures} - {*placed})
+    tell_passed_over(
+        root,
+        {
+            "hidden": found.hidden,
+            **by_ending({*found.files} - {*pictures, *map(Path, _TABLES)}),
+            "pictures in no family's folder": [path for path in elsewhere if len(path.parts) <= depth],
+            "pictures in folders below a family's": [path for path in elsewhere if len(path.parts) > depth],
+        },
+    )
+    families: dict[Path, list[Path]] = defaultdict(list)
+    for path in sorted(placed, key=lambda path: (path.parts[0] in splits and splits.index(path.parts[0]), path)):
+        families[path.parent].append(path)
+    return dict(families)
+
+
+def _read_marks(listed: Sequence[tuple[Path, str, str, Split]], advice: str) -> tuple[Mark, ...]:
+    """Marks from path, name, family and split of each, once all can be read and none is in two families."""
+    sha256s = read_all([(name, path) for path, name, _, _ in listed], "mark", lambda exhibit: exhibit.sha256)
+    require_one_owner(
+        [(name, sha256, f"family {family}") for (_, name, family, _), sha256 in zip(listed, sha256s, strict=True)],
+        advice,
+    )
+    return tuple(
+        Mark(path, family, split, name, sha256)
+        for (path, name, family, split), sha256 in zip(listed, sha256s, strict=True)
+    )
 
 
 def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
@@ -195,45 +266,31 @@ def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> di
     """Pairs of one family, or of two of one split, with what the table states of each."""
     index = {mark.path: position for position, mark in enumerate(marks)}
     pairs = {}
-    for number, row in _rows(table, ("a", "b")):
-        a, b = (index.get(table.parent / (row[column] or "")) for column in ("a", "b"))
+    for number, row in read_table(table, ("a", "b"), ("kind", "donor")).named():
+        a, b = (index.get(table.parent / row.get(column, "")) for column in ("a", "b"))
         fits = a is not None and b is not None and a != b and (marks[a].family == marks[b].family) == one_family
         if a is None or b is None or not fits or marks[a].split != marks[b].split:
             whose = "of one family's folder" if one_family else "of two families of one split"
-            msg = f"{table.name}, line {number}: a and b are not two marks {whose}; mend the table."
+            slashes = "write paths with forward slashes" if any("\\" in cell for cell in row.values()) else "mend it"
+            msg = f"{table.name}, line {number}: a and b are not two marks {whose}; {slashes}."
             raise DataRefused(msg)
         pairs[a, b] = row
     return pairs
 
 
-def _rows(table: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
-    """The table's rows with their line numbers."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{table.name} is not a CSV table in UTF-8; save it as one."
-        raise DataRefused(msg) from error
-    if not rows or not {*columns} <= rows[0][1].keys():
-        msg = f"{table.name} needs a header with the columns {', '.join(columns)}, and at least one row."
-        raise DataRefused(msg)
-    return rows
-
-
 def _from_csv(table: Path, seed: int) -> MarkSet:
-    rows = _rows(table, ("a", "b", "label"))
     labels = {"similar": True, "1": True, "dissimilar": False, "0": False}
     pairs = []
-    for number, row in rows:
-        label = labels.get((row["label"] or "").strip().lower())
+    for number, row in read_table(table, ("a", "b", "label")).named():
+        label = labels.get(row.get("label", "").lower())
         if label is None:
-            msg = f"{table.name}, line {number}: the label is {row['label']!r}; write similar or dissimilar."
+            msg = f"{table.name}, line {number}: the label is {row.get('label')!r}; write similar or dissimilar."
             raise DataRefused(msg)
-        paths = [table.parent / (row[column] or "") for column in ("a", "b")]
-        missing = next((path for path in paths if not path.is_file()), None)
-        if missing:
-            msg = f"{table.name}, line {number}: there is no file {missing}; paths are relative to the table."
+        names = [row.get(column, "") for column in ("a", "b")]
+        paths = [table.parent / name for name in names]
+        missing = next((name for name, path in zip(names, paths, strict=True) if not path.is_file()), None)
+        if missing is not None:
+            msg = f"{table.name}, line {number}: there is no file {missing!r}; {path_hint(table.parent, missing)}."
             raise DataRefused(msg)
         pairs.append((paths[0], paths[1], label))
     paths = sorted({path for a, b, _ in pairs for path in (a, b)})
@@ -249,12 +306,20 @@ def _from_csv(table: Path, seed: int) -> MarkSet:
     several = {family[position] for pair in similar for position in pair}
     alone = set(family) - several
     split_of = _split_families(map(str, sorted(several)), seed) | _split_families(map(str, sorted(alone)), seed)
-    marks = tuple(Mark(path, str(name), split_of[str(name)]) for path, name in zip(paths, family, strict=True))
+    names = [Path(os.path.relpath(path, table.parent)).as_posix() for path in paths]
+    marks = _read_marks(
+        [
+            (path, name, str(number), split_of[str(number)])
+            for path, name, number in zip(paths, names, family, strict=True)
+        ],
+        "list both by one name, or as a similar pair.",
+    )
     kept = [(a, b) for a, b in dissimilar if marks[a].split == marks[b].split]
     if len(kept) < len(dissimilar):
         logger.info("%d dissimilar pairs cross two splits and are left out", len(dissimilar) - len(kept))
     rule = f"By family of similar marks, 8:1:1, shuffled with seed {seed}; dissimilar pairs across splits left out."
-    return MarkSet(marks, tuple(similar), tuple(kept), rule)
+    stated = {f"{names[index[a]]} and {names[index[b]]}": "similar" if label else "dissimilar" for a, b, label in pairs}
+    return MarkSet(marks, tuple(similar), tuple(kept), rule, stated=stated, families_named=False)
 
 
 def _split_families(families: Iterable[str], seed: int) -> dict[str, Split]:
@@ -267,11 +332,3 @@ def _split_families(families: Iterable[str], seed: int) -> dict[str, Split]:
         split: Split = "test" if rank < held_out else "val" if rank < 2 * held_out else "train"
         result[names[position]] = split
     return result
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and path.name[0] != ".")

@@ -7,25 +7,24 @@ one photo do not end up on both sides of a split.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from inference.exhibit import ExhibitRefused, read_exhibit
 from inference.groups import Groups
 from inference.near_duplicates import near_duplicates, perceptual_hash
-from inference.records import Refusal
+from inference.records import Exhibit
+from training.data.manifest import Entry, Manifest
+from training.data.set_files import DataRefused, by_ending, read_all, require_one_owner, tell_passed_over, walk
+from training.data.splitting import stratified_split
+from training.data.tables import path_hint, read_table, semicolon_hint
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +61,9 @@ _LAYOUT = (
     "series <data>/genuine/* and <data>/counterfeit/*, where a train, val and test level may come first "
     "and a folder below a label holds the photos of one item"
 )
-_SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _SIDE_FILES = {".txt", ".csv", ".json", ".xml", ".md", ".yaml", ".yml", ".log"}
 _REQUIRED_COLUMNS = ("path", "series", "label")
-_DRAWS = 100
-
-
-class DataRefused(Refusal):
-    """A set of photos that nothing can be trained on as it is."""
+_OPTIONAL_COLUMNS = ("item", "split", "counterfeiter", "severity", "mask", "twin")
 
 
 @dataclass(frozen=True)
@@ -102,6 +96,7 @@ class Photo:
         split: What it may be used for.
         sha256: Lower-case hex SHA-256 of the file.
         truth: What else is known of it.
+        name: Its path relative to the data folder (or the CSV's), with forward slashes.
     """
 
     path: Path
@@ -111,6 +106,7 @@ class Photo:
     split: Split
     sha256: str = ""
     truth: Truth = Truth()
+    name: str = ""
 
     @property
     def class_name(self) -> str:
@@ -128,11 +124,13 @@ class PhotoSet:
         manifest_sha256: Lower-case hex SHA-256 over one line a photo, in this order: its path relative to
             the data folder (or the CSV's), SHA-256 of its bytes, series, label, item and split, with
             tabs between.
+        called: What a single series without a folder of its own is called, if there is one.
     """
 
     photos: tuple[Photo, ...]
     split_rule: str
     manifest_sha256: str
+    called: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -147,6 +145,19 @@ class PhotoSet:
     def of(self, split: Split) -> tuple[Photo, ...]:
         """The photos of one split."""
         return tuple(photo for photo in self.photos if photo.split == split)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What a run that is started with the set keeps of it."""
+        files = tuple(
+            Entry(photo.name, photo.sha256, _stated(photo), f"{photo.item}, {photo.split}") for photo in self.photos
+        )
+        return Manifest(self.manifest_sha256, files, called=self.called)
+
+
+def _stated(photo: Photo) -> str:
+    """What a set says of a photo, but for its item and its split, which may be drawn."""
+    return ", ".join(filter(None, (photo.class_name, photo.truth.counterfeiter, photo.truth.severity)))
 
 
 @dataclass(frozen=True)
@@ -166,14 +177,14 @@ class _Listed:
         return f"{self.series}/{self.label}"
 
 
-def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3) -> PhotoSet:
+def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3, called: str = "") -> PhotoSet:
     """Read, check and split a lab's photos.
 
     A folder is laid out as `<data>/<series>/<label>/*`; a single series needs no folder of its own and
     is called after `data`. A level train, val, test may come first, and is kept. A folder below a label
-    is one item. A CSV file has the columns path (relative to it), series and label, and may have item
-    (the same text is the same item, in whatever class) and split, and of a counterfeit its counterfeiter,
-    severity, mask and twin (see `Truth`).
+    is one item; links are followed. A CSV file has the columns path (relative to it), series and label, and
+    may have item (the same text is the same item, in whatever class) and split, and of a counterfeit its
+    counterfeiter, severity, mask and twin (see `Truth`).
 
     What the set does not split itself is split 8:1:1, and a split it lacks is taken from its training
     photos in the same proportion: by item, stratified by class, at least one item of each class in each
@@ -183,6 +194,8 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3) -> PhotoS
         data: The folder, or the CSV file.
         seed: Draws the split, >= 0; the same set and seed give the same split.
         least_items: Items needed of each class over all splits; never fewer than 3 are.
+        called: What a single series without a folder of its own is called instead of after `data`, for a run whose
+            set was moved.
 
     Raises:
         DataRefused: If nothing can be trained on the set as it is.
@@ -190,45 +203,45 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3) -> PhotoS
     if not data.exists():
         msg = f"{data} does not exist; check the path, and note that {_LAYOUT}."
         raise DataRefused(msg)
-    listed = sorted(_list_folder(data) if data.is_dir() else _list_csv(data), key=lambda photo: photo.name)
+    called = called or data.resolve().name
+    listed = sorted(_list_folder(data, called) if data.is_dir() else _list_csv(data), key=lambda photo: photo.name)
     _require_both_labels(listed)
 
     sha256s, hashes = _read(listed)
-    _require_one_class_a_file(listed, sha256s)
+    require_one_owner(
+        [(photo.name, sha256, photo.class_name) for photo, sha256 in zip(listed, sha256s, strict=True)],
+        "remove the one that is wrong.",
+    )
 
     near, groups = _group(listed, sha256s, hashes)
     splits, rule = _split(listed, groups, seed, least_items)
     photos = tuple(
-        Photo(entry.path, entry.series, entry.label, item, split, sha256, entry.truth)
+        Photo(entry.path, entry.series, entry.label, item, split, sha256, entry.truth, entry.name)
         for entry, item, split, sha256 in zip(listed, _items(listed, groups), splits, sha256s, strict=True)
     )
-    return PhotoSet(photos, rule + _crossings(listed, near, splits), _manifest_sha256(listed, sha256s, photos))
+    rule += _crossings(listed, near, splits)
+    return PhotoSet(photos, rule, _manifest_sha256(photos), called)
 
 
-def _list_folder(root: Path) -> list[_Listed]:
-    found = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    files = [file for file in found if not _is_ignored(file)]
-    if len(files) < len(found):
-        logger.info("Ignored %d hidden and side files in %s.", len(found) - len(files), root)
+def _list_folder(root: Path, called: str) -> list[_Listed]:
+    found = walk(root)
+    side = [file for file in found.files if file.suffix.lower() in _SIDE_FILES]
+    tell_passed_over(root, {"hidden": found.hidden, **by_ending(side)})
+    files = sorted({*found.files} - {*side})
     levels = [[folder.lower() for folder in file.parts[:-1]] for file in files]
     if not any(folder in LABELS for folders in levels for folder in folders):
         msg = f"{root} holds no photos in folders named genuine and counterfeit; {_LAYOUT}."
         raise DataRefused(msg)
     has_splits = any(folders[0] in SPLITS for folders in levels if folders)
     has_series = not any(folder in LABELS for folders in levels for folder in folders[has_splits:][:1])
-    return [_place(root, file, has_splits, has_series) for file in files]
+    return [_place(root, file, has_splits, None if has_series else called) for file in files]
 
 
-def _is_ignored(file: Path) -> bool:
-    hidden = any(part.startswith(".") or part.lower() in _SYSTEM_NAMES for part in file.parts)
-    return hidden or file.suffix.lower() in _SIDE_FILES
-
-
-def _place(root: Path, file: Path, has_splits: bool, has_series: bool) -> _Listed:
-    """What its folders say of a photo."""
+def _place(root: Path, file: Path, has_splits: bool, called: str | None) -> _Listed:
+    """What its folders say of a photo; `called` is its series where no folder is."""
     folders = iter(file.parts[:-1])
     split = SPLITS.get(next(folders, "").lower()) if has_splits else None
-    series = next(folders, "") if has_series else root.resolve().name
+    series = next(folders, "") if called is None else called
     label = LABELS.get(next(folders, "").lower())
     item = next(folders, None)
     if label is None or (has_splits and split is None) or (item or "").lower() in LABELS:
@@ -241,23 +254,8 @@ def _list_csv(file: Path) -> list[_Listed]:
     if file.suffix.lower() != ".csv":
         msg = f"{file} is neither a folder nor a CSV file; {_LAYOUT}."
         raise DataRefused(msg)
-    try:
-        rows = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{file} cannot be read as a table ({error}); save it as a CSV file in UTF-8."
-        raise DataRefused(msg) from error
-    columns = [cell.strip().lower() for cell in rows[0]] if rows else []
-    missing = [column for column in _REQUIRED_COLUMNS if column not in columns]
-    if missing:
-        msg = (
-            f"{file} lacks the column {' and '.join(missing)}; its first row names the columns path, series and "
-            "label and, where they are known, item and split, with commas between."
-        )
-        raise DataRefused(msg)
-    if len(rows) == 1:
-        msg = f"{file} has no row below its header; list one photo a row."
-        raise DataRefused(msg)
-    listed = [_list_row(file, number, columns, row) for number, row in enumerate(rows[1:], start=2)]
+    table = read_table(file, _REQUIRED_COLUMNS, _OPTIONAL_COLUMNS)
+    listed = [_list_row(file, number, table.columns, row) for number, row in enumerate(table.rows, start=2)]
     _require_listed_once(file, listed)
     _require_all_or_none_split(file, listed)
     return listed
@@ -269,10 +267,10 @@ def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str
     if len(row) > len(columns):
         msg = f"{where} has {len(row)} cells for {len(columns)} columns; put quotes round a cell with a comma."
         raise DataRefused(msg)
-    given = dict(zip(columns, (cell.strip() for cell in row), strict=False))
+    given = dict(zip(columns, row, strict=False))
     empty = [column for column in _REQUIRED_COLUMNS if not given.get(column)]
     if empty:
-        what = "is empty" if not any(given.values()) else f"has no {' and no '.join(empty)}"
+        what = "is empty" if not any(given.values()) else f"has no {' and no '.join(empty)}{semicolon_hint(row)}"
         msg = f"{where} {what}; fill it in or delete the row."
         raise DataRefused(msg)
     label, split = given["label"].lower(), given.get("split", "").lower()
@@ -284,7 +282,7 @@ def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str
         raise DataRefused(msg)
     photo = Path(given["path"])
     if not (file.parent / photo).is_file():
-        msg = f"{where} lists {photo}, which is no file; paths start from the folder of the CSV file."
+        msg = f"{where} lists {photo}, which is no file; {path_hint(file.parent, given['path'])}."
         raise DataRefused(msg)
     return _Listed(
         file.parent / photo,
@@ -306,7 +304,7 @@ def _side_file(file: Path, where: str, column: str, name: str | None) -> Path | 
     if not name:
         return None
     if not (file.parent / name).is_file():
-        msg = f"{where} names the {column} {name}, which is no file; paths start from the folder of the CSV file."
+        msg = f"{where} names the {column} {name}, which is no file; {path_hint(file.parent, name)}."
         raise DataRefused(msg)
     return file.parent / name
 
@@ -338,42 +336,13 @@ def _require_both_labels(listed: Sequence[_Listed]) -> None:
 
 def _read(listed: Sequence[_Listed]) -> tuple[list[str], NDArray[np.bool_]]:
     """SHA-256 of every file, and perceptual hashes (n, 255)."""
-    with ThreadPoolExecutor() as threads:
-        looks = threads.map(_look, (photo.path for photo in listed))
-        seen = list(tqdm(looks, "Reading photos", total=len(listed), unit="photo", disable=None))
-    refused = [(photo, look) for photo, look in zip(listed, seen, strict=True) if isinstance(look, ExhibitRefused)]
-    if refused:
-        named = ", ".join(photo.name for photo, _ in refused[:5])
-        more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-        reason = refused[0][1]
-        msg = (
-            f"{len(refused)} of {len(listed)} photos cannot be read, {named}{more}; repair or remove them "
-            f"(of the first: {str(reason).rstrip('.')})."
-        )
-        raise DataRefused(msg) from reason
-    looks_read = [look for look in seen if not isinstance(look, ExhibitRefused)]
-    return [sha256 for sha256, _ in looks_read], np.stack([bits for _, bits in looks_read])
+    looks = read_all([(photo.name, photo.path) for photo in listed], "photo", _look)
+    return [sha256 for sha256, _ in looks], np.stack([bits for _, bits in looks])
 
 
-def _look(path: Path) -> tuple[str, NDArray[np.bool_]] | ExhibitRefused:
-    """SHA-256 and perceptual hash of a photo, or why it cannot be read: all of these are wanted, not the first."""
-    try:
-        exhibit = read_exhibit(path)
-    except ExhibitRefused as error:
-        return error
+def _look(exhibit: Exhibit) -> tuple[str, NDArray[np.bool_]]:
+    """SHA-256 and perceptual hash of a photo."""
     return exhibit.sha256, perceptual_hash(exhibit.pixels)
-
-
-def _require_one_class_a_file(listed: Sequence[_Listed], sha256s: Sequence[str]) -> None:
-    first_with: dict[str, _Listed] = {}
-    for photo, sha256 in zip(listed, sha256s, strict=True):
-        first = first_with.setdefault(sha256, photo)
-        if first.class_name != photo.class_name:
-            msg = (
-                f"{first.name} and {photo.name} are the same file, once as {first.class_name} and once as "
-                f"{photo.class_name}; remove the one that is wrong."
-            )
-            raise DataRefused(msg)
 
 
 def _group(
@@ -462,65 +431,6 @@ def _require_items(
                 raise DataRefused(msg)
 
 
-def stratified_split(classes: Sequence[set[str]], shares: Mapping[Split, int], seed: int) -> list[Split]:
-    """Draw a split for each group of photos, so that each class is spread as the shares ask.
-
-    The rarest class is served first; a group that holds several classes counts for each of them.
-
-    Args:
-        classes: The classes that each group holds photos of.
-        shares: Parts for each split; the first also gets what rounding leaves.
-        seed: Draws the order of the groups.
-
-    Returns:
-        One split a group.
-
-    Raises:
-        DataRefused: If some class is left without a group in some split, draw after draw.
-
-    Source:
-        After K. Sechidis, G. Tsoumakas, I. Vlahavas, On the Stratification of Multi-Label Data, ECML PKDD 2011.
-    """
-    rng = np.random.default_rng(seed)
-    for _ in range(_DRAWS):
-        splits = _draw(classes, shares, rng)
-        reached = {(name, split) for names, split in zip(classes, splits, strict=True) for name in names}
-        left_out = sorted({(name, split) for name, _ in reached for split in shares} - reached)
-        if not left_out:
-            return splits
-    name, split = left_out[0]
-    msg = (
-        f"The class {name} gets no item in {split} in any of {_DRAWS} draws, because items or near-duplicates "
-        "are in several classes; add items that are in one class only."
-    )
-    raise DataRefused(msg)
-
-
-def _draw(classes: Sequence[set[str]], shares: Mapping[Split, int], rng: np.random.Generator) -> list[Split]:
-    waiting: dict[str, list[int]] = defaultdict(list)
-    for group in rng.permutation(len(classes)).tolist():
-        for name in classes[group]:
-            waiting[name].append(group)
-    wanted = {name: _counts(len(groups), shares) for name, groups in waiting.items()}
-    drawn: dict[int, Split] = {}
-    while waiting:
-        rarest = min(waiting, key=lambda name: (sum(group not in drawn for group in waiting[name]), name))
-        for group in waiting.pop(rarest):
-            if group not in drawn:
-                drawn[group] = max(shares, key=wanted[rarest].__getitem__)
-                for name in classes[group]:
-                    wanted[name][drawn[group]] -= 1
-    return [drawn[group] for group in range(len(classes))]
-
-
-def _counts(groups: int, shares: Mapping[Split, int]) -> dict[Split, int]:
-    """How many of a class's groups each split should get; at least one each."""
-    first, *others = shares
-    parts = sum(shares.values())
-    counts = {split: max(1, round(groups * shares[split] / parts)) for split in others}
-    return {first: groups - sum(counts.values()), **counts}
-
-
 def _rule(listed: Sequence[_Listed], shares: Mapping[Split, int], seed: int) -> str:
     own = [split for split in SHARES if split not in shares]
     if len(own) == len(SHARES) - 1:
@@ -564,9 +474,8 @@ def _listing(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _manifest_sha256(listed: Sequence[_Listed], sha256s: Sequence[str], photos: Sequence[Photo]) -> str:
+def _manifest_sha256(photos: Sequence[Photo]) -> str:
     lines = [
-        "\t".join((entry.name, sha256, photo.series, photo.label, photo.item, photo.split))
-        for entry, sha256, photo in zip(listed, sha256s, photos, strict=True)
+        "\t".join((photo.name, photo.sha256, photo.series, photo.label, photo.item, photo.split)) for photo in photos
     ]
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()

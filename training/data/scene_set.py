@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.photos import DataRefused, Split
+from training.data.manifest import Entry, Manifest
+from training.data.photos import Split
+from training.data.set_files import DataRefused, read_all, require_one_owner
+from training.data.tables import path_hint, read_table
 
 MANIFEST = "manifest.csv"
 MARGIN = 0.06
 """What a crop of a part adds to each side of its box, as a share of the longer side."""
 _REQUIRED = ("path", "split", "part", "left", "top", "width", "height")
+_OPTIONAL = ("kind", "series", "label")
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,16 @@ class LabelledScene:
         split: What it may be used for.
         kind: What kind of photo; empty where the manifest does not say.
         parts: None for an empty scene.
+        name: Its path relative to the set's folder, with forward slashes.
+        sha256: Lower-case hex SHA-256 of the file.
     """
 
     path: Path
     split: Split
     kind: str
     parts: tuple[LabelledPart, ...]
+    name: str = ""
+    sha256: str = ""
 
     @property
     def boxes(self) -> NDArray[np.float32]:
@@ -73,6 +80,12 @@ class SceneSet:
     parts: tuple[str, ...]
     manifest_sha256: str
 
+    @property
+    def manifest(self) -> Manifest:
+        """What a run that is started with the set keeps of it."""
+        files = (Entry(scene.name, scene.sha256, _stated(scene), scene.split) for scene in self.scenes)
+        return Manifest(self.manifest_sha256, tuple(files))
+
     def of(self, split: Split) -> tuple[LabelledScene, ...]:
         """The scenes of a split."""
         return tuple(scene for scene in self.scenes if scene.split == split)
@@ -92,17 +105,14 @@ def read_scene_set(folder: Path) -> SceneSet:
     if not manifest.is_file():
         msg = f"{folder} holds no {MANIFEST} with the boxes of its scenes; render it with python -m training scenes."
         raise DataRefused(msg)
-    content = manifest.read_bytes()
-    table = csv.DictReader(content.decode("utf-8-sig").splitlines())
-    rows = list(table)
-    missing = [name for name in _REQUIRED if name not in (table.fieldnames or ())]
-    if missing:
-        msg = f"{manifest} lacks the column {missing[0]}; it needs {', '.join(_REQUIRED)}."
-        raise DataRefused(msg)
     by_path: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in rows:
+    for _, given in read_table(manifest, _REQUIRED, _OPTIONAL).named():
+        row = dict.fromkeys((*_REQUIRED, *_OPTIONAL), "") | given
         by_path[row["path"]].append(row)
-    scenes = tuple(_scene(folder, path, listed) for path, listed in by_path.items())
+    listed = [_scene(folder, path, rows) for path, rows in by_path.items()]
+    sha256s = read_all([(scene.name, scene.path) for scene in listed], "scene", lambda exhibit: exhibit.sha256)
+    scenes = tuple(replace(scene, sha256=sha256) for scene, sha256 in zip(listed, sha256s, strict=True))
+    require_one_owner([(scene.name, scene.sha256, f"{scene.split} scene") for scene in scenes], "remove one of them.")
     parts = tuple(sorted({part.part for scene in scenes for part in scene.parts}))
     for split in get_args(Split):
         found = {part.part for scene in scenes if scene.split == split for part in scene.parts}
@@ -110,7 +120,7 @@ def read_scene_set(folder: Path) -> SceneSet:
         if lacking or not parts:
             msg = f"{manifest} has no {' and no '.join(lacking) or 'part'} in its {split} scenes; render or label more."
             raise DataRefused(msg)
-    return SceneSet(scenes, parts, hashlib.sha256(content).hexdigest())
+    return SceneSet(scenes, parts, hashlib.sha256(manifest.read_bytes()).hexdigest())
 
 
 def _scene(folder: Path, path: str, rows: list[dict[str, str]]) -> LabelledScene:
@@ -122,10 +132,16 @@ def _scene(folder: Path, path: str, rows: list[dict[str, str]]) -> LabelledScene
         msg = f"{path} is in two splits; give all rows of a photo the same."
         raise DataRefused(msg)
     if not (folder / path).is_file():
-        msg = f"{MANIFEST} names {path}, which is not in {folder}; restore the set."
+        msg = f"{MANIFEST} names {path}, which is not in {folder}; {path_hint(folder, path)}."
         raise DataRefused(msg)
     parts = tuple(_part(path, row) for row in rows if row["part"])
-    return LabelledScene(folder / path, first["split"], first.get("kind") or "", parts)  # type: ignore[arg-type]
+    return LabelledScene(folder / path, first["split"], first["kind"], parts, path)  # type: ignore[arg-type]
+
+
+def _stated(scene: LabelledScene) -> str:
+    """What a set says of a scene, but for its split: its kind and its boxes."""
+    parts = (f"{part.part} at {part.box} {part.series} {part.label}".strip() for part in scene.parts)
+    return "; ".join(filter(None, (scene.kind, *parts)))
 
 
 def _part(path: str, row: dict[str, str]) -> LabelledPart:
@@ -138,4 +154,4 @@ def _part(path: str, row: dict[str, str]) -> LabelledPart:
         msg = f"A box of {path} lies outside the photo or is empty; correct left, top, width and height."
         raise DataRefused(msg)
     box = left, top, left + width, top + height
-    return LabelledPart(row["part"], box, row.get("series") or "", row.get("label") or "")
+    return LabelledPart(row["part"], box, row["series"], row["label"])

@@ -234,7 +234,8 @@ class Study:
         """A finished cell's network, on the CPU."""
         settings = cell.settings(self.protocol)
         learner, _ = replace(settings, pretrained=False).build_learner()
-        learner.load_state_dict(RunFolder(settings.fit.out, settings, resume=True).load_best())
+        run = RunFolder(settings.fit.out, settings, self.marks.manifest, resume=True)
+        learner.load_state_dict(run.load_best())
         return learner.network.eval()
 
     def _test(self, cell: Cell) -> dict[str, Any]:
@@ -249,7 +250,7 @@ class Study:
         logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
         settings = cell.settings(self.protocol)
         accelerator = accelerator_for(settings.fit)
-        run = RunFolder(settings.fit.out, settings, resume=settings.fit.resume)
+        run = RunFolder(settings.fit.out, settings, self.marks.manifest, resume=settings.fit.resume)
         torch.manual_seed(cell.seed)
         learner, _ = settings.build_learner()
         training = TrainingPairs(self.marks, self.pictures, [[] for _ in self.pictures], settings)

@@ -135,7 +135,7 @@ class _Bench:
     def _trained(self, settings: TrademarkSettings) -> SiameseLearner:
         logger.info("%s", settings.fit.out.name)
         accelerator = accelerator_for(settings.fit)
-        run_folder = RunFolder(settings.fit.out, settings, resume=settings.fit.resume)
+        run_folder = RunFolder(settings.fit.out, settings, self._marks.manifest, resume=settings.fit.resume)
         torch.manual_seed(settings.fit.seed)
         learner, _ = settings.build_learner()
         pictures = self._pictures(settings.preprocessing.size)
