@@ -37,7 +37,8 @@ _CROSSED, _STROKES = 1.0, 5
 """Strokes that cross a line of letters: for each of its heights along it, and in all. Letters have two or so, bars and
 facets one."""
 _JOINED_STROKES = 7
-"""Strokes that cross one piece, or two, of joined letters: a chain of rings, wings or a wave has fewer."""
+"""Strokes that cross one piece, or two, of joined letters: wings, a wave or three rings in a chain have fewer. Four
+rings have as many, and are taken for lettering."""
 _DENSE = 0.85
 """Letters leave more than this of their line free."""
 

@@ -242,8 +242,10 @@ def _ink_box(part: Pixels, ground: _Ground) -> Crop | None:
     """The box around what is drawn, dust left out; looked for in the reduced picture first, then closer."""
     step = math.ceil(max(part.shape[:2]) / _LOOKED_AT)
     looked_at = _reduced(part, max(1, max(part.shape[:2]) // step)) if step > 1 else part
-    apart = _smoothed(_apart(looked_at, ground.colour))
-    drawn = _without_specks(apart > _least_drawn(float(apart.max()), ground))
+    apart = _apart(looked_at, ground.colour)
+    # The blur keeps noise from counting, and must not widen what is drawn.
+    smooth = _smoothed(apart)
+    drawn = _without_specks(np.minimum(apart, smooth) > _least_drawn(float(smooth.max()), ground))
     if not drawn.any():
         return None
     rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
