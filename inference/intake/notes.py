@@ -42,3 +42,14 @@ def as_text(value: Any) -> str:
     if isinstance(value, (bytes, dict)):
         return ""
     return printable(str(value)[:MAX_TEXT]).strip()
+
+
+def not_read(name: str, kind: str, instead: str) -> ExhibitRefused:
+    """The refusal of a file that nothing need be wrong with.
+
+    Args:
+        name: The file's name as it is shown.
+        kind: What it is, with its article.
+        instead: What it can be saved as to be read, with its article.
+    """
+    return ExhibitRefused(f"{name} is {kind}: that kind is not read, even where it is intact; save it as {instead}.")

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from inference import exhibit
 from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake import containers
 from inference.records import Exhibit
 from tests.inference.intake.files import GREEN, RED, SIZE, WHITE, encoded, painted, photograph
 
@@ -219,7 +220,7 @@ def test_the_exif_orientation_is_applied(container: str, options: dict[str, obje
 
 
 def test_heif_is_named_and_refused_without_its_package() -> None:
-    if "HEIF" in exhibit.FORMATS:
+    if "HEIF" in containers.FORMATS:
         pytest.skip("pillow-heif is installed")
     with pytest.raises(ExhibitRefused, match="once pillow-heif is installed"):
         read_exhibit(b"\0\0\0\x20ftypheic" + bytes(20))
