@@ -17,13 +17,16 @@ import numpy as np
 from PIL import Image
 
 from inference.intake.colour import to_srgb
-from inference.intake.containers import identify, note_trailing_bytes
+from inference.intake.containers import check_kind, identify, note_trailing_bytes
 from inference.intake.depth import expand, raw_mode, to_eight_bits
 from inference.intake.frames import note_frames
-from inference.intake.jpeg import check_scans
-from inference.intake.metadata import orient
-from inference.intake.notes import ExhibitRefused, Notes, printable
-from inference.intake.tiff import check_layout, note_layout, read_colour_map
+from inference.intake.isobmff import MainPicture, main_picture
+from inference.intake.metadata import note_turn_by_boxes, read_metadata, upright
+from inference.intake.notes import ExhibitRefused, Notes, not_read, printable
+from inference.intake.png import for_decoder
+from inference.intake.resolution import squared, squared_size, stated_resolution
+from inference.intake.stated_colour import stated_colour
+from inference.intake.tiff import note_layout, read_colour_map
 from inference.intake.transparency import check_ground, lay_on_ground
 from inference.records import Exhibit, Ground
 
@@ -65,8 +68,11 @@ def read_exhibit(source: bytes | Path, name: str | None = None, ground: Ground |
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(shown) from error
     except Exception as error:  # decoders fail on hostile bytes in every way there is
+        if str(error).startswith("Unsupported BMP"):
+            raise not_read(shown, f"a BMP of a rare kind ({error})", "a PNG") from error
         state = "is cut short" if "truncated" in str(error).lower() else "is damaged or of a rare kind"
-        msg = f"{shown} is a {container} file that {state} and cannot be decoded; hand in an intact copy."
+        article = "an" if container == "AVIF" else "a"
+        msg = f"{shown} is {article} {container} file that {state} and cannot be decoded; hand in an intact copy."
         raise ExhibitRefused(msg) from error
 
 
@@ -103,44 +109,52 @@ def _read_file(path: Path, name: str) -> bytes:
         raise ExhibitRefused(msg) from error
 
 
-def _too_large(name: str) -> ExhibitRefused:
+def _check_size(width: int, height: int, name: str, once: str = "") -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large(name, once)
+
+
+def _too_large(name: str, once: str = "") -> ExhibitRefused:
     return ExhibitRefused(
-        f"{name} has more than {MAX_PIXELS // 10**6} million pixels, the most that is examined; "
+        f"{name} has more than {MAX_PIXELS // 10**6} million pixels{once}, the most that is examined; "
         "hand in a smaller copy or the part in question."
     )
 
 
 def _decode(data: bytes, container: str, ground: Ground | None, notes: Notes) -> Exhibit:
-    if container == "TIFF":
-        check_layout(data, notes)
-    with Image.open(io.BytesIO(data), formats=(container,)) as stored:
+    check_kind(data, container, notes)
+    decodable = for_decoder(data, notes) if container == "PNG" else data
+    main = main_picture(data) if container in ("HEIF", "AVIF") else MainPicture()
+    with Image.open(io.BytesIO(decodable), formats=(container,)) as stored:
         # Our own check, because Pillow's limit is a module global that others may set, and its warning
         # can be made an error for one thread only from Python 3.14 on.
-        if stored.width * stored.height > MAX_PIXELS:
-            raise _too_large(notes.name)
-        if container == "JPEG":
-            check_scans(data, notes)
+        _check_size(stored.width, stored.height, notes.name)
         mode = stored.mode
         packed = raw_mode(stored)
-        note_frames(stored, notes)
+        note_frames(stored, data, notes)
         note_trailing_bytes(data, container, notes)
         if container == "TIFF":
             note_layout(stored, notes)
             read_colour_map(stored, notes)
-        exif, upright = orient(stored, container, notes)
-        image = expand(to_eight_bits(upright, packed, notes), notes)
-        colours = np.asarray(
-            to_srgb(image.convert(image.mode.removesuffix("A")), upright.info.get("icc_profile"), notes)
-        )
+        metadata = read_metadata(stored, container, notes)
+        if container == "HEIF":
+            note_turn_by_boxes(main, metadata, notes)
+        picture = upright(stored, container, metadata, notes)
+        resolution = stated_resolution(data, container, main, metadata, notes)
+        _check_size(*squared_size(picture.width, picture.height, resolution), notes.name, " once they are square")
+        image = expand(to_eight_bits(picture, packed, main.bits, notes), notes)
+        colour = stated_colour(data, container, picture.info, main, metadata, notes)
+        colours = np.asarray(to_srgb(image.convert(image.mode.removesuffix("A")), colour, notes))
     alpha = np.asarray(image.getchannel("A")) if image.mode.endswith("A") else None
-    pixels, laid_on = (colours, None) if alpha is None else lay_on_ground(colours, alpha, ground, notes)
+    laid, laid_on = (colours, None) if alpha is None else lay_on_ground(colours, alpha, ground, notes)
+    pixels = squared(laid, resolution, notes)
     return Exhibit(
         name=notes.name,
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         format=container,
         mode=mode,
-        exif=exif,
+        exif=metadata.texts,
         conversions=tuple(notes.conversions),
         warnings=tuple(notes.warnings),
         pixels=pixels,

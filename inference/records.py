@@ -104,7 +104,7 @@ class Exhibit:
         name: File name as given, without folders.
         sha256: Lower-case hex SHA-256 of the original bytes.
         size_bytes: Length of the original file, >= 1.
-        format: Container as detected from the bytes: JPEG, PNG, WEBP, TIFF, BMP or HEIF.
+        format: Container as detected from the bytes: JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF or AVIF.
         mode: Pillow's name of the stored pixel mode, before any conversion.
         exif: What the file states of itself (tag name to text); unverified.
         conversions: Every change made between the stored pixels and `pixels`, in order, as sentences.

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from inference.intake.notes import Notes, as_text
+from inference.intake.rgb_space import RgbSpace
+from inference.intake.stated_colour import StatedColour
 
 # Colours over the whole RGB cube: what a profile does to them it does to any picture.
 _COLOUR_CUBE = Image.fromarray(
@@ -16,13 +18,13 @@ _COLOUR_CUBE = Image.fromarray(
 )
 
 
-def to_srgb(colours: Image.Image, profile: Any, notes: Notes) -> Image.Image:
-    """RGB from L, RGB, CMYK or LAB, by the embedded profile where it fits."""
+def to_srgb(colours: Image.Image, stated: StatedColour, notes: Notes) -> Image.Image:
+    """RGB from L, RGB, CMYK or LAB, by what the file states where it fits."""
     if colours.mode == "LAB":
         notes.conversions.append("Colours were converted from CIELAB to sRGB.")
         return _transform_to_srgb(ImageCms.createProfile("LAB"), "LAB").apply(colours)
-    if profile:
-        converted = _by_profile(colours, profile, notes)
+    if stated.profile:
+        converted = _by_profile(colours, stated.profile, notes)
         if converted is not None:
             return converted
     if colours.mode == "CMYK":
@@ -30,10 +32,20 @@ def to_srgb(colours: Image.Image, profile: Any, notes: Notes) -> Image.Image:
         notes.warnings.append("The file has no usable profile for its CMYK inks; its colours are approximate.")
     if colours.mode == "L":
         notes.conversions.append("Grey was repeated in red, green and blue.")
+    if stated.space and colours.mode != "CMYK":
+        return _by_space(colours.convert("RGB"), stated.space, notes)
     return colours.convert("RGB")
 
 
-def _by_profile(colours: Image.Image, profile: Any, notes: Notes) -> Image.Image | None:
+def _by_space(colours: Image.Image, space: RgbSpace, notes: Notes) -> Image.Image:
+    """The colours in sRGB, the very same where the space is sRGB by another name."""
+    if space.is_srgb:
+        return colours
+    notes.conversions.append(f"Colours were converted from {space.name} to sRGB.")
+    return Image.fromarray(space.to_srgb(np.asarray(colours)))
+
+
+def _by_profile(colours: Image.Image, profile: bytes, notes: Notes) -> Image.Image | None:
     """The colours in sRGB, the very same where the profile is sRGB; None if it cannot be used."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable
 
-from inference.intake.jpeg import jpeg_end
+import pillow_heif
+from PIL import features
+
+from inference.intake.gif import gif_end
+from inference.intake.jpeg import check_jpeg, jpeg_end
 from inference.intake.notes import ExhibitRefused, Notes
-from inference.intake.png import png_end
+from inference.intake.png import check_png, png_end
+from inference.intake.tiff import check_layout
 
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
-def _heif_where_readable() -> tuple[str, ...]:
-    """HEIF if its optional package is there; it registers itself with Pillow once, at import."""
-    try:
-        heif = importlib.import_module("pillow_heif")
-    except ImportError:
-        return ()
-    heif.register_heif_opener()
-    return ("HEIF",)
-
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", *_heif_where_readable())
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", *(("AVIF",) if features.check("avif") else ()))
 """The containers that are read, by Pillow's names; a multi-picture JPEG is a JPEG."""
 
 _HEAD = 4096
@@ -32,14 +27,15 @@ _SIGNATURES = {
     "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
     "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
     "BMP": re.compile(rb"BM"),
-    "HEIF": re.compile(rb"....ftyp(?:hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL),
+    "GIF": re.compile(rb"GIF8[79]a"),
+    "HEIF": re.compile(rb"....ftyp(?:hei[cmsx]|hev[cmsx]|m[is]f1(?!....(?:....){0,16}?avi[fs]))", re.DOTALL),
+    "AVIF": re.compile(rb"....ftyp(?:avi[fs]|m[is]f1....(?:....){0,16}?avi[fs])", re.DOTALL),
 }
 
 _FOREIGN = {
-    "a HEIF picture (readable once pillow-heif is installed)": _SIGNATURES["HEIF"],
-    "an AVIF picture": re.compile(rb"....ftypavi[fs]", re.DOTALL),
+    "an AVIF picture (readable where Pillow was built for it)": _SIGNATURES["AVIF"],
     "a video": re.compile(rb"....ftyp|\x1aE\xdf\xa3|RIFF....AVI ", re.DOTALL),
-    "a GIF picture": re.compile(rb"GIF8"),
+    "an animation in MNG or JNG": re.compile(rb"[\x8a\x8b][MJ]NG\r\n"),
     "a JPEG 2000 picture": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
     "a JPEG XL picture": re.compile(rb"\0\0\0\x0cJXL |\xff\x0a"),
     "a Photoshop document": re.compile(rb"8BPS"),
@@ -69,6 +65,17 @@ def identify(data: bytes, name: str) -> str:
     raise ExhibitRefused(msg)
 
 
+def check_kind(data: bytes, container: str, notes: Notes) -> None:
+    """Refuse what is of a kind that would be decoded wrong, or not at all, though nothing is wrong with it.
+
+    Raises:
+        ExhibitRefused: naming the kind.
+    """
+    check = {"JPEG": check_jpeg, "PNG": check_png, "TIFF": check_layout}.get(container)
+    if check is not None:
+        check(data, notes)
+
+
 def note_trailing_bytes(data: bytes, container: str, notes: Notes) -> None:
     """Warn of bytes after the end of the picture, or of an end that is missing."""
     find_end = _ENDS.get(container)
@@ -85,4 +92,4 @@ def _webp_end(data: bytes) -> int:
     return 8 + int.from_bytes(data[4:8], "little")
 
 
-_ENDS: dict[str, Callable[[bytes], int | None]] = {"JPEG": jpeg_end, "PNG": png_end, "WEBP": _webp_end}
+_ENDS: dict[str, Callable[[bytes], int | None]] = {"JPEG": jpeg_end, "PNG": png_end, "WEBP": _webp_end, "GIF": gif_end}

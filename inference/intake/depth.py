@@ -22,12 +22,23 @@ def raw_mode(stored: ImageFile.ImageFile) -> str:
     return str(args[0]) if isinstance(args, tuple) and args else str(args)
 
 
-def to_eight_bits(image: Image.Image, raw_mode: str, notes: Notes) -> Image.Image:
-    """8 bits a channel, scaled and never clipped as Pillow's own conversion of grey does."""
+def to_eight_bits(image: Image.Image, raw_mode: str, bits: int, notes: Notes) -> Image.Image:
+    """8 bits a channel, scaled and never clipped as Pillow's own conversion of grey does.
+
+    Args:
+        image: As it was decoded.
+        raw_mode: How the file packs a pixel, see `raw_mode`.
+        bits: Of a channel before it was decoded, where the file has boxes that state them; else 8.
+        notes: Where it is written down.
+
+    Raises:
+        ExhibitRefused: if nothing tells how the values are to be shown.
+    """
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-        depth = 16 if _DEEP_CHANNELS.fullmatch(raw_mode) else image.info.get("bit_depth", 8)  # as HEIF says
+        depth = 16 if _DEEP_CHANNELS.fullmatch(raw_mode) else bits
         if depth > 8:
             notes.conversions.append(f"{depth}-bit channels were reduced to 8 bits by the decoder.")
+            _reduce_clear_colour(image, notes)
         return image
     values = np.asarray(image)
     full_scale = _full_scale(values, image.mode, raw_mode, notes)
@@ -44,6 +55,14 @@ def to_eight_bits(image: Image.Image, raw_mode: str, notes: Notes) -> Image.Imag
     if isinstance(transparent, int):
         eight_bits.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return eight_bits
+
+
+def _reduce_clear_colour(image: Image.Image, notes: Notes) -> None:
+    """Bring the one colour that a PNG may declare transparent to the depth of the pixels."""
+    clear = image.info.get("transparency")
+    if isinstance(clear, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+        notes.warnings.append("The colour that is transparent was told by the upper 8 of its 16 bits.")
 
 
 def _full_scale(values: NDArray[Any], mode: str, raw_mode: str, notes: Notes) -> int:

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from PIL import ImageFile
 
+from inference.intake.gif import count_frames
 from inference.intake.notes import Notes
+from inference.intake.tiff import count_pages
 
-MAX_PAGES_COUNTED = 1000
-"""Counting stops here: a hostile TIFF may chain millions of pages."""
+MAX_FRAMES_COUNTED = 1000
+"""Counting stops here: a hostile TIFF or GIF may chain millions."""
 
 
-def note_frames(stored: ImageFile.ImageFile, notes: Notes) -> None:
+def note_frames(stored: ImageFile.ImageFile, data: bytes, notes: Notes) -> None:
     """Warn of frames that are not examined."""
-    frames = _count_pages(stored) if stored.format == "TIFF" else getattr(stored, "n_frames", 1)
+    if stored.format == "TIFF":
+        frames = count_pages(data, MAX_FRAMES_COUNTED)
+    elif stored.format == "GIF":
+        frames = count_frames(data, MAX_FRAMES_COUNTED)
+    else:
+        frames = getattr(stored, "n_frames", 1)
     if frames > 1:
-        count = f"at least {frames}" if frames == MAX_PAGES_COUNTED else frames
+        count = f"at least {frames}" if frames == MAX_FRAMES_COUNTED else frames
         notes.warnings.append(f"The file holds {count} frames; only frame {stored.tell() + 1} is examined.")
-
-
-def _count_pages(stored: ImageFile.ImageFile) -> int:
-    pages = 1
-    try:
-        while pages < MAX_PAGES_COUNTED:
-            stored.seek(pages)
-            pages += 1
-    except EOFError:
-        pass
-    stored.seek(0)
-    return pages

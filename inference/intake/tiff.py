@@ -9,6 +9,7 @@ Tags: TIFF revision 6.0, section 8; TIFF technical notes for Adobe Photoshop; li
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -246,3 +247,20 @@ def read_colour_map(stored: Any, notes: Notes) -> None:
     if stored.mode in ("P", "PA") and colour_map and 0 < max(colour_map) <= 255:
         stored.palette = ImagePalette.raw("RGB;L", bytes(colour_map))
         notes.conversions.append("The palette was read as 8-bit values, as none of it exceeds 255.")
+
+
+def count_pages(data: bytes, limit: int) -> int:
+    """The pages that the directories chain, whatever is in them; a chain that returns to a page ends there."""
+    order = ">" if data.startswith(b"MM") else "<"
+    big = data[2:4] in (b"+\0", b"\0+")
+    first, count, entry, following = (8, "Q", 20, "Q") if big else (4, "H", 12, "I")
+    seen: set[int] = set()
+    try:
+        (place,) = struct.unpack_from(order + following, data, first)
+        while place and place not in seen and len(seen) < limit:
+            (entries,) = struct.unpack_from(order + count, data, place)
+            seen.add(place)
+            (place,) = struct.unpack_from(order + following, data, place + struct.calcsize(count) + entry * entries)
+    except (struct.error, OverflowError):  # a chain that leads out of the file ends there
+        pass
+    return max(1, len(seen))
