@@ -12,6 +12,7 @@ import pytest
 
 from inference import exhibit
 from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.containers import FORMATS
 from inference.records import Exhibit
 from tests.inference.intake.files import (
     RED,
@@ -100,7 +101,7 @@ def test_the_pixels_cannot_be_changed() -> None:
 
 
 def test_exhibits_can_be_read_in_several_threads() -> None:
-    files = [encoded(photograph(), container) for container in ("JPEG", "PNG", "WEBP", "TIFF", "BMP")] * 8
+    files = [encoded(photograph(), container) for container in FORMATS] * 8
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(read_exhibit, files))
     assert all(same(result, read_exhibit(data)) for result, data in zip(together, files, strict=True))
