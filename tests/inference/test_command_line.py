@@ -18,8 +18,8 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.command_line import commands
 from inference.correspondence import ringed
 from inference.evidence import Calibration, as_ratio
 from inference.examiner import as_probability
@@ -70,7 +70,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
         monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        status = command_line.main()
+        status = commands.main()
         return Ran(status, *capsys.readouterr())
 
     return call
@@ -282,7 +282,7 @@ def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], mo
     def interrupted(_path: Path) -> Exhibit:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "read_exhibit", interrupted)
+    monkeypatch.setattr(commands, "read_exhibit", interrupted)
     assert called("examine", desk / "part.png", "--weights", desk / "weights") == Ran(130, "", "")
 
 

@@ -15,9 +15,9 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from inference import __main__ as command_line
 from inference import verification
 from inference.case import CaseFolder, verify_log
+from inference.command_line import commands
 from inference.records import Exhibit
 from inference.verification import Line, ReportRefused, verify_report
 
@@ -47,7 +47,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
         monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        status = command_line.main()
+        status = commands.main()
         return Ran(status, *capsys.readouterr())
 
     return call
