@@ -13,6 +13,7 @@ from typing import Any
 import tyro
 
 from inference.case import CaseFolder, verify_log
+from inference.command_line.choices import crops
 from inference.command_line.models import chosen_model, verbal_scale
 from inference.command_line.options import (
     CompareOptions,
@@ -49,7 +50,8 @@ def locate(options: LocateOptions) -> None:
 
 def examine(options: ExamineOptions) -> None:
     """Print a verdict, or one for each part that is found, and write its heatmap where asked."""
-    verdicts = Parts(options).verdicts(read_exhibit(options.photo), options.model)
+    (crop,) = crops(options.crop, 1)
+    verdicts = Parts(options).verdicts(read_exhibit(options.photo), options.model, crop)
     for number, verdict in enumerate(verdicts, 1):
         if options.heatmaps:
             stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
@@ -62,10 +64,11 @@ def examine(options: ExamineOptions) -> None:
 
 def compare(options: CompareOptions) -> None:
     """Print a comparison, and write both heatmaps where asked."""
-    scale = verbal_scale(options.verbal_scale)
+    scale, (first, second) = verbal_scale(options.verbal_scale), crops(options.crop, 2)
     pair = read_exhibit(options.first), read_exhibit(options.second)
     name = chosen_model(options.model, "trademark", options.weights)
-    comparison = TrademarkExaminer.load(name, options.weights, options.device, scale).compare(*pair)
+    examiner = TrademarkExaminer.load(name, options.weights, options.device, scale)
+    comparison = examiner.compare(*pair, (first, second))
     if options.heatmaps:
         write_comparison(comparison, options.heatmaps)
     print(json_text(comparison) if options.json else comparison_text(comparison))

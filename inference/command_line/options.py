@@ -11,6 +11,8 @@ import tyro
 
 from inference.weights import WEIGHTS_FOLDER
 
+Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
+
 
 def now() -> datetime:
     """Local time with its zone."""
@@ -27,7 +29,7 @@ class ExamineOptions:
     """Name of an authenticity model; the first one there is, in alphabetical order, or with --locate the part's."""
     series: str | None = None
     """The series that the part is meant to be; left open, the one that fits best is taken where that is clear."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
+    crop: Annotated[Crops, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = ()
     """The part to examine, in pixels of the upright picture, and by how many degrees clockwise it is turned."""
     locate: bool = False
     """Find the parts on a photo of whole goods, and examine each with the model for it."""
@@ -69,6 +71,9 @@ class CompareOptions:
     """The other mark."""
     model: str | None = None
     """Name of a trademark model; the first one there is, in alphabetical order."""
+    crop: Crops = ()
+    """The part to compare of mark N, 1 or 2, in pixels of the upright picture, and by how many degrees clockwise it is
+    turned; once a mark."""
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
@@ -113,9 +118,9 @@ class ReportOptions:
     """Name of a model; the first one for parts, in alphabetical order, or with --locate the part's."""
     series: str | None = None
     """The series that the parts are meant to be; see `examine`."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = None
-    """The part to examine of a single photo, in pixels of the upright picture, and by how many degrees clockwise it is
-    turned."""
+    crop: Crops = ()
+    """The part to examine of picture N, counted from 1 (or of a single one), in pixels of the upright picture, and by
+    how many degrees clockwise it is turned; once a picture."""
     locate: bool = False
     """Find the parts on photos of whole goods, and examine each with the model for it."""
     time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(

@@ -21,7 +21,6 @@ class Parts:
 
     def __init__(self, options: ExamineOptions | ReportOptions) -> None:
         self._options = options
-        self._crop = Crop.parse(options.crop) if options.crop is not None else None
         self._scale = verbal_scale(options.verbal_scale)
         self._examiners: dict[str, AuthenticityExaminer] = {}
         self._locator: Locator | None = None
@@ -31,7 +30,7 @@ class Parts:
         """The cards of the models that were used."""
         return {name: examiner.card for name, examiner in self._examiners.items()}
 
-    def verdicts(self, exhibit: Exhibit, model: str | None) -> list[Verdict]:
+    def verdicts(self, exhibit: Exhibit, model: str | None, crop: Crop | None) -> list[Verdict]:
         """The verdict on a photo by the model named for it, or on each part that is found on it, best first.
 
         Raises:
@@ -39,12 +38,12 @@ class Parts:
                 there for.
         """
         options = self._options
-        if options.locate and (self._crop is not None or model is not None):
+        if options.locate and (crop is not None or model is not None):
             msg = "With --locate the crops and models follow from what is found; leave out --crop and --model."
             raise Refusal(msg)
         if not options.locate:
             examiner = self._examiner(chosen_model(model, "authenticity", options.weights))
-            return [examiner.examine(exhibit, options.series, self._crop)]
+            return [examiner.examine(exhibit, options.series, crop)]
         if self._locator is None:
             self._locator = Locator.load(
                 chosen_model(None, "locator", options.weights), options.weights, options.device

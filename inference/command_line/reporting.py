@@ -8,11 +8,12 @@ from pathlib import Path
 
 from inference.case import REPORTS, CaseFacts, CaseFolder
 from inference.cases import add_to_case, issue_report
+from inference.command_line.choices import crops
 from inference.command_line.models import verbal_scale
 from inference.command_line.options import ReportOptions
 from inference.command_line.parts import Parts
 from inference.exhibit import read_exhibit
-from inference.records import Comparison, Exhibit, PartFinding, Refusal, Verdict
+from inference.records import Comparison, Crop, Exhibit, PartFinding, Refusal, Verdict
 from inference.trademarks import TrademarkExaminer
 from inference.weights import Card, read_catalogue
 
@@ -32,14 +33,23 @@ def report(options: ReportOptions) -> None:
         options.reviewer,
     )
     asked = _asked(options)
-    exhibits = [(read_exhibit(path), model) for path, model in asked]
-    found = _compared(options, exhibits) if _is_of_marks(options, asked) else _examined(options, exhibits)
+    found = _compared(options, asked) if _are_marks(options, asked) else _examined(options, asked)
     case = CaseFolder.open(options.case, options.case_number, options.time)
-    originals = [(path, exhibit) for (path, _), (exhibit, _) in zip(asked, exhibits, strict=True)]
+    originals = [(picture.path, picture.exhibit) for picture in asked]
     add_to_case(case, originals, found.records, options.time, found.parts)
     issued = issue_report(case, facts, found.records, found.cards, options.time, found.parts)
     for ending in (".pdf", ".json"):
         print(case.path / REPORTS / f"{issued.id}{ending}")
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """One that is named, what was read from it, the model that is named for it, and the part to examine."""
+
+    path: Path
+    exhibit: Exhibit
+    model: str | None
+    crop: Crop | None
 
 
 @dataclass(frozen=True)
@@ -51,40 +61,39 @@ class _Found:
     parts: Sequence[PartFinding]
 
 
-def _asked(options: ReportOptions) -> list[tuple[Path, str | None]]:
-    """Each picture and the model that is named for it."""
+def _asked(options: ReportOptions) -> list[_Picture]:
     models = read_catalogue(options.weights).cards.keys()
-    asked: list[tuple[Path, str | None]] = []
-    for named in options.pictures:
-        model, equals, path = named.partition("=")
-        asked.append((Path(path), model) if equals and model in models else (Path(named), options.model))
+    asked = []
+    for named, crop in zip(options.pictures, crops(options.crop, len(options.pictures)), strict=True):
+        prefix, equals, rest = named.partition("=")
+        path, model = (Path(rest), prefix) if equals and prefix in models else (Path(named), options.model)
+        asked.append(_Picture(path, read_exhibit(path), model, crop))
     return asked
 
 
-def _is_of_marks(options: ReportOptions, asked: Sequence[tuple[Path, str | None]]) -> bool:
+def _are_marks(options: ReportOptions, asked: Sequence[_Picture]) -> bool:
     marks = read_catalogue(options.weights).names("trademark")
-    return any(model in marks for _, model in asked)
+    return any(picture.model in marks for picture in asked)
 
 
-def _compared(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | None]]) -> _Found:
-    models = {model for _, model in exhibits}
-    if len(exhibits) != 2 or len(models) > 1 or options.series or options.crop or options.one_item or options.locate:
+def _compared(options: ReportOptions, asked: Sequence[_Picture]) -> _Found:
+    models = {picture.model for picture in asked}
+    if len(asked) != 2 or len(models) > 1 or options.series or options.one_item or options.locate:
         name = next(model for model in models if model)
-        msg = f"{name} compares two marks, whole, without a series and of no one item; name two pictures."
+        msg = f"{name} compares two marks, without a series and of no one item; name two pictures."
         raise Refusal(msg)
     name, scale = str(*models), verbal_scale(options.verbal_scale)
     examiner = TrademarkExaminer.load(name, options.weights, options.device, scale)
-    return _Found([examiner.compare(exhibits[0][0], exhibits[1][0])], {name: examiner.card}, [])
+    first, second = asked
+    comparison = examiner.compare(first.exhibit, second.exhibit, (first.crop, second.crop))
+    return _Found([comparison], {name: examiner.card}, [])
 
 
-def _examined(options: ReportOptions, exhibits: Sequence[tuple[Exhibit, str | None]]) -> _Found:
+def _examined(options: ReportOptions, asked: Sequence[_Picture]) -> _Found:
     """A verdict on each photo or each part of it, and what those of one item come to together."""
-    if options.crop is not None and len(exhibits) > 1:
-        msg = "A crop belongs to one photo; report each cropped photo by itself."
-        raise Refusal(msg)
     if options.one_item and options.locate:
         msg = "--one-item weighs photos of one part, and --locate may find two on a photo; leave out one of them."
         raise Refusal(msg)
     parts = Parts(options)
-    verdicts = [verdict for exhibit, model in exhibits for verdict in parts.verdicts(exhibit, model)]
+    verdicts = [verdict for each in asked for verdict in parts.verdicts(each.exhibit, each.model, each.crop)]
     return _Found(verdicts, parts.cards, parts.combined(verdicts) if options.one_item else [])

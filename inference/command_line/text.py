@@ -68,6 +68,7 @@ def comparison_text(comparison: Comparison) -> str:
             *_evidence_text(comparison.evidence, TrademarkExaminer.sides),
             f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
             f"maps show   {comparison.maps_show}",
+            *_marks_text(comparison),
             *_parts_text(comparison),
             f"agreement   {comparison.weighed}",
             *(f"log odds    {score.log_odds:+.2f} {score.name}: {score.view}" for score in comparison.sub_scores),
@@ -75,6 +76,14 @@ def comparison_text(comparison: Comparison) -> str:
             *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),
         ]
     )
+
+
+def _marks_text(comparison: Comparison) -> list[str]:
+    """What of each mark was compared."""
+    return [
+        f"mark {number}      {f'{crop}, cropped by the examiner' if crop else 'whole picture'}"
+        for number, crop in enumerate(comparison.crops, 1)
+    ]
 
 
 def _parts_text(comparison: Comparison) -> list[str]:

@@ -184,6 +184,59 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, call
     assert_pictures(target, expected)
 
 
+@pytest.mark.parametrize(
+    ("options", "crops"),
+    [
+        ((), (None, None)),
+        (("--crop", "1=8,4,40,36"), (Crop(8, 4, 40, 36), None)),
+        (("--crop", "2=0,10,40,50,270"), (None, Crop(0, 10, 40, 50, 270))),
+        (("--crop", "2=0,10,40,50,90", "--crop", "1=8,4,40,36"), (Crop(8, 4, 40, 36), Crop(0, 10, 40, 50, 90))),
+    ],
+    ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else "",
+)
+def test_compare_takes_a_crop_of_each_mark(
+    options: tuple[str, ...], crops: tuple[Crop | None, Crop | None], desk: Path, called: Callable[..., Ran]
+) -> None:
+    marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks, crops)
+    command = ("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", *options)
+    ran = called(*command, "--json")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(comparison)
+    lines = called(*command).out.splitlines()
+    for number, crop in enumerate(crops, 1):
+        assert f"mark {number}      {f'{crop}, cropped by the examiner' if crop else 'whole picture'}" in lines
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--crop", "0,0,9,9"], "--crop 0,0,9,9 does not say of which picture; write --crop N=0,0,9,9, where N is a"),
+        (["--crop", "3=0,0,9,9"], "--crop 3=0,0,9,9 is for picture '3', and 2 pictures are named"),
+        (["--crop", "0=0,0,9,9"], "for picture '0', and 2 pictures are named"),
+        (["--crop", "first=0,0,9,9"], "for picture 'first', and 2 pictures are named"),
+        (["--crop=-1=0,0,9,9"], "for picture '-1', and 2 pictures are named"),
+        (["--crop", "=0,0,9,9"], "for picture '', and 2 pictures are named"),
+        (["--crop", "1=0,0,9,9", "--crop", "1=0,0,8,8"], "--crop is given twice for picture 1; leave one of them out"),
+        (["--crop", "1="], "The crop '' is not four whole numbers"),
+        (["--crop", "2=0,0,9"], "The crop '0,0,9' is not four whole numbers"),
+        (["--crop", "2=0,0,9,9,45"], "a turn of 90, 180 or 270 degrees"),
+        (["--crop", "2=1=0,0,9,9"], "The crop '1=0,0,9,9' is not four whole numbers"),
+        (["--crop", "1=60,0,9,9"], "The crop 60,0,9,9 reaches outside mark.png (56 x 40 pixels)"),
+        (["--crop", "2=0,0,41,60"], "The crop 0,0,41,60 reaches outside other.png (40 x 60 pixels)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_crop_that_a_pair_of_marks_does_not_have_is_refused(
+    options: list[str], words: str, desk: Path, called: Callable[..., Ran]
+) -> None:
+    marks = (desk / "mark.png", desk / "other.png", "--weights", desk / "weights")
+    assert_refused(called("compare", *marks, *options), words)
+    case = ("--model", "tiny_marks", "--case", desk / "case", "--case-number", "1", "--examiner", "E")
+    assert_refused(called("report", *marks, *case, *options), words)
+    assert not (desk / "case").exists()
+
+
 def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, called: Callable[..., Ran]) -> None:
     target = desk / "heatmaps"
     paths = sorted((EXAMPLES / "1-lookalike-pair").glob("*"))
@@ -226,6 +279,8 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(desk: Path) -> No
         (["--model", "../tiny_parts"], "There is no model '../tiny_parts'"),
         (["--series", "green"], "does not know the series 'green'"),
         (["--series", ""], "does not know the series ''"),
+        (["--crop", "2=0,0,9,9"], "--crop 2=0,0,9,9 is for picture '2', and one picture is named"),
+        (["--crop", "0,0,9,9", "--crop", "0,0,8,8"], "--crop is given twice for picture 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

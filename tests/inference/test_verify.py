@@ -18,7 +18,7 @@ from PIL import Image
 from inference import verification
 from inference.case import CaseFolder, verify_log
 from inference.command_line import commands
-from inference.records import Exhibit
+from inference.records import Crop, Exhibit
 from inference.verification import Line, ReportRefused, verify_report
 
 TIME = "2026-11-22T16:30:05+08:00"
@@ -127,6 +127,32 @@ def test_several_photos_and_a_pair_of_marks_are_verified(issue: Callable[..., Is
 
 def test_a_fixed_series_and_a_crop_are_repeated(issue: Callable[..., Issued]) -> None:
     assert differing(issue("case", "--series", "red", "--crop", "4,2,40,30")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "crops"),
+    [
+        (("--model", "tiny_marks", "--crop", "2=4,2,40,30,90"), [["", "4,2,40,30,90"]]),
+        (("--model", "tiny_marks", "--crop", "1=9,9,30,30", "--crop", "2=0,0,20,30"), [["9,9,30,30", "0,0,20,30"]]),
+        (("--crop", "2=4,2,40,30"), [[""], ["4,2,40,30"]]),
+        (("--one-item", "--crop", "1=4,2,40,30", "--crop", "2=0,0,30,30,180"), [["4,2,40,30"], ["0,0,30,30,180"]]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_crops_of_several_pictures_are_repeated(
+    options: tuple[str, ...], crops: list[list[str]], issue: Callable[..., Issued]
+) -> None:
+    cropped = issue("case", *options, photos=("吊牌.png", "other.png"))
+    assert differing(cropped) == []
+    records = [examination["record"] for examination in json.loads(cropped.report.read_bytes())["examinations"]]
+    stated = [record["crops"] if "crops" in record else [record["crop"]] for record in records]
+    assert [[str(Crop(**crop)) if crop else "" for crop in each] for each in stated] == crops
+
+
+def test_a_changed_crop_is_another_comparison(issue: Callable[..., Issued]) -> None:
+    cropped = issue("case", "--model", "tiny_marks", "--crop", "2=4,2,40,30", photos=("吊牌.png", "other.png"))
+    changed_twin(cropped, lambda content: _record(content)["crops"][1].update(width=20))
+    assert "log odds" in differing(cropped)
 
 
 def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:
