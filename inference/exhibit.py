@@ -15,7 +15,6 @@ import io
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -23,7 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin
 
-from inference.records import Exhibit, Refusal
+from inference.intake.notes import ExhibitRefused, Notes, as_text, printable
+from inference.intake.transparency import check_ground, lay_on_ground
+from inference.records import Exhibit, Ground
+
+__all__ = ["ExhibitRefused", "read_exhibit"]
 
 MAX_BYTES = 100_000_000
 """Length of the largest file that is read."""
@@ -31,21 +34,11 @@ MAX_BYTES = 100_000_000
 MAX_PIXELS = 50_000_000
 """Pixels of the largest picture that is decoded, checked on the header before any pixel is."""
 
-BACKGROUND = (255, 255, 255)
-"""The declared sRGB colour, white, that transparent pixels are composited on."""
-
 MAX_PAGES_COUNTED = 1000
 """Counting stops here: a hostile TIFF may chain millions of pages."""
 
 MAX_SCANS = 100
 """Scans of a JPEG: real ones have about ten, and each costs a pass over all pixels for a few bytes."""
-
-MAX_TEXT = 200
-"""Characters after which a value a file states of itself is cut."""
-
-
-class ExhibitRefused(Refusal):
-    """A file that is not examined, with the reason in one sentence that names it."""
 
 
 def _heif_where_readable() -> tuple[str, ...]:
@@ -125,22 +118,15 @@ _JPEG_END = b"\xff\xd9"
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
-@dataclass(frozen=True)
-class _Notes:
-    """What is written down of one file while it is read."""
-
-    name: str
-    conversions: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-def read_exhibit(source: bytes | Path, name: str | None = None) -> Exhibit:
+def read_exhibit(source: bytes | Path, name: str | None = None, ground: Ground | None = None) -> Exhibit:
     """Read one picture as an exhibit.
 
     Args:
         source: The file, or its bytes as they were handed in.
         name: File name as given, folders are left out; the name of the file at `source`, or
             "exhibit" for bytes, where it is not given.
+        ground: What transparent pixels are laid on; the ground from which the picture stands out most
+            where it is not given. It changes nothing in a picture without transparency.
 
     Returns:
         The exhibit: upright, 8-bit, sRGB, with everything that was done on the way.
@@ -148,12 +134,14 @@ def read_exhibit(source: bytes | Path, name: str | None = None) -> Exhibit:
     Raises:
         ExhibitRefused: if there is no such file, it cannot be read, is empty, too long, too large, of
             a kind that is not examined, or damaged.
+        Refusal: if there is no such ground.
     """
+    check_ground(ground)
     shown = _shown_name(name or (source.name if isinstance(source, Path) else ""))
     data = _read(source, shown)
     container = _identify(data, shown)
     try:
-        return _decode(data, container, _Notes(shown))
+        return _decode(data, container, ground, Notes(shown))
     except ExhibitRefused:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -166,11 +154,7 @@ def read_exhibit(source: bytes | Path, name: str | None = None) -> Exhibit:
 
 def _shown_name(name: str) -> str:
     """The last part of a path of any system, without characters that could disguise it on a page."""
-    return _printable(PureWindowsPath(name).name, replacement="\N{REPLACEMENT CHARACTER}") or "exhibit"
-
-
-def _printable(text: str, replacement: str = "") -> str:
-    return "".join(letter if letter.isprintable() else replacement for letter in text)
+    return printable(PureWindowsPath(name).name, replacement="\N{REPLACEMENT CHARACTER}") or "exhibit"
 
 
 def _read(source: bytes | Path, name: str) -> bytes:
@@ -220,7 +204,7 @@ def _too_large(name: str) -> ExhibitRefused:
     )
 
 
-def _decode(data: bytes, container: str, notes: _Notes) -> Exhibit:
+def _decode(data: bytes, container: str, ground: Ground | None, notes: Notes) -> Exhibit:
     with Image.open(io.BytesIO(data), formats=(container,)) as stored:
         # Our own check, because Pillow's limit is a module global that others may set, and its warning
         # can be made an error for one thread only from Python 3.14 on.
@@ -233,7 +217,8 @@ def _decode(data: bytes, container: str, notes: _Notes) -> Exhibit:
         _note_frames(stored, notes)
         _note_trailing_bytes(data, container, notes)
         exif, upright = _orient(stored, container, notes)
-        pixels = _to_srgb_pixels(upright, raw_mode, notes)
+        colours, alpha = _to_srgb_pixels(upright, raw_mode, notes)
+    pixels, laid_on = (colours, None) if alpha is None else lay_on_ground(colours, alpha, ground, notes)
     return Exhibit(
         name=notes.name,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -244,10 +229,12 @@ def _decode(data: bytes, container: str, notes: _Notes) -> Exhibit:
         conversions=tuple(notes.conversions),
         warnings=tuple(notes.warnings),
         pixels=pixels,
+        ground=laid_on,
+        ground_by=laid_on and ("examiner" if ground else "Assay"),
     )
 
 
-def _check_scans(data: bytes, notes: _Notes) -> None:
+def _check_scans(data: bytes, notes: Notes) -> None:
     scans = sum(marker[0] == _JPEG_SCAN for marker in _jpeg_markers(data))
     if scans > MAX_SCANS:
         msg = f"{notes.name} has {scans} scans, and at most {MAX_SCANS} are decoded; hand in a plain JPEG."
@@ -262,7 +249,7 @@ def _raw_mode(stored: ImageFile.ImageFile) -> str:
     return str(args[0]) if isinstance(args, tuple) and args else str(args)
 
 
-def _note_frames(stored: ImageFile.ImageFile, notes: _Notes) -> None:
+def _note_frames(stored: ImageFile.ImageFile, notes: Notes) -> None:
     frames = _count_pages(stored) if stored.format == "TIFF" else getattr(stored, "n_frames", 1)
     if frames > 1:
         count = f"at least {frames}" if frames == MAX_PAGES_COUNTED else frames
@@ -281,7 +268,7 @@ def _count_pages(stored: ImageFile.ImageFile) -> int:
     return pages
 
 
-def _note_trailing_bytes(data: bytes, container: str, notes: _Notes) -> None:
+def _note_trailing_bytes(data: bytes, container: str, notes: Notes) -> None:
     find_end = _ENDS.get(container)
     if find_end is None:
         return
@@ -323,7 +310,7 @@ def _webp_end(data: bytes) -> int:
 _ENDS: dict[str, Callable[[bytes], int | None]] = {"JPEG": _jpeg_end, "PNG": _png_end, "WEBP": _webp_end}
 
 
-def _orient(stored: ImageFile.ImageFile, container: str, notes: _Notes) -> tuple[dict[str, str], Image.Image]:
+def _orient(stored: ImageFile.ImageFile, container: str, notes: Notes) -> tuple[dict[str, str], Image.Image]:
     """What the file states of itself, and its pixels upright."""
     # Pillow's TIFF reader turns the picture itself while loading and then forgets the orientation;
     # a PNG may state its EXIF after the pixels.
@@ -352,7 +339,7 @@ def _stated(exif: Image.Exif) -> dict[str, str]:
         (ExifTags.GPSTAGS, exif.get_ifd(ExifTags.IFD.GPSInfo)),
     )
     stated = {
-        names.get(tag, f"Tag {tag}"): _as_text(value)
+        names.get(tag, f"Tag {tag}"): as_text(value)
         for names, directory in directories
         for tag, value in directory.items()
         if tag not in _LAYOUT_TAGS
@@ -360,28 +347,16 @@ def _stated(exif: Image.Exif) -> dict[str, str]:
     return {tag: text for tag, text in sorted(stated.items()) if text}
 
 
-def _as_text(value: Any) -> str:
-    """A tag's value as one line, cut; nothing for a binary one."""
-    if isinstance(value, tuple):
-        return ", ".join(filter(None, map(_as_text, value[:MAX_TEXT])))[:MAX_TEXT]
-    if isinstance(value, (bytes, dict)):
-        return ""
-    return _printable(str(value)[:MAX_TEXT]).strip()
-
-
-def _to_srgb_pixels(upright: Image.Image, raw_mode: str, notes: _Notes) -> NDArray[np.uint8]:
-    """uint8 (H, W, 3): depth, then palette, then colours, then transparency."""
+def _to_srgb_pixels(
+    upright: Image.Image, raw_mode: str, notes: Notes
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The colours (H, W, 3) and, where the file has them, the alpha values (H, W), uint8: depth, palette, colours."""
     image = _expand(_to_eight_bits(upright, raw_mode, notes), notes)
     colours = _to_srgb(image.convert(image.mode.removesuffix("A")), upright.info.get("icc_profile"), notes)
-    if image.mode.endswith("A"):
-        notes.conversions.append("Transparency was composited on white.")
-        background = Image.new("RGB", image.size, BACKGROUND)
-        background.paste(colours, mask=image.getchannel("A"))
-        colours = background
-    return np.asarray(colours)
+    return np.asarray(colours), np.asarray(image.getchannel("A")) if image.mode.endswith("A") else None
 
 
-def _to_eight_bits(image: Image.Image, raw_mode: str, notes: _Notes) -> Image.Image:
+def _to_eight_bits(image: Image.Image, raw_mode: str, notes: Notes) -> Image.Image:
     """8 bits a channel, scaled and never clipped as Pillow's own conversion of grey does."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         depth = 16 if _DEEP_CHANNELS.fullmatch(raw_mode) else image.info.get("bit_depth", 8)  # as HEIF says
@@ -405,7 +380,7 @@ def _to_eight_bits(image: Image.Image, raw_mode: str, notes: _Notes) -> Image.Im
     return eight_bits
 
 
-def _full_scale(values: NDArray[Any], mode: str, raw_mode: str, notes: _Notes) -> int:
+def _full_scale(values: NDArray[Any], mode: str, raw_mode: str, notes: Notes) -> int:
     """The value that stands for white: stated by 12- and 16-bit files, else the smallest usual one."""
     if mode.startswith("I;16"):
         return 4095 if raw_mode == "I;12" else 65535
@@ -420,7 +395,7 @@ def _full_scale(values: NDArray[Any], mode: str, raw_mode: str, notes: _Notes) -
     raise ExhibitRefused(msg)
 
 
-def _expand(image: Image.Image, notes: _Notes) -> Image.Image:
+def _expand(image: Image.Image, notes: Notes) -> Image.Image:
     """Grey, RGB, CMYK or CIELAB in full; grey and RGB with an alpha channel where the file has one."""
     if image.mode in ("P", "PA"):
         notes.conversions.append("Palette entries were replaced by their colours.")
@@ -433,7 +408,7 @@ def _expand(image: Image.Image, notes: _Notes) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _to_srgb(colours: Image.Image, profile: Any, notes: _Notes) -> Image.Image:
+def _to_srgb(colours: Image.Image, profile: Any, notes: Notes) -> Image.Image:
     """RGB from L, RGB, CMYK or LAB, by the embedded profile where it fits."""
     if colours.mode == "LAB":
         notes.conversions.append("Colours were converted from CIELAB to sRGB.")
@@ -450,7 +425,7 @@ def _to_srgb(colours: Image.Image, profile: Any, notes: _Notes) -> Image.Image:
     return colours.convert("RGB")
 
 
-def _by_profile(colours: Image.Image, profile: Any, notes: _Notes) -> Image.Image | None:
+def _by_profile(colours: Image.Image, profile: Any, notes: Notes) -> Image.Image | None:
     """The colours in sRGB, the very same where the profile is sRGB; None if it cannot be used."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -460,7 +435,7 @@ def _by_profile(colours: Image.Image, profile: Any, notes: _Notes) -> Image.Imag
         return None
     if colours.mode == "RGB" and _keeps_colours(transform):
         return colours
-    named = _as_text(source.profile.profile_description or "") or "without a name"
+    named = as_text(source.profile.profile_description or "") or "without a name"
     notes.conversions.append(f"Colours were converted from the embedded profile ({named}) to sRGB.")
     return transform.apply(colours)
 

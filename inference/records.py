@@ -20,6 +20,7 @@ SimilarityOutcome = Literal["similar", "dissimilar", "inconclusive", "out of sco
 CheckStatus = Literal["ok", "warn", "refuse"]
 Turn = Literal[0, 90, 180, 270]
 BoxChoice = Literal["whole picture", "examiner", "locator"]
+Ground = Literal["white", "black", "grey"]
 
 FIRST_STEP = 1 / 256
 """Share of full scale below which a heatmap shows nothing."""
@@ -109,6 +110,8 @@ class Exhibit:
         conversions: Every change made between the stored pixels and `pixels`, in order, as sentences.
         warnings: What an examiner should know of the file (frames ignored, trailing bytes), as sentences.
         pixels: uint8 (H, W, 3), upright, sRGB, read-only.
+        ground: What the transparent pixels were laid on; None where nothing is transparent.
+        ground_by: Who chose that ground; None where there is none.
     """
 
     name: str
@@ -120,10 +123,15 @@ class Exhibit:
     conversions: tuple[str, ...]
     warnings: tuple[str, ...]
     pixels: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
+    ground: Ground | None = None
+    ground_by: Literal["Assay", "examiner"] | None = None
 
     def __post_init__(self) -> None:
         require(bool(_SHA256.fullmatch(self.sha256)), "sha256 is 64 lower-case hex digits")
         require(self.size_bytes >= 1, "a file has at least one byte")
+        require(self.ground in (None, *get_args(Ground)), f"a ground is white, black or grey, not {self.ground}")
+        require(self.ground_by in (None, "Assay", "examiner"), f"nobody called {self.ground_by} chooses a ground")
+        require((self.ground is None) == (self.ground_by is None), "a ground is chosen by someone, and only a ground")
         require(
             self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3,
             f"pixels are uint8 (H, W, 3), not {self.pixels.dtype} {self.pixels.shape}",
