@@ -1,4 +1,4 @@
-"""What an option such as `--crop` says of each picture that is named beside it."""
+"""What `--crop` and `--ground` say of each picture that is named beside them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def crops(values: Sequence[str], pictures: int) -> tuple[Crop | None, ...]:
         Refusal: if a value is no crop, or it is not said of which picture.
     """
     return tuple(None if text is None else Crop.parse(text) for text in of_each("--crop", values, pictures))
+
+
+def grounds(values: Sequence[str], pictures: int) -> list[str | None]:
+    """What each picture is to be laid on where it is transparent; None where that is left open. See `of_each`."""
+    return of_each("--ground", values, pictures)
 
 
 def of_each(option: str, values: Sequence[str], pictures: int) -> list[str | None]:

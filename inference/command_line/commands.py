@@ -13,7 +13,7 @@ from typing import Any
 import tyro
 
 from inference.case import CaseFolder, verify_log
-from inference.command_line.choices import crops
+from inference.command_line.choices import crops, grounds
 from inference.command_line.models import chosen_model, verbal_scale
 from inference.command_line.options import (
     CompareOptions,
@@ -28,7 +28,7 @@ from inference.command_line.parts import Parts
 from inference.command_line.pictures import write_comparison, write_verdict
 from inference.command_line.reporting import report
 from inference.command_line.text import comparison_text, find_text, json_text, nothing_found, verdict_text
-from inference.exhibit import read_exhibit
+from inference.grounds import read_laid_on
 from inference.location import Locator
 from inference.records import Refusal
 from inference.trademarks import TrademarkExaminer
@@ -39,7 +39,8 @@ _DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
 
 def locate(options: LocateOptions) -> None:
     """Print the parts that are found on a photo, best first."""
-    exhibit = read_exhibit(options.photo)
+    (ground,) = grounds(options.ground, 1)
+    exhibit = read_laid_on(options.photo, ground)
     locator = Locator.load(chosen_model(options.model, "locator", options.weights), options.weights, options.device)
     finds = locator.locate(exhibit)
     if options.json:
@@ -50,8 +51,8 @@ def locate(options: LocateOptions) -> None:
 
 def examine(options: ExamineOptions) -> None:
     """Print a verdict, or one for each part that is found, and write its heatmap where asked."""
-    (crop,) = crops(options.crop, 1)
-    verdicts = Parts(options).verdicts(read_exhibit(options.photo), options.model, crop)
+    (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
+    verdicts = Parts(options).verdicts(read_laid_on(options.photo, ground), options.model, crop)
     for number, verdict in enumerate(verdicts, 1):
         if options.heatmaps:
             stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
@@ -64,11 +65,12 @@ def examine(options: ExamineOptions) -> None:
 
 def compare(options: CompareOptions) -> None:
     """Print a comparison, and write both heatmaps where asked."""
-    scale, (first, second) = verbal_scale(options.verbal_scale), crops(options.crop, 2)
-    pair = read_exhibit(options.first), read_exhibit(options.second)
+    scale = verbal_scale(options.verbal_scale)
+    (crop, other_crop), (ground, other_ground) = crops(options.crop, 2), grounds(options.ground, 2)
+    pair = read_laid_on(options.first, ground), read_laid_on(options.second, other_ground)
     name = chosen_model(options.model, "trademark", options.weights)
     examiner = TrademarkExaminer.load(name, options.weights, options.device, scale)
-    comparison = examiner.compare(*pair, (first, second))
+    comparison = examiner.compare(*pair, (crop, other_crop))
     if options.heatmaps:
         write_comparison(comparison, options.heatmaps)
     print(json_text(comparison) if options.json else comparison_text(comparison))

@@ -12,6 +12,8 @@ import tyro
 from inference.weights import WEIGHTS_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
+Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]
+OneGround = Annotated[Grounds, tyro.conf.arg(metavar="white|black|grey")]
 
 
 def now() -> datetime:
@@ -31,6 +33,8 @@ class ExamineOptions:
     """The series that the part is meant to be; left open, the one that fits best is taken where that is clear."""
     crop: Annotated[Crops, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = ()
     """The part to examine, in pixels of the upright picture, and by how many degrees clockwise it is turned."""
+    ground: OneGround = ()
+    """What transparent parts of the picture are laid on; left open, what the picture stands out from most."""
     locate: bool = False
     """Find the parts on a photo of whole goods, and examine each with the model for it."""
     json: bool = False
@@ -53,6 +57,8 @@ class LocateOptions:
     """JPEG, PNG, WebP, TIFF or BMP."""
     model: str | None = None
     """Name of a locator; the first one there is, in alphabetical order."""
+    ground: OneGround = ()
+    """What transparent parts of the picture are laid on; left open, what the picture stands out from most."""
     json: bool = False
     """Print the finds as JSON."""
     weights: Path = WEIGHTS_FOLDER
@@ -74,6 +80,8 @@ class CompareOptions:
     crop: Crops = ()
     """The part to compare of mark N, 1 or 2, in pixels of the upright picture, and by how many degrees clockwise it is
     turned; once a mark."""
+    ground: Grounds = ()
+    """What transparent parts of mark N are laid on; left open, what the mark stands out from most."""
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
@@ -121,6 +129,8 @@ class ReportOptions:
     crop: Crops = ()
     """The part to examine of picture N, counted from 1 (or of a single one), in pixels of the upright picture, and by
     how many degrees clockwise it is turned; once a picture."""
+    ground: Grounds = ()
+    """What transparent parts of picture N (or of a single one) are laid on; left open, what it stands out from most."""
     locate: bool = False
     """Find the parts on photos of whole goods, and examine each with the model for it."""
     time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(

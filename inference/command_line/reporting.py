@@ -8,11 +8,11 @@ from pathlib import Path
 
 from inference.case import REPORTS, CaseFacts, CaseFolder
 from inference.cases import add_to_case, issue_report
-from inference.command_line.choices import crops
+from inference.command_line.choices import crops, grounds
 from inference.command_line.models import verbal_scale
 from inference.command_line.options import ReportOptions
 from inference.command_line.parts import Parts
-from inference.exhibit import read_exhibit
+from inference.grounds import read_laid_on
 from inference.records import Comparison, Crop, Exhibit, PartFinding, Refusal, Verdict
 from inference.trademarks import TrademarkExaminer
 from inference.weights import Card, read_catalogue
@@ -63,11 +63,13 @@ class _Found:
 
 def _asked(options: ReportOptions) -> list[_Picture]:
     models = read_catalogue(options.weights).cards.keys()
+    count = len(options.pictures)
+    chosen = zip(options.pictures, crops(options.crop, count), grounds(options.ground, count), strict=True)
     asked = []
-    for named, crop in zip(options.pictures, crops(options.crop, len(options.pictures)), strict=True):
+    for named, crop, ground in chosen:
         prefix, equals, rest = named.partition("=")
         path, model = (Path(rest), prefix) if equals and prefix in models else (Path(named), options.model)
-        asked.append(_Picture(path, read_exhibit(path), model, crop))
+        asked.append(_Picture(path, read_laid_on(path, ground), model, crop))
     return asked
 
 

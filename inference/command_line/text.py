@@ -52,7 +52,7 @@ def verdict_text(verdict: Verdict) -> str:
             f"series      {verdict.series} ({verdict.series_basis})",
             f"box         {_box_text(verdict)}",
             *_facts(verdict),
-            f"exhibit     {verdict.exhibit.name}, SHA-256 {verdict.exhibit.sha256}",
+            _exhibit_text(verdict.exhibit),
         ]
     )
 
@@ -73,9 +73,14 @@ def comparison_text(comparison: Comparison) -> str:
             f"agreement   {comparison.weighed}",
             *(f"log odds    {score.log_odds:+.2f} {score.name}: {score.view}" for score in comparison.sub_scores),
             *_facts(comparison),
-            *(f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}" for exhibit in comparison.exhibits),
+            *map(_exhibit_text, comparison.exhibits),
         ]
     )
+
+
+def _exhibit_text(exhibit: Exhibit) -> str:
+    text = f"exhibit     {exhibit.name}, SHA-256 {exhibit.sha256}"
+    return f"{text}, laid on {exhibit.ground}, chosen by {exhibit.ground_by}" if exhibit.ground else text
 
 
 def _marks_text(comparison: Comparison) -> list[str]:

@@ -27,7 +27,7 @@ from inference.exhibit import read_exhibit
 from inference.heatmap import overlay, picture
 from inference.local_features import in_two_colours, lay_over, local_agreement, local_features
 from inference.location import Locator
-from inference.records import Crop, Exhibit, as_json
+from inference.records import Crop, Exhibit, Ground, as_json
 from inference.trademarks import TrademarkExaminer
 from inference.weights import load_model, read_card, save_model
 
@@ -237,6 +237,79 @@ def test_a_crop_that_a_pair_of_marks_does_not_have_is_refused(
     assert not (desk / "case").exists()
 
 
+@pytest.fixture
+def see_through(desk: Path) -> Path:
+    """A pale mark of which all that is not drawn is transparent: it stands out from black most."""
+    pixels = np.zeros((40, 50, 4), np.uint8)
+    pixels[8:30, 10:40] = 255, 255, 230, 255
+    Image.fromarray(pixels).save(desk / "pale.png")
+    return desk / "pale.png"
+
+
+@pytest.mark.parametrize(
+    ("options", "ground", "words"),
+    [
+        ((), None, ", laid on black, chosen by Assay"),
+        (("1=grey",), "grey", ", laid on grey, chosen by examiner"),
+        (("1=white",), "white", ", laid on white, chosen by examiner"),
+    ],
+)
+def test_a_transparent_mark_is_laid_on_the_ground_that_is_asked_for(
+    options: tuple[str, ...],
+    ground: Ground | None,
+    words: str,
+    see_through: Path,
+    desk: Path,
+    called: Callable[..., Ran],
+) -> None:
+    asked = [part for option in options for part in ("--ground", option)]
+    command = ("compare", see_through, desk / "mark.png", "--weights", desk / "weights", *asked)
+    pair = read_exhibit(see_through, ground=ground), read_exhibit(desk / "mark.png")
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*pair)
+    ran = called(*command, "--json")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(comparison)
+    lines = called(*command).out.splitlines()
+    assert f"exhibit     pale.png, SHA-256 {pair[0].sha256}{words}" in lines
+    assert f"exhibit     mark.png, SHA-256 {pair[1].sha256}" in lines
+
+
+def test_a_transparent_photo_is_examined_on_the_ground_that_is_asked_for(
+    see_through: Path, desk: Path, called: Callable[..., Ran]
+) -> None:
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(
+        read_exhibit(see_through, ground="grey")
+    )
+    ran = called("examine", see_through, "--weights", desk / "weights", "--ground", "grey", "--json")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(verdict)
+    assert json.loads(ran.out)["exhibit"]["ground_by"] == "examiner"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["1=pink"], "The ground 'pink' is not one of white, black and grey"),
+        (["1="], "The ground '' is not one of white, black and grey"),
+        (["1=Black"], "The ground 'Black' is not one of white, black and grey"),
+        (["black"], "--ground black does not say of which picture; write --ground N=black"),
+        (["3=black"], "--ground 3=black is for picture '3', and 2 pictures are named"),
+        (["1=black", "1=white"], "--ground is given twice for picture 1"),
+        (["2=black"], "mark.png has no transparent parts to lay on black; leave its ground open."),
+    ],
+    ids=" ".join,
+)
+def test_a_ground_that_a_pair_of_marks_does_not_have_is_refused(
+    options: list[str], words: str, see_through: Path, desk: Path, called: Callable[..., Ran]
+) -> None:
+    asked = [part for option in options for part in ("--ground", option)]
+    marks = (see_through, desk / "mark.png", "--weights", desk / "weights")
+    assert_refused(called("compare", *marks, *asked), words)
+    case = ("--model", "tiny_marks", "--case", desk / "case", "--case-number", "1", "--examiner", "E")
+    assert_refused(called("report", *marks, *case, *asked), words)
+    assert not (desk / "case").exists()
+
+
 def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, called: Callable[..., Ran]) -> None:
     target = desk / "heatmaps"
     paths = sorted((EXAMPLES / "1-lookalike-pair").glob("*"))
@@ -279,6 +352,8 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(desk: Path) -> No
         (["--model", "../tiny_parts"], "There is no model '../tiny_parts'"),
         (["--series", "green"], "does not know the series 'green'"),
         (["--series", ""], "does not know the series ''"),
+        (["--ground", "black"], "part.png has no transparent parts to lay on black"),
+        (["--ground", "off-white"], "The ground 'off-white' is not one of"),
         (["--crop", "2=0,0,9,9"], "--crop 2=0,0,9,9 is for picture '2', and one picture is named"),
         (["--crop", "0,0,9,9", "--crop", "0,0,8,8"], "--crop is given twice for picture 1"),
     ],
@@ -334,10 +409,10 @@ def test_the_first_model_in_the_alphabet_is_taken_unless_one_is_named(desk: Path
 
 
 def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_path: Path) -> Exhibit:
+    def interrupted(*_: object) -> Exhibit:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "read_exhibit", interrupted)
+    monkeypatch.setattr(commands, "read_laid_on", interrupted)
     assert called("examine", desk / "part.png", "--weights", desk / "weights") == Ran(130, "", "")
 
 
@@ -358,6 +433,21 @@ def test_locate_lists_the_parts_of_a_photo(shelf: Path, called: Callable[..., Ra
     ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights", "--json")
     assert json.loads(ran.out) == as_json(finds)
     assert len(finds) == 2
+
+
+def test_the_parts_of_a_transparent_photo_are_looked_for_on_the_ground_that_is_asked_for(
+    shelf: Path, called: Callable[..., Ran]
+) -> None:
+    pixels = np.asarray(Image.open(shelf / "bag.png").convert("RGBA")).copy()
+    pixels[:20] = 0
+    Image.fromarray(pixels).save(shelf / "bag.png")
+    finds = Locator.load("tiny_locator", shelf / "weights").locate(read_exhibit(shelf / "bag.png", ground="white"))
+    ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights", "--ground", "white", "--json")
+    assert json.loads(ran.out) == as_json(finds)
+    assert_refused(
+        called("locate", shelf / "bare.png", "--weights", shelf / "weights", "--ground", "white"),
+        "bare.png has no transparent parts to lay on white",
+    )
 
 
 def test_nothing_found_is_said_with_what_to_do(shelf: Path, called: Callable[..., Ran]) -> None:

@@ -18,8 +18,10 @@ from PIL import Image
 from inference import verification
 from inference.case import CaseFolder, verify_log
 from inference.command_line import commands
+from inference.intake import transparency
 from inference.records import Crop, Exhibit
-from inference.verification import Line, ReportRefused, verify_report
+from inference.twin import ReportRefused
+from inference.verification import Line, verify_report
 
 TIME = "2026-11-22T16:30:05+08:00"
 
@@ -153,6 +155,67 @@ def test_a_changed_crop_is_another_comparison(issue: Callable[..., Issued]) -> N
     cropped = issue("case", "--model", "tiny_marks", "--crop", "2=4,2,40,30", photos=("吊牌.png", "other.png"))
     changed_twin(cropped, lambda content: _record(content)["crops"][1].update(width=20))
     assert "log odds" in differing(cropped)
+
+
+def see_through(path: Path) -> None:
+    """A pale drawing of which all that is not drawn is transparent; it stands out from black most."""
+    ground = np.zeros((60, 80, 4), np.uint8)
+    ground[10:40, 15:60] = 255, 250, 210, 255
+    ground[20:50, 30:44] = 230, 255, 255, 255
+    Image.fromarray(ground).save(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "grounds"),
+    [
+        ((), [("black", "Assay"), (None, None)]),
+        (("--ground", "1=grey"), [("grey", "examiner"), (None, None)]),
+        (("--model", "tiny_marks"), [("black", "Assay"), (None, None)]),
+        (("--model", "tiny_marks", "--ground", "1=white"), [("white", "examiner"), (None, None)]),
+    ],
+    ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else "",
+)
+def test_a_picture_is_laid_again_on_the_ground_it_was_laid_on_whoever_chose_it(
+    options: tuple[str, ...],
+    grounds: list[tuple[str | None, str | None]],
+    issue: Callable[..., Issued],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    see_through(tmp_path / "mark.png")
+    laid = issue("case", *options, photos=("mark.png", "other.png"))
+    records = [examination["record"] for examination in json.loads(laid.report.read_bytes())["examinations"]]
+    exhibits = [exhibit for record in records for exhibit in record.get("exhibits", [record.get("exhibit")])]
+    assert [(exhibit["ground"], exhibit["ground_by"]) for exhibit in exhibits] == grounds
+    # Assay may come to choose otherwise; what it found then stands on what was chosen then.
+    monkeypatch.setattr(
+        transparency, "ground_that_shows_most", lambda *_: "grey" if grounds[0][0] != "grey" else "white"
+    )
+    assert differing(laid) == []
+
+
+def test_another_ground_is_another_finding(issue: Callable[..., Issued], tmp_path: Path) -> None:
+    see_through(tmp_path / "mark.png")
+    laid = issue("case", photos=("mark.png",))
+    changed_twin(laid, lambda content: _record(content)["exhibit"].update(ground="white"))
+    assert {"run id", "log odds"} <= set(differing(laid))
+    changed_twin(laid, lambda content: _record(content)["exhibit"].update(ground="purple"))
+    with pytest.raises(ReportRefused, match="is damaged"):
+        differing(laid)
+
+
+def test_a_report_that_states_no_ground_was_made_on_white(issue: Callable[..., Issued], tmp_path: Path) -> None:
+    """As those from before there was a choice."""
+    see_through(tmp_path / "mark.png")
+    on_white = issue("case", "--ground", "white", photos=("mark.png",))
+
+    def date_back(content: dict[str, Any]) -> None:
+        for name in ("ground", "ground_by"):
+            del _record(content)["exhibit"][name]
+
+    changed_twin(on_white, date_back)
+    assert "log odds" not in differing(on_white)
+    assert "heatmap" not in differing(on_white)
 
 
 def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:
