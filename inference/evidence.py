@@ -191,23 +191,23 @@ class Calibration:
 def outcome(evidence: Evidence, sides: tuple[str, str]) -> tuple[str, str]:
     """What the evidence comes to, and which rule decided, in one sentence.
 
-    A score that is strange to both sides' calibration samples is out of scope. It is inconclusive where the likelihood
-    ratio lies within 1/2 and 2, its interval holds 0, both sides' samples have such scores, or those of the side it
-    supports have not.
+    It is a side where that side's calibration samples have such scores, the other side's have not, and the likelihood
+    ratio is resolved; else inconclusive. A score between the two sides' samples is inconclusive as well: what is out of
+    scope is told by the picture, not by the score.
 
     Args:
         evidence: What the findings weigh.
         sides: Names of the first and the second side.
 
     Returns:
-        One of the sides, `inconclusive` or `out of scope`; and the reason.
+        One of the sides, or `inconclusive`; and the reason.
     """
     log10_lr, stated = evidence.log10_lr, _stated(evidence)
     first, second = sides
     side = first if log10_lr > 0 else second
     if not evidence.accepted:
-        reason = f"a score of {evidence.score:.2f} is strange to {first} and {second} calibration samples alike"
-        return "out of scope", f"{stated}, but {reason}."
+        reason = f"a score of {evidence.score:.2f} lies between those of {first} and of {second} calibration samples"
+        return "inconclusive", f"{stated}, but {reason}."
     if abs(log10_lr) <= math.log10(NEUTRAL_LR):
         return "inconclusive", f"{stated}; from 1/2 to 2 the findings support neither side."
     if evidence.low <= 0 <= evidence.high:

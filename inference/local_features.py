@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.records import LocalAgreement
-from inference.sub_scores import ground, ink
+from inference.sub_scores import ground
 
 Pixels = NDArray[np.uint8]
 
-_LONG_SIDE, _MARGIN = 224, 16
-_DRAWN, _SMOOTH = 2.0, 1.5
-"""Standard deviations of the blurs, in pixels of the mark and of the framed mark, before it is told what is drawn and
-where its points lie: without them noise and compression count as drawn, and have points of their own."""
+_LONG_SIDE = 256
+_SMOOTH = 1.5
+"""Standard deviation of the blur, in pixels of the scaled mark, before its points are found: without it noise and
+compression have points of their own."""
 _MOST_POINTS = 300
 _RATIO = 0.8
 _NEAR = 4.0
-"""Pixels of the framed mark by which a point may miss the place it is laid on."""
+"""Pixels of the scaled mark by which a point may miss the place it is laid on."""
 _MOST_RESIZED = 5.0
 """What is drawn of a mark fills its frame: shrunk to a speck, or grown from one, a mark lies on anything."""
 LEAST_MATCHED = 4
@@ -37,24 +37,24 @@ class LocalFeatures:
     """Points of a mark.
 
     Attributes:
-        points: Where they lie (n, 2), x and y in pixels of the framed mark.
+        points: Where they lie (n, 2), x and y in pixels of the scaled mark.
         descriptors: What is around them (n, 128), as SIFT has it.
-        framing: From pixels of the mark to those of the framed mark, homogeneous (3, 3).
+        scaling: From pixels of the mark to those of the scaled mark, homogeneous (3, 3).
     """
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.float32]
-    framing: NDArray[np.float64]
+    scaling: NDArray[np.float64]
 
 
-def local_features(part: Pixels) -> LocalFeatures:
-    """Of a mark, uint8 (H, W, 3): what is drawn of it fills a frame, so that size and framing do not matter."""
-    framed, framing = _framed(part)
-    found, descriptors = cv2.SIFT.create(_MOST_POINTS).detectAndCompute(framed, None)
+def local_features(mark: Pixels) -> LocalFeatures:
+    """Of a framed mark, uint8 (H, W, 3): see `inference.mark_framing`."""
+    scaled, there = _scaled(mark)
+    found, descriptors = cv2.SIFT.create(_MOST_POINTS).detectAndCompute(scaled, None)
     if not found:
-        return LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32), framing)
+        return LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32), there)
     points = np.array([point.pt for point in found], np.float32)
-    return LocalFeatures(points, np.asarray(descriptors, np.float32), framing)
+    return LocalFeatures(points, np.asarray(descriptors, np.float32), there)
 
 
 def negative_of(mark: LocalFeatures) -> LocalFeatures:
@@ -103,8 +103,8 @@ def _laid(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
     places = min(len(np.unique(points[kept], axis=0)) for points in (first.points[here], second.points[there]))
     if places < LEAST_MATCHED or not 1 / _MOST_RESIZED <= np.hypot(*transform[:, 0]) <= _MOST_RESIZED:
         return LocalAgreement(0, fewer)
-    between_frames = np.vstack([transform, [0, 0, 1]])
-    return LocalAgreement(matched, fewer, _stated(np.linalg.inv(second.framing) @ between_frames @ first.framing))
+    between_scaled = np.vstack([transform, [0, 0, 1]])
+    return LocalAgreement(matched, fewer, _stated(np.linalg.inv(second.scaling) @ between_scaled @ first.scaling))
 
 
 def _stated(transform: NDArray[np.float64]) -> tuple[float, float, float, float, float, float]:
@@ -145,29 +145,14 @@ def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> t
     return pairs[:, 0], pairs[:, 1]
 
 
-def _framed(part: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
-    """What is drawn of a mark, in grey, filling a frame with a margin of ground, and the way into that frame (3, 3)."""
-    smooth = np.asarray(cv2.GaussianBlur(part, (0, 0), _DRAWN), np.uint8)
-    drawn, margin = ink(smooth), ground(smooth)
-    left = top = 0
-    if drawn.any():
-        rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-        left, top = int(columns[0]), int(rows[0])
-        part = part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = part.shape[:2]
+def _scaled(mark: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
+    """A framed mark in grey at the size its points are found at, and the way there (3, 3)."""
+    height, width = mark.shape[:2]
     scale = _LONG_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    filled = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    edges = _MARGIN, _MARGIN, _MARGIN, _MARGIN
-    framed = cv2.copyMakeBorder(filled, *edges, borderType=cv2.BORDER_CONSTANT, value=margin.tolist())
+    scaled = cv2.resize(mark, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     across, down = size[0] / width, size[1] / height
     # Pixels are squares: the middle of the first lies at 0, and is resized about the corner at -.5.
-    framing = np.array(
-        [
-            [across, 0, across * (0.5 - left) - 0.5 + _MARGIN],
-            [0, down, down * (0.5 - top) - 0.5 + _MARGIN],
-            [0, 0, 1],
-        ]
-    )
-    grey = cv2.GaussianBlur(cv2.cvtColor(framed, cv2.COLOR_RGB2GRAY), (0, 0), _SMOOTH)
-    return np.asarray(grey, np.uint8), framing
+    there = np.array([[across, 0, across * 0.5 - 0.5], [0, down, down * 0.5 - 0.5], [0, 0, 1]])
+    grey = cv2.GaussianBlur(cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY), (0, 0), _SMOOTH)
+    return np.asarray(grey, np.uint8), there

@@ -547,6 +547,52 @@ class PartFinding:
 
 
 @dataclass(frozen=True)
+class FramedMark:
+    """A mark as everything looks at it: what is drawn, with a fixed margin, at a standard contrast.
+
+    Attributes:
+        ground: The sRGB colour that it stands on; None where the edge of the picture is of no one colour, and the whole
+            picture is looked at as it is.
+        box: Around what is drawn, in pixels of the examined part.
+        panel: The filled rectangle that the mark stands on, where its ground is that of a field in the picture.
+        contrast: By how many levels, 0 to 255, the strongest ink stands out from the ground.
+        noise: By how many the ground strays from its own colour.
+        drawings: How many separate drawings the box holds, >= 1.
+        ground_is_sure: Whether the edge is of one colour; not where the mark fills its picture.
+        pixels: What is compared, uint8 (h, w, 3): white where the ground is, and in each channel darker by how far the
+            mark stands out, black for what stands out most.
+        shown: The same in its own colours, uint8 (h, w, 3).
+    """
+
+    ground: tuple[int, int, int] | None
+    box: Crop
+    panel: Crop | None
+    contrast: float
+    noise: float
+    drawings: int
+    ground_is_sure: bool
+    pixels: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
+    shown: NDArray[np.uint8] = field(repr=False, metadata=_UNSTATED)
+
+    def __post_init__(self) -> None:
+        require(0 <= self.contrast <= 255, f"a contrast is 0 to 255 levels, not {self.contrast}")
+        require(self.drawings >= 1, f"a mark is at least one drawing, not {self.drawings}")
+        require(self.pixels.shape == self.shown.shape, "what is shown is what is compared")
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in a sentence."""
+        if self.ground is None:
+            return "no ground was found at the edge: the whole picture is compared as it is"
+        panel = f" in the field {self.panel}" if self.panel else ""
+        red, green, blue = self.ground
+        return (
+            f"the drawing at {self.box}{panel} was framed: ground {red}, {green}, {blue} made white, a contrast of "
+            f"{self.contrast:.0f} levels brought to 255"
+        )
+
+
+@dataclass(frozen=True)
 class Correspondence:
     """One part of a mark and the part of the other mark that answers to it.
 
@@ -638,6 +684,7 @@ class Comparison:
         reason: Why, in one sentence.
         exhibits: The two marks.
         crops: The part of each that was compared; None for the whole picture.
+        marks: Each as it was framed, which is what everything looked at.
         probability_similar: Uncalibrated, 0 to 1.
         log_odds: log P(similar) - log P(dissimilar) in nats, finite.
         agreement: What of the two drawings coincides, told without the network.
@@ -655,6 +702,7 @@ class Comparison:
     reason: str
     exhibits: tuple[Exhibit, Exhibit]
     crops: tuple[Crop | None, Crop | None]
+    marks: tuple[FramedMark, FramedMark]
     probability_similar: float
     log_odds: float
     agreement: LocalAgreement
@@ -676,9 +724,13 @@ class Comparison:
 
     @property
     def seen(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The part of each mark that was compared (H, W, 3)."""
-        first, second = (exhibit.crop(crop) for exhibit, crop in zip(self.exhibits, self.crops, strict=True))
-        return first, second
+        """Each framed mark in its own colours (h, w, 3); heatmaps and places lie over these."""
+        return self.marks[0].shown, self.marks[1].shown
+
+    @property
+    def compared(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Each framed mark at the standard contrast (h, w, 3), as it was compared."""
+        return self.marks[0].pixels, self.marks[1].pixels
 
     @property
     def maps_show(self) -> str:

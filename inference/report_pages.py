@@ -468,11 +468,11 @@ def _look_at_mark(record: Comparison, index: int) -> list[tuple[Pixels, str]]:
 
 def _laid_over(record: Comparison) -> Iterator[tuple[Pixels, str]]:
     """One mark laid over the other, if any point of them agrees."""
-    laid = lay_over(*record.seen, record.agreement)
+    laid = lay_over(*record.compared, record.agreement)
     if laid is not None:
         whose = "mark 2 as a negative" if record.agreement.negative else "mark 2"
         caption = f"Laid over each other. Red: dark in mark 1 alone; cyan: in {whose} alone; black: in both"
-        yield _reduced(in_two_colours(record.seen[0], laid)), caption
+        yield _reduced(in_two_colours(record.compared[0], laid)), caption
 
 
 def _answering(record: Comparison) -> str:

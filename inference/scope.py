@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.embedding import frozen_embedding
+from inference.lettering import MOST_LETTERING, lettering
 from inference.measures import MEASURES
-from inference.records import CheckStatus, ReferenceView, ScopeCheck
+from inference.records import CheckStatus, FramedMark, ReferenceView, ScopeCheck
 from inference.scope_gate import ScopeGate
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
 _BLANK_SPREAD = 2.0
+LEAST_CONTRAST = 5.0
+"""Levels of 255; under so many, rounding alone takes too much of a drawing."""
 # How much more than any genuine photo: few of them make a reference, and none is the smallest there will be.
 _MORE_ENLARGED = 1.1
 
@@ -21,6 +24,11 @@ _MORE_ENLARGED = 1.1
 def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
     """Checks of a part, uint8 (H, W, 3), against the long side in pixels that the network was made to see."""
     return _resolution(part, size), _content(part)
+
+
+def mark_checks(mark: FramedMark, size: int) -> tuple[ScopeCheck, ...]:
+    """Checks of a framed mark against the side in pixels of what the network sees."""
+    return _resolution(mark.pixels, size), _contrast(mark), _ground(mark), _drawings(mark), _lettering(mark)
 
 
 def gate_checks(
@@ -111,6 +119,56 @@ def _resolution(part: NDArray[np.uint8], size: int) -> ScopeCheck:
         status = "warn"
         text = f"The part is only {long_side} pixels long and was enlarged {enlargement:.1f} times."
     return ScopeCheck("resolution", status, float(long_side), text)
+
+
+def _contrast(mark: FramedMark) -> ScopeCheck:
+    if mark.contrast < LEAST_CONTRAST:
+        text = (
+            f"The mark is too faint: it stands out from its ground by {mark.contrast:.1f} of 255 levels, and "
+            f"{LEAST_CONTRAST:.0f} are needed; hand in a darker copy, or lay it on another ground."
+        )
+        return ScopeCheck("contrast", "refuse", mark.contrast, text)
+    text = f"The mark stands out from its ground by {mark.contrast:.0f} of 255 levels; all marks are compared at 255."
+    return ScopeCheck("contrast", "ok", mark.contrast, text)
+
+
+def _ground(mark: FramedMark) -> ScopeCheck:
+    if mark.ground is None:
+        text = (
+            "The edge of the picture is of no one colour, so that the mark is not told from its ground and the whole "
+            "picture is compared; crop to the mark, or hand it in on one colour."
+        )
+        return ScopeCheck("ground", "warn", 0.0, text)
+    red, green, blue = mark.ground
+    if not mark.ground_is_sure:
+        text = (
+            f"The mark meets the edge of its picture; its ground was taken to be {red}, {green}, {blue} (red, green, "
+            "blue): hand it in with a margin if that is wrong."
+        )
+        return ScopeCheck("ground", "warn", 0.5, text)
+    return ScopeCheck("ground", "ok", 1.0, f"The mark stands on {red}, {green}, {blue} (red, green, blue).")
+
+
+def _drawings(mark: FramedMark) -> ScopeCheck:
+    count = float(mark.drawings)
+    if mark.drawings > 1:
+        text = (
+            f"The picture shows {mark.drawings} separate drawings, which are compared as one mark; crop to one of them "
+            "if they are several."
+        )
+        return ScopeCheck("drawings", "warn", count, text)
+    return ScopeCheck("drawings", "ok", count, "The picture shows one drawing.")
+
+
+def _lettering(mark: FramedMark) -> ScopeCheck:
+    share = lettering(mark.pixels)
+    if share > MOST_LETTERING:
+        text = (
+            f"The mark is mostly lettering ({share:.0%} of what is drawn), and the model was never calibrated on words: "
+            "different words in one typeface look alike to it; crop to the figurative element."
+        )
+        return ScopeCheck("lettering", "refuse", share, text)
+    return ScopeCheck("lettering", "ok", share, f"Lettering makes up {share:.0%} of what is drawn.")
 
 
 def _content(part: NDArray[np.uint8]) -> ScopeCheck:

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.correspondence import correspondences
+from inference.evidence import ENFSI_2015, VerbalScale
 from inference.examiner import Examiner
 from inference.local_features import local_agreement, local_features
-from inference.records import Comparison, Crop, Exhibit, SimilarityOutcome, SubScore
+from inference.mark_framing import FRAMING, frame_mark
+from inference.records import Comparison, Crop, Exhibit, FramedMark, ScopeCheck, SimilarityOutcome, SubScore
+from inference.scope import gate_checks, mark_checks
 from inference.sub_scores import Looks, looks, sub_scores
+from inference.weights import Model, WeightsRefused
 
 Pair = tuple[Exhibit, Exhibit]
 Crops = tuple[Crop | None, Crop | None]
@@ -29,6 +33,15 @@ class TrademarkExaminer(Examiner):
     task = "trademark"
     sides = ("similar", "dissimilar")
     propositions = ("the two signs show one design", "the two signs show two unrelated designs")
+
+    def __init__(self, model: Model, device: str = "cpu", scale: VerbalScale = ENFSI_2015) -> None:
+        if model.card.task == self.task and model.card.mark_framing != FRAMING:
+            msg = (
+                f"{model.card.name} was calibrated on marks framed in another way (rule {model.card.mark_framing}, "
+                f"and this Assay frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
+            )
+            raise WeightsRefused(msg)
+        super().__init__(model, device, scale)
 
     def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
         """One comparison; the same, to the bit, whichever mark comes first.
@@ -51,8 +64,11 @@ class TrademarkExaminer(Examiner):
         if not pairs:
             return ()
         crops = crops or [(None, None)] * len(pairs)
-        parts = [tuple(map(Exhibit.crop, pair, both)) for pair, both in zip(pairs, crops, strict=True)]
-        prepared = [tuple(map(self.card.preprocessing, both)) for both in parts]
+        framed = [
+            tuple(frame_mark(exhibit.crop(crop)) for exhibit, crop in zip(pair, both, strict=True))
+            for pair, both in zip(pairs, crops, strict=True)
+        ]
+        prepared = [tuple(self.card.preprocessing(mark.pixels) for mark in both) for both in framed]
         # A canonical order inside each pair makes the comparison symmetric for any head and any kernel.
         swapped = [_order(pair[1], both[1]) < _order(pair[0], both[0]) for pair, both in zip(pairs, crops, strict=True)]
         ordered = [both[::-1] if swap else both for both, swap in zip(prepared, swapped, strict=True)]
@@ -60,15 +76,15 @@ class TrademarkExaminer(Examiner):
         logits, maps, shared, finer, embedded = self._look_at_pairs(tensors)
         log_odds = log_odds_similar(logits.double())
         similar = torch.sigmoid(log_odds).tolist()
-        drawn = [tuple(map(local_features, both)) for both in parts]
+        drawn = [tuple(local_features(mark.pixels) for mark in both) for both in framed]
         further: list[tuple[SubScore, ...]] = [()] * len(pairs)
         if in_other_ways:
             others = [
                 tuple(
-                    looks(part, mark.tensor, self.card.preprocessing, turn=turn)
-                    for part, mark, turn in zip(both, marks, (swap, not swap), strict=True)
+                    looks(mark.pixels, seen.tensor, self.card.preprocessing, turn=turn)
+                    for mark, seen, turn in zip(both, marks, (swap, not swap), strict=True)
                 )
-                for both, marks, swap in zip(parts, prepared, swapped, strict=True)
+                for both, marks, swap in zip(framed, prepared, swapped, strict=True)
             ]
             further = self._sub_scores(log_odds.tolist(), embedded, others, swapped)
         comparisons = []
@@ -82,7 +98,7 @@ class TrademarkExaminer(Examiner):
                 (finer[mark], self._heatmap(shared[mark], self.sides[0], place))
                 for mark, place in zip(both, places, strict=True)
             ]
-            checks = tuple(self._scope_checks(part, self.card.preprocessing.size) for part in parts[index])
+            checks = tuple(self._checks(mark) for mark in framed[index])
             agreement = local_agreement(*drawn[index])
             score = float(log_odds[index]) + self.card.agreement_weight * agreement.share
             outcome, reason, evidence = self._outcome(
@@ -98,6 +114,7 @@ class TrademarkExaminer(Examiner):
                     reason=reason,
                     exhibits=pair,
                     crops=crops[index],
+                    marks=(framed[index][0], framed[index][1]),
                     probability_similar=similar[index],
                     log_odds=float(log_odds[index]),
                     agreement=agreement,
@@ -109,8 +126,8 @@ class TrademarkExaminer(Examiner):
                         settings,
                         tuple(
                             f"mark {number}: {sentence}"
-                            for number, mark in enumerate(prepared[index], 1)
-                            for sentence in mark.sentences
+                            for number, (mark, seen) in enumerate(zip(framed[index], prepared[index], strict=True), 1)
+                            for sentence in (mark.sentence, *seen.sentences)
                         ),
                     ),
                     evidence=evidence,
@@ -119,6 +136,9 @@ class TrademarkExaminer(Examiner):
                 )
             )
         return tuple(comparisons)
+
+    def _checks(self, mark: FramedMark) -> tuple[ScopeCheck, ...]:
+        return *mark_checks(mark, self.card.preprocessing.size), *gate_checks(mark.pixels, None, self._gate)
 
     def _sub_scores(
         self, overall: Sequence[float], wholes: Tensor, others: Sequence[tuple[Looks, ...]], swapped: Sequence[bool]

@@ -178,6 +178,8 @@ class Card:
             score.
         agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0
             where the log odds are the score.
+        mark_framing: The rule by which marks are framed (`inference.mark_framing.FRAMING`), which a trademark model's
+            figures hold for; 0 where the whole picture was looked at.
         calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
         item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
             items had so many.
@@ -225,6 +227,7 @@ class Card:
     per_class: dict[str, dict[str, Metric]] | None = None
     fusion: Fusion | None = None
     agreement_weight: float = 0.0
+    mark_framing: int = 0
     calibration: Calibration | None = None
     item_calibrations: tuple[Calibration, ...] = ()
     scope_gate: GateCard | None = None

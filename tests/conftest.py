@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.exhibit import read_exhibit
+from inference.mark_framing import FRAMING, frame_mark
 from inference.networks import build_network
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Exhibit, InconclusiveBand
@@ -69,7 +70,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (tiny_card("tiny_marks", "trademark", "siamese", marks, ("dissimilar", "similar")), similarity_loss),
         ):
             network = build_network(card.network, card.arguments)
-            train(network, loss_of)
+            train(network, loss_of, frame=card.task == "trademark")
             save_model(card, network.state_dict(), folder)
     return folder
 
@@ -250,9 +251,10 @@ def stripes(name: str, seed: int, width: int, height: int) -> Pixels:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def train(network: Any, loss_of: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
+def train(network: Any, loss_of: Callable[[Any, Tensor, Tensor], Tensor], *, frame: bool) -> None:
     labels = torch.arange(len(CLASSES)).repeat(4)
     pictures = [stripes(CLASSES[label], 1000 + index, 56, 40) for index, label in enumerate(labels.tolist())]
+    pictures = [frame_mark(picture).pixels for picture in pictures] if frame else pictures
     fit(network, torch.stack([PREPROCESSING(picture).tensor for picture in pictures]), labels, loss_of)
 
 
@@ -305,4 +307,5 @@ def tiny_card(name: str, task: Task, network: str, arguments: dict[str, object],
         limits=("It knows stripes only.",),
         made="2025-01-01",
         weights_sha256="0" * 64,
+        mark_framing=FRAMING if task == "trademark" else 0,
     )

@@ -17,6 +17,7 @@ from inference.authenticity import AuthenticityExaminer
 from inference.evidence import Calibration
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
+from inference.mark_framing import FRAMING
 from inference.preprocessing import Preprocessing
 from inference.records import Comparison, Verdict
 from inference.scope import refusal
@@ -95,7 +96,8 @@ def _judge_photos(model: Model, data: Path) -> tuple[Weighing, Card]:
 
 
 def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
-    """How pairs are weighed, and the card that says so."""
+    """How pairs are weighed, and the card that says so; what was framed in another way is so no more."""
+    model = replace(model, card=replace(model.card, mark_framing=FRAMING))
     every, examiner = read_mark_set(data, seed=model.card.seed), TrademarkExaminer(model)
 
     def judged(split: Split) -> JudgedPairs:

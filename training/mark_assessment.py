@@ -17,6 +17,7 @@ from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.heatmap import HeadGradCam, over_part
 from inference.local_features import LocalFeatures, local_features
+from inference.mark_framing import frame_mark
 from inference.networks.hms import PairHead, Siamese
 from inference.records import Heatmap
 from inference.sub_scores import ink
@@ -58,7 +59,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     every = read_mark_set(data, seed=model.card.seed)
     if heatmaps:
         marks = _of_split(every, split)
-        table = check_heatmaps(model, marks, _pictures(marks), limit)
+        table = check_heatmaps(model, marks, _framed(_pictures(marks)), limit)
         write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
         return table
     validation = None if split == "val" else _judge(model, _of_split(every, "val"), "val").judged
@@ -86,8 +87,9 @@ class _Seen:
 
 def _judge(model: Model, marks: MarkSet, split: Split) -> _Seen:
     pictures = _pictures(marks)
-    embedded, drawn = embed(model, pictures), points_of(pictures)
-    pairs = trial_pairs(marks, frozen_embeddings(pictures, model.card.preprocessing.size, torch.device("cpu")), split)
+    framed = _framed(pictures)
+    embedded, drawn = embed(model, framed), points_of(framed)
+    pairs = trial_pairs(marks, frozen_embeddings(framed, model.card.preprocessing.size, torch.device("cpu")), split)
     scores = {kind: scored(model, embedded, drawn, listed) for kind, listed in pairs.items()}
     return _Seen(marks, pictures, embedded, pairs, JudgedPairs.of(marks, pairs, scores))
 
@@ -100,8 +102,12 @@ def _pictures(marks: MarkSet) -> list[Pixels]:
     return [read_exhibit(mark.path).pixels for mark in tqdm(marks.marks, "reading marks", leave=False)]
 
 
+def _framed(pictures: Sequence[Pixels]) -> list[Pixels]:
+    return [frame_mark(picture).pixels for picture in tqdm(pictures, "framing marks", leave=False)]
+
+
 def embed(model: Model, pictures: Sequence[Pixels]) -> Tensor:
-    """Embeddings (n, C) of pictures of marks, uint8 (H, W, 3), on the CPU."""
+    """Embeddings (n, C) of framed marks, uint8 (H, W, 3), on the CPU."""
     network, preprocessing = cast("Any", model.network.eval()), model.card.preprocessing
     found = []
     with torch.no_grad():
@@ -112,7 +118,7 @@ def embed(model: Model, pictures: Sequence[Pixels]) -> Tensor:
 
 
 def points_of(pictures: Sequence[Pixels]) -> dict[int, LocalFeatures]:
-    """The local features of pictures of marks, by their index."""
+    """The local features of framed marks, by their index."""
     return dict(enumerate(local_features(picture) for picture in tqdm(pictures, "finding points", leave=False)))
 
 
@@ -264,10 +270,11 @@ def invariance(
     used = sorted({index for listed in chosen.values() for pair in listed for index in pair})
     place = {index: position for position, index in enumerate(used)}
     plain = [pictures[index] for index in used]
-    plain_embedded, plain_drawn = embed(model, plain), points_of(plain)
+    framed = _framed(plain)
+    plain_embedded, plain_drawn = embed(model, framed), points_of(framed)
     table: Table = {}
     for name, transform in TRANSFORMS.items():
-        changed = [transform(picture) for picture in plain]
+        changed = _framed([transform(picture) for picture in plain])
         embedded = torch.cat([plain_embedded, embed(model, changed)])
         drawn = plain_drawn | {len(used) + number: points for number, points in points_of(changed).items()}
         row: dict[str, Metric] = {}

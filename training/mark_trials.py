@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from inference.exhibit import read_exhibit
+from inference.mark_framing import frame_mark
 from training.data.pairs import MarkSet, Pair
 from training.data.photos import DataRefused, Split
 from training.pretrained import frozen_backbone
@@ -26,6 +29,11 @@ Pixels = NDArray[np.uint8]
 _BATCH = 64
 _NEIGHBOURS = 16
 _MOST_OF_A_FAMILY = 3
+
+
+def framed(path: Path) -> Pixels:
+    """The mark in a file as everything looks at it, uint8 (h, w, 3); see `inference.mark_framing`."""
+    return frame_mark(read_exhibit(path).pixels).pixels
 
 
 def frozen_embeddings(pictures: Sequence[Pixels], size: int, device: torch.device) -> Tensor:

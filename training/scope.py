@@ -22,6 +22,7 @@ from tqdm import tqdm
 from inference.embedding import frozen_embedding
 from inference.exhibit import ExhibitRefused, read_exhibit
 from inference.location import crop_around
+from inference.mark_framing import frame_mark
 from inference.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
 from inference.records import Refusal
 from inference.registration import Reference, register_best
@@ -64,17 +65,21 @@ class Picture:
         source: The item or mark family that it shows; what a gate refuses is counted by source.
         box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
         series: The series that the part is meant to be; None where every reference is tried.
+        task: For what kind of model it is looked at: marks are framed.
     """
 
     path: Path
     source: str
     box: tuple[int, int, int, int] | None = None
     series: str | None = None
+    task: Task = "authenticity"
 
-    def pixels(self) -> Pixels:
-        """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it."""
+    def pixels(self, spoil: Spoil | None = None) -> Pixels:
+        """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it, a mark framed."""
         exhibit = read_exhibit(self.path)
-        return exhibit.crop(crop_around(exhibit, self.box, MARGIN) if self.box else None)
+        part = exhibit.crop(crop_around(exhibit, self.box, MARGIN) if self.box else None)
+        part = spoil(part) if spoil else part
+        return frame_mark(part).pixels if self.task == "trademark" else part
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,9 @@ def gate_model(settings: ScopeSettings) -> Card:
     model = load_model(settings.model, settings.weights)
     folders = {"near": settings.near, "far": settings.far}
     foreign = {
-        kind: [picture for folder in of for picture in _pictures_in(folder)] for kind, of in folders.items() if of
+        kind: [picture for folder in of for picture in _pictures_in(folder, model.card.task)]
+        for kind, of in folders.items()
+        if of
     }
     own = _pictures_of(model.card, settings.data)
     scenes = read_scene_set(settings.scenes) if settings.scenes else None
@@ -335,7 +342,7 @@ def _as_seen(
 
 
 def _seen(picture: Picture, references: tuple[Reference, ...], spoil: Spoil | None) -> tuple[Pixels, Pixels]:
-    part = spoil(picture.pixels()) if spoil else picture.pixels()
+    part = picture.pixels(spoil)
     if not references:
         return part, part
     best = register_best(part, [one for one in references if picture.series in (None, one.series)])[0]
@@ -372,7 +379,7 @@ def _pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
     """The pictures of each split of the set a model was trained on."""
     if card.task == "trademark":
         marks = read_mark_set(data, seed=card.seed)
-        listed = [(Picture(mark.path, mark.family), mark.split) for mark in marks.marks]
+        listed = [(Picture(mark.path, mark.family, task=card.task), mark.split) for mark in marks.marks]
         sha256 = marks.manifest_sha256
     else:
         photos = read_photo_set(data, seed=card.seed)
@@ -402,10 +409,10 @@ def _parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
     return found
 
 
-def _pictures_in(folder: Path) -> list[Picture]:
+def _pictures_in(folder: Path, task: Task) -> list[Picture]:
     """The readable pictures of a folder and those below it, each its own source."""
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES]
-    readable = [picture for picture in _evenly([Picture(path, str(path)) for path in paths]) if _readable(picture.path)]
+    readable = [picture for picture in _evenly([Picture(path, str(path), task=task) for path in paths]) if _readable(picture.path)]
     if not readable:
         msg = f"{folder} holds no readable picture; name a folder with some."
         raise DataRefused(msg)

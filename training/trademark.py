@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from inference.exhibit import read_exhibit
 from inference.local_features import LocalFeatures, local_agreement, local_features
+from inference.mark_framing import FRAMING
 from inference.networks.backbones import Backbone, BackboneName
 from inference.networks.hms import PairFeature, PairHead, Siamese
 from inference.preprocessing import HALF, Preprocessing
@@ -45,7 +45,7 @@ from training.evaluate import (
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.losses import HybridMarginSoftmax, MarginSoftmax
-from training.mark_trials import Pixels, frozen_embeddings, nearest_strangers, trial_pairs
+from training.mark_trials import Pixels, framed, frozen_embeddings, nearest_strangers, trial_pairs
 from training.pretrained import start_from_imagenet, start_from_model
 from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
@@ -343,11 +343,6 @@ def _recoloured(framed: Pixels, rng: np.random.Generator) -> Pixels:
         varied = varied[..., rng.permutation(3)]
     if rng.random() < 0.15:
         varied = varied.mean(axis=2, keepdims=True).astype(np.uint8).repeat(3, axis=2)
-    if rng.random() < 0.1:
-        varied = np.uint8(255) - varied
-    if rng.random() < 0.2:
-        ground = rng.integers(150, 256, 3)
-        varied = (varied * (ground / 255)).astype(np.uint8)
     return varied
 
 
@@ -421,7 +416,7 @@ def agreements(marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]) -> dict[str,
     """Share of their points that lie on each other, of the pairs of each kind (n,); see `local_agreement`."""
     used = sorted({index for listed in pairs.values() for pair in listed for index in pair})
     bar = tqdm(used, "finding points", unit="mark", leave=False)
-    drawn = {index: local_features(read_exhibit(marks.marks[index].path).pixels) for index in bar}
+    drawn = {index: local_features(framed(marks.marks[index].path)) for index in bar}
     return {kind: shares(drawn, listed) for kind, listed in pairs.items()}
 
 
@@ -612,6 +607,7 @@ def _finish(
         settings=stated_settings(settings) | {"backbone_start": start},
         metrics=metrics,
         agreement_weight=weight,
+        mark_framing=FRAMING,
         calibration=weighing.calibration,
         confusion=confusion,
         histogram=Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()}),
@@ -621,6 +617,7 @@ def _finish(
         limits=weighing.limits(
             (
                 *settings.remarks,
+                "It was not trained on lettering: marks that are mostly words are out of scope.",
                 "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
             )
         ),
@@ -632,7 +629,7 @@ def _finish(
 
 def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
     """The marks of a split, each with its family."""
-    return [Picture(marks.marks[index].path, marks.marks[index].family) for index in marks.of(split)]
+    return [Picture(marks.marks[index].path, marks.marks[index].family, task="trademark") for index in marks.of(split)]
 
 
 def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:
@@ -655,9 +652,9 @@ def _counts(probabilities: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
-    """The marks' pixels (h, w, 3) at the scale the network sees, before framing."""
+    """The framed marks' pixels (h, w, 3) at the scale the network sees, before they are padded to a square."""
     bar = tqdm(marks, "reading marks", unit="mark", leave=False)
-    return [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in bar]
+    return [preprocessing.tone_and_scale(framed(mark.path)) for mark in bar]
 
 
 def _stack(

@@ -116,10 +116,10 @@ class LaidOver:
 
 def laid_over(comparison: Comparison) -> LaidOver | None:
     """The second mark shifted, turned and resized onto the first; None where no point of them lies on another."""
-    moved = lay_over(*comparison.seen, comparison.agreement)
+    moved = lay_over(*comparison.compared, comparison.agreement)
     if moved is None:
         return None
-    shown = reduced(comparison.seen[0])
+    shown = reduced(comparison.compared[0])
     return LaidOver(png_address(shown), png_address(reduced(moved)), shown.shape[1], shown.shape[0])
 
 

@@ -28,9 +28,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         _write_heatmap(heatmap, seen, folder, stem)
         numbered = ringed(seen, comparison.correspondences, index)
         Image.fromarray(numbered).save(folder / f"{stem}.parts.png")
-    laid = lay_over(*comparison.seen, comparison.agreement)
+    laid = lay_over(*comparison.compared, comparison.agreement)
     if laid is not None:
-        Image.fromarray(in_two_colours(comparison.seen[0], laid)).save(folder / "laid_over.png")
+        Image.fromarray(in_two_colours(comparison.compared[0], laid)).save(folder / "laid_over.png")
 
 
 def _write_heatmap(heatmap: Heatmap, seen: NDArray[np.uint8], folder: Path, stem: str) -> None:

@@ -84,10 +84,10 @@ def _exhibit_text(exhibit: Exhibit) -> str:
 
 
 def _marks_text(comparison: Comparison) -> list[str]:
-    """What of each mark was compared."""
+    """What of each mark was compared, and how it was framed."""
     return [
-        f"mark {number}      {f'{crop}, cropped by the examiner' if crop else 'whole picture'}"
-        for number, crop in enumerate(comparison.crops, 1)
+        f"mark {number}      {f'{crop}, cropped by the examiner' if crop else 'whole picture'}; {mark.sentence}"
+        for number, (crop, mark) in enumerate(zip(comparison.crops, comparison.marks, strict=True), 1)
     ]
 
 

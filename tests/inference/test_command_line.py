@@ -177,10 +177,10 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, call
     for mark in marks:
         assert f"exhibit     {mark.name}, SHA-256 {mark.sha256}" in lines
     expected = {}
-    for number, (heatmap, mark) in enumerate(zip(comparison.heatmaps, marks, strict=True), 1):
-        expected[f"mark_{number}.heatmap.png"] = picture(heatmap, mark.width, mark.height)
-        expected[f"mark_{number}.overlay.png"] = overlay(heatmap, mark.pixels)
-        expected[f"mark_{number}.parts.png"] = ringed(mark.pixels, comparison.correspondences, number - 1)
+    for number, (heatmap, seen) in enumerate(zip(comparison.heatmaps, comparison.seen, strict=True), 1):
+        expected[f"mark_{number}.heatmap.png"] = picture(heatmap, *seen.shape[1::-1])
+        expected[f"mark_{number}.overlay.png"] = overlay(heatmap, seen)
+        expected[f"mark_{number}.parts.png"] = ringed(seen, comparison.correspondences, number - 1)
     assert_pictures(target, expected)
 
 
@@ -204,8 +204,9 @@ def test_compare_takes_a_crop_of_each_mark(
     assert (ran.status, ran.error) == (0, "")
     assert json.loads(ran.out) == as_json(comparison)
     lines = called(*command).out.splitlines()
-    for number, crop in enumerate(crops, 1):
-        assert f"mark {number}      {f'{crop}, cropped by the examiner' if crop else 'whole picture'}" in lines
+    for number, (crop, mark) in enumerate(zip(crops, comparison.marks, strict=True), 1):
+        looked_at = f"{crop}, cropped by the examiner" if crop else "whole picture"
+        assert f"mark {number}      {looked_at}; {mark.sentence}" in lines
 
 
 @pytest.mark.parametrize(
@@ -314,7 +315,8 @@ def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, cal
     target = desk / "heatmaps"
     paths = sorted((EXAMPLES / "1-lookalike-pair").glob("*"))
     assert called("compare", *paths, "--weights", desk / "weights", "--heatmaps", target).status == 0
-    first, second = (read_exhibit(path).pixels for path in paths)
+    pair = [read_exhibit(path) for path in paths]
+    first, second = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*pair).compared
     laid = lay_over(first, second, local_agreement(local_features(first), local_features(second)))
     assert laid is not None
     assert np.array_equal(np.asarray(Image.open(target / "laid_over.png")), in_two_colours(first, laid))
