@@ -629,7 +629,9 @@ def _finish(
 
 def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
     """The marks of a split, each with its family."""
-    return [Picture(marks.marks[index].path, marks.marks[index].family, task="trademark") for index in marks.of(split)]
+    return [
+        Picture(marks.marks[index].path, marks.marks[index].family, task="trademark") for index in marks.of(split)
+    ]
 
 
 def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:

@@ -22,6 +22,17 @@ COMPARISON = "#comparison [data-announce]"
 FIRST_CROP = "#first-crop :is(input, textarea)"
 
 
+@pytest.fixture(scope="module")
+def weights(tiny_models: Path) -> Path:
+    return tiny_models
+
+
+@pytest.fixture(scope="module")
+def address(serve: Callable[..., str], weights: Path) -> str:
+    """A page with small models: what they find is not asked here."""
+    return serve(weights)
+
+
 def drawing(folder: Path, name: str, colour: tuple[int, int, int], see_through: bool) -> Path:
     """An arch on a ground that is transparent, or white; wide enough to fill where it is drawn on the page."""
     pixels = np.full((640, 800, 4), 0 if see_through else 255, np.uint8)
