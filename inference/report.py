@@ -97,7 +97,7 @@ def report_id(twin: bytes) -> str:
 
 
 def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]] = ()) -> str:
-    """SHA-256 over all that findings depend on: hashes of the inputs, crops and series, weights, card and code.
+    """SHA-256 over all that findings depend on: hashes of the inputs, grounds, crops and series, weights, card, code.
 
     Args:
         examinations: What `case.stated` states of each.
@@ -109,8 +109,12 @@ def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[st
         provenance = record["provenance"]
         kept = ("settings", "weights_sha256", "card_sha256", "code_version")
         exhibits = record["exhibits"] if "exhibits" in record else [record["exhibit"]]
+        # Reports on pictures without transparency, and all from before a ground was chosen, keep the id they have.
+        grounds = [exhibit.get("ground") for exhibit in exhibits]
         inputs.append(
-            {"exhibits": [exhibit["sha256"] for exhibit in exhibits]} | {name: provenance[name] for name in kept}
+            {"exhibits": [exhibit["sha256"] for exhibit in exhibits]}
+            | ({"grounds": grounds} if any(grounds) else {})
+            | {name: provenance[name] for name in kept}
         )
     inputs += [part["examinations"] for part in parts]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

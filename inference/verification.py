@@ -7,7 +7,6 @@ another examination.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,19 +21,14 @@ from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
 from inference.location import Locator
 from inference.provenance import code_version, library_versions
-from inference.records import Comparison, Crop, Exhibit, Find, Located, Refusal, Verdict, as_json
-from inference.report import REPORT_FORMAT, report_id, run_id
+from inference.records import Comparison, Exhibit, Find, Located, Refusal, Verdict, as_json
+from inference.report import report_id
 from inference.trademarks import TrademarkExaminer
+from inference.twin import StatedExamination, StatedPart, read_twin
 from inference.weights import WEIGHTS_FOLDER, WeightsRefused
 
 TOLERANCE = 1e-3
 """Of log odds, scores and log10 LRs, and of a heatmap's full scale: what another machine or library may change."""
-
-_READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-
-
-class ReportRefused(Refusal):
-    """A file that is not a report of Assay's, is damaged, or is newer than this Assay."""
 
 
 @dataclass(frozen=True)
@@ -53,89 +47,6 @@ class Line:
 
     def __str__(self) -> str:
         return f"{self.status:8}{self.subject}: {self.text}"
-
-
-@dataclass(frozen=True)
-class _Examination:
-    """What a report states of one examination, as far as it can be compared."""
-
-    task: str
-    exhibits: tuple[tuple[str, str], ...]
-    crops: tuple[Crop | None, ...]
-    located: Located | None
-    series: str | None
-    model: str
-    weights_sha256: str
-    card_sha256: str
-    code_version: str
-    libraries: dict[str, str]
-    outcome: str
-    log_odds: float
-    evidence: dict[str, Any] | None
-    maps: tuple[NDArray[np.float32], ...]
-    map_hashes: tuple[str, ...]
-    full_scales: tuple[float, ...]
-
-    @classmethod
-    def read(cls, content: Mapping[str, Any]) -> _Examination:
-        """From the JSON values that `case.stated` makes."""
-        record = content["record"]
-        provenance, alone = record["provenance"], content["task"] == "authenticity"
-        exhibits, crops, heatmaps = (
-            ([record["exhibit"]], [record["crop"]], [record["heatmap"]])
-            if alone
-            else (record["exhibits"], record["crops"], record["heatmaps"])
-        )
-        return cls(
-            task=content["task"],
-            exhibits=tuple((str(exhibit["name"]), str(exhibit["sha256"])) for exhibit in exhibits),
-            crops=tuple(Crop(**crop) if crop else None for crop in crops),
-            located=_located(record.get("located")),
-            series=record["series"] if alone and record["series_fixed"] else None,
-            model=str(provenance["model"]),
-            weights_sha256=str(provenance["weights_sha256"]),
-            card_sha256=str(provenance["card_sha256"]),
-            code_version=str(provenance["code_version"]),
-            libraries=dict(provenance["libraries"]),
-            outcome=str(record["outcome"]),
-            log_odds=float(record["log_odds"]),
-            evidence=record["evidence"],
-            maps=tuple(np.array(heatmap["raw"], np.float32) for heatmap in heatmaps),
-            map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
-            full_scales=tuple(float(heatmap["full_scale"]) for heatmap in heatmaps),
-        )
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What a report states of photos that were weighed together, as far as it can be compared."""
-
-    examinations: tuple[int, ...]
-    model: str
-    outcome: str
-    counts_as: list[int | None]
-    score: float | None
-    evidence: dict[str, Any] | None
-
-    @classmethod
-    def read(cls, content: Mapping[str, Any]) -> _Part:
-        """From the JSON values that `report.make_report` states."""
-        finding = content["finding"]
-        return cls(
-            examinations=tuple(map(int, content["examinations"])),
-            model=str(finding["model"]),
-            outcome=str(finding["outcome"]),
-            counts_as=list(finding["counts_as"]),
-            score=finding["score"],
-            evidence=finding["evidence"],
-        )
-
-
-def _located(stated: Mapping[str, Any] | None) -> Located | None:
-    if stated is None:
-        return None
-    find = stated["find"]
-    return Located(**{**stated, "find": Find(**{**find, "crop": Crop(**find["crop"])})})
 
 
 def verify_report(
@@ -157,55 +68,20 @@ def verify_report(
     Raises:
         ReportRefused: if it is no report that can be read.
     """
-    data = _read(path)
-    content = _parse(path, data)
-    try:
-        examinations = [_Examination.read(examination) for examination in content["examinations"]]
-        stated_run, head = content["run_id"], content["log_head"]
-        head = head and Head(**head)
-        parts = [_Part.read(part) for part in content.get("parts", ())]
-        made_run = run_id(content["examinations"], content.get("parts", ()))
-    except _READING as error:
-        msg = f"{path.name} is damaged: something is missing or of the wrong kind; ask for the report again."
-        raise ReportRefused(msg) from error
-    lines = [_compared("run id", made_run, stated_run, "the inputs, settings, weights, card and code it states")]
-    lines += _verify_pdf(path, data)
+    twin = read_twin(path)
+    whose = "the inputs, settings, weights, card and code it states"
+    lines = [_compared("run id", twin.run_id_of_content, twin.run_id, whose)]
+    lines += _verify_pdf(path, twin.data)
     case = path.absolute().parent.parent
     if (case / LOG_NAME).exists():
-        lines += _verify_case(CaseFolder(case), data, path, head)
+        lines += _verify_case(CaseFolder(case), twin.data, path, twin.log_head)
     bench = _Bench(_hashed([*images, case / EXHIBITS]), weights, device, scale)
-    for number, examination in enumerate(examinations, 1):
-        where = f" {number}" if len(examinations) > 1 else ""
+    for number, examination in enumerate(twin.examinations, 1):
+        where = f" {number}" if len(twin.examinations) > 1 else ""
         lines += [Line(line.status, line.subject + where, line.text) for line in bench.verify(number, examination)]
-    for number, part in enumerate(parts, 1):
+    for number, part in enumerate(twin.parts, 1):
         lines += [Line(line.status, f"{line.subject} of part {number}", line.text) for line in bench.verify_part(part)]
     return lines
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}); check the path."
-        raise ReportRefused(msg) from error
-
-
-def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        msg = f"{path.name} is not the JSON twin of a report; choose the .json file that was issued with the PDF."
-        raise ReportRefused(msg) from error
-    if not isinstance(content, dict) or type(content.get("assay_report")) is not int or content["assay_report"] < 1:
-        msg = f"{path.name} is not a report of Assay's; choose the .json file that was issued with the PDF."
-        raise ReportRefused(msg)
-    if content["assay_report"] > REPORT_FORMAT:
-        msg = (
-            f"{path.name} is written in report format {content['assay_report']} and this Assay reads up to "
-            f"{REPORT_FORMAT}; update Assay."
-        )
-        raise ReportRefused(msg)
-    return content
 
 
 def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
@@ -262,7 +138,7 @@ class _Bench:
         self._parts: dict[str, AuthenticityExaminer] = {}
         self._verdicts: dict[int, Verdict] = {}
 
-    def verify(self, number: int, examination: _Examination) -> Iterator[Line]:
+    def verify(self, number: int, examination: StatedExamination) -> Iterator[Line]:
         """What of the examination with that number agrees."""
         inputs = [
             *(_image(name, sha256, self._found) for name, sha256 in examination.exhibits),
@@ -277,12 +153,13 @@ class _Bench:
         if any(line.status == "differs" for line in inputs):
             yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
             return
-        exhibits = [read_exhibit(self._found[sha256][0], name) for name, sha256 in examination.exhibits]
+        pictures = zip(examination.exhibits, examination.grounds, strict=True)
+        exhibits = [read_exhibit(self._found[sha256][0], name, ground) for (name, sha256), ground in pictures]
         if examination.located is not None:
             yield _proposal(examination.located, exhibits[0], self._weights, self._device)
-        yield from _findings(examination, _Examination.read(stated(self._repeat(number, examination, exhibits))))
+        yield from _findings(examination, StatedExamination.read(stated(self._repeat(number, examination, exhibits))))
 
-    def verify_part(self, part: _Part) -> Iterator[Line]:
+    def verify_part(self, part: StatedPart) -> Iterator[Line]:
         """What of a finding on several photos agrees, from their examinations as they were made again."""
         if not self._verdicts.keys() >= set(part.examinations):
             yield Line("differs", "finding", "it was not made again, because its examinations were not.")
@@ -292,7 +169,7 @@ class _Bench:
         except Refusal as refusal:
             yield Line("differs", "finding", f"it cannot be made again: {refusal}")
             return
-        now = _Part.read({"examinations": part.examinations, "finding": as_json(again)})
+        now = StatedPart.read({"examinations": part.examinations, "finding": as_json(again)})
         yield _compared("outcome", now.outcome, part.outcome, "the report")
         for subject, then, found in (
             ("photos that count", part.counts_as, now.counts_as),
@@ -301,7 +178,7 @@ class _Bench:
         ):
             yield _stated_again(subject, then, found)
 
-    def _repeat(self, number: int, examination: _Examination, exhibits: Sequence[Exhibit]) -> Verdict | Comparison:
+    def _repeat(self, number: int, examination: StatedExamination, exhibits: Sequence[Exhibit]) -> Verdict | Comparison:
         if examination.task == "authenticity":
             examiner = self._examiner(examination.model)
             verdict = examiner.examine(exhibits[0], examination.series, examination.crops[0], examination.located)
@@ -376,7 +253,7 @@ def _same_find(then: Find, now: Find) -> bool:
     )
 
 
-def _findings(then: _Examination, now: _Examination) -> Iterator[Line]:
+def _findings(then: StatedExamination, now: StatedExamination) -> Iterator[Line]:
     yield _compared("outcome", now.outcome, then.outcome, "the report")
     same = _same(then.log_odds, now.log_odds)
     text = f"they are {now.log_odds:.5f}, and the report states {then.log_odds:.5f}."

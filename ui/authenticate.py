@@ -35,7 +35,13 @@ class Authenticate:
         self._desk = desk
 
     def examined(
-        self, file: str | None, model: str | None, series: str | None, crop: str | None, find: str | None
+        self,
+        file: str | None,
+        model: str | None,
+        series: str | None,
+        crop: str | None,
+        find: str | None,
+        ground: str | None = None,
     ) -> Examined:
         """The examination of the file at a path.
 
@@ -45,21 +51,30 @@ class Authenticate:
             series: The series, where it is known.
             crop: As `Crop.parse` reads it; empty for the whole picture.
             find: Number from 1 of the find that the crop is, or was made of; empty for none.
+            ground: What transparent parts are laid on; empty for what Assay chooses.
 
         Raises:
             Refusal: if it is not examined.
         """
-        verdict = self._verdict(file, model, series, crop, find)
+        verdict = self._verdict(file, model, series, crop, find, ground)
         originals = [(Path(str(file)), verdict.exhibit)]
         return Examined(verdict_page(verdict), [verdict], originals, self._bench.cards(verdict))
 
-    def all_examined(self, file: str | None, *_: str | None) -> Examined:
+    def all_examined(
+        self,
+        file: str | None,
+        _model: str | None,
+        _series: str | None,
+        _crop: str | None,
+        _find: str | None,
+        ground: str | None,
+    ) -> Examined:
         """The examination of every part that is found on the file at a path, each by the model for it.
 
         Raises:
             Refusal: if there is none.
         """
-        exhibit = handed_in(file, NO_PHOTO)
+        exhibit = handed_in(file, ground, NO_PHOTO)
         verdicts = self._bench.examine_found(exhibit)
         return Examined(verdicts_page(verdicts), verdicts, [(Path(str(file)), exhibit)], self._bench.cards(*verdicts))
 
@@ -78,37 +93,41 @@ class Authenticate:
             "Ready", f"{exhibit.name} is read, {exhibit.width} × {exhibit.height} pixels. Press Examine."
         )
 
-    def finds(self, file: str | None) -> tuple[Find, ...]:
-        """What is found on the file at a path, best first; nothing without a photo that is read.
+    def finds(self, file: str | None, ground: str | None = None) -> tuple[Find, ...]:
+        """What is found on the file at a path, on a ground, best first; nothing without a photo that is read.
 
         Raises:
             Refusal: if the locator cannot be loaded.
         """
         try:
-            exhibit = read_exhibit(Path(file)) if file else None
+            exhibit = handed_in(file, ground, NO_PHOTO) if file else None
         except Refusal:
             # `wait` states it.
             return ()
         return self._bench.finds(exhibit) if exhibit else ()
 
-    def found(self, file: str | None) -> str:
+    def found(self, file: str | None, ground: str | None = None) -> str:
         """What was found on the file at a path, in words, as HTML; nothing without a photo or a locator."""
-        finds = self.finds(file)
+        finds = self.finds(file, ground)
         if not file or not self._bench.locator:
             return ""
         unknown = dict.fromkeys(find.part for find in finds if not self._bench.model_for(find.part))
         close_up = len(finds) == 1 and finds[0].close_up
         return render("found.html", finds=finds, close_up=close_up, unknown=list(unknown))
 
-    def locate(self, file: str | None) -> list[dict[str, Any]]:
+    def locate(self, file: str | None, ground: str = "") -> list[dict[str, Any]]:
         """Find the parts on a photo of whole goods; return each with its box and score, best first.
 
         Args:
             file: The photo.
+            ground: What its transparent parts are laid on: white, black or grey; empty for what it stands out from
+                most.
         """
-        return answer_api(lambda: as_json(self._bench.finds(handed_in(file, NO_PHOTO))))
+        return answer_api(lambda: as_json(self._bench.finds(handed_in(file, ground, NO_PHOTO))))
 
-    def examine(self, file: str | None, model: str, series: str, crop: str, find: str) -> dict[str, Any]:
+    def examine(
+        self, file: str | None, model: str, series: str, crop: str, find: str, ground: str = ""
+    ) -> dict[str, Any]:
         """Examine a photo for authenticity and return the record of the verdict.
 
         Args:
@@ -118,8 +137,10 @@ class Authenticate:
             crop: The part to look at as x,y,width,height or x,y,width,height,turn in pixels of the upright picture and
                 degrees clockwise; empty for the find's, or else for all.
             find: Number from 1 of the part to look at among those that `/locate` gives; empty for none.
+            ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
+                most.
         """
-        return answer_api(lambda: as_json(self._verdict(*self._completed(file, model, series, crop, find))))
+        return answer_api(lambda: as_json(self._verdict(*self._completed(file, model, series, crop, find, ground))))
 
     def report(
         self,
@@ -128,6 +149,7 @@ class Authenticate:
         series: str,
         crop: str,
         find: str,
+        ground: str,
         case_number: str,
         examiner: str,
         item: str,
@@ -146,6 +168,8 @@ class Authenticate:
             series: The series, where it is known; empty if not.
             crop: The part to look at as x,y,width,height or x,y,width,height,turn; empty for the find's, or else all.
             find: Number from 1 of the part to look at among those that `/locate` gives; empty for none.
+            ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
+                most.
             case_number: The laboratory's number of the case; required.
             examiner: Who answers for the report; required.
             item: What was handed in.
@@ -158,24 +182,32 @@ class Authenticate:
 
         def make() -> tuple[dict[str, Any], str, str]:
             facts = stated_facts(*texts)
-            examined = self.examined(*self._completed(file, model, series, crop, find))
+            examined = self.examined(*self._completed(file, model, series, crop, find, ground))
             return issued_files(self._desk.report(examined, facts))
 
         return answer_api(make)
 
     def _verdict(
-        self, file: str | None, model: str | None, series: str | None, crop: str | None, number: str | None
+        self,
+        file: str | None,
+        model: str | None,
+        series: str | None,
+        crop: str | None,
+        number: str | None,
+        ground: str | None,
     ) -> Verdict:
-        exhibit = handed_in(file, NO_PHOTO)
+        exhibit = handed_in(file, ground, NO_PHOTO)
         find = self._bench.find(exhibit, number)
         return self._bench.examine(exhibit, model, series or None, parse_crop(crop), find)
 
-    def _completed(self, file: str | None, model: str, series: str, crop: str, number: str) -> tuple[str | None, ...]:
+    def _completed(
+        self, file: str | None, model: str, series: str, crop: str, number: str, ground: str
+    ) -> tuple[str | None, ...]:
         """Inputs with what follows from a find where they leave it open."""
-        find = self._bench.find(handed_in(file, NO_PHOTO), number)
+        find = self._bench.find(handed_in(file, ground, NO_PHOTO), number)
         if find is None:
-            return file, model, series, crop, number
-        return file, model or self._bench.model_for(find.part), series, crop or box_of(find), number
+            return file, model, series, crop, number, ground
+        return file, model or self._bench.model_for(find.part), series, crop or box_of(find), number, ground
 
     def series_of(self, model: str | None) -> gr.Dropdown:
         """The choice of series that belongs to a model."""
@@ -220,40 +252,61 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
         name = (bench.model_for(finds[int(number) - 1].part) if number else None) or chosen
         return [name, tab.series_of(name)]
 
+    def listed(finds: tuple[Find, ...], number: str | None, words: str) -> list[Any]:
+        """What is found, in words and as a list to choose of, and the button for all of it."""
+        radio = gr.Radio(choices=find_choices(finds), value=number, visible=bool(finds))
+        return [words, radio, gr.Button(visible=len(finds) > 1)]
+
     def arrive(file: str | None, chosen: str | None) -> list[Any]:
         """Everything that follows from a file: its picture, what is found on it, and the model for that."""
         finds = tab.finds(file)
         number = "1" if finds else None
         return [
             *exhibit.show(file, parse_crop(box_of(finds[0])) if finds else None),
-            tab.found(file),
-            gr.Radio(choices=find_choices(finds), value=number, visible=bool(finds)),
-            gr.Button(visible=len(finds) > 1),
+            *listed(finds, number, tab.found(file)),
             *models_of(number, finds, chosen),
         ]
 
-    def pick(file: str | None, number: str | None, chosen: str | None) -> list[Any]:
+    def find_again(
+        file: str | None, ground: str, crop: str, number: str | None, chosen: str | None, series: str | None
+    ) -> list[Any]:
+        """What is found on another ground. A box that was proposed is proposed anew; one drawn by hand stays."""
+        finds, words = tab.finds(file, ground), tab.found(file, ground)
+        if not number:
+            return [gr.skip(), crop, *listed(finds, "" if finds else None, words), chosen, series]
+        number = "1" if finds else None
+        box = box_of(finds[0]) if finds else ""
+        return [exhibit.draw(file, box, ground), box, *listed(finds, number, words), *models_of(number, finds, chosen)]
+
+    def pick(file: str | None, ground: str, number: str | None, chosen: str | None) -> list[Any]:
         """The box of a find, and the model for it; for none of them, what there is."""
-        finds = tab.finds(file)
+        finds = tab.finds(file, ground)
         if not number or not finds:
             return [gr.skip()] * 4
         crop = box_of(finds[int(number) - 1])
-        return [exhibit.draw(file, crop), crop, *models_of(number, finds, chosen)]
+        return [exhibit.draw(file, crop, ground), crop, *models_of(number, finds, chosen)]
 
     def example(path: Path, chosen: str | None) -> list[Any]:
         return [str(path), *arrive(str(path), chosen)]
 
     arrived = [*exhibit.shown, found, find, examine_all, model, series]
-    inputs = [exhibit.file, model, series, exhibit.crop, find]
+    inputs = [exhibit.file, model, series, exhibit.crop, find, exhibit.ground]
     examination = Examination(tab.wait, inputs, result, form)
     examination.on_click(examine, tab.examined)
     examination.on_click(examine_all, tab.all_examined)
     examination.on_report()
     exhibit.file.change(arrive, [exhibit.file, model], arrived, show_progress_on=found, **QUEUE)
     examination.on_exhibit(exhibit)
+    exhibit.laid.then(
+        find_again,
+        [exhibit.file, exhibit.ground, exhibit.crop, find, model, series],
+        [exhibit.canvas, exhibit.crop, found, find, examine_all, model, series],
+        show_progress_on=found,
+        **QUEUE,
+    )
     picking = find.input(
         pick,
-        [exhibit.file, find, model],
+        [exhibit.file, exhibit.ground, find, model],
         [exhibit.canvas, exhibit.crop, model, series],
         show_progress="hidden",
         **QUEUE,
@@ -267,7 +320,9 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
     api_endpoint(tab.examine, "examine", _api_inputs())
     report_endpoint(tab.report, "report", _api_inputs())
     if bench.locator:
-        api_endpoint(tab.locate, "locate", [gr.File(render=False, label="file")])
+        api_endpoint(
+            tab.locate, "locate", [gr.File(render=False, label="file"), gr.Textbox("", render=False, label="ground")]
+        )
     return form
 
 
@@ -287,7 +342,7 @@ def box_of(find: Find) -> str:
 def _api_inputs() -> list[Component]:
     return [
         gr.File(render=False, label="file"),
-        *(gr.Textbox("", render=False, label=label) for label in ("model", "series", "crop", "find")),
+        *(gr.Textbox("", render=False, label=label) for label in ("model", "series", "crop", "find", "ground")),
     ]
 
 

@@ -1,4 +1,4 @@
-// What the page does by itself: paste into the drop zone, fade heatmaps, announce results.
+// What the page does by itself: paste into the drop zone, fade heatmaps, name groups of choices, announce results.
 (() => {
     const visible = (element) => element.offsetParent !== null;
 
@@ -44,8 +44,22 @@
         jumpLater();
     });
 
+    // Gradio writes the title of a group of choices and a note beside them, and names the group after neither.
+    const nameGroups = () => {
+        for (const group of document.querySelectorAll("fieldset.block[id]:not([aria-labelledby])")) {
+            const [title, note] = [group.querySelector("[data-testid=block-info]"), group.querySelector(".info-text")];
+            if (!title) continue;
+            title.id = `${group.id}-title`;
+            group.setAttribute("aria-labelledby", title.id);
+            if (!note) continue;
+            note.id = `${group.id}-note`;
+            group.setAttribute("aria-describedby", note.id);
+        }
+    };
+
     let announced = null;
     new MutationObserver(() => {
+        nameGroups();
         // The last one on the page is the newest: a report stands below its verdict.
         const result = [...document.querySelectorAll("[data-announce]:not([data-announce] *), .result-area [role=alert]")].filter(visible).at(-1);
         if (result === announced) return;

@@ -30,7 +30,7 @@ class Bench:
     weights: Path = WEIGHTS_FOLDER
     device: str = "cpu"
     _examiners: dict[str, AuthenticityExaminer | TrademarkExaminer] = field(default_factory=dict)
-    _found: OrderedDict[str, tuple[Find, ...]] = field(default_factory=OrderedDict)
+    _found: OrderedDict[tuple[str, str | None], tuple[Find, ...]] = field(default_factory=OrderedDict)
     _loading: Lock = field(default_factory=Lock)
 
     @cached_property
@@ -88,12 +88,13 @@ class Bench:
 
     def finds(self, exhibit: Exhibit) -> tuple[Find, ...]:
         """The parts that are found on a photo, best first; none without a locator."""
+        picture = exhibit.sha256, exhibit.ground
         with self._loading:
-            if exhibit.sha256 not in self._found:
-                self._found[exhibit.sha256] = self.locator.locate(exhibit) if self.locator else ()
+            if picture not in self._found:
+                self._found[picture] = self.locator.locate(exhibit) if self.locator else ()
                 while len(self._found) > _REMEMBERED:
                     self._found.popitem(last=False)
-            return self._found[exhibit.sha256]
+            return self._found[picture]
 
     def find(self, exhibit: Exhibit, number: str | None) -> Find | None:
         """The part that has a number from 1 among those that are found; None for no number.

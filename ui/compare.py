@@ -36,13 +36,15 @@ class Compare:
         model: str | None,
         first_crop: str | None,
         second_crop: str | None,
+        first_ground: str | None = None,
+        second_ground: str | None = None,
     ) -> Examined:
-        """The comparison of the files at two paths; crops as `x,y,width,height`.
+        """The comparison of the files at two paths; crops as `x,y,width,height`, grounds as white, black or grey.
 
         Raises:
             Refusal: if they are not compared.
         """
-        comparison = self._comparison(first, second, model, first_crop, second_crop)
+        comparison = self._comparison(first, second, model, first_crop, second_crop, first_ground, second_ground)
         originals = list(zip((Path(str(first)), Path(str(second))), comparison.exhibits, strict=True))
         return Examined(comparison_page(comparison), [comparison], originals, self._bench.cards(comparison))
 
@@ -63,7 +65,14 @@ class Compare:
         return waiting_card("No marks yet", "Drop the two marks and press Compare. Their order does not matter.")
 
     def compare(
-        self, first: str | None, second: str | None, model: str, first_crop: str, second_crop: str
+        self,
+        first: str | None,
+        second: str | None,
+        model: str,
+        first_crop: str,
+        second_crop: str,
+        first_ground: str,
+        second_ground: str,
     ) -> dict[str, Any]:
         """Compare two marks and return the record: visual similarity of the signs, never infringement.
 
@@ -73,10 +82,12 @@ class Compare:
             model: Name of a trademark model.
             first_crop: The part of the first to look at as x,y,width,height in pixels; empty for all.
             second_crop: The same for the second.
+            first_ground: What transparent parts of the first are laid on: white, black or grey; empty for what it
+                stands out from most.
+            second_ground: The same for the second.
         """
-        return answer_api(
-            lambda *inputs: as_json(self._comparison(*inputs)), first, second, model, first_crop, second_crop
-        )
+        inputs = (first, second, model, first_crop, second_crop, first_ground, second_ground)
+        return answer_api(lambda: as_json(self._comparison(*inputs)))
 
     def report(
         self,
@@ -85,6 +96,8 @@ class Compare:
         model: str,
         first_crop: str,
         second_crop: str,
+        first_ground: str,
+        second_ground: str,
         case_number: str,
         examiner: str,
         item: str,
@@ -103,6 +116,9 @@ class Compare:
             model: Name of a trademark model.
             first_crop: The part of the first to look at as x,y,width,height in pixels; empty for all.
             second_crop: The same for the second.
+            first_ground: What transparent parts of the first are laid on: white, black or grey; empty for what it
+                stands out from most.
+            second_ground: The same for the second.
             case_number: The laboratory's number of the case; required.
             examiner: Who answers for the report; required.
             item: What was handed in.
@@ -111,11 +127,12 @@ class Compare:
             remarks: Whatever else belongs into the report.
             reviewer: Who is to review it.
         """
+        inputs = (first, second, model, first_crop, second_crop, first_ground, second_ground)
         texts = (case_number, examiner, item, laboratory, request, remarks, reviewer)
 
         def make() -> tuple[dict[str, Any], str, str]:
             facts = stated_facts(*texts)
-            return issued_files(self._desk.report(self.examined(first, second, model, first_crop, second_crop), facts))
+            return issued_files(self._desk.report(self.examined(*inputs), facts))
 
         return answer_api(make)
 
@@ -126,10 +143,12 @@ class Compare:
         model: str | None,
         first_crop: str | None,
         second_crop: str | None,
+        first_ground: str | None,
+        second_ground: str | None,
     ) -> Comparison:
         marks = (
-            handed_in(first, "The first mark is missing; add it before comparing."),
-            handed_in(second, "The second mark is missing; add it before comparing."),
+            handed_in(first, first_ground, "The first mark is missing; add it before comparing."),
+            handed_in(second, second_ground, "The second mark is missing; add it before comparing."),
         )
         return self._bench.compare(*marks, model, (parse_crop(first_crop), parse_crop(second_crop)))
 
@@ -159,7 +178,8 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             result = gr.HTML(tab.wait(None, None), elem_id="comparison", elem_classes="result-area")
             form = ReportForm(desk, "comparison")
 
-    inputs = [first.file, second.file, model, first.crop, second.crop]
+    chosen = [first.crop, second.crop, first.ground, second.ground]
+    inputs = [first.file, second.file, model, *chosen]
     examination = Examination(tab.wait, inputs, result, form)
     examination.on_click(compare, tab.examined)
     examination.on_report()
@@ -173,7 +193,7 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             tab.examined,
             partial(_filled, pair),
             [],
-            [first.file, second.file, first.crop, second.crop],
+            [first.file, second.file, *chosen],
         )
     first_model = models[0][1] if models else None
     api_endpoint(tab.compare, "compare", _api_inputs(first_model))
@@ -186,8 +206,10 @@ def _api_inputs(model: str | None) -> list[Component]:
         gr.File(render=False, label="first"),
         gr.File(render=False, label="second"),
         gr.Textbox(model, render=False, label="model"),
-        gr.Textbox("", render=False, label="first_crop"),
-        gr.Textbox("", render=False, label="second_crop"),
+        *(
+            gr.Textbox("", render=False, label=label)
+            for label in ("first_crop", "second_crop", "first_ground", "second_ground")
+        ),
     ]
 
 
@@ -196,9 +218,9 @@ def _pair(folder: Path) -> tuple[Path, Path]:
     return first, second
 
 
-def _filled(folder: Path) -> tuple[str, str, str, str]:
-    first, second = _pair(folder)
-    return str(first), str(second), "", ""
+def _filled(folder: Path) -> tuple[str, ...]:
+    """Both marks, whole, on the grounds that Assay chooses."""
+    return (*map(str, _pair(folder)), "", "", "", "")
 
 
 def _caption(folder: Path) -> str:

@@ -67,8 +67,9 @@ class Examination:
         self._run(filling.then, examine)
 
     def on_exhibit(self, exhibit: ExhibitInput) -> None:
-        """Take the result away when the exhibit or its crop changes."""
-        for event in (exhibit.file.upload, exhibit.file.clear, exhibit.captured.then, exhibit.crop.change):
+        """Take the result away when the exhibit, its crop or its ground changes."""
+        handed_in = (exhibit.file.upload, exhibit.file.clear, exhibit.captured.then)
+        for event in (*handed_in, exhibit.crop.change, exhibit.ground.change):
             self.on_change(event)
 
     def on_change(self, event: Callable[..., Dependency]) -> None:

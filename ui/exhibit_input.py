@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 from gradio_image_annotation import image_annotator
 
-from inference.exhibit import read_exhibit
-from inference.records import Crop, Exhibit, Find, Refusal
+from inference.grounds import read_laid_on
+from inference.records import Crop, Exhibit, Find, Ground, Refusal
 from ui.bench import parse_crop
 from ui.markup import render
 from ui.pictures import jpeg, numbered, png_address, reduced
@@ -56,6 +56,9 @@ _WHOLE_PICTURE = """(drawn) => {
 }"""
 
 
+_GROUNDS = [("Left open", ""), *((ground.capitalize(), ground) for ground in get_args(Ground))]
+
+
 def _nothing(exhibit: Exhibit) -> Sequence[Find]:  # noqa: ARG001 - as a locator is asked
     return ()
 
@@ -71,8 +74,12 @@ class ExhibitInput:
     Attributes:
         file: Path of the file as it was handed in.
         crop: The crop as `x,y,width,height`, with or without a turn in degrees; empty for the whole picture.
+        ground: What its transparent parts are laid on: white, black, grey, or empty for what Assay chooses; hidden
+            where nothing is transparent.
         canvas: The upright picture with the box, or nothing.
         shown: What `show` makes.
+        captured: A picture was taken.
+        laid: Another ground was chosen, and the picture is drawn on it.
     """
 
     def __init__(self, noun: str, name: str, find: Callable[[Exhibit], Sequence[Find]] = _nothing) -> None:
@@ -116,6 +123,14 @@ class ExhibitInput:
                 elem_id=f"{name}-canvas",
                 elem_classes="canvas",
             )
+            self.ground = gr.Radio(
+                _GROUNDS,
+                value="",
+                label=f"{noun}: ground of its transparent parts",
+                visible=False,
+                elem_id=f"{name}-ground",
+                elem_classes="ground",
+            )
             with gr.Row(equal_height=True, elem_classes="crop-row"):
                 self.crop = gr.Textbox(
                     label="Crop: x, y, width, height, turn",
@@ -133,11 +148,14 @@ class ExhibitInput:
             extent = gr.Textbox(label="Size of the picture", elem_classes="extent")
 
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        self.shown = [self._cropping, self.canvas, extent, self.crop]
+        self.shown = [self._cropping, self.canvas, extent, self.crop, self.ground]
+        stated = [self.file, self.crop, self.ground]
         drawn = [self.canvas, extent, self.crop]
         self.canvas.change(None, drawn, self.crop, js=_BOX_TO_CROP, api_visibility="private")
-        self.crop.submit(self.draw, [self.file, self.crop], self.canvas, concurrency_id="model", **private)
-        self.crop.change(self.cut_out, [self.file, self.crop], cut_out, concurrency_id="model", **private)
+        self.crop.submit(self.draw, stated, self.canvas, concurrency_id="model", **private)
+        self.crop.change(self.cut_out, stated, cut_out, concurrency_id="model", **private)
+        laid = [self.canvas, self.ground, cut_out]
+        self.laid = self.ground.input(self.lay, stated, laid, concurrency_id="model", **private)
         for button, degrees in ((left, "-90"), (right, "90")):
             js = _TURN.replace("DEGREES", degrees)
             button.click(None, [self.crop, extent], self.crop, js=js, api_visibility="private")
@@ -151,35 +169,37 @@ class ExhibitInput:
         self.captured = camera.input(lambda path: path, camera, self.file, concurrency_id="model", **private)
 
     def show(self, file: str | None, crop: Crop | None = None) -> list[Any]:
-        """The upright picture of the file at a path, with a box on it; nothing for a file that is refused."""
-        try:
-            exhibit = read_exhibit(Path(file)) if file else None
-        except Refusal as refusal:
-            # The result states it; here there is simply nothing to draw on.
-            logger.info("%s", refusal)
-            exhibit = None
+        """The upright picture of a file that was handed in, with a box on it; nothing for one that is refused."""
+        exhibit = _read(file, "")
         if exhibit is None:
-            return [gr.Column(visible=False), None, "", ""]
+            return [gr.Column(visible=False), None, "", "", _ground(None)]
         extent = f"{exhibit.width},{exhibit.height}"
-        return [gr.Column(visible=True), self._drawing(exhibit, crop), extent, str(crop) if crop else ""]
+        drawing = self._drawing(exhibit, crop)
+        return [gr.Column(visible=True), drawing, extent, str(crop) if crop else "", _ground(exhibit)]
 
-    def draw(self, file: str | None, crop: str | None) -> Any:
+    def lay(self, file: str | None, crop: str | None, ground: str) -> list[Any]:
+        """The picture on another ground, what it is laid on, and its cut-out; see `draw` and `cut_out`."""
+        return [self.draw(file, crop, ground), _ground(_read(file, ground)), self.cut_out(file, crop, ground)]
+
+    def draw(self, file: str | None, crop: str | None, ground: str) -> Any:
         """The box that stands for a crop in numbers; nothing new while they make none."""
-        if not file:
-            return None
+        exhibit = _read(file, ground)
+        if exhibit is None:
+            return gr.skip() if file else None
         try:
-            return self._drawing(read_exhibit(Path(file)), parse_crop(crop))
+            return self._drawing(exhibit, parse_crop(crop))
         except Refusal:
             # Examining states it.
             return gr.skip()
 
-    def cut_out(self, file: str | None, crop: str | None) -> str:
+    def cut_out(self, file: str | None, crop: str | None, ground: str) -> str:
         """The part that a crop stands for, turned upright, as HTML; nothing for the whole picture or no crop."""
+        exhibit = _read(file, ground)
         try:
             box = parse_crop(crop)
-            if not file or box is None:
+            if exhibit is None or box is None:
                 return ""
-            part = read_exhibit(Path(file)).crop(box)
+            part = exhibit.crop(box)
         except Refusal:
             # Examining states it.
             return ""
@@ -197,12 +217,32 @@ class ExhibitInput:
         return {"image": drawing, "boxes": boxes}
 
 
-def handed_in(file: str | None, missing: str) -> Exhibit:
-    """The exhibit at the path the page gives.
+def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
+    """The exhibit at the path the page gives, its transparent parts on a ground; empty for what Assay chooses.
 
     Raises:
         Refusal: with the sentence `missing` where there is none, or why it is not examined.
     """
     if not file:
         raise Refusal(missing)
-    return read_exhibit(Path(file))
+    return read_laid_on(Path(file), ground or None)
+
+
+def _read(file: str | None, ground: str) -> Exhibit | None:
+    """The exhibit to draw; None where there is none, or it is refused."""
+    try:
+        return read_laid_on(Path(file), ground or None) if file else None
+    except Refusal as refusal:
+        # The result states it; here there is simply nothing to draw.
+        logger.info("%s", refusal)
+        return None
+
+
+def _ground(exhibit: Exhibit | None) -> gr.Radio:
+    """What an exhibit is laid on, to be seen and changed; hidden where nothing of it is transparent."""
+    if exhibit is None or exhibit.ground is None:
+        return gr.Radio(value="", visible=False)
+    by_examiner = exhibit.ground_by == "examiner"
+    why = "as the examiner chose" if by_examiner else "from which it stands out most"
+    value = exhibit.ground if by_examiner else ""
+    return gr.Radio(value=value, info=f"Laid on {exhibit.ground}, {why}.", visible=True)

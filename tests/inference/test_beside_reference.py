@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.command_line import commands
 from inference.exhibit import read_exhibit
 from inference.heatmap import DIFFERENCE_FULL_SCALE, difference_picture, overlay, picture
 from inference.measures import blur
@@ -409,7 +409,7 @@ def test_the_command_line_writes_five_pictures(
     options = ("--weights", guided_models, "--heatmaps", target)
     monkeypatch.setattr(sys, "argv", ["inference", "examine", str(tmp_path / "tag.png"), *map(str, options)])
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    assert command_line.main() == 0
+    assert commands.main() == 0
     verdict = verdicts[name]
     view = view_of(verdict)
     height, width = view.registered.shape[:2]

@@ -18,8 +18,8 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from inference import __main__ as command_line
 from inference.authenticity import AuthenticityExaminer
+from inference.command_line import commands
 from inference.correspondence import ringed
 from inference.evidence import Calibration, as_ratio
 from inference.examiner import as_probability
@@ -27,7 +27,7 @@ from inference.exhibit import read_exhibit
 from inference.heatmap import overlay, picture
 from inference.local_features import in_two_colours, lay_over, local_agreement, local_features
 from inference.location import Locator
-from inference.records import Crop, Exhibit, as_json
+from inference.records import Crop, Exhibit, Ground, as_json
 from inference.trademarks import TrademarkExaminer
 from inference.weights import load_model, read_card, save_model
 
@@ -70,7 +70,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
         monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        status = command_line.main()
+        status = commands.main()
         return Ran(status, *capsys.readouterr())
 
     return call
@@ -177,18 +177,146 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, call
     for mark in marks:
         assert f"exhibit     {mark.name}, SHA-256 {mark.sha256}" in lines
     expected = {}
-    for number, (heatmap, mark) in enumerate(zip(comparison.heatmaps, marks, strict=True), 1):
-        expected[f"mark_{number}.heatmap.png"] = picture(heatmap, mark.width, mark.height)
-        expected[f"mark_{number}.overlay.png"] = overlay(heatmap, mark.pixels)
-        expected[f"mark_{number}.parts.png"] = ringed(mark.pixels, comparison.correspondences, number - 1)
+    for number, (heatmap, seen) in enumerate(zip(comparison.heatmaps, comparison.seen, strict=True), 1):
+        expected[f"mark_{number}.heatmap.png"] = picture(heatmap, *seen.shape[1::-1])
+        expected[f"mark_{number}.overlay.png"] = overlay(heatmap, seen)
+        expected[f"mark_{number}.parts.png"] = ringed(seen, comparison.correspondences, number - 1)
     assert_pictures(target, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "crops"),
+    [
+        ((), (None, None)),
+        (("--crop", "1=8,4,40,36"), (Crop(8, 4, 40, 36), None)),
+        (("--crop", "2=0,10,40,50,270"), (None, Crop(0, 10, 40, 50, 270))),
+        (("--crop", "2=0,10,40,50,90", "--crop", "1=8,4,40,36"), (Crop(8, 4, 40, 36), Crop(0, 10, 40, 50, 90))),
+    ],
+    ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else "",
+)
+def test_compare_takes_a_crop_of_each_mark(
+    options: tuple[str, ...], crops: tuple[Crop | None, Crop | None], desk: Path, called: Callable[..., Ran]
+) -> None:
+    marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks, crops)
+    command = ("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", *options)
+    ran = called(*command, "--json")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(comparison)
+    lines = called(*command).out.splitlines()
+    for number, (crop, mark) in enumerate(zip(crops, comparison.marks, strict=True), 1):
+        looked_at = f"{crop}, cropped by the examiner" if crop else "whole picture"
+        assert f"mark {number}      {looked_at}; {mark.sentence}" in lines
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--crop", "0,0,9,9"], "--crop 0,0,9,9 does not say of which picture; write --crop N=0,0,9,9, where N is a"),
+        (["--crop", "3=0,0,9,9"], "--crop 3=0,0,9,9 is for picture '3', and 2 pictures are named"),
+        (["--crop", "0=0,0,9,9"], "for picture '0', and 2 pictures are named"),
+        (["--crop", "first=0,0,9,9"], "for picture 'first', and 2 pictures are named"),
+        (["--crop=-1=0,0,9,9"], "for picture '-1', and 2 pictures are named"),
+        (["--crop", "=0,0,9,9"], "for picture '', and 2 pictures are named"),
+        (["--crop", "1=0,0,9,9", "--crop", "1=0,0,8,8"], "--crop is given twice for picture 1; leave one of them out"),
+        (["--crop", "1="], "The crop '' is not four whole numbers"),
+        (["--crop", "2=0,0,9"], "The crop '0,0,9' is not four whole numbers"),
+        (["--crop", "2=0,0,9,9,45"], "a turn of 90, 180 or 270 degrees"),
+        (["--crop", "2=1=0,0,9,9"], "The crop '1=0,0,9,9' is not four whole numbers"),
+        (["--crop", "1=60,0,9,9"], "The crop 60,0,9,9 reaches outside mark.png (56 x 40 pixels)"),
+        (["--crop", "2=0,0,41,60"], "The crop 0,0,41,60 reaches outside other.png (40 x 60 pixels)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_crop_that_a_pair_of_marks_does_not_have_is_refused(
+    options: list[str], words: str, desk: Path, called: Callable[..., Ran]
+) -> None:
+    marks = (desk / "mark.png", desk / "other.png", "--weights", desk / "weights")
+    assert_refused(called("compare", *marks, *options), words)
+    case = ("--model", "tiny_marks", "--case", desk / "case", "--case-number", "1", "--examiner", "E")
+    assert_refused(called("report", *marks, *case, *options), words)
+    assert not (desk / "case").exists()
+
+
+@pytest.fixture
+def see_through(desk: Path) -> Path:
+    """A pale mark of which all that is not drawn is transparent: it stands out from black most."""
+    pixels = np.zeros((40, 50, 4), np.uint8)
+    pixels[8:30, 10:40] = 255, 255, 230, 255
+    Image.fromarray(pixels).save(desk / "pale.png")
+    return desk / "pale.png"
+
+
+@pytest.mark.parametrize(
+    ("options", "ground", "words"),
+    [
+        ((), None, ", laid on black, chosen by Assay"),
+        (("1=grey",), "grey", ", laid on grey, chosen by examiner"),
+        (("1=white",), "white", ", laid on white, chosen by examiner"),
+    ],
+)
+def test_a_transparent_mark_is_laid_on_the_ground_that_is_asked_for(
+    options: tuple[str, ...],
+    ground: Ground | None,
+    words: str,
+    see_through: Path,
+    desk: Path,
+    called: Callable[..., Ran],
+) -> None:
+    asked = [part for option in options for part in ("--ground", option)]
+    command = ("compare", see_through, desk / "mark.png", "--weights", desk / "weights", *asked)
+    pair = read_exhibit(see_through, ground=ground), read_exhibit(desk / "mark.png")
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*pair)
+    ran = called(*command, "--json")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(comparison)
+    lines = called(*command).out.splitlines()
+    assert f"exhibit     pale.png, SHA-256 {pair[0].sha256}{words}" in lines
+    assert f"exhibit     mark.png, SHA-256 {pair[1].sha256}" in lines
+
+
+def test_a_transparent_photo_is_examined_on_the_ground_that_is_asked_for(
+    see_through: Path, desk: Path, called: Callable[..., Ran]
+) -> None:
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(
+        read_exhibit(see_through, ground="grey")
+    )
+    ran = called("examine", see_through, "--weights", desk / "weights", "--ground", "grey", "--json")
+    assert (ran.status, ran.error) == (0, "")
+    assert json.loads(ran.out) == as_json(verdict)
+    assert json.loads(ran.out)["exhibit"]["ground_by"] == "examiner"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["1=pink"], "The ground 'pink' is not one of white, black and grey"),
+        (["1="], "The ground '' is not one of white, black and grey"),
+        (["1=Black"], "The ground 'Black' is not one of white, black and grey"),
+        (["black"], "--ground black does not say of which picture; write --ground N=black"),
+        (["3=black"], "--ground 3=black is for picture '3', and 2 pictures are named"),
+        (["1=black", "1=white"], "--ground is given twice for picture 1"),
+        (["2=black"], "mark.png has no transparent parts to lay on black; leave its ground open."),
+    ],
+    ids=" ".join,
+)
+def test_a_ground_that_a_pair_of_marks_does_not_have_is_refused(
+    options: list[str], words: str, see_through: Path, desk: Path, called: Callable[..., Ran]
+) -> None:
+    asked = [part for option in options for part in ("--ground", option)]
+    marks = (see_through, desk / "mark.png", "--weights", desk / "weights")
+    assert_refused(called("compare", *marks, *asked), words)
+    case = ("--model", "tiny_marks", "--case", desk / "case", "--case-number", "1", "--examiner", "E")
+    assert_refused(called("report", *marks, *case, *asked), words)
+    assert not (desk / "case").exists()
 
 
 def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, called: Callable[..., Ran]) -> None:
     target = desk / "heatmaps"
     paths = sorted((EXAMPLES / "1-lookalike-pair").glob("*"))
     assert called("compare", *paths, "--weights", desk / "weights", "--heatmaps", target).status == 0
-    first, second = (read_exhibit(path).pixels for path in paths)
+    pair = [read_exhibit(path) for path in paths]
+    first, second = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*pair).compared
     laid = lay_over(first, second, local_agreement(local_features(first), local_features(second)))
     assert laid is not None
     assert np.array_equal(np.asarray(Image.open(target / "laid_over.png")), in_two_colours(first, laid))
@@ -226,6 +354,10 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(desk: Path) -> No
         (["--model", "../tiny_parts"], "There is no model '../tiny_parts'"),
         (["--series", "green"], "does not know the series 'green'"),
         (["--series", ""], "does not know the series ''"),
+        (["--ground", "black"], "part.png has no transparent parts to lay on black"),
+        (["--ground", "off-white"], "The ground 'off-white' is not one of"),
+        (["--crop", "2=0,0,9,9"], "--crop 2=0,0,9,9 is for picture '2', and one picture is named"),
+        (["--crop", "0,0,9,9", "--crop", "0,0,8,8"], "--crop is given twice for picture 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -279,10 +411,10 @@ def test_the_first_model_in_the_alphabet_is_taken_unless_one_is_named(desk: Path
 
 
 def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_path: Path) -> Exhibit:
+    def interrupted(*_: object) -> Exhibit:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "read_exhibit", interrupted)
+    monkeypatch.setattr(commands, "read_laid_on", interrupted)
     assert called("examine", desk / "part.png", "--weights", desk / "weights") == Ran(130, "", "")
 
 
@@ -303,6 +435,21 @@ def test_locate_lists_the_parts_of_a_photo(shelf: Path, called: Callable[..., Ra
     ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights", "--json")
     assert json.loads(ran.out) == as_json(finds)
     assert len(finds) == 2
+
+
+def test_the_parts_of_a_transparent_photo_are_looked_for_on_the_ground_that_is_asked_for(
+    shelf: Path, called: Callable[..., Ran]
+) -> None:
+    pixels = np.asarray(Image.open(shelf / "bag.png").convert("RGBA")).copy()
+    pixels[:20] = 0
+    Image.fromarray(pixels).save(shelf / "bag.png")
+    finds = Locator.load("tiny_locator", shelf / "weights").locate(read_exhibit(shelf / "bag.png", ground="white"))
+    ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights", "--ground", "white", "--json")
+    assert json.loads(ran.out) == as_json(finds)
+    assert_refused(
+        called("locate", shelf / "bare.png", "--weights", shelf / "weights", "--ground", "white"),
+        "bare.png has no transparent parts to lay on white",
+    )
 
 
 def test_nothing_found_is_said_with_what_to_do(shelf: Path, called: Callable[..., Ran]) -> None:

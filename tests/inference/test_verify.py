@@ -15,11 +15,13 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from inference import __main__ as command_line
 from inference import verification
 from inference.case import CaseFolder, verify_log
-from inference.records import Exhibit
-from inference.verification import Line, ReportRefused, verify_report
+from inference.command_line import commands
+from inference.intake import transparency
+from inference.records import Crop, Exhibit
+from inference.twin import ReportRefused
+from inference.verification import Line, verify_report
 
 TIME = "2026-11-22T16:30:05+08:00"
 
@@ -47,7 +49,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
         monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        status = command_line.main()
+        status = commands.main()
         return Ran(status, *capsys.readouterr())
 
     return call
@@ -127,6 +129,93 @@ def test_several_photos_and_a_pair_of_marks_are_verified(issue: Callable[..., Is
 
 def test_a_fixed_series_and_a_crop_are_repeated(issue: Callable[..., Issued]) -> None:
     assert differing(issue("case", "--series", "red", "--crop", "4,2,40,30")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "crops"),
+    [
+        (("--model", "tiny_marks", "--crop", "2=4,2,40,30,90"), [["", "4,2,40,30,90"]]),
+        (("--model", "tiny_marks", "--crop", "1=9,9,30,30", "--crop", "2=0,0,20,30"), [["9,9,30,30", "0,0,20,30"]]),
+        (("--crop", "2=4,2,40,30"), [[""], ["4,2,40,30"]]),
+        (("--one-item", "--crop", "1=4,2,40,30", "--crop", "2=0,0,30,30,180"), [["4,2,40,30"], ["0,0,30,30,180"]]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_crops_of_several_pictures_are_repeated(
+    options: tuple[str, ...], crops: list[list[str]], issue: Callable[..., Issued]
+) -> None:
+    cropped = issue("case", *options, photos=("吊牌.png", "other.png"))
+    assert differing(cropped) == []
+    records = [examination["record"] for examination in json.loads(cropped.report.read_bytes())["examinations"]]
+    stated = [record["crops"] if "crops" in record else [record["crop"]] for record in records]
+    assert [[str(Crop(**crop)) if crop else "" for crop in each] for each in stated] == crops
+
+
+def test_a_changed_crop_is_another_comparison(issue: Callable[..., Issued]) -> None:
+    cropped = issue("case", "--model", "tiny_marks", "--crop", "2=4,2,40,30", photos=("吊牌.png", "other.png"))
+    changed_twin(cropped, lambda content: _record(content)["crops"][1].update(width=20))
+    assert "log odds" in differing(cropped)
+
+
+def see_through(path: Path) -> None:
+    """A pale drawing of which all that is not drawn is transparent; it stands out from black most."""
+    ground = np.zeros((60, 80, 4), np.uint8)
+    ground[10:40, 15:60] = 255, 250, 210, 255
+    ground[20:50, 30:44] = 230, 255, 255, 255
+    Image.fromarray(ground).save(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "grounds"),
+    [
+        ((), [("black", "Assay"), (None, None)]),
+        (("--ground", "1=grey"), [("grey", "examiner"), (None, None)]),
+        (("--model", "tiny_marks"), [("black", "Assay"), (None, None)]),
+        (("--model", "tiny_marks", "--ground", "1=white"), [("white", "examiner"), (None, None)]),
+    ],
+    ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else "",
+)
+def test_a_picture_is_laid_again_on_the_ground_it_was_laid_on_whoever_chose_it(
+    options: tuple[str, ...],
+    grounds: list[tuple[str | None, str | None]],
+    issue: Callable[..., Issued],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    see_through(tmp_path / "mark.png")
+    laid = issue("case", *options, photos=("mark.png", "other.png"))
+    records = [examination["record"] for examination in json.loads(laid.report.read_bytes())["examinations"]]
+    exhibits = [exhibit for record in records for exhibit in record.get("exhibits", [record.get("exhibit")])]
+    assert [(exhibit["ground"], exhibit["ground_by"]) for exhibit in exhibits] == grounds
+    # Assay may come to choose otherwise; what it found then stands on what was chosen then.
+    monkeypatch.setattr(
+        transparency, "ground_that_shows_most", lambda *_: "grey" if grounds[0][0] != "grey" else "white"
+    )
+    assert differing(laid) == []
+
+
+def test_another_ground_is_another_finding(issue: Callable[..., Issued], tmp_path: Path) -> None:
+    see_through(tmp_path / "mark.png")
+    laid = issue("case", photos=("mark.png",))
+    changed_twin(laid, lambda content: _record(content)["exhibit"].update(ground="white"))
+    assert {"run id", "log odds"} <= set(differing(laid))
+    changed_twin(laid, lambda content: _record(content)["exhibit"].update(ground="purple"))
+    with pytest.raises(ReportRefused, match="is damaged"):
+        differing(laid)
+
+
+def test_a_report_that_states_no_ground_was_made_on_white(issue: Callable[..., Issued], tmp_path: Path) -> None:
+    """As those from before there was a choice."""
+    see_through(tmp_path / "mark.png")
+    on_white = issue("case", "--ground", "white", photos=("mark.png",))
+
+    def date_back(content: dict[str, Any]) -> None:
+        for name in ("ground", "ground_by"):
+            del _record(content)["exhibit"][name]
+
+    changed_twin(on_white, date_back)
+    assert "log odds" not in differing(on_white)
+    assert "heatmap" not in differing(on_white)
 
 
 def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:

@@ -1,0 +1,50 @@
+"""The pictures of a record as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.correspondence import ringed
+from inference.heatmap import difference_picture, overlay, picture
+from inference.local_features import in_two_colours, lay_over
+from inference.records import Comparison, Heatmap, ReferenceView, Verdict
+
+
+def write_verdict(verdict: Verdict, folder: Path, stem: str) -> None:
+    """The heatmap and its overlay and, where there is one, the registered part, its reference and the difference."""
+    _write_heatmap(verdict.heatmap, verdict.seen, folder, stem)
+    if verdict.reference:
+        _write_reference(verdict.reference, folder, stem)
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> None:
+    """Both heatmaps, their overlays, both marks with answering parts numbered, one laid over the other if it can be."""
+    for index, (heatmap, seen) in enumerate(zip(comparison.heatmaps, comparison.seen, strict=True)):
+        stem = f"mark_{index + 1}"
+        _write_heatmap(heatmap, seen, folder, stem)
+        numbered = ringed(seen, comparison.correspondences, index)
+        Image.fromarray(numbered).save(folder / f"{stem}.parts.png")
+    laid = lay_over(*comparison.compared, comparison.agreement)
+    if laid is not None:
+        Image.fromarray(in_two_colours(comparison.compared[0], laid)).save(folder / "laid_over.png")
+
+
+def _write_heatmap(heatmap: Heatmap, seen: NDArray[np.uint8], folder: Path, stem: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = seen.shape[:2]
+    Image.fromarray(picture(heatmap, width, height)).save(folder / f"{stem}.heatmap.png")
+    Image.fromarray(overlay(heatmap, seen)).save(folder / f"{stem}.overlay.png")
+
+
+def _write_reference(view: ReferenceView, folder: Path, stem: str) -> None:
+    pictures = {
+        "registered": view.registered,
+        "reference": view.reference,
+        "difference": difference_picture(view),
+    }
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(folder / f"{stem}.{name}.png")

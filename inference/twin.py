@@ -1,0 +1,184 @@
+"""What the JSON twin of a report states, as far as it can be compared with what is found when it is verified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.case import Head
+from inference.records import Crop, Find, Ground, Located, Refusal, require
+from inference.report import REPORT_FORMAT, run_id
+
+_READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+class ReportRefused(Refusal):
+    """A file that is not a report of Assay's, is damaged, or is newer than this Assay."""
+
+
+@dataclass(frozen=True)
+class StatedExamination:
+    """What a report states of one examination, as far as it can be compared."""
+
+    task: str
+    exhibits: tuple[tuple[str, str], ...]
+    grounds: tuple[Ground | None, ...]
+    crops: tuple[Crop | None, ...]
+    located: Located | None
+    series: str | None
+    model: str
+    weights_sha256: str
+    card_sha256: str
+    code_version: str
+    libraries: dict[str, str]
+    outcome: str
+    log_odds: float
+    evidence: dict[str, Any] | None
+    maps: tuple[NDArray[np.float32], ...]
+    map_hashes: tuple[str, ...]
+    full_scales: tuple[float, ...]
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> StatedExamination:
+        """From the JSON values that `case.stated` makes."""
+        record = content["record"]
+        provenance, alone = record["provenance"], content["task"] == "authenticity"
+        exhibits, crops, heatmaps = (
+            ([record["exhibit"]], [record["crop"]], [record["heatmap"]])
+            if alone
+            else (record["exhibits"], record["crops"], record["heatmaps"])
+        )
+        return cls(
+            task=content["task"],
+            exhibits=tuple((str(exhibit["name"]), str(exhibit["sha256"])) for exhibit in exhibits),
+            grounds=tuple(map(_ground, exhibits)),
+            crops=tuple(Crop(**crop) if crop else None for crop in crops),
+            located=_located(record.get("located")),
+            series=record["series"] if alone and record["series_fixed"] else None,
+            model=str(provenance["model"]),
+            weights_sha256=str(provenance["weights_sha256"]),
+            card_sha256=str(provenance["card_sha256"]),
+            code_version=str(provenance["code_version"]),
+            libraries=dict(provenance["libraries"]),
+            outcome=str(record["outcome"]),
+            log_odds=float(record["log_odds"]),
+            evidence=record["evidence"],
+            maps=tuple(np.array(heatmap["raw"], np.float32) for heatmap in heatmaps),
+            map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
+            full_scales=tuple(float(heatmap["full_scale"]) for heatmap in heatmaps),
+        )
+
+
+@dataclass(frozen=True)
+class StatedPart:
+    """What a report states of photos that were weighed together, as far as it can be compared."""
+
+    examinations: tuple[int, ...]
+    model: str
+    outcome: str
+    counts_as: list[int | None]
+    score: float | None
+    evidence: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> StatedPart:
+        """From the JSON values that `report.make_report` states."""
+        finding = content["finding"]
+        return cls(
+            examinations=tuple(map(int, content["examinations"])),
+            model=str(finding["model"]),
+            outcome=str(finding["outcome"]),
+            counts_as=list(finding["counts_as"]),
+            score=finding["score"],
+            evidence=finding["evidence"],
+        )
+
+
+def _ground(exhibit: Mapping[str, Any]) -> Ground | None:
+    """What the transparent parts were laid on; white in reports from before there was a choice."""
+    ground: Ground | None = exhibit.get("ground", "white")
+    require(ground in (None, *get_args(Ground)), f"{ground} is no ground")
+    return ground
+
+
+def _located(stated: Mapping[str, Any] | None) -> Located | None:
+    if stated is None:
+        return None
+    find = stated["find"]
+    return Located(**{**stated, "find": Find(**{**find, "crop": Crop(**find["crop"])})})
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a JSON twin states, as far as it can be compared.
+
+    Attributes:
+        data: The file.
+        run_id: The id of the run that it states.
+        run_id_of_content: The id that its examinations and parts come to, see `report.run_id`.
+        log_head: The end of the case's log when the report was made; None where there was no case.
+        examinations: In the order of the pages.
+        parts: What photos of one item came to together.
+    """
+
+    data: bytes
+    run_id: str
+    run_id_of_content: str
+    log_head: Head | None
+    examinations: tuple[StatedExamination, ...]
+    parts: tuple[StatedPart, ...]
+
+
+def read_twin(path: Path) -> Twin:
+    """The JSON twin of a report.
+
+    Raises:
+        ReportRefused: if it is no report that can be read.
+    """
+    data = _read(path)
+    content = _parse(path, data)
+    try:
+        stated, parts, head = content["examinations"], content.get("parts", ()), content["log_head"]
+        return Twin(
+            data=data,
+            run_id=content["run_id"],
+            run_id_of_content=run_id(stated, parts),
+            log_head=head and Head(**head),
+            examinations=tuple(map(StatedExamination.read, stated)),
+            parts=tuple(map(StatedPart.read, parts)),
+        )
+    except _READING as error:
+        msg = f"{path.name} is damaged: something is missing or of the wrong kind; ask for the report again."
+        raise ReportRefused(msg) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}); check the path."
+        raise ReportRefused(msg) from error
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        msg = f"{path.name} is not the JSON twin of a report; choose the .json file that was issued with the PDF."
+        raise ReportRefused(msg) from error
+    if not isinstance(content, dict) or type(content.get("assay_report")) is not int or content["assay_report"] < 1:
+        msg = f"{path.name} is not a report of Assay's; choose the .json file that was issued with the PDF."
+        raise ReportRefused(msg)
+    if content["assay_report"] > REPORT_FORMAT:
+        msg = (
+            f"{path.name} is written in report format {content['assay_report']} and this Assay reads up to "
+            f"{REPORT_FORMAT}; update Assay."
+        )
+        raise ReportRefused(msg)
+    return content
