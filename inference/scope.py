@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from inference.embedding import frozen_embedding
 from inference.measures import MEASURES
-from inference.records import CheckStatus, ReferenceView, ScopeCheck
+from inference.records import LEAST_HANDEDNESS, CheckStatus, ReferenceView, ScopeCheck
 from inference.scope_gate import ScopeGate
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
@@ -44,6 +44,37 @@ def gate_checks(
         raise ValueError(msg)
     usual = gate.card.usual.items()
     return *(MEASURES[name].check(name, part, most) for name, most in usual), gate.check(frozen_embedding()(seen))
+
+
+def fit_checks(view: ReferenceView) -> tuple[ScopeCheck, ...]:
+    """Checks of a part beside its genuine reference.
+
+    That it is mirrored comes first: of a mirrored part a bad fit, or the likeness of another series, says nothing more.
+    """
+    return mirror_check(view), reference_check(view), detail_check(view), sharpness_check(view)
+
+
+def mirror_check(view: ReferenceView) -> ScopeCheck:
+    """Whether the part's mirror image fits a reference better, or nearly as well: mirrored letters look altered.
+
+    Its number is by how much the mirror image fits better.
+    """
+    mirror = view.mirror
+    gain = mirror.score - view.score
+    fits = f"its mirror image fits {mirror.series} {mirror.score:.2f}, as it is it fits {view.series} {view.score:.2f}"
+    if view.mirrored:
+        may = "is" if gain > 0 else "may be"
+        text = f"The part {may} mirrored: {fits}; mirror it back or hand in the original photo."
+        return ScopeCheck("mirrored", "refuse", gain, text)
+    if not mirror.tells:
+        text = (
+            f"Whether the part is mirrored cannot be told: of the genuine reference of {mirror.series} "
+            f"{mirror.handedness:.2f} tells it from its own mirror image, and {LEAST_HANDEDNESS:.2f} is needed."
+        )
+        return ScopeCheck("mirrored", "ok", gain, text)
+    if not (view.fits or mirror.fits):
+        return ScopeCheck("mirrored", "ok", gain, f"The part fits no better when mirrored: {fits}, too little both.")
+    return ScopeCheck("mirrored", "ok", gain, f"The part is not mirrored: {fits}.")
 
 
 def detail_check(view: ReferenceView) -> ScopeCheck:
