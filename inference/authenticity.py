@@ -29,7 +29,7 @@ from inference.records import (
     Refusal,
     Verdict,
 )
-from inference.registration import Reference, anomaly, difference, enlargement, register_best, register_mirrored
+from inference.registration import Reference, anomaly, difference, enlargement, register_both_ways
 from inference.scope import fit_checks, refusal
 
 
@@ -170,10 +170,9 @@ class AuthenticityExaminer(Examiner):
             size = self.card.preprocessing.size
             return View(exhibit, series, crop, prepared.tensor, prepared.placement, prepared.sentences, size)
         candidates = [reference for reference in self._references if series in (None, reference.series)]
-        best, *others = register_best(part, candidates)
+        (best, *others), mirrored = register_both_ways(part, candidates)
         by_series = {reference.series: reference for reference in candidates}
         reference = by_series[best.series]
-        mirrored = register_mirrored(part, candidates, best)
         other_way = by_series[mirrored.series]
         registered, covered = best.apply(part, reference.mean.shape)
         tensor = stack(registered, covered, reference)

@@ -122,14 +122,16 @@ class Reference:
 
         It is the share of its correlation with itself that the mirror image does not reach, laid over it at its best.
         """
-        mirror = _Views.of_edges(_flipped(self.mean))
-        found = _lay(mirror, {self.series: self.mean})[0].homography
-        starts = (found, *(_quarter_turns(quarters, self.mean.shape) for quarters in range(4)))
-        fits = [_careful(self.series, mirror, self.mean, start).homography for start in starts]
-        fine = [_polished(mirror, self.mean, homography, _FINE) for homography in (found, *fits)]
-        best = max(_score(mirror, self.mean, homography, _MIDDLE)[0] for homography in fine)
         own = _score(_Views.of_edges(self.mean), self.mean, np.eye(3), _MIDDLE)[0]
-        return float(np.clip(1 - best / own, 0, 1)) if own > 0 else 0.0
+        return float(np.clip(1 - self.mirror_image.score / own, 0, 1)) if own > 0 else 0.0
+
+    @cached_property
+    def mirror_image(self) -> Registration:
+        """The reference's own mirror image, flipped left to right, laid over it at its best."""
+        mirror, means = _Views.of_edges(_flipped(self.mean)), {self.series: self.mean}
+        starts = (_quarter_turns(quarters, self.mean.shape) for quarters in range(4))
+        tried = (_fine(self.series, mirror, self.mean, start) for start in starts)
+        return max((_lay(mirror, means)[0], *tried), key=lambda fit: fit.score)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What a weights file holds of it; the name of the series is kept elsewhere."""
@@ -273,28 +275,46 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
     return tuple(fits)
 
 
-def register_mirrored(part: Pixels, references: Sequence[Reference], beside: Registration) -> Registration:
-    """The best fit of the part's mirror image, to be held against that of the part as it is.
+def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[tuple[Registration, ...], Registration]:
+    """The part laid over each of several references, and its mirror image over the one that it fits best.
 
-    A mirror image that is turned as well is found like any turned part, so that one trial serves all flips. Only where
-    the part as it is fits no reference is its mirror image looked for with twice the detail too.
+    A mirror image that is turned as well is found like any turned part, so that one trial serves all flips. Outlines
+    are much alike when mirrored, so that each is tried from where the other lies too: neither is to lose by a fit that
+    was missed.
 
     Args:
         part: As in `register_best`.
-        references: The same that the part was laid over.
-        beside: The best fit of the part as it is.
+        references: As in `register_best`.
 
     Returns:
-        The fit; its homography leads from the pixels of the mirror image, flipped left to right.
+        What `register_best` gives; and the best fit of the mirror image, whose homography leads from its pixels,
+        flipped left to right.
 
     Raises:
         ValueError: as `register_best`.
     """
     by_series = _by_series(part, references)
-    mirrored = _flipped(part)
-    if _fits(beside, by_series):
-        return _lay(_Views(mirrored), _means(by_series))[0]
-    return register_best(mirrored, references)[0]
+    fits, mirrored = register_best(part, references), _flipped(part)
+    if _fits(fits[0], by_series):
+        mirror = max(
+            _lay(_Views(mirrored), _means(by_series))[0],
+            _laid_across(mirrored, by_series[fits[0].series], fits[0]),
+            key=lambda fit: fit.score,
+        )
+    else:
+        mirror = register_best(mirrored, references)[0]
+    if mirror.score > fits[0].score:
+        back = _laid_across(part, by_series[mirror.series], mirror)
+        if back.score > fits[0].score:
+            fits = (back, *(fit for fit in fits if fit.series != back.series))
+    return fits, mirror
+
+
+def _laid_across(part: Pixels, reference: Reference, other: Registration) -> Registration:
+    """The part laid over a reference, starting from where its mirror image lies."""
+    width = reference.mean.shape[1]
+    start = reference.mirror_image.homography @ _flip(width) @ other.homography @ _flip(part.shape[1])
+    return _fine(reference.series, _Views(part), reference.mean, _normalised(start))
 
 
 def _by_series(part: Pixels, references: Sequence[Reference]) -> dict[str, Reference]:
@@ -453,6 +473,11 @@ def _lay(views: _Views, means: Mapping[str, Plane], side: int = _MIDDLE) -> list
     first = fits[0]
     fine = _polished(views, means[first.series], first.homography, _FINE)
     return [_scored(first.series, views, means[first.series], fine), *fits[1:]]
+
+
+def _fine(series: str, views: _Views, mean: Plane, start: Matrix) -> Registration:
+    """A fit moved by its tiles, then polished, the last time finely."""
+    return _scored(series, views, mean, _polished(views, mean, _careful(series, views, mean, start).homography, _FINE))
 
 
 def _careful(series: str, views: _Views, mean: Plane, start: Matrix) -> Registration:
@@ -926,6 +951,11 @@ def _up(plane: Plane, shrunk: Plane) -> Matrix:
 def _scaling(x: float, y: float) -> Matrix:
     """Between pixels of a picture and those of it resized; the centre of the first pixel is at 0."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def _flip(width: int) -> Matrix:
+    """Between pixels of a picture and those of it mirrored left to right."""
+    return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
 
 
 def _quarter_turns(quarters: int, shape: tuple[int, ...]) -> Matrix:

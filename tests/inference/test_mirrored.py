@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference import registration
 from inference.authenticity import AuthenticityExaminer
 from inference.records import LEAST_HANDEDNESS, NEARLY_AS_WELL, Exhibit, MirrorTrial, ScopeCheck, Verdict
-from inference.registration import Reference, build_reference, register_best, register_mirrored
+from inference.registration import Reference, build_reference, register_best, register_both_ways
 from inference.scope import mirror_check
 from inference.weights import Model, load_model
 
@@ -206,9 +207,23 @@ def test_the_mirror_image_is_laid_over_every_reference_that_the_part_was(
     tiny_references: tuple[Reference, ...], lettered: Any
 ) -> None:
     part = lettered.photo("quorum/genuine", 50)
-    as_it_is = register_best(part, tiny_references)[0]
-    back = register_mirrored(flipped(part), tiny_references, as_it_is)
-    assert back.stated() == as_it_is.stated()
+    as_it_is, mirror = register_both_ways(part, tiny_references)
+    other_way, back = register_both_ways(flipped(part), tiny_references)
+    assert [fit.stated() for fit in as_it_is] == [fit.stated() for fit in register_best(part, tiny_references)]
+    assert (back.series, mirror.series) == ("quorum", other_way[0].series)
+    assert back.score == pytest.approx(as_it_is[0].score, abs=0.002)
+    assert mirror.score >= register_best(flipped(part), tiny_references[1:])[0].score - 0.002
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_fit_that_one_way_misses_is_found_from_the_other(
+    number: int, tiny_references: tuple[Reference, ...], lettered: Any
+) -> None:
+    reference = tiny_references[number]
+    part = lettered.photo(f"{reference.series}/genuine", 50)
+    (known,), mirror = register_both_ways(part, [reference])
+    assert registration._laid_across(part, reference, mirror).score == pytest.approx(known.score, abs=0.01)
+    assert registration._laid_across(flipped(part), reference, known).score == pytest.approx(mirror.score, abs=0.01)
 
 
 HANDED = 0.2
