@@ -28,7 +28,7 @@ LEAST_HANDEDNESS = 0.04
 image were measured at .01 to .035, the shipped ones at .12 to .37."""
 NEARLY_AS_WELL = 0.05
 """Share of a reference's handedness by which a part must fit better than its mirror image; genuine and counterfeit
-validation photos do so by .13 of it or more."""
+validation photos do so by .10 of it or more."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSTATED: dict[str, bool] = {"stated": False}
