@@ -22,14 +22,15 @@ from inference.records import (
     Crop,
     Exhibit,
     Located,
+    MirrorTrial,
     PartFinding,
     Placement,
     ReferenceView,
     Refusal,
     Verdict,
 )
-from inference.registration import Reference, anomaly, difference, enlargement, register_best
-from inference.scope import detail_check, reference_check, refusal, sharpness_check
+from inference.registration import Reference, anomaly, difference, enlargement, register_both_ways
+from inference.scope import fit_checks, refusal
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,10 @@ class AuthenticityExaminer(Examiner):
             size = self.card.preprocessing.size
             return View(exhibit, series, crop, prepared.tensor, prepared.placement, prepared.sentences, size)
         candidates = [reference for reference in self._references if series in (None, reference.series)]
-        best, *others = register_best(part, candidates)
-        reference = next(reference for reference in candidates if reference.series == best.series)
+        (best, *others), mirrored = register_both_ways(part, candidates)
+        by_series = {reference.series: reference for reference in candidates}
+        reference = by_series[best.series]
+        other_way = by_series[mirrored.series]
         registered, covered = best.apply(part, reference.mean.shape)
         tensor = stack(registered, covered, reference)
         away, deviation = self._difference(registered, covered, reference, tensor)
@@ -184,6 +187,7 @@ class AuthenticityExaminer(Examiner):
             most_blurred=reference.most_blurred,
             covered=best.covered,
             runner_up={other.series: other.score for other in others},
+            mirror=MirrorTrial(mirrored.series, mirrored.score, other_way.least_score, other_way.handedness),
             least_lead=self.card.series_rule.least_lead if self.card.series_rule else 0.0,
             homography=best.rows(),
             deviation=deviation,
@@ -232,7 +236,7 @@ class AuthenticityExaminer(Examiner):
 
     def _verdict(self, view: View, logits: Tensor, raw: NDArray[np.float32], log_odds: Tensor) -> Verdict:
         beside = view.reference
-        fit = (reference_check(beside), detail_check(beside), sharpness_check(beside)) if beside else ()
+        fit = fit_checks(beside) if beside else ()
         registered = beside.registered if beside else None
         checks = self._scope_checks(view.exhibit.crop(view.crop), view.size, registered, fit)
         genuine = float(torch.sigmoid(log_odds))

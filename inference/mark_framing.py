@@ -96,6 +96,11 @@ def frame_mark(part: Pixels) -> FramedMark:
     return _framed(part, _on_its_panel(part, found))
 
 
+def as_ink(mark: Pixels) -> Pixels:
+    """A framed mark, uint8 (h, w, 3), without its colours: grey, darker by how far it stands out in any channel."""
+    return np.asarray(mark.min(axis=2, keepdims=True).repeat(3, axis=2))
+
+
 def _framed(part: Pixels, found: _Found) -> FramedMark:
     """The box with its margin, in its own colours and at the standard contrast."""
     shown = _reduced(_with_margin(part, found))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -114,6 +115,23 @@ class Reference:
         require(self.photos >= 1, "a reference is made from photos")
         for array in (self.picture, self.mean, self.spread):
             array.setflags(write=False)
+
+    @cached_property
+    def handedness(self) -> float:
+        """How much tells the reference from its mirror image, 0 (nothing) to 1; found once, in half a second.
+
+        It is the share of its correlation with itself that the mirror image does not reach, laid over it at its best.
+        """
+        own = _score(_Views.of_edges(self.mean), self.mean, np.eye(3), _MIDDLE)[0]
+        return float(np.clip(1 - self.mirror_image.score / own, 0, 1)) if own > 0 else 0.0
+
+    @cached_property
+    def mirror_image(self) -> Registration:
+        """The reference's own mirror image, flipped left to right, laid over it at its best."""
+        mirror, means = _Views.of_edges(_flipped(self.mean)), {self.series: self.mean}
+        starts = (_quarter_turns(quarters, self.mean.shape) for quarters in range(4))
+        tried = (_fine(self.series, mirror, self.mean, start) for start in starts)
+        return max((_lay(mirror, means)[0], *tried), key=lambda fit: fit.score)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What a weights file holds of it; the name of the series is kept elsewhere."""
@@ -249,17 +267,71 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
     Raises:
         ValueError: if the part is not such pixels, or the references are none or name a series twice.
     """
+    views, by_series = _Views(part), _by_series(part, references)
+    fits = _lay(views, _means(by_series))
+    if not _fits(fits[0], by_series):
+        # Before it is called a bad fit, it is looked for with twice the detail.
+        fits = max(fits, _lay(views, _means(by_series), _FINE), key=lambda tried: tried[0].score)
+    return tuple(fits)
+
+
+def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[tuple[Registration, ...], Registration]:
+    """The part laid over each of several references, and its mirror image over the one that it fits best.
+
+    A mirror image that is turned as well is found like any turned part, so that one trial serves all flips. Outlines
+    are much alike when mirrored, so that each is tried from where the other lies too: neither is to lose by a fit that
+    was missed.
+
+    Args:
+        part: As in `register_best`.
+        references: As in `register_best`.
+
+    Returns:
+        What `register_best` gives; and the best fit of the mirror image, whose homography leads from its pixels,
+        flipped left to right.
+
+    Raises:
+        ValueError: as `register_best`.
+    """
+    by_series = _by_series(part, references)
+    fits, mirrored = register_best(part, references), _flipped(part)
+    if _fits(fits[0], by_series):
+        mirror = max(
+            _lay(_Views(mirrored), _means(by_series))[0],
+            _laid_across(mirrored, by_series[fits[0].series], fits[0]),
+            key=lambda fit: fit.score,
+        )
+    else:
+        mirror = register_best(mirrored, references)[0]
+    if mirror.score > fits[0].score:
+        back = _laid_across(part, by_series[mirror.series], mirror)
+        if back.score > fits[0].score:
+            fits = (back, *(fit for fit in fits if fit.series != back.series))
+    return fits, mirror
+
+
+def _laid_across(part: Pixels, reference: Reference, other: Registration) -> Registration:
+    """The part laid over a reference, starting from where its mirror image lies."""
+    width = reference.mean.shape[1]
+    start = reference.mirror_image.homography @ _flip(width) @ other.homography @ _flip(part.shape[1])
+    return _fine(reference.series, _Views(part), reference.mean, _normalised(start))
+
+
+def _by_series(part: Pixels, references: Sequence[Reference]) -> dict[str, Reference]:
+    """References by the name of their series, once they and the part are what a registration takes."""
     _require_pixels(part, "a part")
     by_series = {reference.series: reference for reference in references}
     require(bool(references), "a part is registered to at least one reference")
     require(len(by_series) == len(references), "each series has one reference")
-    views = _Views(part)
-    means = {series: reference.mean for series, reference in by_series.items()}
-    fits = _lay(views, means)
-    if fits[0].score < by_series[fits[0].series].least_score:
-        # Before it is called a bad fit, it is looked for with twice the detail.
-        fits = max(fits, _lay(views, means, _FINE), key=lambda tried: tried[0].score)
-    return tuple(fits)
+    return by_series
+
+
+def _means(by_series: Mapping[str, Reference]) -> dict[str, Plane]:
+    return {series: reference.mean for series, reference in by_series.items()}
+
+
+def _fits(fit: Registration, by_series: Mapping[str, Reference]) -> bool:
+    return fit.score >= by_series[fit.series].least_score
 
 
 def enlargement(homography: Matrix, shape: tuple[int, ...]) -> float:
@@ -359,6 +431,13 @@ class _Views:
         self.part = part
         self._made: dict[int, Plane] = {}
 
+    @classmethod
+    def of_edges(cls, edges: Plane) -> _Views:
+        """Of a part of which the edge strength alone is known, float32 (h, w)."""
+        views = cls(np.zeros((*edges.shape, 3), np.uint8))
+        views._made = {side: _shrunk(edges, side) for side in (_COARSE, _MIDDLE, _FINE)}
+        return views
+
     def edges(self, side: int) -> Plane:
         """At a long side of at most `side`."""
         if side not in self._made:
@@ -394,6 +473,11 @@ def _lay(views: _Views, means: Mapping[str, Plane], side: int = _MIDDLE) -> list
     first = fits[0]
     fine = _polished(views, means[first.series], first.homography, _FINE)
     return [_scored(first.series, views, means[first.series], fine), *fits[1:]]
+
+
+def _fine(series: str, views: _Views, mean: Plane, start: Matrix) -> Registration:
+    """A fit moved by its tiles, then polished, the last time finely."""
+    return _scored(series, views, mean, _polished(views, mean, _careful(series, views, mean, start).homography, _FINE))
 
 
 def _careful(series: str, views: _Views, mean: Plane, start: Matrix) -> Registration:
@@ -794,7 +878,7 @@ def _least_score(laid: _Laid, edges: _Edges) -> float:
     several wrong letters scores between the two, and is to be compared, not turned away.
     """
     scores = [_score(view, edges.mean_without(view, h), h, _MIDDLE)[0] for view, h in laid]
-    mirrored = {"": np.ascontiguousarray(edges.mean()[:, ::-1])}
+    mirrored = {"": _flipped(edges.mean())}
     some = np.unique(np.linspace(0, len(laid) - 1, min(len(laid), _DECOYS)).astype(int))
     by_chance = [_lay(laid[i][0], mirrored)[0].score for i in some]
     low = float(np.quantile(scores, _LOW_QUANTILE))
@@ -832,6 +916,11 @@ def _warp(part: Pixels, homography: Matrix, shape: tuple[int, ...]) -> tuple[Pix
     return np.asarray(laid, np.uint8), inside > 0.99
 
 
+def _flipped(picture: Plane) -> Plane:
+    """Mirrored left to right, (h, w) or (h, w, 3)."""
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
 def _tolerant(edges: Plane) -> Plane:
     """Edges blurred by what registration may leave."""
     return _blurred(edges, 1.3 * max(edges.shape) / _FINE)
@@ -862,6 +951,18 @@ def _up(plane: Plane, shrunk: Plane) -> Matrix:
 def _scaling(x: float, y: float) -> Matrix:
     """Between pixels of a picture and those of it resized; the centre of the first pixel is at 0."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def _flip(width: int) -> Matrix:
+    """Between pixels of a picture and those of it mirrored left to right."""
+    return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
+
+
+def _quarter_turns(quarters: int, shape: tuple[int, ...]) -> Matrix:
+    """A turn by so many right angles about the middle of a frame of `shape`."""
+    cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters]
+    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y], [0, 0, 1]], np.float64)
 
 
 def _normalised(homography: Matrix) -> Matrix:

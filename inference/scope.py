@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from inference.embedding import frozen_embedding
 from inference.lettering import MOST_LETTERING, lettering
+from inference.mark_framing import as_ink
 from inference.measures import MEASURES
-from inference.records import CheckStatus, FramedMark, ReferenceView, ScopeCheck
+from inference.records import LEAST_HANDEDNESS, CheckStatus, FramedMark, ReferenceView, ScopeCheck
 from inference.scope_gate import ScopeGate
 
 _WARN_ENLARGEMENT, _REFUSE_ENLARGEMENT = 2.0, 8.0
@@ -40,24 +41,55 @@ def mark_checks(mark: FramedMark, size: int) -> tuple[ScopeCheck, ...]:
 def gate_checks(
     part: NDArray[np.uint8], registered: NDArray[np.uint8] | None, gate: ScopeGate | None
 ) -> tuple[ScopeCheck, ...]:
-    """Checks of a part against the photos a model was trained on; none for a model without a gate.
+    """Checks of a part against the pictures a model was trained on; none for a model without a gate.
 
     Args:
-        part: uint8 (H, W, 3), whose quality is measured.
+        part: uint8 (H, W, 3), whose quality is measured: a photo's part, or a framed mark.
         registered: The part in the frame of its reference, uint8 (h, w, 3); None for a model without references.
-        gate: The model's gate; its card says which of the two its kind is told by.
+        gate: The model's gate; its card says what its kind is told by.
 
     Raises:
         ValueError: if the gate tells registered parts and the model registers none.
     """
     if gate is None:
         return ()
-    seen = registered if gate.card.sees == "registered part" else part
+    seen = {"part": part, "registered part": registered, "ink": as_ink(part)}[gate.card.sees]
     if seen is None:
         msg = "the scope gate tells registered parts, and the model registers none"
         raise ValueError(msg)
     usual = gate.card.usual.items()
     return *(MEASURES[name].check(name, part, most) for name, most in usual), gate.check(frozen_embedding()(seen))
+
+
+def fit_checks(view: ReferenceView) -> tuple[ScopeCheck, ...]:
+    """Checks of a part beside its genuine reference.
+
+    That it is mirrored comes first: of a mirrored part a bad fit, or the likeness of another series, says nothing more.
+    """
+    return mirror_check(view), reference_check(view), detail_check(view), sharpness_check(view)
+
+
+def mirror_check(view: ReferenceView) -> ScopeCheck:
+    """Whether the part's mirror image fits a reference better, or nearly as well: mirrored letters look altered.
+
+    Its number is by how much the mirror image fits better.
+    """
+    mirror = view.mirror
+    gain = mirror.score - view.score
+    fits = f"its mirror image fits {mirror.series} {mirror.score:.2f}, as it is it fits {view.series} {view.score:.2f}"
+    if view.mirrored:
+        may = "is" if gain > 0 else "may be"
+        text = f"The part {may} mirrored: {fits}; mirror it back or hand in the original photo."
+        return ScopeCheck("mirrored", "refuse", gain, text)
+    if not mirror.tells:
+        text = (
+            f"Whether the part is mirrored cannot be told: of the genuine reference of {mirror.series} "
+            f"{mirror.handedness:.2f} tells it from its own mirror image, and {LEAST_HANDEDNESS:.2f} is needed."
+        )
+        return ScopeCheck("mirrored", "ok", gain, text)
+    if not (view.fits or mirror.fits):
+        return ScopeCheck("mirrored", "ok", gain, f"The part fits no better when mirrored: {fits}, too little both.")
+    return ScopeCheck("mirrored", "ok", gain, f"The part is not mirrored: {fits}.")
 
 
 def detail_check(view: ReferenceView) -> ScopeCheck:

@@ -40,7 +40,8 @@ class GateCard:
         sources: Training sources behind them, at least 19.
         usual: Of each measure of `inference.measures` that is checked, what all but 1% of the sources keep to.
         embedding_sha256: SHA-256 of the weights of the embedding.
-        sees: What the embedding looks at: the part as it was cropped, or registered to its reference.
+        sees: What the embedding looks at: the part as it was cropped, or registered to its reference, or the ink of a
+            framed mark, whatever its colour.
     """
 
     neighbours: int
@@ -51,7 +52,7 @@ class GateCard:
     sources: int
     usual: dict[str, float]
     embedding_sha256: str
-    sees: Literal["part", "registered part"] = "part"
+    sees: Literal["part", "registered part", "ink"] = "part"
 
     def __post_init__(self) -> None:
         require(self.neighbours >= 1, f"a nearest neighbour is at least the first, not {self.neighbours}")

@@ -213,5 +213,5 @@ def log_odds_similar(logits: Tensor) -> Tensor:
     return logits[:, 1] - logits[:, 0]
 
 
-def _order(exhibit: Exhibit, crop: Crop | None) -> tuple[str, str]:
-    return exhibit.sha256, str(crop)
+def _order(exhibit: Exhibit, crop: Crop | None) -> tuple[str, str, str]:
+    return exhibit.sha256, str(crop), str(exhibit.ground)

@@ -37,6 +37,8 @@ INK = {"blue": (30, 60, 200), "red": (200, 40, 30)}
 CLASSES = tuple(f"{series}/{label}" for series in INK for label in ("genuine", "counterfeit"))
 STEPS = 12
 WORDS = {"alba": "ALBA", "quorum": "QUO7"}
+# Its letters, and so all of the part, are their own mirror image.
+SYMMETRIC_WORDS = {"avova": "AVOVA"}
 LETTERED = tuple(f"{series}/{label}" for series in WORDS for label in ("counterfeit", "genuine"))
 PART, GROUND = (132, 76), 8
 # Half a dozen photos say too little of how well genuine ones fit.
@@ -166,7 +168,8 @@ class Lettered:
         part = Image.new("RGB", PART, (150, 120, 90))
         draw = ImageDraw.Draw(part)
         draw.rounded_rectangle((10, 10, width - 11, height - 11), 8, (205, 190, 160), (70, 50, 40), 3)
-        draw.text((width / 2, height / 2 - 8), WORDS[series], (60, 30, 30), ImageFont.load_default(30), "mm")
+        word = {**WORDS, **SYMMETRIC_WORDS}[series]
+        draw.text((width / 2, height / 2 - 8), word, (60, 30, 30), ImageFont.load_default(30), "mm")
         end = width - (26 if label == "genuine" else 60)
         draw.line((26, height - 26, end, height - 26), (60, 30, 30), 4)
         return np.asarray(part)

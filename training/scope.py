@@ -22,7 +22,7 @@ from tqdm import tqdm
 from inference.embedding import frozen_embedding
 from inference.exhibit import ExhibitRefused, read_exhibit
 from inference.location import crop_around
-from inference.mark_framing import frame_mark
+from inference.mark_framing import as_ink, frame_mark
 from inference.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
 from inference.records import Refusal
 from inference.registration import Reference, register_best
@@ -33,7 +33,7 @@ from training.data.degradations import blurred, jpeg, noisy, scaled
 from training.data.pairs import read_mark_set
 from training.data.photos import Split, read_photo_set
 from training.data.scene_set import MARGIN, SceneSet, read_scene_set
-from training.data.set_files import DataRefused
+from training.data.set_files import PICTURES, DataRefused
 from training.evaluate import auc_metric, share_by_source
 from training.processes import worker_processes
 
@@ -49,7 +49,6 @@ _MOST_NEIGHBOURS = 5
 _UNUSUAL = 0.01
 _IN_SCENES = "scope, in scenes: refused"
 _MOST_MEASURED = 200
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"}
 _RULE = (
     "Each training source was measured against all others. Both thresholds stand at the same rank, the one that all "
     "but {share:.0%} of the sources keep to in both distances (conformal quantile by source over the worse of the two "
@@ -174,7 +173,7 @@ def fit_scope_gate(
         sources=kept,
         usual=_usual(measures, np.array(measured), sources),
         embedding_sha256=embed.sha256,
-        sees="registered part" if references else "part",
+        sees="ink" if task == "trademark" else "registered part" if references else "part",
     )
     return ScopeGate(card, embeddings)
 
@@ -344,6 +343,8 @@ def _as_seen(
 
 def _seen(picture: Picture, references: tuple[Reference, ...], spoil: Spoil | None) -> tuple[Pixels, Pixels]:
     part = picture.pixels(spoil)
+    if picture.task == "trademark":
+        return part, as_ink(part)
     if not references:
         return part, part
     best = register_best(part, [one for one in references if picture.series in (None, one.series)])[0]
@@ -412,7 +413,7 @@ def _parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
 
 def _pictures_in(folder: Path, task: Task) -> list[Picture]:
     """The readable pictures of a folder and those below it, each its own source."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SUFFIXES]
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES]
     readable = [
         picture
         for picture in _evenly([Picture(path, str(path), task=task) for path in paths])
