@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.exhibit import FORMATS
+from inference.intake.containers import FORMATS
 from training.data.pairs import read_mark_set
 from training.data.photos import read_photo_set
 from training.data.scene_set import read_scene_set

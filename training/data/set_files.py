@@ -18,7 +18,8 @@ from typing import TypeVar
 from PIL import Image
 from tqdm import tqdm
 
-from inference.intake.containers import FORMATS, ExhibitRefused, read_exhibit
+from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.containers import FORMATS
 from inference.records import Exhibit, Refusal
 
 logger = logging.getLogger(__name__)
