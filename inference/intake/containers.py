@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import pillow_heif
+import pi_heif
 from PIL import features
 
 from inference.intake.gif import gif_end
@@ -14,7 +14,7 @@ from inference.intake.notes import ExhibitRefused, Notes
 from inference.intake.png import check_png, png_end
 from inference.intake.tiff import check_layout
 
-pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", *(("AVIF",) if features.check("avif") else ()))
 """The containers that are read, by Pillow's names; a multi-picture JPEG is a JPEG."""

@@ -9,6 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageCms
+from pillow_heif import as_plugin
+
+# What the app reads HEIF with cannot write it.
+Image.register_save("HEIF", as_plugin._save_heif)
+Image.register_save_all("HEIF", as_plugin._save_all_heif)
 
 SIZE = (4, 3)
 RED, GREEN, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (255, 255, 255), (0, 0, 0)
