@@ -317,7 +317,7 @@ def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> 
     yield section("Propositions", [text(f"H1: {h1}."), text(f"H2: {h2}.")])
     yield section("Finding", [boxed([*_finding(record, wording)], BODY_WIDTH - 4)])
     yield section("Evidence", _pictures(record, card))
-    yield section("Scope", [*map(_check, _checks(record))])
+    yield section("Scope", [*_checks(record)])
     yield section("Validation", _validation(card))
     limits = [_NOT_AN_IDENTIFICATION, wording.limit, *([_OF_THE_FINDINGS] if record.evidence else []), *card.limits]
     yield section("Limits", [*map(text, limits)])
@@ -492,14 +492,20 @@ def _reference(view: ReferenceView) -> list[tuple[Pixels, str]]:
     ]
 
 
-def _checks(record: Verdict | Comparison) -> list[tuple[str, ScopeCheck]]:
+def _checks(record: Verdict | Comparison) -> Iterator[Flowable]:
+    """A line a check; of two marks the checks that hold share one, so that the page stays one page."""
     if isinstance(record, Verdict):
-        return [("", check) for check in record.scope_checks]
-    return [(f"Mark {number}: ", check) for number, checks in enumerate(record.scope_checks, 1) for check in checks]
+        yield from (_check("", check) for check in record.scope_checks)
+        return
+    for number, checks in enumerate(record.scope_checks, 1):
+        whose = f"Mark {number}: "
+        yield from (_check(whose, check) for check in checks if check.status != "ok")
+        holding = " ".join(f"{check.text} [{check.value:.4g}]" for check in checks if check.status == "ok")
+        if holding:
+            yield keyed([("ok", whose + holding)], BODY_WIDTH)
 
 
-def _check(named: tuple[str, ScopeCheck]) -> Flowable:
-    whose, check = named
+def _check(whose: str, check: ScopeCheck) -> Flowable:
     return keyed([(f"{check.status} · {check.name}", f"{whose}{check.text} [{check.value:.4g}]")], BODY_WIDTH)
 
 

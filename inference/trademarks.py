@@ -101,8 +101,9 @@ class TrademarkExaminer(Examiner):
             checks = tuple(self._checks(mark) for mark in framed[index])
             agreement = local_agreement(*drawn[index])
             score = float(log_odds[index]) + self.card.agreement_weight * agreement.share
+            in_order = checks[::-1] if swapped[index] else checks
             outcome, reason, evidence = self._outcome(
-                score, similar[index], [check for mark in checks for check in mark]
+                score, similar[index], [check for mark in in_order for check in mark]
             )
             settings = {
                 f"crop of mark {number}": str(crop) if crop else "whole picture"

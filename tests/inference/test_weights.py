@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -250,22 +251,23 @@ def test_nothing_but_the_two_files_is_left(folder: Path, tmp_path: Path) -> None
     assert sorted(path.name for path in target.iterdir()) == [CARD, WEIGHTS]
 
 
-INTERRUPTIONS = list(itertools.product(["write_bytes", "replace"], [1, 2]))
+INTERRUPTIONS = list(itertools.product(["fsync", "replace"], [1, 2]))
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, step: str, at: int) -> None:
     """Ctrl-C at the first or second such step; a file that is being written is left half done."""
-    whole = getattr(Path, step)
+    owner = os if step == "fsync" else Path
+    whole = getattr(owner, step)
     calls = itertools.count(1)
 
-    def interrupted(path: Path, argument: Any) -> Any:
+    def interrupted(*arguments: Any) -> Any:
         if next(calls) != at:
-            return whole(path, argument)
-        if step == "write_bytes":
-            whole(path, argument[: len(argument) // 2])
+            return whole(*arguments)
+        if step == "fsync":
+            os.ftruncate(arguments[0], os.fstat(arguments[0]).st_size // 2)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, step, interrupted)
+    monkeypatch.setattr(owner, step, interrupted)
 
 
 @pytest.mark.parametrize(("step", "at"), INTERRUPTIONS)
@@ -294,7 +296,7 @@ def test_an_interrupted_save_over_a_model_never_mixes_the_two(
         interrupt(patch, step, at)
         with pytest.raises(KeyboardInterrupt):
             save_model(old.card, new, folder)
-    if (step, at) in {("write_bytes", 1), ("replace", 1)}:
+    if (step, at) in {("fsync", 1), ("replace", 1)}:
         assert load_model(NAME, folder).card == old.card
     else:
         with pytest.raises(WeightsRefused, match="is not the file its card describes"):
