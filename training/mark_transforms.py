@@ -74,6 +74,17 @@ def _with_word(mark: Pixels) -> Pixels:
     return np.asarray(picture)
 
 
+def _with_margin(mark: Pixels, times: int) -> Pixels:
+    """So many times the mark's long side of ground on each side of it."""
+    margin = times * max(mark.shape[:2])
+    return cv2.copyMakeBorder(mark, *[margin] * 4, cv2.BORDER_CONSTANT, value=_ground(mark)).astype(np.uint8)
+
+
+def _faint(mark: Pixels, levels: int) -> Pixels:
+    ground = np.array(_ground(mark))
+    return np.round(ground + (mark - ground) * (levels / 255)).astype(np.uint8)
+
+
 def _jpeg(mark: Pixels, quality: int) -> Pixels:
     file = io.BytesIO()
     Image.fromarray(mark).save(file, "JPEG", quality=quality)
@@ -90,6 +101,10 @@ TRANSFORMS: dict[str, Callable[[Pixels], Pixels]] = {
     "turned by 90 degrees": partial(_quarter, quarters=1),
     "turned by 180 degrees": partial(_quarter, quarters=2),
     "two thirds of the size": partial(_warped, scale=2 / 3),
+    "a margin of its own size": partial(_with_margin, times=1),
+    "a margin of eight times its size": partial(_with_margin, times=8),
+    "26 levels of contrast": partial(_faint, levels=26),
+    "8 levels of contrast": partial(_faint, levels=8),
     "framed": _framed,
     "a word added": _with_word,
     "JPEG quality 30": partial(_jpeg, quality=30),
