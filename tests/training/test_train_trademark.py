@@ -31,7 +31,7 @@ from training.data.pairs import Mark, MarkSet, read_mark_set, same_brand
 from training.data.photos import Split
 from training.evaluate import auc
 from training.losses import HybridMarginSoftmax
-from training.mark_trials import frozen_embeddings, nearest_strangers, trial_pairs
+from training.mark_trials import framed, frozen_embeddings, nearest_strangers, trial_pairs
 from training.pretrained import frozen_backbone
 from training.trademark import (
     PRESETS,
@@ -57,7 +57,7 @@ def small(**changes: Any) -> TrademarkSettings:
 
 
 def scaled(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
-    return [preprocessing.tone_and_scale(read_exhibit(mark.path).pixels) for mark in marks]
+    return [preprocessing.tone_and_scale(framed(mark.path)) for mark in marks]
 
 
 @pytest.fixture(scope="module")
