@@ -635,8 +635,8 @@ class FramedMark:
         panel = f" in the field {self.panel}" if self.panel else ""
         red, green, blue = self.ground
         return (
-            f"framed to the drawing at {self.box}{panel}, its ground {red}, {green}, {blue} (red, green, blue) made white "
-            f"and its contrast of {self.contrast:.0f} levels brought to 255"
+            f"framed to the drawing at {self.box}{panel}, its ground {red}, {green}, {blue} (red, green, blue) made "
+            f"white and its contrast of {self.contrast:.0f} levels brought to 255"
         )
 
 
