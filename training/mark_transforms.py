@@ -77,7 +77,8 @@ def _with_word(mark: Pixels) -> Pixels:
 def _with_margin(mark: Pixels, times: int) -> Pixels:
     """So many times the mark's long side of ground on each side of it."""
     margin = times * max(mark.shape[:2])
-    return cv2.copyMakeBorder(mark, *[margin] * 4, cv2.BORDER_CONSTANT, value=_ground(mark)).astype(np.uint8)
+    edges = margin, margin, margin, margin
+    return cv2.copyMakeBorder(mark, *edges, borderType=cv2.BORDER_CONSTANT, value=_ground(mark)).astype(np.uint8)
 
 
 def _faint(mark: Pixels, levels: int) -> Pixels:
