@@ -108,7 +108,7 @@ def _framed(part: Pixels, found: _Found) -> FramedMark:
     most = _most(apart)
     smooth = _smoothed(most)
     drawn = smooth > _least_drawn(float(smooth.max()), found.ground)
-    contrast = float(np.quantile(most[drawn], _STRONGEST)) if drawn.any() else 0.0
+    contrast = float(np.quantile(most[drawn], _STRONGEST)) if drawn.any() else float(most.max())
     paper = most[~drawn]
     noise = min(float(np.quantile(paper, 0.95)) if paper.size else 0.0, contrast * _DRAWN)
     share = np.clip((apart - noise) / max(contrast - noise, 1e-6), 0, 1) if contrast > noise else np.zeros_like(apart)

@@ -94,7 +94,7 @@ def test_a_transparent_mark_is_shown_on_its_ground_and_the_ground_is_said(compar
     assert page.locator("#second-ground").count() == 0
     page.wait_for_function(CORNER_IS, arg=["first", 0])
     assert ground(page, "first", "Left open").is_checked()
-    assert "Compared: the whole picture, laid on black; the drawing at " in page.locator("#comparison").inner_text()
+    assert "Compared: the whole picture, laid on black; framed to the drawing at " in page.locator("#comparison").inner_text()
     found = record(page)
     assert [(mark["ground"], mark["ground_by"]) for mark in found["exhibits"]] == [("black", "Assay"), (None, None)]
 
@@ -115,7 +115,7 @@ def test_another_ground_takes_the_result_away_and_is_the_one_that_is_compared(co
     found = record(page)
     assert (found["exhibits"][0]["ground"], found["exhibits"][0]["ground_by"]) == ("grey", "examiner")
     assert list(found["crops"][0].values()) == [20, 10, 700, 600, 0]
-    assert "laid on grey; the drawing at " in page.locator("#comparison").inner_text()
+    assert "laid on grey; framed to the drawing at " in page.locator("#comparison").inner_text()
 
     ground(page, "first", "Left open").check()
     page.get_by_text("Laid on black, from which it stands out most.").wait_for()
