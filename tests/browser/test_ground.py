@@ -94,7 +94,10 @@ def test_a_transparent_mark_is_shown_on_its_ground_and_the_ground_is_said(compar
     assert page.locator("#second-ground").count() == 0
     page.wait_for_function(CORNER_IS, arg=["first", 0])
     assert ground(page, "first", "Left open").is_checked()
-    assert "Compared: the whole picture, laid on black; framed to the drawing at " in page.locator("#comparison").inner_text()
+    assert (
+        "Compared: the whole picture, laid on black; framed to the drawing at "
+        in page.locator("#comparison").inner_text()
+    )
     found = record(page)
     assert [(mark["ground"], mark["ground_by"]) for mark in found["exhibits"]] == [("black", "Assay"), (None, None)]
 
