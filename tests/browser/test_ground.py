@@ -191,7 +191,7 @@ def goods_page(shelf: str, browser, goods: Any, tmp_path: Path):
     Image.fromarray(pixels).save(tmp_path / "goods.png")
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(240_000)
     page.goto(shelf)
     page.set_input_files("#photo-file input[type=file]", tmp_path / "goods.png")
     page.locator("#found .found").wait_for()
