@@ -90,10 +90,10 @@ def frame_mark(part: Pixels) -> FramedMark:
         whole = Crop(0, 0, part.shape[1], part.shape[0])
         kept = _reduced(part)
         return FramedMark(None, whole, None, _range(part), 0.0, 1, True, kept, kept)
-    found = _ink_of(part, ground)
-    if found is None:
+    box = _ink_box(part, ground)
+    if box is None:
         return _framed(part, _Found(ground, None, Crop(0, 0, part.shape[1], part.shape[0])))
-    return _framed(part, _on_its_panel(part, found))
+    return _framed(part, _on_its_panel(part, _Found(ground, None, box)))
 
 
 def as_ink(mark: Pixels) -> Pixels:
@@ -236,11 +236,6 @@ def _covered(part: Pixels, colour: Colour, near: float) -> float:
 
 def _is_colour(part: Pixels, colour: Colour, near: float) -> Mask:
     return np.asarray(_apart(part, colour) <= near)
-
-
-def _ink_of(part: Pixels, ground: _Ground) -> _Found | None:
-    box = _ink_box(part, ground)
-    return None if box is None else _Found(ground, None, box)
 
 
 def _ink_box(part: Pixels, ground: _Ground) -> Crop | None:

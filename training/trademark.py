@@ -105,9 +105,9 @@ class TrademarkSettings:
     kinds: tuple[str, ...] = ()
     """Of which kinds the similar training pairs are, where the set states kinds; all of them when left out."""
     augment: bool = True
-    """Vary colour, contrast, position, angle, size and condition of training marks."""
+    """Vary colour, position, angle, size and condition of training marks."""
     vary_colour: bool = True
-    """Whether colour and contrast are varied then."""
+    """Whether colour is varied then."""
     spoiled_share: float = 0.3
     """How many of them are spoiled then, as copying, compression and screens spoil a mark; 0 to 1."""
 
@@ -316,7 +316,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
 
 def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixels:
-    """Another position, angle and size of a mark, uint8 (S, S, 3), and another colour and contrast; never mirrored."""
+    """Another position, angle and size of a mark, uint8 (S, S, 3), and another colour; never mirrored."""
     varied: Pixels = _recoloured(framed, rng) if colour else framed
     if rng.random() < 0.8:
         varied = _moved(np.ascontiguousarray(varied), rng)
