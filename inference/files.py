@@ -1,12 +1,18 @@
-"""Writing files whole, and pictures as bytes."""
+"""Files: their hashes, writing them whole, and pictures as bytes."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from pathlib import Path
 
 from PIL import Image
+
+
+def sha256(data: bytes) -> str:
+    """Lower-case hex SHA-256."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def write_whole(path: Path, content: bytes) -> None:

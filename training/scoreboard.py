@@ -17,11 +17,11 @@ import tyro
 from matplotlib.figure import Figure
 
 from inference.authenticity import AuthenticityExaminer
-from inference.case import stated
+from inference.casework.report import run_id
+from inference.casework.stated import stated
 from inference.exhibit import read_exhibit
 from inference.files import write_whole
 from inference.records import Comparison, Verdict
-from inference.report import run_id
 from inference.trademarks import TrademarkExaminer
 from inference.weights import WEIGHTS_FOLDER, Card, Metric, Model, load_model
 from training.corruptions import CORRUPTIONS, SEVERITIES

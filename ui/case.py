@@ -11,10 +11,11 @@ import gradio as gr
 from gradio.events import Dependency
 from gradio.processing_utils import save_file_to_cache
 
-from inference.case import CaseFolder, CaseRefused, Entry, verify_log
-from inference.cases import Cases
+from inference.casework.case import CaseFolder
+from inference.casework.cases import Cases
+from inference.casework.log import CaseRefused, Entry, verify_log
+from inference.casework.verification import Line, verify_report
 from inference.records import Refusal, as_json
-from inference.verification import Line, verify_report
 from ui.answers import QUEUE, answer, answer_api, api_endpoint
 from ui.bench import Bench
 from ui.markup import render

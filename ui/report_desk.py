@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from inference.case import CaseFacts
-from inference.cases import Cases, add_to_case, issue_report
+from inference.casework.cases import Cases, add_to_case, issue_report
+from inference.casework.facts import CaseFacts
+from inference.casework.report import Report, make_report
 from inference.records import Comparison, Exhibit, Refusal, Verdict
-from inference.report import Report, make_report
 from inference.weights import Card
 
 KEPT = 12

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.utils import get_upload_folder
 
-from inference.case import CaseFacts
+from inference.casework.facts import CaseFacts
 from inference.records import Verdict
 from ui.answers import QUEUE, answer, api_endpoint
 from ui.markup import render

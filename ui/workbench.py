@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from inference.cases import Cases
+from inference.casework.cases import Cases
 from ui.authenticate import authenticate_tab
 from ui.bench import Bench
 from ui.case import case_tab

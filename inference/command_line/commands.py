@@ -12,7 +12,9 @@ from typing import Any
 
 import tyro
 
-from inference.case import CaseFolder, verify_log
+from inference.casework.case import CaseFolder
+from inference.casework.log import verify_log
+from inference.casework.verification import verify_report
 from inference.command_line.choices import crops, grounds
 from inference.command_line.models import chosen_model, verbal_scale
 from inference.command_line.options import (
@@ -32,7 +34,6 @@ from inference.grounds import read_laid_on
 from inference.location import Locator
 from inference.records import Refusal
 from inference.trademarks import TrademarkExaminer
-from inference.verification import verify_report
 
 _DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
 

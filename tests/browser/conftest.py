@@ -65,7 +65,7 @@ def serve(leftovers: None) -> Iterator[Callable[..., str]]:
 
     Closing one clears files that all pages of this process share.
     """
-    from inference.cases import Cases
+    from inference.casework.cases import Cases
     from ui.bench import Bench
     from ui.workbench import launch, workbench
 

@@ -16,7 +16,7 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from inference.case import verify_log
+from inference.casework.log import verify_log
 
 VERDICT = "#verdict [data-announce]"
 ISSUED = "#verdict-issued article.issued"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.case import CaseFacts, verify_log
-from inference.cases import Cases
+from inference.casework.cases import Cases
+from inference.casework.facts import CaseFacts
+from inference.casework.log import verify_log
 from inference.records import Refusal, as_json
 from ui.answers import answer
 from ui.authenticate import Authenticate

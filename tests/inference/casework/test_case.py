@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from inference.authenticity import AuthenticityExaminer
-from inference.case import CaseFolder, CaseRefused, Entry, Head, map_sha256, verify_log
+from inference.casework.case import CaseFolder
+from inference.casework.log import CaseRefused, Entry, Head, verify_log
+from inference.casework.stated import map_sha256
 from inference.exhibit import read_exhibit
 from inference.records import Exhibit, Verdict, as_json
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TIME = datetime(2026, 11, 22, 16, 30, 5, tzinfo=timezone(timedelta(hours=8)))
 
 Lines = list[bytes]
@@ -188,7 +190,7 @@ APPEND = """
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from inference.case import CaseFolder
+from inference.casework.case import CaseFolder
 case = CaseFolder.open(Path(sys.argv[1]), "7", datetime.now(timezone.utc))
 for number in range(40):
     case.add_report(f"{sys.argv[2]}-{number}", "f" * 64, b"pdf", b"json", datetime.now(timezone.utc))

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from inference.case import CaseFacts, Head, stated, utc
+from inference.casework.facts import CaseFacts
+from inference.casework.log import Head
+from inference.casework.report_pages import Imprint, draw_pages
+from inference.casework.stated import stated, utc
 from inference.provenance import code_version
 from inference.records import Comparison, PartFinding, Verdict, as_json, require
-from inference.report_pages import Imprint, draw_pages
 from inference.weights import Card
 
 REPORT_FORMAT = 1

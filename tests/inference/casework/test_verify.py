@@ -15,13 +15,14 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from inference import verification
-from inference.case import CaseFolder, verify_log
+from inference.casework import verification
+from inference.casework.case import CaseFolder
+from inference.casework.log import verify_log
+from inference.casework.twin import ReportRefused
+from inference.casework.verification import Line, verify_report
 from inference.command_line import commands
 from inference.intake import transparency
 from inference.records import Crop, Exhibit
-from inference.twin import ReportRefused
-from inference.verification import Line, verify_report
 
 TIME = "2026-11-22T16:30:05+08:00"
 

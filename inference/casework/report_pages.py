@@ -31,7 +31,25 @@ from reportlab.platypus import (
 )
 
 from inference.authenticity import AuthenticityExaminer
-from inference.case import CaseFacts, Head, map_sha256, utc
+from inference.casework.facts import CaseFacts
+from inference.casework.log import Head
+from inference.casework.report_plots import draw, held_out_plots
+from inference.casework.stated import map_sha256, utc
+from inference.casework.typesetting import (
+    BODY_WIDTH,
+    GREY,
+    HAIRLINE,
+    LATIN,
+    OUTCOME,
+    SMALL,
+    TEXT_WIDTH,
+    TITLE,
+    boxed,
+    keyed,
+    section,
+    side_by_side,
+    text,
+)
 from inference.correspondence import ringed
 from inference.evidence import as_ratio
 from inference.examiner import Examiner
@@ -49,23 +67,7 @@ from inference.records import (
     ScopeCheck,
     Verdict,
 )
-from inference.report_plots import draw, held_out_plots
 from inference.trademarks import TrademarkExaminer
-from inference.typesetting import (
-    BODY_WIDTH,
-    GREY,
-    HAIRLINE,
-    LATIN,
-    OUTCOME,
-    SMALL,
-    TEXT_WIDTH,
-    TITLE,
-    boxed,
-    keyed,
-    section,
-    side_by_side,
-    text,
-)
 from inference.weights import Card, Metric
 
 _MARGIN, _TOP, _BOTTOM = 16 * mm, 17 * mm, 15 * mm

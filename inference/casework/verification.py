@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.authenticity import AuthenticityExaminer
-from inference.case import EXHIBITS, LOG_NAME, CaseFolder, Head, map_sha256, stated, verify_log
+from inference.casework.case import EXHIBITS, LOG_NAME, CaseFolder
+from inference.casework.log import Head, verify_log
+from inference.casework.report import report_id
+from inference.casework.stated import map_sha256, stated
+from inference.casework.twin import StatedExamination, StatedPart, read_twin
 from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
 from inference.location import Locator
 from inference.provenance import code_version, library_versions
 from inference.records import Comparison, Exhibit, Find, Located, Refusal, Verdict, as_json
-from inference.report import report_id
 from inference.trademarks import TrademarkExaminer
-from inference.twin import StatedExamination, StatedPart, read_twin
 from inference.weights import WEIGHTS_FOLDER, WeightsRefused
 
 TOLERANCE = 1e-3

@@ -10,8 +10,8 @@ from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine, Rect, Str
 from reportlab.lib.colors import black
 from reportlab.lib.units import mm
 
+from inference.casework.typesetting import GREY, HAIRLINE, LATIN
 from inference.evidence import ece, pav, tippett
-from inference.typesetting import GREY, HAIRLINE, LATIN
 
 Points = NDArray[np.float64]
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from inference.case import LOG_NAME, CaseFacts, CaseFolder, CaseRefused
+from inference.casework.case import LOG_NAME, CaseFolder
+from inference.casework.facts import CaseFacts
+from inference.casework.log import CaseRefused
+from inference.casework.report import Report, make_report
 from inference.records import Comparison, Exhibit, PartFinding, Verdict
-from inference.report import Report, make_report
 from inference.weights import Card
 
 _PLAIN = re.compile(r"\w([\w.-]{0,78}\w)?")

@@ -11,9 +11,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.case import Head
+from inference.casework.log import Head
+from inference.casework.report import REPORT_FORMAT, run_id
 from inference.records import Crop, Find, Ground, Located, Refusal, require
-from inference.report import REPORT_FORMAT, run_id
 
 _READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 

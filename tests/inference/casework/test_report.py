@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from inference.authenticity import AuthenticityExaminer
-from inference.case import CaseFacts, CaseRefused, Head
+from inference.casework.facts import CaseFacts
+from inference.casework.log import CaseRefused, Head
+from inference.casework.report import Report, make_report
+from inference.casework.typesetting import marked
 from inference.evidence import Calibration
 from inference.records import Crop, Evidence, Exhibit, LocalAgreement, Verdict, as_json
-from inference.report import Report, make_report
 from inference.trademarks import TrademarkExaminer
-from inference.typesetting import marked
 from inference.weights import Card, Metric
 
 PAGE = b"/Type /Page\n"

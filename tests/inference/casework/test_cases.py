@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.case import CaseFolder, CaseRefused
-from inference.cases import Cases
+from inference.casework.case import CaseFolder
+from inference.casework.cases import Cases
+from inference.casework.log import CaseRefused
 
 TIME = datetime(2026, 11, 22, 16, 30, 5, tzinfo=timezone.utc)
 

@@ -1,0 +1,33 @@
+"""What a log and a report state: an examination as plain JSON values, a time, a hash."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from inference.files import sha256
+from inference.records import Comparison, Heatmap, Verdict, as_json, require
+
+
+def stated(record: Verdict | Comparison) -> dict[str, Any]:
+    """What a log and a report state of an examination, as plain JSON values: the record and a hash of each raw map."""
+    heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.heatmaps
+    task = "authenticity" if isinstance(record, Verdict) else "trademark"
+    return {"task": task, "record": as_json(record), "maps": [_map(heatmap) for heatmap in heatmaps]}
+
+
+def map_sha256(raw: Any) -> str:
+    """SHA-256 of a raw map (h, w), row by row as little-endian float32."""
+    return sha256(np.ascontiguousarray(raw, "<f4").tobytes())
+
+
+def utc(time: datetime) -> str:
+    """A time with its zone as UTC, ISO 8601 to the second."""
+    require(time.tzinfo is not None, "a time is stated with its zone")
+    return time.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _map(heatmap: Heatmap) -> dict[str, Any]:
+    return {"sha256": map_sha256(heatmap.raw), "shape": list(heatmap.raw.shape)}
