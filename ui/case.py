@@ -13,9 +13,10 @@ from gradio.processing_utils import save_file_to_cache
 
 from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases
-from inference.casework.log import CaseRefused, Entry, verify_log
-from inference.casework.verification import Line, verify_report
-from inference.records import Refusal, as_json
+from inference.casework.custody import Custody, check_case
+from inference.casework.log import CaseRefused, Entry
+from inference.casework.verification import Line, case_lines, verify_reports
+from inference.records import as_json
 from ui.answers import QUEUE, answer, answer_api, api_endpoint
 from ui.bench import Bench
 from ui.markup import render
@@ -41,19 +42,21 @@ class Case:
         return render("case.html", case=case, kept={file.name for file in case.files}, **_by_event(case.entries()))
 
     def verify(self, number: str | None) -> Iterator[str]:
-        """The page of what agrees and what does not, as it grows: the log, then each report, made again.
+        """The page of what agrees and what does not, as it grows: log and files, then each report, made again.
 
         Raises:
             Refusal: if there is no such case.
         """
         case = self._cases.case(number)
-        checked: list[dict[str, Any]] = []
         waiting = list(case.reports)
-        yield render("verification.html", case=case, log=verify_log(case.log), checked=checked, waiting=waiting)
-        while waiting:
-            report = waiting.pop(0)
-            checked.append({"report": report, "lines": self._verified(case, report)})
-            yield render("verification.html", case=case, log=verify_log(case.log), checked=checked, waiting=waiting)
+        yield render("verification.html", case=case, lines=None, checked=[], waiting=waiting)
+        lines = case_lines(check_case(case.path))
+        checked: list[dict[str, Any]] = []
+        yield render("verification.html", case=case, lines=lines, checked=checked, waiting=waiting)
+        for report, found in self._verified(case):
+            waiting.remove(report)
+            checked.append({"report": report, "lines": found})
+            yield render("verification.html", case=case, lines=lines, checked=checked, waiting=waiting)
 
     def sign_off(self, number: str | None, report: str | None, reviewer: str, remark: str) -> str:
         """Log that a person has reviewed a report; gives a word on it.
@@ -100,14 +103,14 @@ class Case:
         if not number:
             return []
         case = self._cases.case(number)
-        called = {entry.content["copy"]: entry.content["name"] for entry in case.entries("exhibit added")}
-        reports = [(file.name, _name(case, file)) for file in case.files if file.parent.name == "reports"]
-        exhibits = [
-            (f"{called.get(file.name, file.name)} (exhibit)", _name(case, file))
-            for file in case.files
-            if file.parent.name == "exhibits"
-        ]
-        return [*reports, *exhibits, ("The log (log.jsonl)", _name(case, case.log))]
+        called = {f"exhibits/{entry.content['copy']}": entry.content["name"] for entry in case.entries("exhibit added")}
+        kept = Custody.of(case.entries()).kept
+        listed = []
+        for name in sorted((_name(case, file) for file in case.files), reverse=True):  # reports before exhibits
+            kind = " (exhibit)" if name.startswith("exhibits/") else ""
+            words = called.get(name, Path(name).name) + kind
+            listed.append((words if name in kept else f"{words}, which the log does not know", name))
+        return [*listed, ("The log (log.jsonl)", _name(case, case.log))]
 
     def reports(self, number: str | None) -> tuple[str, ...]:
         """Ids of the reports that were issued in a case."""
@@ -130,7 +133,7 @@ class Case:
         return answer_api(lambda: [as_json(entry) for entry in self._cases.case(case_number).entries()])
 
     def verify_case(self, case_number: str) -> dict[str, Any]:
-        """Verify the log of a case and each of its reports; return what agrees and what differs.
+        """Verify a case: its log, its files, and each of its reports; return what agrees and what differs.
 
         Args:
             case_number: The number of the case.
@@ -139,22 +142,16 @@ class Case:
 
     def _verified_case(self, number: str) -> dict[str, Any]:
         case = self._cases.case(number)
+        check = check_case(case.path)
         return {
-            "log": [as_json(finding) for finding in verify_log(case.log)],
-            "reports": {report: as_json(self._verified(case, report)) for report in case.reports},
+            "log": as_json(check.log),
+            "files": as_json(check.files),
+            "limit": check.limit,
+            "reports": {report: as_json(lines) for report, lines in self._verified(case)},
         }
 
-    def _verified(self, case: CaseFolder, report: str) -> list[Line]:
-        path = case.path / "reports" / f"{report}.json"
-        if not path.exists():
-            deleted = [f"reports/{path.name}" in entry.content["removed"] for entry in case.entries("deletion")]
-            if any(deleted):
-                return [Line("told", "report", "it was deleted, as the log says.")]
-            return [Line("differs", "report", f"{path.name} is missing, and the log says of no deletion.")]
-        try:
-            return verify_report(path, (), self._bench.weights, self._bench.device)
-        except Refusal as refusal:
-            return [Line("differs", "report", str(refusal))]
+    def _verified(self, case: CaseFolder) -> Iterator[tuple[str, list[Line]]]:
+        return verify_reports(case, (), self._bench.weights, self._bench.device)
 
     def _no_case(self) -> str:
         cards = [refusal_card(sentence, "No case") for sentence in self._cases.refusals]

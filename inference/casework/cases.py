@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from inference.casework.case import LOG_NAME, CaseFolder
+from inference.casework.case import CaseFolder
+from inference.casework.custody import LOG_NAME
 from inference.casework.facts import CaseFacts
 from inference.casework.log import CaseRefused
 from inference.casework.report import Report, make_report
 from inference.records import Comparison, Exhibit, PartFinding, Verdict
 from inference.weights import Card
+
+logger = logging.getLogger(__name__)
 
 _PLAIN = re.compile(r"\w([\w.-]{0,78}\w)?")
 _OTHER = re.compile(r"[^\w-]+")
@@ -21,6 +25,8 @@ _OTHER = re.compile(r"[^\w-]+")
 
 class Cases:
     """All cases under one folder, found by their numbers; whoever asks for a case names its number, never a path.
+
+    What a process that died has left half done in one of them is finished when the folder is taken up.
 
     Raises:
         CaseRefused: if the folder cannot be made.
@@ -33,6 +39,7 @@ class Cases:
             msg = f"{folder} cannot be the folder of the cases ({error.strerror}); choose another one."
             raise CaseRefused(msg) from error
         self.folder = folder.absolute()
+        self._finish_interrupted()
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -61,6 +68,13 @@ class Cases:
         found = self._found()
         path = found[number].path if number in found else self.folder / _folder_name(number)
         return CaseFolder.open(path, number, time)
+
+    def _finish_interrupted(self) -> None:
+        for case in self._found().values():
+            try:
+                case.finish_interrupted()
+            except CaseRefused as refusal:
+                logger.warning("%s", refusal)  # whoever writes to it is told; it can be looked at all the same
 
     def _found(self) -> dict[str, CaseFolder]:
         return {case.number: case for case in self._logged() if not _refusal(case)}

@@ -4,21 +4,38 @@ Each line states the SHA-256 of the line before it and of itself, so that a line
 moved is found. A chain says nothing of lines cut off its end: its head, the number and SHA-256 of its last line, is
 therefore printed in every report, and a log can be checked against it. Nor does it stop someone who rewrites all of
 it, which again the heads in reports on paper tell.
+
+A write that the disk refuses is taken back. One that dies with its process can leave the beginning of a line without
+an end; nobody was told that it was written. It is told apart from a change, and an entry that states it takes its
+place.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.files import sha256
+from inference.casework.stated import utc
+from inference.files import sha256, write_whole
 from inference.records import Refusal, as_json
 
-Event = Literal["case opened", "exhibit added", "examination", "part weighed", "report issued", "review", "deletion"]
+Event = Literal[
+    "case opened",
+    "exhibit added",
+    "examination",
+    "part weighed",
+    "report issued",
+    "review",
+    "deletion",
+    "interruption",
+]
 
-NOTHING_BEFORE = "0" * 64
+_NOTHING_BEFORE = "0" * 64
 
 
 class CaseRefused(Refusal):
@@ -75,26 +92,118 @@ class Entry:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a log.
+    """Something about a case that is not as it was left.
 
     Attributes:
-        line: Where, from 1.
-        text: What, in one sentence.
+        status: Whether it differs from what was written; what is only told is no reason to doubt the case.
+        place: Where: `line N` of the log, from 1, or a path inside the case's folder.
+        text: What, in a sentence.
     """
 
-    line: int
+    status: Literal["differs", "told"]
+    place: str
     text: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.text}"
+        return f"{self.place}: {self.text}"
 
 
-def verify_log(path: Path, head: Head | None = None) -> list[Finding]:
-    """What is wrong with a log; nothing for a sound one.
+class Log:
+    """The file that a log lies in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> tuple[bytes, ...]:
+        """The lines, the last of them with its end or without.
+
+        Raises:
+            CaseRefused: if it cannot be read.
+        """
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        *whole, last = content.split(b"\n")
+        return *(line + b"\n" for line in whole), *([last] if last else [])
+
+    def first(self) -> Entry | None:
+        """The entry in the first line; None if it is none.
+
+        Raises:
+            CaseRefused: if the log cannot be read.
+        """
+        try:
+            with self.path.open("rb") as log:
+                return Entry.read(_without_end(log.readline()))
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+    def last_act(self) -> Entry | None:
+        """The last whole entry that is no interruption's; None where there is none."""
+        read = (Entry.read(_without_end(line)) for line in reversed(self.read()))
+        return next((entry for entry in read if entry and entry.event != "interruption"), None)
+
+    @property
+    def head(self) -> Head:
+        """The end of the log as it stands."""
+        lines = self.read()
+        return Head(len(lines), sha256(_without_end(lines[-1])))
+
+    def entries(self, event: Event | None = None) -> tuple[Entry, ...]:
+        """The whole entries of one kind, or of all kinds, in their order."""
+        return entries_of(self.read(), event)
+
+    def begin(self, event: Event, content: dict[str, Any], time: datetime) -> None:
+        """Write the first line; the log is there with it or not at all."""
+        write_whole(self.path, Entry(1, utc(time), event, content, _NOTHING_BEFORE).line() + b"\n")
+
+    def append(self, event: Event, content: dict[str, Any], time: datetime) -> None:
+        """Add a line, for good, or none.
+
+        Raises:
+            OSError: where it cannot be written; what was written of it is taken back.
+        """
+        lines = self.read()
+        missing_end = b"" if lines[-1].endswith(b"\n") else b"\n"
+        with self.path.open("r+b", buffering=0) as log:
+            end = log.seek(0, os.SEEK_END)
+            try:
+                _write_all(log, missing_end + _next(lines, event, content, time))
+                os.fsync(log.fileno())
+            except OSError:
+                log.truncate(end)
+                os.fsync(log.fileno())
+                raise
+
+    def half_line(self) -> str | None:
+        """The beginning of an entry that an interrupted write left at the end; None where there is none."""
+        lines = self.read()
+        half = _is_unfinished(lines[-1], len(lines)) and Entry.read(lines[-1]) is None
+        return lines[-1].decode(errors="backslashreplace") if half else None
+
+    def replace_half_line(self, event: Event, content: dict[str, Any], time: datetime) -> None:
+        """Put a line in the place of the beginning of one, or leave the log as it is.
+
+        Raises:
+            OSError: where it cannot be written.
+        """
+        whole = self.read()[:-1]
+        write_whole(self.path, b"".join(whole) + _next(whole, event, content, time))
+
+
+def entries_of(lines: tuple[bytes, ...], event: Event | None = None) -> tuple[Entry, ...]:
+    """The whole entries of one kind, or of all kinds, among the lines of a log, in their order."""
+    read = (Entry.read(_without_end(line)) for line in lines)
+    return tuple(entry for entry in read if entry is not None and event in (None, entry.event))
+
+
+def verify_log(path: Path, heads: Mapping[str, Head] | None = None) -> list[Finding]:
+    """What of a log is not as it was written; nothing for a sound one.
 
     Args:
         path: The log.
-        head: An end that it had once, as a report states it; without one, lines cut off its end are not missed.
+        heads: Ends that it had once, by the reports that state them; without any, lines cut off its end are not missed.
 
     Returns:
         One finding a line, in their order.
@@ -102,13 +211,18 @@ def verify_log(path: Path, head: Head | None = None) -> list[Finding]:
     Raises:
         CaseRefused: if it cannot be read.
     """
-    lines, cut = lines_of(read_log(path))
-    if not lines:
-        return [Finding(1, "the log holds no entry.")]
+    return verify_lines(Log(path).read(), heads or {})
+
+
+def verify_lines(stored: tuple[bytes, ...], heads: Mapping[str, Head]) -> list[Finding]:
+    """`verify_log` on lines that were read."""
+    if not stored:
+        return [Finding("differs", "line 1", "the log holds no entry.")]
+    lines = [_without_end(line) for line in stored]
     found: dict[int, str] = {}
     where = {sha256(line): number for number, line in enumerate(lines, 1)}
-    where[NOTHING_BEFORE] = 0
-    before = Head(0, NOTHING_BEFORE)
+    where[_NOTHING_BEFORE] = 0
+    before = Head(0, _NOTHING_BEFORE)
     for number, line in enumerate(lines, 1):
         entry = Entry.read(line)
         if entry is None:
@@ -118,12 +232,21 @@ def verify_log(path: Path, head: Head | None = None) -> list[Finding]:
         elif entry.sequence != before.sequence + 1:
             found.setdefault(number, f"it states number {entry.sequence} and follows number {before.sequence}.")
         before = Head(entry.sequence if entry else before.sequence + 1, sha256(line))
-    if cut:
-        found[len(lines)] = "it is cut short: it has no end."
-    if head is not None and head.sha256 not in where:
-        text = f"line {head.sequence}, as the report knows it, is not here: lines were cut off or written anew."
-        found.setdefault(min(head.sequence, len(lines)), text)
-    return [Finding(number, text) for number, text in sorted(found.items())]
+    unfinished = len(lines) if _is_unfinished(stored[-1], len(lines)) else None
+    if unfinished:
+        found[unfinished] = "it has no end: its writing was interrupted, or the end of the log was cut off."
+    told = {unfinished} & found.keys()
+    for report, head in heads.items():
+        if head.sha256 not in where:
+            number = min(head.sequence, len(lines))
+            told -= {number}
+            found[number] = (
+                f"line {head.sequence}, as {report} knows it, is not here: lines were cut off or written anew."
+            )
+    return [
+        Finding("told" if number in told else "differs", f"line {number}", text)
+        for number, text in sorted(found.items())
+    ]
 
 
 def _misplaced(number: int, entry: Entry, before: int, where: dict[str, int], found: dict[int, str]) -> None:
@@ -141,23 +264,31 @@ def _misplaced(number: int, entry: Entry, before: int, where: dict[str, int], fo
         found.setdefault(number, f"it was written after line {belongs} and stands before it.")
 
 
-def read_log(path: Path) -> bytes:
-    """All of a log.
-
-    Raises:
-        CaseRefused: if it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"The log {path} cannot be read ({error.strerror}); check the folder."
-        raise CaseRefused(msg) from error
+def _is_unfinished(line: bytes, number: int) -> bool:
+    if line.endswith(b"\n"):
+        return False
+    beginning = b'{"sequence":%d,"time":"' % number
+    return line[: len(beginning)] == beginning[: len(line)]
 
 
-def lines_of(log: bytes) -> tuple[list[bytes], bool]:
-    """The lines without their ends, and whether the last one has none."""
-    lines = log.split(b"\n")
-    return (lines[:-1], False) if not lines[-1] else (lines, True)
+def _next(lines: list[bytes] | tuple[bytes, ...], event: Event, content: dict[str, Any], time: datetime) -> bytes:
+    """The line that follows others, with its end."""
+    return Entry(len(lines) + 1, utc(time), event, content, sha256(_without_end(lines[-1]))).line() + b"\n"
+
+
+def _without_end(line: bytes) -> bytes:
+    return line.removesuffix(b"\n")
+
+
+def _write_all(file: Any, content: bytes) -> None:
+    """A raw file may take less than it is given, as on a disk that fills up."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _unreadable(path: Path, error: OSError) -> CaseRefused:
+    return CaseRefused(f"The log {path} cannot be read ({error.strerror}); check the folder.")
 
 
 def _json(value: Any) -> bytes:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.authenticity import AuthenticityExaminer
-from inference.casework.case import EXHIBITS, LOG_NAME, CaseFolder
-from inference.casework.log import Head, verify_log
+from inference.casework.case import CaseFolder
+from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, Custody, check_case
 from inference.casework.report import report_id
 from inference.casework.stated import map_sha256, stated
-from inference.casework.twin import StatedExamination, StatedPart, read_twin
+from inference.casework.twin import ReportRefused, StatedExamination, StatedPart, Twin, read_twin
 from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
 from inference.location import Locator
@@ -71,19 +71,60 @@ def verify_report(
         ReportRefused: if it is no report that can be read.
     """
     twin = read_twin(path)
+    folder = path.absolute().parent.parent
+    lines = _of_content(path, twin)
+    if (folder / LOG_NAME).exists():
+        lines += case_lines(check_case(folder, {f"report {path.stem}": twin.log_head} if twin.log_head else None))
+        lines += _as_issued(CaseFolder(folder), path, twin)
+    bench = _Bench(_hashed([*images, folder / EXHIBITS]), weights, device, scale)
+    return [*lines, *bench.verify_all(twin)]
+
+
+def verify_reports(
+    case: CaseFolder,
+    images: Sequence[Path] = (),
+    weights: Path = WEIGHTS_FOLDER,
+    device: str = "cpu",
+    scale: VerbalScale = ENFSI_2015,
+) -> Iterator[tuple[str, list[Line]]]:
+    """What of each report of a case agrees and what does not, by its id; see `verify_report`.
+
+    What the folder shows by itself is `check_case`'s to say, once for all of them.
+    """
+    bench = _Bench(_hashed([*images, case.path / EXHIBITS]), weights, device, scale)
+    deleted = Custody.of(case.entries()).deleted
+    for report in case.reports:
+        path = case.path / REPORTS / f"{report}.json"
+        if path.exists():
+            yield report, _verified(bench, case, path)
+        elif path.relative_to(case.path).as_posix() in deleted:
+            yield report, [Line("told", "report", "it was deleted, as the log says.")]
+        else:
+            yield report, [Line("differs", "report", f"{path.name} is missing, and the log says of no deletion.")]
+
+
+def _verified(bench: _Bench, case: CaseFolder, path: Path) -> list[Line]:
+    try:
+        twin = read_twin(path)
+    except ReportRefused as refusal:
+        return [Line("differs", "report", str(refusal))]
+    return [*_of_content(path, twin), *_as_issued(case, path, twin), *bench.verify_all(twin)]
+
+
+def case_lines(check: CaseCheck) -> list[Line]:
+    """What the folder of a case shows without an examination, and what it cannot show."""
+    log = [Line(finding.status, "log", str(finding)) for finding in check.log]
+    files = [Line(finding.status, "file", str(finding)) for finding in check.files]
+    if not any(line.status == "differs" for line in log):
+        log.append(Line("agrees", "log", f"every line follows the one before; {check.limit}"))
+    if not any(line.status == "differs" for line in files):
+        files.append(Line("agrees", "files", "exhibits and reports are those that the log states, and no others."))
+    return [*log, *files]
+
+
+def _of_content(path: Path, twin: Twin) -> list[Line]:
     whose = "the inputs, settings, weights, card and code it states"
-    lines = [_compared("run id", twin.run_id_of_content, twin.run_id, whose)]
-    lines += _verify_pdf(path, twin.data)
-    case = path.absolute().parent.parent
-    if (case / LOG_NAME).exists():
-        lines += _verify_case(CaseFolder(case), twin.data, path, twin.log_head)
-    bench = _Bench(_hashed([*images, case / EXHIBITS]), weights, device, scale)
-    for number, examination in enumerate(twin.examinations, 1):
-        where = f" {number}" if len(twin.examinations) > 1 else ""
-        lines += [Line(line.status, line.subject + where, line.text) for line in bench.verify(number, examination)]
-    for number, part in enumerate(twin.parts, 1):
-        lines += [Line(line.status, f"{line.subject} of part {number}", line.text) for line in bench.verify_part(part)]
-    return lines
+    return [_compared("run id", twin.run_id_of_content, twin.run_id, whose), *_verify_pdf(path, twin.data)]
 
 
 def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
@@ -96,15 +137,13 @@ def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
         yield Line("differs", "PDF", f"{pdf.name} does not state the SHA-256 of this JSON.")
 
 
-def _verify_case(case: CaseFolder, data: bytes, path: Path, head: Head | None) -> Iterator[Line]:
-    """The log, and what it says of this report."""
-    findings = verify_log(case.log, head)
-    yield from (Line("differs", "log", str(finding)) for finding in findings)
-    if not findings:
-        yield Line("agrees", "log", "every line follows the one before, and the head that the report states is in it.")
+def _as_issued(case: CaseFolder, path: Path, twin: Twin) -> Iterator[Line]:
+    """What the log says of this report."""
     issued = [entry.content for entry in case.entries("report issued") if entry.content["report"] == path.stem]
     if not issued:
-        yield Line("differs", "log", f"no report {path.stem} was issued; the id of this JSON is {report_id(data)}.")
+        yield Line(
+            "differs", "log", f"no report {path.stem} was issued; the id of this JSON is {report_id(twin.data)}."
+        )
         return
     for file, key in ((path, "json_sha256"), (path.with_suffix(".pdf"), "pdf_sha256")):
         if file.exists():
@@ -139,6 +178,17 @@ class _Bench:
         self._scale = scale
         self._parts: dict[str, AuthenticityExaminer] = {}
         self._verdicts: dict[int, Verdict] = {}
+
+    def verify_all(self, twin: Twin) -> Iterator[Line]:
+        """What of the examinations of a report agrees, and of what photos of one item came to together."""
+        self._verdicts.clear()
+        for number, examination in enumerate(twin.examinations, 1):
+            where = f" {number}" if len(twin.examinations) > 1 else ""
+            for line in self.verify(number, examination):
+                yield Line(line.status, line.subject + where, line.text)
+        for number, part in enumerate(twin.parts, 1):
+            for line in self.verify_part(part):
+                yield Line(line.status, f"{line.subject} of part {number}", line.text)
 
     def verify(self, number: int, examination: StatedExamination) -> Iterator[Line]:
         """What of the examination with that number agrees."""

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import tyro
 
 from inference.casework.case import CaseFolder
+from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, check_case
 from inference.casework.log import verify_log
-from inference.casework.verification import verify_report
+from inference.casework.verification import Line, case_lines, verify_report, verify_reports
 from inference.command_line.choices import crops, grounds
 from inference.command_line.models import chosen_model, verbal_scale
 from inference.command_line.options import (
@@ -35,7 +37,11 @@ from inference.location import Locator
 from inference.records import Refusal
 from inference.trademarks import TrademarkExaminer
 
-_DIFFERS, _REFUSED, _INTERRUPTED = 1, 2, 130
+_DIFFERS, _REFUSED, _NOT_ALL, _INTERRUPTED = 1, 2, 3, 130
+_LOG_ALONE = (
+    "Exhibits and reports do not lie beside it, and nothing was held against them: verify the folder of the case, or "
+    "one of its reports."
+)
 
 
 def locate(options: LocateOptions) -> None:
@@ -94,16 +100,41 @@ def delete(options: DeleteOptions) -> None:
 
 
 def verify(options: VerifyOptions) -> int:
-    """Print what agrees and what does not; exit status 1 if anything differs."""
+    """Print what agrees and what does not; exit status 1 if anything differs, 3 if there is more to be verified."""
     if options.issued.suffix == ".jsonl":
-        findings = verify_log(options.issued)
-        sound = "The log is whole, as far as a chain tells; its end is checked by a report."
-        print("\n".join(map(str, findings)) or sound)
-        return _DIFFERS if findings else 0
-    scale = verbal_scale(options.verbal_scale)
-    lines = verify_report(options.issued, options.images, options.weights, options.device, scale)
+        return _verify_log(options.issued)
+    models = (options.images, options.weights, options.device, verbal_scale(options.verbal_scale))
+    if not options.issued.is_dir():
+        return _told(verify_report(options.issued, *models))
+    case, check = CaseFolder(options.issued), check_case(options.issued)
+    lines = case_lines(check)
+    print(*lines, sep="\n")
+    for issued, found in verify_reports(case, *models):
+        print(f"\nReport {issued}", *found, sep="\n")
+        lines += found
+    print()
+    return _told(lines, printed=True) or (0 if check.vouched else _NOT_ALL)
+
+
+def _verify_log(log: Path) -> int:
+    """Verify a log by itself, and what lies beside it where that is the folder of its case."""
+    folder = log.absolute().parent
+    in_case = log.name == LOG_NAME and any((folder / part).exists() for part in (EXHIBITS, REPORTS))
+    check = check_case(folder) if in_case else CaseCheck(tuple(verify_log(log)), (), 0)
+    differs = any(finding.status == "differs" for finding in check.findings)
+    print(*check.findings, sep="\n", end="\n" if check.findings else "")
+    if differs:
+        return _DIFFERS
+    print(f"The log is whole, as far as it tells: {check.limit}")
+    print("Verify the folder of the case: the findings of its reports are then made again." if in_case else _LOG_ALONE)
+    return _NOT_ALL
+
+
+def _told(lines: Sequence[Line], *, printed: bool = False) -> int:
+    """Print lines, where they are not printed already, and what they come to."""
     differs = sum(line.status == "differs" for line in lines)
-    print(*lines, f"{differs} of {len(lines)} lines differ." if differs else "All agrees.", sep="\n")
+    told = f"{differs} of {len(lines)} lines differ." if differs else "All agrees."
+    print(*(() if printed else lines), told, sep="\n")
     return _DIFFERS if differs else 0
 
 

@@ -175,10 +175,13 @@ class DeleteOptions:
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """Verify a report by its JSON twin, making its findings again; or verify the log of a case."""
+    """Verify a report by its JSON twin, making its findings again; a case, all of it; or the log of a case.
+
+    Exit status: 0 all agrees, 1 something differs, 2 refused, 3 nothing differs and not all could be verified.
+    """
 
     issued: tyro.conf.Positional[Path]
-    """The .json of a report, or a log.jsonl."""
+    """The .json of a report, the folder of a case, or a log.jsonl."""
     images: tuple[Path, ...] = ()
     """Folders that hold the images; those in the report's own case folder are found without."""
     verbal_scale: Path | None = None

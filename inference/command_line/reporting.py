@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.casework.case import REPORTS, CaseFolder
+from inference.casework.case import CaseFolder
 from inference.casework.cases import add_to_case, issue_report
+from inference.casework.custody import REPORTS
 from inference.casework.facts import CaseFacts
 from inference.command_line.choices import crops, grounds
 from inference.command_line.models import verbal_scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from inference.casework.cases import Cases
 from inference.casework.facts import CaseFacts
 from inference.casework.log import verify_log
+from inference.command_line import commands
 from inference.records import Refusal, as_json
 from ui.answers import answer
 from ui.authenticate import Authenticate
@@ -140,7 +142,7 @@ def test_verification_grows_report_by_report_and_finds_a_change(bench: Bench, ca
     reports = [reported(), reported()]
     case, tab = cases.case("2026-17"), Case(bench, cases)
     pages = list(tab.verify("2026-17"))
-    assert len(pages) == 1 + len(set(reports))
+    assert len(pages) == 2 + len(set(reports))
     assert "All agrees." in pages[-1]
     assert "All agrees." not in pages[0]
     (copy,) = (case.path / "exhibits").iterdir()
@@ -150,7 +152,60 @@ def test_verification_grows_report_by_report_and_finds_a_change(bench: Bench, ca
     assert "it is another image" in last
     answered = tab.verify_case("2026-17")
     assert answered["log"] == []
+    assert [finding["place"] for finding in answered["files"]] == [f"exhibits/{copy.name}"]
     assert {line["status"] for line in answered["reports"][reports[0]]} >= {"agrees", "differs"}
+
+
+def _cut_log(case: Path) -> str:
+    lines = (case / "log.jsonl").read_bytes().splitlines(keepends=True)
+    (case / "log.jsonl").write_bytes(b"".join(lines[:-1]))
+    (report,) = (case / "reports").glob("*.json")
+    return f"reports/{report.name}"
+
+
+def _change_log(case: Path) -> str:
+    log = case / "log.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"examination", b"Examination", 1))
+    return "line 3"
+
+
+def _remove(case: Path) -> str:
+    (copy,) = (case / "exhibits").iterdir()
+    copy.unlink()
+    return f"exhibits/{copy.name}"
+
+
+def _plant(case: Path) -> str:
+    (case / "exhibits" / "planted.png").write_bytes(b"planted")
+    return "exhibits/planted.png"
+
+
+def _change_pdf(case: Path) -> str:
+    (pdf,) = (case / "reports").glob("*.pdf")
+    pdf.write_bytes(pdf.read_bytes() + b" ")
+    return f"reports/{pdf.name}"
+
+
+@pytest.mark.parametrize("tamper", [_cut_log, _change_log, _remove, _plant, _change_pdf])
+def test_page_api_and_command_line_find_and_place_what_was_done_to_a_case(
+    tamper: Callable[[Path], str],
+    bench: Bench,
+    cases: Cases,
+    reported: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reported()
+    case, tab = cases.case("2026-17"), Case(bench, cases)
+    place = tamper(case.path)
+    *_, page = tab.verify("2026-17")
+    assert "All agrees." not in page
+    assert f"{place}: " in page
+    answered = tab.verify_case("2026-17")
+    assert place in {finding["place"] for finding in (*answered["log"], *answered["files"])}
+    monkeypatch.setattr(sys, "argv", ["inference", "verify", str(case.path), "--weights", str(bench.weights)])
+    assert commands.main() == 1
+    assert f"{place}: " in capsys.readouterr().out
 
 
 def test_a_report_that_was_deleted_is_told_and_one_that_is_missing_differs(

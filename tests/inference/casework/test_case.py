@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_a_sound_log_has_no_findings(log: Path) -> None:
     assert verify_log(log) == []
-    assert verify_log(log, CaseFolder(log.parent).head) == []
+    assert verify_log(log, {"R-4": CaseFolder(log.parent).head}) == []
     assert CaseFolder(log.parent).head.sequence == 6
 
 
@@ -158,7 +158,8 @@ def test_tampering_is_found_at_its_line(how: str, log: Path) -> None:
     tamper, numbers, words = TAMPERINGS[how]
     log.write_bytes(b"".join(line + b"\n" for line in tamper(log.read_bytes().splitlines())))
     findings = verify_log(log)
-    assert [finding.line for finding in findings] == numbers, [*map(str, findings)]
+    assert [finding.place for finding in findings] == [f"line {number}" for number in numbers], [*map(str, findings)]
+    assert {finding.status for finding in findings} == {"differs"}
     assert words in findings[0].text
 
 
@@ -166,19 +167,34 @@ def test_lines_cut_off_the_end_are_found_by_a_head_only(log: Path) -> None:
     head = CaseFolder(log.parent).head
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
     assert verify_log(log) == []
-    (finding,) = verify_log(log, head)
-    assert str(finding) == "line 4: line 6, as the report knows it, is not here: lines were cut off or written anew."
-    assert [finding.line for finding in verify_log(log, Head(4, "a" * 64))] == [4]
+    (finding,) = verify_log(log, {"R-4": head})
+    assert str(finding) == "line 4: line 6, as R-4 knows it, is not here: lines were cut off or written anew."
+    assert [finding.place for finding in verify_log(log, {"R-4": Head(4, "a" * 64)})] == ["line 4"]
 
 
-@pytest.mark.parametrize("cut", [1, 2, 40])
-def test_a_line_cut_by_a_crash_is_found_and_the_log_goes_on(cut: int, log: Path) -> None:
-    log.write_bytes(log.read_bytes()[:-cut])
-    assert [str(finding) for finding in verify_log(log)] == ["line 6: it is cut short: it has no end."]
+def test_whatever_a_crash_leaves_of_a_line_is_told_from_a_change_and_the_log_goes_on(log: Path) -> None:
+    content = log.read_bytes()
+    last = content.splitlines()[-1]
+    for cut in range(1, len(last) + 1):
+        log.write_bytes(content[:-cut])
+        (finding,) = verify_log(log)
+        assert (finding.status, finding.place) == ("told", "line 6"), cut
+        case = CaseFolder(log.parent)
+        case.add_report("R-9", "f" * 64, b"pdf", b"json", TIME)
+        assert verify_log(log) == []
+        noted = [entry.content["half_line"] for entry in case.entries("interruption")]
+        # A line that lacked its end only is whole again.
+        assert noted == ([] if cut == 1 else [content[:-cut].splitlines()[-1].decode()])
+        for report in (case.path / "reports").glob("R-9*"):
+            report.unlink()
+
+
+@pytest.mark.parametrize("end", [b"by the way", b'{"sequence":9', b" "])
+def test_an_end_that_no_write_could_have_left_is_a_change_and_stays_one(end: bytes, log: Path) -> None:
+    log.write_bytes(log.read_bytes() + end)
+    assert [(finding.status, finding.place) for finding in verify_log(log)] == [("differs", "line 7")]
     CaseFolder(log.parent).add_report("R-9", "f" * 64, b"pdf", b"json", TIME)
-    # A line that lacked its end only is whole again.
-    assert [finding.line for finding in verify_log(log)] == ([] if cut == 1 else [6])
-    assert CaseFolder(log.parent).head.sequence == 7
+    assert [(finding.status, finding.place) for finding in verify_log(log)] == [("differs", "line 7")]
 
 
 def test_a_log_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -103,7 +103,19 @@ def test_an_untouched_report_agrees_line_by_line(issued: Issued, called: Callabl
     assert all(line.startswith("agrees  ") for line in lines)
     subjects = [line[8:].split(":")[0] for line in lines]
     assert subjects == [
-        *("run id", "PDF", "log", "JSON as issued", "PDF as issued", "image", "weights", "card", "code", "libraries"),
+        *(
+            "run id",
+            "PDF",
+            "log",
+            "files",
+            "JSON as issued",
+            "PDF as issued",
+            "image",
+            "weights",
+            "card",
+            "code",
+            "libraries",
+        ),
         *("stated heatmap", "outcome", "log odds", "evidence", "heatmap"),
     ]
 
@@ -221,12 +233,12 @@ def test_a_report_that_states_no_ground_was_made_on_white(issue: Callable[..., I
 
 def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:
     shutil.rmtree(issued.case / "exhibits")
-    assert differing(issued) == ["image", "findings"]
-    assert differing(issued, images=[issued.photo.parent]) == []
+    assert differing(issued) == ["file", "image", "findings"]
+    assert differing(issued, images=[issued.photo.parent]) == ["file"]
     pixels = np.asarray(Image.open(issued.photo)).copy()
     pixels[0, 0, 0] ^= 1
     Image.fromarray(pixels).save(issued.photo)
-    assert differing(issued, images=[issued.photo.parent]) == ["image", "findings"]
+    assert differing(issued, images=[issued.photo.parent]) == ["file", "image", "findings"]
     lines = verify_report(issued.report, [issued.photo.parent], issued.weights)
     assert any("吊牌.png had the SHA-256" in line.text and "it is another image" in line.text for line in lines)
 
@@ -234,7 +246,7 @@ def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:
 def test_a_changed_copy_in_the_case_is_named(issued: Issued) -> None:
     (copy,) = (issued.case / "exhibits").iterdir()
     copy.write_bytes(copy.read_bytes() + b"\0")
-    assert differing(issued) == ["image", "findings"]
+    assert differing(issued) == ["file", "image", "findings"]
 
 
 def test_changed_weights_are_named(issued: Issued) -> None:
@@ -258,20 +270,20 @@ def test_a_cut_log_is_named(issued: Issued) -> None:
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join(lines[:2]))
     texts = [str(line) for line in verify_report(issued.report, weights=issued.weights) if line.status == "differs"]
-    assert texts[0].startswith("differs log: line 2: line 3, as the report knows it, is not here")
-    assert "no report" in texts[1]
+    assert texts[0].startswith(f"differs log: line 2: line 3, as report {issued.report.stem} knows it, is not here")
+    assert any("no report" in text for text in texts)
     log.write_bytes(b"".join(lines)[:-5])
-    assert differing(issued)[0] == "log"
+    assert "log" in differing(issued)
 
 
 def test_a_changed_pdf_is_found_by_the_log(issued: Issued) -> None:
     pdf = issued.report.with_suffix(".pdf")
     pdf.write_bytes(pdf.read_bytes() + b"\n")
-    assert differing(issued) == ["PDF as issued"]
+    assert differing(issued) == ["file", "PDF as issued"]
     pdf.write_bytes(b"%PDF")
-    assert differing(issued) == ["PDF", "PDF as issued"]
+    assert differing(issued) == ["PDF", "file", "PDF as issued"]
     pdf.unlink()
-    assert differing(issued) == []
+    assert differing(issued) == ["file"]
 
 
 def _record(content: dict[str, Any]) -> dict[str, Any]:
@@ -306,7 +318,7 @@ def test_what_was_falsified_in_the_twin_is_named(what: str, issued: Issued) -> N
 
 def test_a_twin_that_is_not_the_one_issued_is_named(issued: Issued) -> None:
     changed_twin(issued, lambda content: content["facts"].update(remarks="more"))
-    assert differing(issued) == ["PDF", "JSON as issued"]
+    assert differing(issued) == ["PDF", "file", "JSON as issued"]
 
 
 def test_other_library_versions_are_told_and_do_not_fail(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,15 +335,44 @@ def test_status_1_if_something_differs(issued: Issued, called: Callable[..., Ran
     (issued.weights / "tiny_parts.json").unlink()
     ran = called("verify", issued.report, "--weights", issued.weights)
     assert ran.status == 1
-    assert ran.out.splitlines()[-1] == "2 of 12 lines differ."
+    assert ran.out.splitlines()[-1] == "2 of 13 lines differ."
 
 
-def test_a_log_is_verified_by_itself(issued: Issued, called: Callable[..., Ran]) -> None:
+def test_a_log_says_what_it_cannot_show_and_ends_with_another_status(
+    issued: Issued, tmp_path: Path, called: Callable[..., Ran]
+) -> None:
     log = issued.case / "log.jsonl"
-    assert called("verify", log).status == 0
+    beside = called("verify", log)
+    assert (beside.status, "would not be missed" in beside.out) == (3, True)
+    (tmp_path / "elsewhere").mkdir()
+    alone = called("verify", shutil.copy(log, tmp_path / "elsewhere"))
+    assert alone.status == 3
+    assert "lines cut off it would not be missed" in alone.out
+    assert "verify the folder of the case" in alone.out
     log.write_bytes(log.read_bytes().replace(b"2026-17", b"2026-18", 1))
     ran = called("verify", log)
     assert (ran.status, ran.out) == (1, "line 1: it is not a whole entry as it was written: it was cut or changed.\n")
+
+
+def test_the_folder_of_a_case_is_verified_whole(issued: Issued, called: Callable[..., Ran]) -> None:
+    sound = called("verify", issued.case, "--weights", issued.weights)
+    assert (sound.status, sound.out.splitlines()[-1]) == (0, "All agrees.")
+    assert f"Report {issued.report.stem}" in sound.out
+    log = issued.case / "log.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    cut = called("verify", issued.case, "--weights", issued.weights)
+    assert cut.status == 1
+    assert f"reports/{issued.report.name}: no line of the log knows of it" in cut.out
+
+
+def test_a_case_without_a_report_agrees_and_nothing_vouches_for_the_end_of_its_log(
+    issued: Issued, called: Callable[..., Ran]
+) -> None:
+    log = issued.case / "log.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    shutil.rmtree(issued.case / "reports")
+    ran = called("verify", issued.case, "--weights", issued.weights)
+    assert (ran.status, "lines cut off it would not be missed" in ran.out) == (3, True)
 
 
 @pytest.mark.parametrize(
