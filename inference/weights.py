@@ -22,6 +22,14 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from inference.card_numbers import (
+    CLASSES,
+    HEATMAP_FULL_SCALE,
+    LARGEST_CARD,
+    Range,
+    require_arguments,
+    require_numbers,
+)
 from inference.evidence import Calibration
 from inference.files import write_whole
 from inference.genuine_features import Fusion
@@ -64,6 +72,11 @@ class Metric:
     high: float | None
     over: str
 
+    @property
+    def measured(self) -> bool:
+        """Whether there was anything to measure it on: it and its interval are numbers."""
+        return all(math.isfinite(number) for number in (self.value, self.low, self.high) if number is not None)
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -82,6 +95,7 @@ class Confusion:
     def __post_init__(self) -> None:
         square = len(self.counts) == len(self.classes) == len({*self.classes})
         require(square and all(len(row) == len(self.classes) for row in self.counts), "a confusion is square")
+        require(all(count >= 0 for row in self.counts for count in row), "a confusion counts from 0")
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,7 @@ class Histogram:
             all(len(bins) == HISTOGRAM_BINS for bins in self.counts.values()),
             f"{HISTOGRAM_BINS} bins a group",
         )
+        require(all(count >= 0 for bins in self.counts.values() for count in bins), "bins count from 0")
 
 
 @dataclass(frozen=True)
@@ -129,7 +144,8 @@ class FindRule:
         for name in ("least_score", "overlap", "close_up"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"{name} lies between 0 and 1, not {value}")
-        require(self.margin >= 0, f"a margin is at least 0, not {self.margin}")
+        # At 1 a crop is three times as wide as the box.
+        Range(0, 1).require("margin", self.margin)
 
 
 @dataclass(frozen=True)
@@ -145,7 +161,8 @@ class SeriesRule:
     rule: str
 
     def __post_init__(self) -> None:
-        require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
+        # Scores are correlations, from -1 to 1.
+        Range(0, 2).require("least_lead", self.least_lead)
 
 
 @dataclass(frozen=True)
@@ -236,11 +253,15 @@ class Card:
     assay_card: int = CARD_FORMAT
 
     def __post_init__(self) -> None:
+        require_arguments(self.arguments)
+        CLASSES.require("the number of classes", len(self.classes))
+        if self.heatmap_full_scale is not None:
+            HEATMAP_FULL_SCALE.require("heatmap_full_scale", self.heatmap_full_scale)
         outputs = self.arguments.get("classes", len(self.classes))
         require(outputs == len(self.classes), f"{len(self.classes)} classes for a network with {outputs} outputs")
-        require(
-            0 <= self.agreement_weight < math.inf, f"an agreement weighs at least 0 nats, not {self.agreement_weight}"
-        )
+        # A thousand nats outweigh every network.
+        Range(0, 1000).require("agreement_weight", self.agreement_weight)
+        require(self.mark_framing >= 0, f"mark_framing is the number of a rule, not {self.mark_framing}")
 
     def calibration_of(self, photos: int) -> Calibration | None:
         """The calibration for the mean score of so many photos of one item: the one fitted to the most, and not more.
@@ -278,6 +299,18 @@ class Catalogue:
         """Names of the models for a task, in alphabetical order; only those for a part where one is named."""
         return tuple(name for name, card in self.cards.items() if card.task == task and part in (None, card.part))
 
+    def title(self, name: str) -> str:
+        """What a list calls a model: its title, with its name where another model would read the same."""
+        title = self.cards[name].title
+        others = [other for other in self.cards.values() if other.name != name]
+        taken = {_read_as(text) for other in others for text in (other.title, f"{other.title} ({other.name})")}
+        return f"{title} ({name})" if _read_as(title) in taken else title
+
+
+def _read_as(title: str) -> str:
+    """A title as an eye takes it: capitals and spaces make no difference."""
+    return " ".join(title.casefold().split())
+
 
 _CARD = TypeAdapter(Card)
 
@@ -301,7 +334,7 @@ def read_card(path: Path) -> Card:
         WeightsRefused: if it is missing, damaged, not a card of Assay's, newer than this Assay, or
             named otherwise than its file.
     """
-    return _parse_card(path, _read(path))
+    return _parse_card(path, _read_card_file(path))
 
 
 def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
@@ -312,7 +345,7 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
             not fit the network the card describes.
     """
     card_path, weights_path = folder / f"{name}.json", folder / f"{name}.safetensors"
-    card_bytes = _read(card_path)
+    card_bytes = _read_card_file(card_path)
     card = _parse_card(card_path, card_bytes)
     weights = _read(weights_path)
     found = hashlib.sha256(weights).hexdigest()
@@ -366,6 +399,7 @@ def save_model(
 ) -> Card:
     """Write NAME.safetensors, with references and gate in it, and NAME.json; the card's gate and hash are made true.
 
+    Figures that there was nothing to measure on are left out.
     The card is written last and each file is moved into place whole, so that an interruption leaves
     no card without its weights.
 
@@ -380,7 +414,12 @@ def save_model(
         tensors[_GATE] = torch.from_numpy(np.array(gate.embeddings))
     weights = safetensors.torch.save(tensors)
     stated = None if gate is None else gate.card
-    card = replace(card, scope_gate=stated, weights_sha256=hashlib.sha256(weights).hexdigest())
+    card = replace(
+        card,
+        scope_gate=stated,
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
+        metrics={name: metric for name, metric in card.metrics.items() if metric.measured},
+    )
     write_whole(folder / f"{card.name}.safetensors", weights)
     text = json.dumps(as_json(card), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     write_whole(folder / f"{card.name}.json", text.encode())
@@ -395,11 +434,23 @@ def _read(path: Path) -> bytes:
         raise WeightsRefused(msg) from error
 
 
+def _read_card_file(path: Path) -> bytes:
+    if path.is_file() and path.stat().st_size > LARGEST_CARD:
+        msg = f"{path.name} is larger than any card ({path.stat().st_size:,} bytes); restore it with its weights."
+        raise WeightsRefused(msg)
+    return _read(path)
+
+
 def _parse_card(path: Path, content: bytes) -> Card:
     try:
         stated = json.loads(content)
     except (ValueError, RecursionError) as error:
         msg = f"{path.name} is damaged: it is not readable JSON; restore it with its weights."
+        raise WeightsRefused(msg) from error
+    try:
+        require_numbers(stated)
+    except ValueError as error:
+        msg = f"{path.name} is damaged: {error}; restore it with its weights."
         raise WeightsRefused(msg) from error
     if not isinstance(stated, dict) or type(stated.get("assay_card")) is not int or stated["assay_card"] < 1:
         msg = f"{path.name} is not a card of Assay's: it states no card format; remove it from the folder."
@@ -416,7 +467,8 @@ def _parse_card(path: Path, content: bytes) -> Card:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"]) or "the card"
         logger.info("%s", path, exc_info=True)
-        msg = f"{path.name} is damaged: {where}: {first['msg']}; restore it with its weights."
+        why = first["msg"].removeprefix("Value error, ")
+        msg = f"{path.name} is damaged: {where}: {why}; restore it with its weights."
         raise WeightsRefused(msg) from error
     if card.name != path.stem:
         msg = f"{path.name} is the card of {card.name!r}; give the card and its weights that name."

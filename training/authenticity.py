@@ -30,7 +30,7 @@ from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import HALF, Preprocessing, resize
 from inference.reference_stack import Channel, ReferenceStack
 from inference.registration import Reference
-from inference.weights import Card, save_model
+from inference.weights import Card
 from training.data.disturbance import disturb, on_grid
 from training.data.key_area_warps import WarpSettings, warp_key_areas
 from training.data.photos import Photo, PhotoSet, Split, read_photo_set
@@ -434,10 +434,10 @@ def _finish(
         weights_sha256="",
     )
     card = judgement.stated_in(card)
-    draw_confusion(judgement.confusion, run.path / "confusion_matrix.png")
+    run.write("confusion_matrix.png", draw_confusion(judgement.confusion))
     run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return save_model(card, exported, run.path, fused.how.references if fused else basis.references, gate)
+    return run.write_model(card, exported, fused.how.references if fused else basis.references, gate)
 
 
 def _pictures(photos: Sequence[Photo]) -> list[Picture]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 from inference.heatmap import CamMethod, HeadGradCam, Target
 from inference.records import InconclusiveBand
 from inference.weights import HISTOGRAM_BINS, Confusion, Metric
+from training.plots import png_of
 
 Scores = NDArray[np.float64]
 Sources = Sequence[str] | NDArray[np.str_]
@@ -262,7 +262,7 @@ def full_scale(peaks: NDArray[np.floating]) -> float:
     return float(max(np.quantile(peaks, _PEAK_QUANTILE), 1e-6))
 
 
-def draw_confusion(confusion: Confusion, path: Path) -> None:
+def draw_confusion(confusion: Confusion) -> bytes:
     """A confusion matrix as a PNG: counts, shaded by their share of the true class."""
     counts = np.array(confusion.counts)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
@@ -283,4 +283,4 @@ def draw_confusion(confusion: Confusion, path: Path) -> None:
             va="center",
             color="white" if shares[row, column] > 0.5 else "black",
         )
-    figure.savefig(path, dpi=150)
+    return png_of(figure, 150)

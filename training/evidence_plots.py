@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from inference.evidence import ece, pav, tippett
+from inference.files import write_whole
+from training.plots import png_of
 
 Values = NDArray[np.float64]
 
@@ -24,7 +26,7 @@ def draw_evidence(first: Values, second: Values, sides: tuple[str, str], folder:
         axes = figure.add_subplot()
         draw(axes, first, second, sides)
         axes.legend()
-        figure.savefig(folder / f"{name}.png", dpi=150)
+        write_whole(folder / f"{name}.png", png_of(figure, 150))
 
 
 def _draw_tippett(axes: Axes, first: Values, second: Values, sides: tuple[str, str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
@@ -160,6 +160,7 @@ def fit(
     wrapped, optimiser, loader = accelerator.prepare(learner, optimiser, loader)
     schedule = _schedule(optimiser, settings, len(loader))
     epoch, best, best_epoch = 0, -float("inf"), 0
+    best_learner: dict[str, Tensor] = {}
 
     checkpoint = run.load_checkpoint()
     if checkpoint:
@@ -167,8 +168,7 @@ def fit(
         optimiser.load_state_dict(checkpoint["optimiser"])
         schedule.load_state_dict(checkpoint["schedule"])
         epoch, best, best_epoch = checkpoint["epoch"], checkpoint["best"], checkpoint["best_epoch"]
-        if best_epoch:
-            run.load_best()  # a run that lost them could not be finished: said before epochs are spent
+        best_learner = checkpoint["best_learner"]
         logger.info("continuing after epoch %d", epoch)
 
     while epoch < settings.epochs and epoch - best_epoch <= settings.patience:
@@ -189,19 +189,8 @@ def fit(
         epoch += 1
         if scores["score"] > best:
             best, best_epoch = scores["score"], epoch
-            if accelerator.is_main_process:
-                run.save_best(learner.state_dict())
+            best_learner = {name: value.detach().to("cpu", copy=True) for name, value in learner.state_dict().items()}
         if accelerator.is_main_process:
-            rate = schedule.get_last_lr()[0]
-            run.log(
-                {
-                    "epoch": epoch,
-                    "loss": loss,
-                    "rate": rate,
-                    **scores,
-                    "seconds": round(time.monotonic() - started, 1),
-                }
-            )
             run.save_checkpoint(
                 {
                     "learner": learner.state_dict(),
@@ -210,7 +199,15 @@ def fit(
                     "epoch": epoch,
                     "best": best,
                     "best_epoch": best_epoch,
-                }
+                    "best_learner": best_learner,
+                },
+                {
+                    "epoch": epoch,
+                    "loss": loss,
+                    "rate": schedule.get_last_lr()[0],
+                    **scores,
+                    "seconds": round(time.monotonic() - started, 1),
+                },
             )
             figures = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
             logger.info(

@@ -26,7 +26,7 @@ from inference.networks.backbones import BackboneName, build_backbone
 from inference.networks.locator import Locator
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import as_json
-from inference.weights import Card, FindRule, Model, save_model
+from inference.weights import Card, FindRule, Model
 from training.data.photos import Split
 from training.data.scene_set import MARGIN, LabelledScene, SceneSet, read_scene_set
 from training.data.scene_views import draw_view, vary_light
@@ -303,7 +303,7 @@ def _finish(
     find_rule = FindRule(chosen, _OVERLAP, MARGIN, _CLOSE_UP, rule)
     found, known = detect_all(locator, test), [truth(scenes, scene) for scene in test]
     metrics = precision_metrics(found, known, scenes.parts) | find_metrics(found, known, chosen)
-    card = save_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict(), run.path)
+    card = run.write_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict())
     run.write_json("metrics.json", {name: as_json(metric) for name, metric in metrics.items()})
     return card
 

@@ -37,6 +37,7 @@ from training.data.photos import Photo
 from training.evaluate import mean_by_source, share_by_source
 from training.heatmaps import in_frame, json_bytes, read_mask, score_map
 from training.mark_trials import trial_pairs
+from training.plots import png_of
 from training.runs import TrainingRefused, require_setting
 
 CLEAN = "as it is"
@@ -313,8 +314,7 @@ def draw_table(table: dict[str, dict[str, Metric]], path: Path) -> None:
         axes.set_yticks(range(len(CORRUPTIONS)), list(CORRUPTIONS) if number == 0 else [""] * len(CORRUPTIONS))
         axes.set(title=f"{figure} (as it is {table[CLEAN][figure].value:.2f})", xlabel="severity")
         axes.title.set_fontsize(9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawing.savefig(path, dpi=130)
+    write_whole(path, png_of(drawing, 130))
 
 
 def _values(table: dict[str, dict[str, Metric]], figure: str) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The run folder: settings, log, checkpoint, best weights; what a run needs to be repeated or resumed."""
+"""The run folder: settings, log, and a checkpoint with the best weights; what a run needs to be repeated or resumed."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import io
 import json
 import pickle
 import re
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from torch import Tensor
 
-from inference.files import write_whole
+from inference.files import sha256, write_whole
 from inference.records import Refusal
+from inference.registration import Reference
+from inference.scope_gate import ScopeGate
+from inference.weights import Card, save_model
 from training.data.manifest import Manifest
 
-_OWN_FILES = ("settings", "manifest", "metrics", "best", "checkpoint", "log")
+LOCK_NAME = ".lock"
+_OWN_FILES = ("settings", "manifest", "metrics", "checkpoint", "log")
 # What may differ between a run and its continuation without changing its result. Where data and start lie does not
 # matter: the manifest holds what they are.
 _FREE = {
@@ -68,8 +70,32 @@ def require_name(name: str) -> None:
     )
 
 
+def hold(folder: Path) -> AcquireReturnProxy:
+    """Keep a folder for this process alone, until what comes back is left as a context, dropped, or the process ends.
+
+    The folder is made where it is missing. The operating system lets the lock go with its process, however that ends.
+
+    Raises:
+        TrainingRefused: if another process has it, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder.resolve() / LOCK_NAME, timeout=0, is_singleton=True).acquire()
+    except Timeout as held:
+        msg = f"Another process writes into {folder}; wait until it ends, or choose another --out."
+        raise TrainingRefused(msg) from held
+    except OSError as error:
+        msg = f"{folder} cannot be written ({error.strerror}); check the folder, or choose another --out."
+        raise TrainingRefused(msg) from error
+
+
 class RunFolder:
-    """A folder that one run owns.
+    """A folder that one run owns, and one process at a time.
+
+    An epoch is kept in three steps: its checkpoint is written beside the one before, its line in the log states the
+    SHA-256 of that checkpoint, and then the new one takes the old one's place. So the last line of the log always says
+    which checkpoint is the run's, to the bit, and each checkpoint says what the log was before it. The best weights lie
+    in the checkpoint that knows of them.
 
     Args:
         path: The folder; made where it is missing.
@@ -80,34 +106,56 @@ class RunFolder:
 
     Raises:
         TrainingRefused: if there is a run already and it is not to be continued, if there is none to
-            continue, or if it was started with other settings or another set. Also later, when the folder cannot
-            be written to, or holds what is damaged.
+            continue, if it was started with other settings or another set, or if another process writes into the
+            folder. Also later, when the folder cannot be written to, or holds what is damaged.
     """
 
     def __init__(self, path: Path, settings: Any, manifest: Manifest, *, resume: bool, owner: bool = True) -> None:
         self.path = path
         self._checkpoint = path / "checkpoint.pt"
-        self._best = path / "best.safetensors"
+        self._next = path / "checkpoint.next.pt"
         self._log = path / "log.jsonl"
+        self._logged = b""
+        stated = plain(asdict(settings))
+        if resume:
+            self._require_same(stated, manifest)
         if owner:
-            self._claim(plain(asdict(settings)), manifest, resume=resume)
+            self._held = hold(path)
+            self._claim(stated, manifest, resume=resume)
 
     def _claim(self, stated: dict[str, Any], manifest: Manifest, *, resume: bool) -> None:
         settings = self.path / "settings.json"
-        if resume:
-            self._require_same(settings, stated, manifest)
-        elif settings.exists():
+        if not resume and (settings.exists() or self._log.exists()):
             msg = f"{self.path} holds a run already; continue it with --resume, or choose another --out."
             raise TrainingRefused(msg)
-        else:
+        try:
+            for left_over in self.path.glob(".*.partial"):
+                left_over.unlink()
+            self._finish_interrupted_epoch()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        if not resume:
             self.write_json("manifest.json", manifest.as_json())
         self.write_json(settings.name, stated)
 
-    def _require_same(self, file: Path, stated: dict[str, Any], manifest: Manifest) -> None:
+    def _finish_interrupted_epoch(self) -> None:
+        """A checkpoint that was written and not put in its place goes there if the log knows it, and else it goes."""
+        if not self._next.exists():
+            return
+        lines = _read(self._log).splitlines() if self._log.exists() else []
+        if lines and _json_of(self._log, lines[-1]).get("checkpoint") == sha256(_read(self._next)):
+            self._next.replace(self._checkpoint)
+        else:
+            self._next.unlink()
+
+    def _require_same(self, stated: dict[str, Any], manifest: Manifest) -> None:
+        file = self.path / "settings.json"
+        if not file.exists() and self._log.exists():
+            raise _damaged(file)
         if not file.exists():
             msg = f"{self.path} holds no run to continue; leave out --resume to start one."
             raise TrainingRefused(msg)
-        before = _flat(_read_json(file))
+        before = _flat(_json_of(file, _read(file)))
         now = _flat(stated)
         changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         changed = [key for key in changed if key.rpartition(".")[2] not in _FREE]
@@ -133,64 +181,98 @@ class RunFolder:
             )
             raise TrainingRefused(msg)
 
-    def log(self, entry: Mapping[str, Any]) -> None:
-        """Append one line to log.jsonl; what an interruption left of a line goes."""
-        before = self._log.read_bytes() if self._log.exists() else b""
-        whole = before[: before.rfind(b"\n") + 1]
-        self._write(self._log, whole + f"{json.dumps(entry)}\n".encode())
+    def save_checkpoint(self, state: dict[str, Any], figures: Mapping[str, Any]) -> None:
+        """Keep an epoch; an interruption, or a full disk, leaves it or the one before, and nothing between.
 
-    def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint; an interruption, or a full disk, leaves the one before."""
+        Args:
+            state: All that the run goes on from, and under `best_learner` the weights of its best epoch; tensors,
+                numbers, text, and lists and mappings of them.
+            figures: The epoch's line in log.jsonl.
+        """
         content = io.BytesIO()
-        torch.save(state, content)
-        self._write(self._checkpoint, content.getvalue())
+        torch.save({**state, "figures": json.dumps(figures), "log_before": sha256(self._logged)}, content)
+        saved = content.getvalue()
+        logged = self._logged + f"{json.dumps({**figures, 'checkpoint': sha256(saved)})}\n".encode()
+        self.write(self._next.name, saved)
+        self.write(self._log.name, logged)
+        try:
+            self._next.replace(self._checkpoint)
+        except OSError as error:
+            raise _unwritable(self._checkpoint, error) from error
+        self._logged = logged
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, tensors on the CPU; None before the first epoch ended.
+        """The state that was kept last, tensors on the CPU; None before the first epoch ended.
 
         Raises:
-            TrainingRefused: if it is cut short or damaged, or holds more than weights and numbers.
+            TrainingRefused: if log and checkpoint are not, to the bit, those that the run kept together last.
         """
-        if not self._checkpoint.exists():
+        if not self._log.exists():
+            if self._checkpoint.exists():
+                raise _damaged(self._log)
             return None
+        log = _read(self._log)
+        *before, last = log.splitlines(keepends=True) or [b""]
+        stated = _json_of(self._log, last)
+        if "checkpoint" not in stated:
+            msg = (
+                f"The run in {self.path} was started before checkpoints had a checksum, so that nothing tells whether "
+                "they are whole; start again into another --out."
+            )
+            raise TrainingRefused(msg)
+        saved = _read(self._checkpoint)
+        if sha256(saved) != stated["checkpoint"]:
+            msg = (
+                f"{self._checkpoint} is not the checkpoint that the last line of {self._log.name} names: one of them "
+                "is cut short or damaged, or of another run or epoch; restore both, or start again into another --out."
+            )
+            raise TrainingRefused(msg)
         try:
-            _check_archive(self._checkpoint)
-            state: dict[str, Any] = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-        except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+            state: dict[str, Any] = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+            figures, log_before = json.loads(state.pop("figures")), state.pop("log_before")
+        except (pickle.UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
             raise _damaged(self._checkpoint) from error
-        except pickle.UnpicklingError as error:
-            msg = f"{self._checkpoint} holds more than weights and numbers, and is not loaded; restore the run's own."
-            raise TrainingRefused(msg) from error
+        line = json.dumps({**figures, "checkpoint": sha256(saved)})
+        if last != f"{line}\n".encode() or sha256(b"".join(before)) != log_before:
+            raise _damaged(self._log)
+        self._logged = log
         return state
-
-    def save_best(self, state: Mapping[str, Tensor]) -> None:
-        """Replace the weights of the best epoch."""
-        self._write(self._best, safetensors.torch.save({key: value.contiguous() for key, value in state.items()}))
 
     def load_best(self) -> dict[str, Tensor]:
         """The weights of the best epoch.
 
         Raises:
-            TrainingRefused: if they are gone, cut short or damaged.
+            TrainingRefused: as `load_checkpoint` does, or if no epoch has ended.
         """
-        try:
-            return safetensors.torch.load_file(self._best)
-        except (FileNotFoundError, SafetensorError) as error:
-            raise _damaged(self._best) from error
+        state = self.load_checkpoint()
+        if state is None:
+            raise _damaged(self._checkpoint)
+        best: dict[str, Tensor] = state["best_learner"]
+        return best
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file into the folder."""
-        self._write(self.path / name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+        self.write(name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
-    def _write(self, file: Path, content: bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file into the folder."""
         try:
-            write_whole(file, content)
+            write_whole(self.path / name, content)
         except OSError as error:
-            msg = (
-                f"{file} cannot be written ({error.strerror}); free some space or check the folder, then go on with "
-                "--resume from the last finished epoch."
-            )
-            raise TrainingRefused(msg) from error
+            raise _unwritable(self.path / name, error) from error
+
+    def write_model(
+        self,
+        card: Card,
+        state: Mapping[str, Tensor],
+        references: Sequence[Reference] = (),
+        gate: ScopeGate | None = None,
+    ) -> Card:
+        """Write the finished model's two files into the folder; the card as written."""
+        try:
+            return save_model(card, state, self.path, references, gate)
+        except OSError as error:
+            raise _unwritable(self.path / f"{card.name}.safetensors or .json", error) from error
 
 
 def recorded_manifest(run: Path) -> Manifest | None:
@@ -203,31 +285,34 @@ def recorded_manifest(run: Path) -> Manifest | None:
     if not file.exists():
         return None
     try:
-        return Manifest.of_json(_read_json(file))
+        return Manifest.of_json(_json_of(file, _read(file)))
     except (KeyError, TypeError) as error:
         raise _damaged(file) from error
 
 
-def _check_archive(file: Path) -> None:
-    """Compare what a checkpoint holds with its checksums, which loading does not.
-
-    Raises:
-        BadZipFile: if it is cut short, or a byte of it has changed.
-    """
-    with zipfile.ZipFile(file) as archive:
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise zipfile.BadZipFile(damaged)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
+def _json_of(file: Path, content: bytes) -> dict[str, Any]:
+    """A JSON object that is all of a file, or a line of it."""
     try:
-        stated = json.loads(file.read_bytes())
-    except ValueError as error:
+        stated = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise _damaged(file) from error
     if not isinstance(stated, dict):
         raise _damaged(file)
     return stated
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _damaged(file) from error
+
+
+def _unwritable(file: Path, error: OSError) -> TrainingRefused:
+    return TrainingRefused(
+        f"{file} cannot be written ({error.strerror}); free some space or check the folder, then go on with --resume "
+        "from the last finished epoch."
+    )
 
 
 def _damaged(file: Path) -> TrainingRefused:

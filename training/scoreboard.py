@@ -28,6 +28,7 @@ from training.corruptions import CORRUPTIONS, SEVERITIES
 from training.data.audit import CHANCE, audit
 from training.data.pairs import read_mark_set
 from training.data.photos import read_photo_set
+from training.plots import png_of
 from training.robustness import cell
 
 Standing = Literal["met", "not met", "reported", "not measured"]
@@ -293,8 +294,7 @@ def draw(card: Card, path: Path) -> None:
     axes.axvline(1, color="grey", linestyle=":", linewidth=1)
     axes.set_yticks(range(len(named)), [name for name, _ in reversed(named)], fontsize=7)
     axes.set(xlabel="bits; 1 is what saying nothing costs", title=card.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    write_whole(path, png_of(figure, 130))
 
 
 def _replay(model: Model, data: Path) -> list[bool]:

@@ -26,7 +26,7 @@ from inference.networks.backbones import Backbone, BackboneName
 from inference.networks.hms import PairFeature, PairHead, Siamese
 from inference.preprocessing import HALF, Preprocessing
 from inference.trademarks import TrademarkExaminer, log_odds_similar
-from inference.weights import Card, Confusion, Histogram, save_model
+from inference.weights import Card, Confusion, Histogram
 from training.calibration import Trial, Weighing, trial, weigh
 from training.comparisons.arcface import ArcFace
 from training.comparisons.cosface import CosFace
@@ -584,7 +584,7 @@ def _finish(
         sides,
         (_counts(test["similar"]), _counts(dissimilar)),
     )
-    draw_confusion(confusion, run.path / "confusion_matrix.png")
+    run.write("confusion_matrix.png", draw_confusion(confusion))
     run.write_json("metrics.json", {name: asdict(metric) for name, metric in metrics.items()})
     card = Card(
         name=settings.name,
@@ -625,7 +625,7 @@ def _finish(
         made=date.today().isoformat(),
         weights_sha256="",
     )
-    return save_model(card, network.state_dict(), run.path, gate=gate)
+    return run.write_model(card, network.state_dict(), gate=gate)
 
 
 def _pictures(marks: MarkSet, split: Split) -> list[Picture]:

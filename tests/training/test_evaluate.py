@@ -313,7 +313,7 @@ def test_heatmaps_without_evidence_still_have_a_scale(tiny_network: tuple[nn.Mod
 def test_a_confusion_matrix_is_drawn(
     classes: tuple[str, ...], counts: tuple[tuple[int, ...], ...], tmp_path: Path
 ) -> None:
-    draw_confusion(Confusion("13 test photos", classes, counts), tmp_path / "confusion.png")
+    (tmp_path / "confusion.png").write_bytes(draw_confusion(Confusion("13 test photos", classes, counts)))
     with Image.open(tmp_path / "confusion.png") as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 300

@@ -122,7 +122,7 @@ def test_it_learns_and_says_so(tmp_path: Path) -> None:
     log = log_of(tmp_path)
     assert closeness(learner)["score"] == max(line["score"] for line in log) > -0.1
     assert [line["epoch"] for line in log] == list(range(1, 31))
-    assert all(line.keys() == {"epoch", "loss", "rate", "score", "seconds"} for line in log)
+    assert all(line.keys() == {"epoch", "loss", "rate", "score", "seconds", "checkpoint"} for line in log)
     assert log[-1]["loss"] < log[0]["loss"] / 10
 
 

@@ -71,8 +71,8 @@ def test_an_interrupted_run_continues_to_the_same_weights(
     asked = settings(scenes, tmp_path / "run")
     save = RunFolder.save_checkpoint
 
-    def save_and_stop(folder: RunFolder, state: dict[str, Any]) -> None:
-        save(folder, state)
+    def save_and_stop(folder: RunFolder, *epoch: Any) -> None:
+        save(folder, *epoch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

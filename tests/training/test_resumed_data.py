@@ -273,8 +273,8 @@ def test_a_run_goes_on_to_the_same_result_wherever_it_lies(
     whole = authenticity.train(run_of(built, tmp_path / "whole"), for_examiners=False)
     save = RunFolder.save_checkpoint
 
-    def save_and_stop(folder: RunFolder, state: dict[str, Any]) -> None:
-        save(folder, state)
+    def save_and_stop(folder: RunFolder, *epoch: Any) -> None:
+        save(folder, *epoch)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(RunFolder, "save_checkpoint", save_and_stop)
@@ -298,9 +298,10 @@ def test_a_run_goes_on_to_the_same_result_wherever_it_lies(
     assert card.metrics == whole.metrics
 
 
-def test_lost_best_weights_are_told_before_epochs_are_spent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["checkpoint.pt", "log.jsonl", "settings.json"])
+def test_what_is_lost_of_a_run_is_told_before_epochs_are_spent(lost: str, tmp_path: Path) -> None:
     data = photo_folder(tmp_path / "data")
     authenticity.train(run_of(data, tmp_path / "run"), for_examiners=False)
-    (tmp_path / "run" / "best.safetensors").unlink()
-    with pytest.raises(TrainingRefused, match=r"best\.safetensors is gone, cut short or damaged"):
+    (tmp_path / "run" / lost).unlink()
+    with pytest.raises(TrainingRefused, match=rf"{lost} is gone, cut short or damaged"):
         authenticity.train(run_of(data, tmp_path / "run", resume=True), for_examiners=False)

@@ -234,7 +234,7 @@ class Study:
         """A finished cell's network, on the CPU."""
         settings = cell.settings(self.protocol)
         learner, _ = replace(settings, pretrained=False).build_learner()
-        run = RunFolder(settings.fit.out, settings, self.marks.manifest, resume=True)
+        run = RunFolder(settings.fit.out, settings, self.marks.manifest, resume=True, owner=False)
         learner.load_state_dict(run.load_best())
         return learner.network.eval()
 

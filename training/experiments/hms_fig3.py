@@ -8,7 +8,6 @@ of dissimilar ones, in all dimensions; the smaller, the more compact are similar
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from inference.files import write_whole
 from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study
+from training.plots import png_of
 from training.trademark import embeddings
 
 _SPOTS = 60
@@ -91,9 +91,7 @@ def drawn(spreads: dict[str, Spread]) -> bytes:
         _spots(above, flat.dissimilar[:_SPOTS], "dissimilar")
         _spots(below, flat.similar[:_SPOTS], "similar")
         above.set_title(f"{row}\n{spread.compactness:.2f}", fontsize=9)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png", dpi=110)
-    return encoded.getvalue()
+    return png_of(figure, 110)
 
 
 def _spots(axis: Any, pairs: Spots, words: str) -> None:

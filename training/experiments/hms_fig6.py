@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from inference.files import write_whole
 from inference.weights import Metric
 from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
+from training.plots import png_of
 
 PAPER: dict[str, Any] = {
     "loss": "hms",
@@ -87,6 +88,4 @@ def _drawn(points: list[Point]) -> bytes:
             axes.plot([place] * len(metrics), [m.value for m in metrics], ".", color="tab:blue")
         axes.set_xticks(range(len(found)), [f"{value:g}" for value, _ in found])
         axes.set(xlabel=name)
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png", dpi=110)
-    return encoded.getvalue()
+    return png_of(figure, 110)

@@ -21,6 +21,7 @@ from inference.files import write_whole
 from inference.weights import Card, Metric, read_card
 from training import authenticity
 from training.authenticity import PRESETS, AuthenticitySettings, ReferenceSettings
+from training.plots import png_of
 from training.runs import require_setting
 
 logger = logging.getLogger(__name__)
@@ -199,6 +200,4 @@ def _drawn(results: list[tuple[Run, Card]]) -> bytes:
         axes.plot(*zip(*points, strict=True), ".", color=line.get_color())
     axes.set(xlabel="training items, %", ylabel="authenticity accuracy")
     figure.legend(loc="outside right upper", fontsize="small")
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png", dpi=120)
-    return encoded.getvalue()
+    return png_of(figure, 120)
