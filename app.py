@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
-ON_SPACES = "SPACE_ID" in os.environ
+from inference.records import Refusal
+from ui.doors.login import Login, read_login
+from ui.doors.names import THIS_MACHINE, Names
+from ui.uploads import ended_by_signals, uploads_folder
 
-THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+ON_SPACES = "SPACE_ID" in os.environ
+SPACE_HOSTS = tuple(filter(None, os.environ.get("SPACE_HOST", "").split(",")))
 
 OFFLINE = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -37,24 +42,41 @@ class Options:
     device: Literal["cpu", "cuda", "mps"] = "cpu"
     """Where the networks run."""
     auth: str | None = None
-    """Ask for a login, given as user:password; everybody who reaches the page may use it without."""
+    """Ask for a login, given as user:password; everybody who reaches the page may use it without. All users of this
+    machine can read it in the list of processes: --auth-file or the variable ASSAY_AUTH keep it from them."""
+    auth_file: Path | None = None
+    """File with the login on its one line, user:password, which only its owner may read."""
+    served_as: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Name that the page is reached by besides this machine's own, as bench.example.org; with its port where a proxy
+    uses an unusual one. Once for each name; what is sent to another name is refused."""
+    root_path: str = ""
+    """Sub-path that a proxy serves the page under, as /assay."""
     open_browser: bool = False
     """Open the page in a browser."""
     case_folder: Path | None = None
     """Folder under which cases lie, a folder each; without it nothing is kept, and reports are downloads only."""
 
     def __post_init__(self) -> None:
-        if self.auth is not None and not all(self.auth.partition(":")):
-            msg = "auth is written user:password"
+        Names.of(self.host, self.served_as)
+        if self.root_path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", self.root_path):
+            msg = f"{self.root_path!r} is no sub-path; it begins with a slash and ends without one, as /assay"
             raise ValueError(msg)
         if self.case_folder is not None and ON_SPACES:
             msg = "a public page keeps no cases; leave out the case folder"
             raise ValueError(msg)
-        if self.case_folder is not None and self.auth is None and self.host not in THIS_MACHINE:
-            msg = (
-                f"everybody who reaches {self.host} could read and delete the cases; give --auth user:password as well"
-            )
+        reached_by = " or ".join(self.served_as) or self.host
+        if self.login is None and self.case_folder is not None and reached_by not in THIS_MACHINE:
+            msg = f"everybody who reaches {reached_by} could read and delete the cases; give a login by --auth-file"
             raise ValueError(msg)
+
+    @cached_property
+    def login(self) -> Login | None:
+        """What the page asks for.
+
+        Raises:
+            ValueError: if it is given twice, or is none.
+        """
+        return read_login(self.auth, self.auth_file)
 
 
 def main(options: Options) -> None:
@@ -65,25 +87,28 @@ def main(options: Options) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Gradio and its hub client read their environment once, while they are imported.
     os.environ.update(OFFLINE)
-    # Uploads live in a folder of this run's own: no other run clears it, and it goes when the run ends.
-    with TemporaryDirectory(prefix="assay-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads
-        from inference.records import Refusal
-        from ui.workbench import serve
+    try:
+        with ended_by_signals(), uploads_folder() as uploads:
+            os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+            from ui.workbench import serve
 
-        try:
             serve(
                 weights=options.weights,
                 device=options.device,
                 host=options.host,
                 port=options.port,
-                login=options.auth,
+                login=options.login,
                 open_browser=options.open_browser,
                 case_folder=options.case_folder,
                 public=ON_SPACES,
+                served_as=(*options.served_as, *SPACE_HOSTS),
+                root_path=options.root_path,
             )
-        except Refusal as refusal:
-            raise SystemExit(str(refusal)) from refusal
+    except Refusal as refusal:
+        raise SystemExit(str(refusal)) from refusal
+    except KeyboardInterrupt:
+        # It came while the page was being started or closed.
+        raise SystemExit from None
 
 
 if __name__ == "__main__":

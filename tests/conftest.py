@@ -6,8 +6,11 @@ the genuine reference of their series.
 
 from __future__ import annotations
 
+import gc
 import io
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,8 @@ from inference.reference_stack import ReferenceStack
 from inference.registration import Reference, Registration, build_reference, register
 from inference.weights import Card, FindRule, Task, load_model, save_model
 
+pytest_plugins = ["tests.network_guard"]
+
 Pixels = NDArray[np.uint8]
 MakeExhibit = Callable[..., Exhibit]
 
@@ -45,6 +50,19 @@ PART, GROUND = (132, 76), 8
 LEAST_SCORE = 0.75
 # Six poolings of five leave 2 x 2 cells of 40 pixels: small, and yet a map with places in it.
 PREPROCESSING = Preprocessing(size=40)
+
+
+@pytest.fixture(scope="session")
+def leftovers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pages get a folder of this process's own: one that closes deletes its files, and examples are named alike.
+
+    What they leave is collected here, after everything else is torn down, and not at the end of pytest.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from inference.casework.cases import Cases
 from ui.authenticate import authenticate_tab
 from ui.bench import Bench
 from ui.case import case_tab
 from ui.compare import compare_tab
-from ui.headers import SecurityHeaders
+from ui.doors.guarded import GuardedApp
+from ui.doors.login import Attempts, Login
+from ui.doors.names import Names
 from ui.markup import render
+from ui.memory import share_freed_memory
 from ui.models import models_page
 from ui.report_desk import ReportDesk
+from ui.waiting import MOST_WAITING
 
 _FOLDER = Path(__file__).parent
 _HOUR, _DAY = 3600, 86400
@@ -43,22 +47,36 @@ def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) ->
                     case_tab(bench, cases, tab)
             with gr.Tab("Models"):
                 gr.HTML(models_page(bench.catalogue), elem_id="models")
-    page.queue(default_concurrency_limit=1, max_size=16)
+    page.queue(default_concurrency_limit=1, max_size=MOST_WAITING, api_open=False)
     return page
 
 
-def launch(page: gr.Blocks, public: bool = False, **options: Any) -> str:
-    """Start serving the page, with every setting that keeps it on this machine; gives its address."""
+def launch(
+    page: gr.Blocks, public: bool = False, names: Names | None = None, login: Login | None = None, **options: Any
+) -> str:
+    """Start serving the page, with every setting that keeps it on this machine; gives its address.
+
+    Args:
+        page: What is served.
+        public: Whether strangers reach it.
+        names: What it is served under; this machine's own names if not given.
+        login: What it asks for; nothing if not given.
+        options: Of Gradio's `launch`.
+    """
+    script, examples = (_FOLDER / "bench.js").read_text(encoding="utf-8"), _FOLDER / "examples"
     _, address, _ = page.launch(
+        _app=GuardedApp(names or Names.of("localhost"), public, [script], [examples]),
+        auth=Attempts(login).check if login else None,  # type: ignore[arg-type] # Gradio awaits what is a coroutine
         theme=_theme(),
         css_paths=[_FOLDER / "bench.css"],
-        head=f"<script>{(_FOLDER / 'bench.js').read_text(encoding='utf-8')}</script>",
+        head=f"<script>{script}</script>",
         favicon_path=_FOLDER / "icon.svg",
-        app_kwargs={"middleware": [Middleware(SecurityHeaders, framed=public)]},
-        allowed_paths=[str(_FOLDER / "examples")],
+        allowed_paths=[str(examples)],
         max_file_size="100mb",
         footer_links=[],
         share=False,
+        mcp_server=False,
+        num_workers=0,
         run_history=False,
         enable_monitoring=False,
         strict_cors=True,
@@ -75,10 +93,12 @@ def serve(
     device: str,
     host: str,
     port: int,
-    login: str | None,
+    login: Login | None,
     open_browser: bool,
     case_folder: Path | None,
     public: bool,
+    served_as: Sequence[str],
+    root_path: str,
 ) -> None:
     """Serve the page until it is interrupted.
 
@@ -87,21 +107,25 @@ def serve(
         device: Where the networks run.
         host: Address to serve on.
         port: Port to serve on.
-        login: `user:password`, or None for no login.
+        login: What the page asks for, or None for nothing.
         open_browser: Whether to open the page.
         case_folder: Folder under which cases lie; None where nothing may be written.
         public: Whether strangers reach it.
+        served_as: Names that it is reached by besides this machine's own.
+        root_path: Sub-path that a proxy serves it under, or nothing.
 
     Raises:
         Refusal: if the case folder cannot be used.
     """
-    user, _, password = (login or "").partition(":")
+    share_freed_memory()
     launch(
         workbench(Bench(weights, device), Cases(case_folder) if case_folder else None, public),
         public,
+        Names.of(host, served_as),
+        login,
         server_name=host,
         server_port=port,
-        auth=(user, password) if login else None,
+        root_path=root_path,
         inbrowser=open_browser,
     )
 

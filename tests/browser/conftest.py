@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +22,9 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--no-proxy-server",
+    # No name leaves the machine; one stands for foreign names that point to it.
+    "--host-resolver-rules=MAP evil.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
@@ -36,19 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # Gradio, its client and playwright leave event loops and sockets to the garbage collector.
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def leftovers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Pages get a folder of this process's own: one that closes deletes its files, and examples are named alike.
-
-    What they leave is collected here, after everything else is torn down, and not at the end of pytest.
-    """
-    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +60,9 @@ def serve(leftovers: None) -> Iterator[Callable[..., str]]:
 
     pages = []
 
-    def start(models: Path, cases: Path | None = None) -> str:
+    def start(models: Path, cases: Path | None = None, **options: Any) -> str:
         pages.append(workbench(Bench(models), Cases(cases) if cases else None))
-        return launch(pages[-1], prevent_thread_lock=True, quiet=True)
+        return launch(pages[-1], prevent_thread_lock=True, quiet=True, **options)
 
     yield start
     for page in pages:
@@ -106,7 +95,10 @@ def open_page(browser, address: str) -> Iterator[Callable]:
         page = context.new_page()
         page.set_default_timeout(240_000)  # a busy machine is slow, not broken
         page.on("request", lambda request: _is_local(request.url, address) or outside.append(request.url))
-        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.on(
+            "console",
+            lambda message: message.type == "error" and errors.append(f"{message.text} {message.location.get('url')}"),
+        )
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         page.locator("#examine").wait_for()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 import gradio_client
 import numpy as np
@@ -165,9 +166,7 @@ def test_the_api_takes_uploads_and_no_paths_of_the_server(address: str, weights:
     request = urllib.request.Request(
         call, json.dumps({"data": [*data, "", ""]}).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request) as response:
-        event = json.load(response)["event_id"]
-    with urllib.request.urlopen(f"{call}/{event}") as response:
-        answer = response.read().decode()
-    assert "event: error" in answer
-    assert "sha256" not in answer
+    with pytest.raises(HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 400
+    assert "is no file that was handed in here" in json.load(refused.value)["detail"]

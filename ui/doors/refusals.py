@@ -1,0 +1,33 @@
+"""How a door says no: a status and one sentence, in the form that Gradio's own clients read."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Refused(HTTPException):
+    """A request that a door does not let through; its detail is the sentence."""
+
+
+class Refusing:
+    """Answers a request that the doors within refuse with their sentence.
+
+    Args:
+        app: What is wrapped.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer why not. Nothing here is a websocket, so that none is opened."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        try:
+            await self._app(scope, receive, send)
+        except Refused as refused:
+            response = JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
+            await response(scope, receive, send)
