@@ -19,12 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from inference.card_numbers import Range
 from inference.records import Evidence, Refusal, require
 
 Values = NDArray[np.float64]
 
 LEAST_SOURCES = 20
 """Of either side; under so many no likelihood ratio is given."""
+
+LOG10_LR = Range(-20, 20)
+"""The bounds follow from how many sources were met, and nobody has met more."""
 
 NEUTRAL_LR = 2.0
 """Up to this likelihood ratio, for either side, the findings support neither."""
@@ -151,10 +155,13 @@ class Calibration:
 
     def __post_init__(self) -> None:
         require(self.slope > 0, f"a calibration keeps the order of scores: slope {self.slope}")
+        for name, bound in (("least", self.least), ("greatest", self.greatest)):
+            LOG10_LR.require(name, bound)
         require(self.least <= 0 <= self.greatest, "the bounds hold 0, the neutral evidence")
         require(len(self.replicates) > 0, "an interval needs replicates")
         require(0 < self.error < 1, f"a share of errors lies between 0 and 1, not {self.error}")
-        require(self.photos >= 1, "a score is that of a photo, or the mean of several")
+        # So many photos of one item are a film.
+        Range(1, 1000).require("photos", self.photos)
         require(min(self.sources) >= LEAST_SOURCES, f"a calibration stands on {LEAST_SOURCES} sources a side")
 
     def log10_lrs(self, scores: Values) -> Values:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from inference.intake.colour import to_srgb
 from inference.intake.containers import check_kind, identify, note_trailing_bytes
-from inference.intake.depth import expand, raw_mode, to_eight_bits
+from inference.intake.depth import expand, in_mode, pixels_of, raw_mode, to_eight_bits
 from inference.intake.frames import note_frames
 from inference.intake.isobmff import MainPicture, main_picture
 from inference.intake.metadata import note_turn_by_boxes, read_metadata, upright
@@ -144,7 +144,7 @@ def _decode(data: bytes, container: str, ground: Ground | None, notes: Notes) ->
         _check_size(*squared_size(picture.width, picture.height, resolution), notes.name, " once they are square")
         image = expand(to_eight_bits(picture, packed, main.bits, notes), notes)
         colour = stated_colour(data, container, picture.info, main, metadata, notes)
-        colours = np.asarray(to_srgb(image.convert(image.mode.removesuffix("A")), colour, notes))
+        colours = pixels_of(to_srgb(in_mode(image, image.mode.removesuffix("A")), colour, notes))
     alpha = np.asarray(image.getchannel("A")) if image.mode.endswith("A") else None
     laid, laid_on = (colours, None) if alpha is None else lay_on_ground(colours, alpha, ground, notes)
     pixels = squared(laid, resolution, notes)

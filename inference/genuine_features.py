@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.card_numbers import Range
 from inference.records import require
 
 Plane = NDArray[np.float32]
@@ -123,7 +124,10 @@ class Fusion:
     log_deviation: tuple[float, float]
 
     def __post_init__(self) -> None:
-        require(min(self.log_odds[1], self.log_deviation[1]) > 0, "a standard deviation is above 0")
+        # In nats; beyond, a score is no number any more.
+        for name, (mean, deviation) in (("log_odds", self.log_odds), ("log_deviation", self.log_deviation)):
+            Range(-1e6, 1e6).require(f"the mean of {name}", mean)
+            require(1e-6 <= deviation <= 1e6, f"a standard deviation is above 0: that of {name} is {deviation}")
 
     def __str__(self) -> str:
         odds, far = self.log_odds, self.log_deviation

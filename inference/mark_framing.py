@@ -135,14 +135,13 @@ def _with_margin(part: Pixels, found: _Found) -> Pixels:
     box, (height, width) = found.box, part.shape[:2]
     margin = max(1, round(MARGIN * max(box.width, box.height)))
     inside = found.panel or Crop(0, 0, width, height)
-    canvas = np.empty((box.height + 2 * margin, box.width + 2 * margin, 3), np.uint8)
-    canvas[:] = np.round(found.ground.colour).astype(np.uint8)
     left, top = max(box.x - margin, inside.x), max(box.y - margin, inside.y)
     right = min(box.x + box.width + margin, inside.x + inside.width)
     bottom = min(box.y + box.height + margin, inside.y + inside.height)
     x, y = left - box.x + margin, top - box.y + margin
-    canvas[y : y + bottom - top, x : x + right - left] = part[top:bottom, left:right]
-    return canvas
+    under, beside = box.height + 2 * margin - y - (bottom - top), box.width + 2 * margin - x - (right - left)
+    cut, filling = part[top:bottom, left:right], _rounded(found.ground.colour)
+    return np.asarray(cv2.copyMakeBorder(cut, y, under, x, beside, cv2.BORDER_CONSTANT, value=filling), np.uint8)
 
 
 def _reduced(picture: Pixels, long_side: int = _LONG_SIDE) -> Pixels:
@@ -190,8 +189,8 @@ def _one_colour(part: Pixels) -> float:
 
 def _range(part: Pixels) -> float:
     """The widest range of a channel, 0 to 255."""
-    extremes = [cv2.minMaxLoc(channel)[:2] for channel in cv2.split(part)]
-    return max(most - least for least, most in extremes)
+    least, most = (cv2.reduce(part, 0, kind)[0] for kind in (cv2.REDUCE_MIN, cv2.REDUCE_MAX))
+    return float((most.max(axis=0).astype(np.int16) - least.min(axis=0)).max())
 
 
 def _most(apart: Plane) -> Plane:

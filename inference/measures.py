@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,8 @@ _COARSEST_MOIRE = 10
 _WINDOW = 9
 _BLOCK, _LEAST_CELLS = 8, 8
 _FAINT_STEP = 0.1
+# Rows that are looked at together where a whole picture in floating point would take too much memory.
+_BAND = 256
 _DARKEST, _BRIGHTEST = 2, 253
 _MOST_PIXELS = 0.95
 _SMOOTHEST = 0.1
@@ -89,8 +92,8 @@ def _left_after_blur(grey: Plane) -> float:
 
 def clipped(part: Pixels) -> float:
     """Share of pixels that are all but black or all but white, 0 to 1: what they showed is lost."""
-    lost = (part <= _DARKEST).all(2) | (part >= _BRIGHTEST).all(2)
-    return float(lost.mean())
+    dark, bright = cv2.inRange(part, (0,) * 3, (_DARKEST,) * 3), cv2.inRange(part, (_BRIGHTEST,) * 3, (255,) * 3)
+    return (cv2.countNonZero(dark) + cv2.countNonZero(bright)) / dark.size
 
 
 def blocks(part: Pixels) -> float:
@@ -99,13 +102,14 @@ def blocks(part: Pixels) -> float:
     Coarse JPEG leaves such a grid, and it stays when the picture is saved again; a resized picture has none. It has to
     run both ways, so that upright stripes are no grid.
     """
-    grey = _grey(part)
+    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     return min(_grid_step(grey), _grid_step(grey.T))
 
 
-def _grid_step(grey: Plane) -> float:
+def _grid_step(grey: NDArray[Any]) -> float:
     """The mean step between rows at the phase, of eight, where it is largest, as a multiple of the median phase."""
-    steps = np.abs(np.diff(grey, axis=0)).mean(1)
+    bands = (grey[top : top + _BAND + 1].astype(np.float32) for top in range(0, max(1, len(grey) - 1), _BAND))
+    steps = np.concatenate([np.abs(np.diff(band, axis=0)).mean(1) for band in bands])
     cells = len(steps) // _BLOCK
     if cells < _LEAST_CELLS:
         return 1.0
@@ -139,9 +143,29 @@ def noise(part: Pixels) -> float:
     Source: J. Immerkær: Fast noise variance estimation, 1996; by blocks, of which the smoothest tenth counts, so that
     grain and edges do not.
     """
-    grey = _grey(part)
-    rough = cv2.blur(np.abs(cv2.filter2D(grey, -1, _LAPLACIANS)), (_BLOCK, _BLOCK)) / 6 * np.sqrt(np.pi / 2)
-    return float(np.quantile(rough, _SMOOTHEST))
+    rough = cv2.filter2D(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), cv2.CV_32F, _LAPLACIANS)
+    rough = cv2.blur(np.abs(rough, out=rough), (_BLOCK, _BLOCK)).ravel()
+    # Of so many values only the two around the quantile are scaled.
+    rank = _SMOOTHEST * (rough.size - 1)
+    around = [int(rank), min(int(rank) + 1, rough.size - 1)]
+    rough.partition(around)
+    return float(np.quantile(rough[around] / 6 * np.sqrt(np.pi / 2), rank - int(rank)))
+
+
+def spread(part: Pixels) -> float:
+    """The largest standard deviation of a channel, in levels of 255.
+
+    Squares are added in the order of the pixels, as numpy does it, a band at a time: it would hold all as float64.
+    """
+    return max(_deviation(cv2.extractChannel(part, channel)) for channel in range(3))
+
+
+def _deviation(plane: NDArray[Any]) -> float:
+    squares = np.square(np.arange(256) - plane.sum(dtype=np.float64) / plane.size)
+    total = np.zeros(1)
+    for top in range(0, len(plane), _BAND):
+        total = np.add.accumulate(np.append(total, cv2.LUT(plane[top : top + _BAND], squares)))[-1:]
+    return float(np.sqrt(total[0] / plane.size))
 
 
 def colours(part: Pixels) -> float:

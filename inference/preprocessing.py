@@ -26,6 +26,13 @@ IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 HALF: RGB = (0.5, 0.5, 0.5)
 
+LARGEST_SIDE = 2048
+"""Of a network's input in pixels; there, one of ResNet50's first feature maps takes 270 MB."""
+_MOST_GAMMA = 100
+"""Beyond it every value is white."""
+_LEAST_STD = 0.001
+"""Below it a photo is all noise."""
+
 _FIXED_COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "gray": (128, 128, 128)}
 
 
@@ -47,13 +54,20 @@ class Preprocessing:
     """Each channel is divided by it after that."""
 
     def __post_init__(self) -> None:
-        require(self.size >= 8, f"a network sees at least 8 x 8 pixels, not {self.size}")
-        require(0 < self.gamma < float("inf"), f"gamma is above 0 and finite, not {self.gamma}")
+        require(
+            8 <= self.size <= LARGEST_SIDE,
+            f"a network sees at least 8 x 8 pixels and at most {LARGEST_SIDE} a side: size is {self.size}",
+        )
+        require(0 < self.gamma <= _MOST_GAMMA, f"gamma is above 0 and at most {_MOST_GAMMA}, not {self.gamma}")
         require(
             self.auto_contrast is None or 0 <= self.auto_contrast < 50,
             f"auto-contrast clips 0 to 50 % at each end, not {self.auto_contrast}",
         )
-        require(all(value > 0 for value in self.std), "std is above 0 in each channel")
+        require(all(0 <= value <= 1 for value in self.mean), f"mean is that of values from 0 to 1, not {self.mean}")
+        require(
+            all(_LEAST_STD <= value <= 1 for value in self.std),
+            f"std is above 0 in each channel, from {_LEAST_STD} to 1, not {self.std}",
+        )
 
     def tone_and_scale(self, part: Pixels) -> Pixels:
         """Gamma, auto-contrast, and a scale at which the part's long side is `size`.

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.genuine_features import CELL
+from inference.preprocessing import LARGEST_SIDE
 from inference.records import Placement, require
 from inference.registration import Reference, deviation, edge_strength, local_contrast
 
@@ -33,7 +34,11 @@ class ReferenceStack:
     apart in standard deviations."""
 
     def __post_init__(self) -> None:
-        require(min(self.width, self.height) >= _STRIDE, "a network sees at least 32 x 32 pixels")
+        for name, side in (("width", self.width), ("height", self.height)):
+            require(
+                _STRIDE <= side <= LARGEST_SIDE,
+                f"a network sees at least 32 x 32 pixels and at most {LARGEST_SIDE} a side: {name} is {side}",
+            )
         require(len(set(self.channels)) == len(self.channels), "each channel once")
 
     @classmethod

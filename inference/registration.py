@@ -918,7 +918,7 @@ def _warp(part: Pixels, homography: Matrix, shape: tuple[int, ...]) -> tuple[Pix
 
 def _flipped(picture: Plane) -> Plane:
     """Mirrored left to right, (h, w) or (h, w, 3)."""
-    return np.ascontiguousarray(picture[:, ::-1])
+    return cv2.flip(picture, 1)
 
 
 def _tolerant(edges: Plane) -> Plane:

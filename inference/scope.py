@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from inference.embedding import frozen_embedding
 from inference.lettering import MOST_LETTERING, lettering
 from inference.mark_framing import as_ink
-from inference.measures import MEASURES
+from inference.measures import MEASURES, spread
 from inference.records import LEAST_HANDEDNESS, CheckStatus, FramedMark, ReferenceView, ScopeCheck
 from inference.scope_gate import ScopeGate
 
@@ -53,7 +53,7 @@ def gate_checks(
     """
     if gate is None:
         return ()
-    seen = {"part": part, "registered part": registered, "ink": as_ink(part)}[gate.card.sees]
+    seen = as_ink(part) if gate.card.sees == "ink" else {"part": part, "registered part": registered}[gate.card.sees]
     if seen is None:
         msg = "the scope gate tells registered parts, and the model registers none"
         raise ValueError(msg)
@@ -210,8 +210,8 @@ def _lettering(mark: FramedMark) -> ScopeCheck:
 
 
 def _content(part: NDArray[np.uint8]) -> ScopeCheck:
-    spread = float(part.std(axis=(0, 1)).max())
-    if spread < _BLANK_SPREAD:
-        text = f"The part is blank (its values spread by {spread:.1f} of 255); choose one with something on it."
-        return ScopeCheck("content", "refuse", spread, text)
-    return ScopeCheck("content", "ok", spread, f"The part's values spread by {spread:.1f} of 255.")
+    values = spread(part)
+    if values < _BLANK_SPREAD:
+        text = f"The part is blank (its values spread by {values:.1f} of 255); choose one with something on it."
+        return ScopeCheck("content", "refuse", values, text)
+    return ScopeCheck("content", "ok", values, f"The part's values spread by {values:.1f} of 255.")

@@ -25,6 +25,8 @@ Rows = NDArray[np.float64]
 
 LEAST_SOURCES = 19
 """Under so many sources no distance is known that all but 5% keep under."""
+MOST_EMBEDDINGS = 10_000
+"""Their inner products take 800 MB."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,19 @@ class GateCard:
     sees: Literal["part", "registered part", "ink"] = "part"
 
     def __post_init__(self) -> None:
-        require(self.neighbours >= 1, f"a nearest neighbour is at least the first, not {self.neighbours}")
+        require(
+            1 <= self.neighbours <= MOST_EMBEDDINGS,
+            f"a nearest neighbour is at least the first and one of {MOST_EMBEDDINGS}: neighbours is {self.neighbours}",
+        )
         require(0 < self.farthest_neighbour <= 2, f"a cosine distance is up to 2, not {self.farthest_neighbour}")
-        require(self.farthest_spread > 0, f"a distance is above 0, not {self.farthest_spread}")
+        # About 1 is usual.
+        require(0 < self.farthest_spread <= 1e6, f"a distance is above 0: farthest_spread is {self.farthest_spread}")
         require(0 < self.false_refusals < 1, f"a share lies between 0 and 1, not {self.false_refusals}")
         require(self.usual.keys() <= MEASURES.keys(), f"there are measures {', '.join(MEASURES)}, not {[*self.usual]}")
-        require(self.sources >= LEAST_SOURCES, f"a gate stands on {LEAST_SOURCES} sources, not {self.sources}")
+        require(
+            LEAST_SOURCES <= self.sources <= MOST_EMBEDDINGS,
+            f"a gate stands on {LEAST_SOURCES} sources, not {self.sources}, and on no more than {MOST_EMBEDDINGS}",
+        )
 
 
 class Distances(NamedTuple):
@@ -88,6 +97,7 @@ class ScopeGate:
 
     def __init__(self, card: GateCard, embeddings: NDArray[np.float16]) -> None:
         require(embeddings.dtype == np.float16 and embeddings.ndim == 2, "embeddings are float16 (n, d)")
+        require(len(embeddings) <= MOST_EMBEDDINGS, f"{len(embeddings)} embeddings are more than a gate can weigh")
         require(len(embeddings) >= card.sources, f"{len(embeddings)} embeddings are not of {card.sources} sources")
         require(card.neighbours <= len(embeddings), f"{len(embeddings)} embeddings have no neighbour {card.neighbours}")
         self.card = card

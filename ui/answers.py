@@ -51,7 +51,7 @@ def api_endpoint(
 ) -> None:
     """An endpoint for clients, with components of its own that the page does not show.
 
-    Not `gr.api`, which hands over any path of the server that a client names; a `gr.File` takes uploads only.
+    Not `gr.api`, which hands over any path of the server that a client names; a `file_input` takes uploads only.
 
     Args:
         record: Answers with a record, and with the path of each of `files` after it.

@@ -10,12 +10,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from inference.exhibit import read_exhibit
-from inference.records import Find, Refusal, Verdict, as_json
+from inference.records import Exhibit, Find, Refusal, Verdict, as_json
 from ui.answers import QUEUE, answer_api, api_endpoint
 from ui.bench import Bench, parse_crop
 from ui.examination import Examination
 from ui.exhibit_input import ExhibitInput, handed_in
+from ui.file_names import file_input
 from ui.markup import render, spoken
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
@@ -56,9 +56,7 @@ class Authenticate:
         Raises:
             Refusal: if it is not examined.
         """
-        verdict = self._verdict(file, model, series, crop, find, ground)
-        originals = [(Path(str(file)), verdict.exhibit)]
-        return Examined(verdict_page(verdict), [verdict], originals, self._bench.cards(verdict))
+        return self._on_one(file, self._verdict(handed_in(file, ground, NO_PHOTO), model, series, crop, find))
 
     def all_examined(
         self,
@@ -88,7 +86,7 @@ class Authenticate:
             return no_model_card("authenticity")
         if not file:
             return waiting_card("No photo yet", "Drop a photo of the part, draw a box around it, and press Examine.")
-        exhibit = read_exhibit(Path(file))
+        exhibit = handed_in(file, None, NO_PHOTO)
         return waiting_card(
             "Ready", f"{exhibit.name} is read, {exhibit.width} × {exhibit.height} pixels. Press Examine."
         )
@@ -140,7 +138,12 @@ class Authenticate:
             ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
                 most.
         """
-        return answer_api(lambda: as_json(self._verdict(*self._completed(file, model, series, crop, find, ground))))
+
+        def make() -> dict[str, Any]:
+            exhibit = handed_in(file, ground, NO_PHOTO)
+            return as_json(self._verdict(exhibit, *self._completed(exhibit, model, series, crop, find)))
+
+        return answer_api(make)
 
     def report(
         self,
@@ -182,32 +185,30 @@ class Authenticate:
 
         def make() -> tuple[dict[str, Any], str, str]:
             facts = stated_facts(*texts)
-            examined = self.examined(*self._completed(file, model, series, crop, find, ground))
-            return issued_files(self._desk.report(examined, facts))
+            exhibit = handed_in(file, ground, NO_PHOTO)
+            verdict = self._verdict(exhibit, *self._completed(exhibit, model, series, crop, find))
+            return issued_files(self._desk.report(self._on_one(file, verdict), facts))
 
         return answer_api(make)
 
+    def _on_one(self, file: str | None, verdict: Verdict) -> Examined:
+        originals = [(Path(str(file)), verdict.exhibit)]
+        return Examined(verdict_page(verdict), [verdict], originals, self._bench.cards(verdict))
+
     def _verdict(
-        self,
-        file: str | None,
-        model: str | None,
-        series: str | None,
-        crop: str | None,
-        number: str | None,
-        ground: str | None,
+        self, exhibit: Exhibit, model: str | None, series: str | None, crop: str | None, number: str | None
     ) -> Verdict:
-        exhibit = handed_in(file, ground, NO_PHOTO)
         find = self._bench.find(exhibit, number)
         return self._bench.examine(exhibit, model, series or None, parse_crop(crop), find)
 
     def _completed(
-        self, file: str | None, model: str, series: str, crop: str, number: str, ground: str
-    ) -> tuple[str | None, ...]:
+        self, exhibit: Exhibit, model: str, series: str, crop: str, number: str
+    ) -> tuple[str | None, str, str, str]:
         """Inputs with what follows from a find where they leave it open."""
-        find = self._bench.find(handed_in(file, ground, NO_PHOTO), number)
+        find = self._bench.find(exhibit, number)
         if find is None:
-            return file, model, series, crop, number, ground
-        return file, model or self._bench.model_for(find.part), series, crop or box_of(find), number, ground
+            return model, series, crop, number
+        return model or self._bench.model_for(find.part), series, crop or box_of(find), number
 
     def series_of(self, model: str | None) -> gr.Dropdown:
         """The choice of series that belongs to a model."""
@@ -259,7 +260,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
 
     def arrive(file: str | None, chosen: str | None) -> list[Any]:
         """Everything that follows from a file: its picture, what is found on it, and the model for that."""
-        finds = tab.finds(file)
+        _held, finds = exhibit.read(file), tab.finds(file)
         number = "1" if finds else None
         return [
             *exhibit.show(file, parse_crop(box_of(finds[0])) if finds else None),
@@ -271,7 +272,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
         file: str | None, ground: str, crop: str, number: str | None, chosen: str | None, series: str | None
     ) -> list[Any]:
         """What is found on another ground. A box that was proposed is proposed anew; one drawn by hand stays."""
-        finds, words = tab.finds(file, ground), tab.found(file, ground)
+        _held, finds, words = exhibit.read(file, ground), tab.finds(file, ground), tab.found(file, ground)
         if not number:
             return [gr.skip(), crop, *listed(finds, "" if finds else None, words), chosen, series]
         number = "1" if finds else None
@@ -321,7 +322,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
     report_endpoint(tab.report, "report", _api_inputs())
     if bench.locator:
         api_endpoint(
-            tab.locate, "locate", [gr.File(render=False, label="file"), gr.Textbox("", render=False, label="ground")]
+            tab.locate, "locate", [file_input(render=False, label="file"), gr.Textbox("", render=False, label="ground")]
         )
     return form
 
@@ -341,7 +342,7 @@ def box_of(find: Find) -> str:
 
 def _api_inputs() -> list[Component]:
     return [
-        gr.File(render=False, label="file"),
+        file_input(render=False, label="file"),
         *(gr.Textbox("", render=False, label=label) for label in ("model", "series", "crop", "find", "ground")),
     ]
 

@@ -40,7 +40,7 @@ class Bench:
 
     def choices(self, task: Task) -> list[tuple[str, str]]:
         """Titles and names of the models for a task, for a list."""
-        return [(self.catalogue.cards[name].title, name) for name in self.catalogue.names(task)]
+        return [(self.catalogue.title(name), name) for name in self.catalogue.names(task)]
 
     def series(self, model: str | None) -> tuple[str, ...]:
         """The series an authenticity model knows; none for no model."""

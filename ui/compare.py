@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from inference.exhibit import read_exhibit
 from inference.records import Comparison, as_json
 from ui.answers import QUEUE, answer_api, api_endpoint
 from ui.bench import Bench, parse_crop
 from ui.examination import Examination
 from ui.exhibit_input import ExhibitInput, handed_in
+from ui.file_names import file_input
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
 from ui.verdict_card import comparison_page, no_model_card, waiting_card
@@ -56,7 +56,7 @@ class Compare:
         """
         if not self._bench.choices("trademark"):
             return no_model_card("trademark")
-        exhibits = [read_exhibit(Path(file)) for file in (first, second) if file]
+        exhibits = [handed_in(file, None, "") for file in (first, second) if file]
         if len(exhibits) == 2:
             names = " and ".join(exhibit.name for exhibit in exhibits)
             return waiting_card("Ready", f"{names} are read. Press Compare.")
@@ -203,8 +203,8 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
 
 def _api_inputs(model: str | None) -> list[Component]:
     return [
-        gr.File(render=False, label="first"),
-        gr.File(render=False, label="second"),
+        file_input(render=False, label="first"),
+        file_input(render=False, label="second"),
         gr.Textbox(model, render=False, label="model"),
         *(
             gr.Textbox("", render=False, label=label)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
+from weakref import WeakValueDictionary
 
 import gradio as gr
 from gradio_image_annotation import image_annotator
@@ -16,6 +17,7 @@ from gradio_image_annotation import image_annotator
 from inference.grounds import read_laid_on
 from inference.records import Crop, Exhibit, Find, Ground, Refusal
 from ui.bench import parse_crop
+from ui.file_names import file_input, given_name
 from ui.markup import render
 from ui.pictures import jpeg, numbered, png_address, reduced
 from ui.served_files import served_file
@@ -72,7 +74,7 @@ class ExhibitInput:
         find: What is found on an exhibit, and drawn on its picture with numbers from 1.
 
     Attributes:
-        file: Path of the file as it was handed in.
+        file: The file as it was handed in, with its name.
         crop: The crop as `x,y,width,height`, with or without a turn in degrees; empty for the whole picture.
         ground: What its transparent parts are laid on: white, black, grey, or empty for what Assay chooses; hidden
             where nothing is transparent.
@@ -84,7 +86,7 @@ class ExhibitInput:
 
     def __init__(self, noun: str, name: str, find: Callable[[Exhibit], Sequence[Find]] = _nothing) -> None:
         self._find = find
-        self.file = gr.File(
+        self.file = file_input(
             label=f"{noun}: drop, browse or paste",
             height=150,
             elem_id=f"{name}-file",
@@ -168,9 +170,18 @@ class ExhibitInput:
         )
         self.captured = camera.input(lambda path: path, camera, self.file, concurrency_id="model", **private)
 
+    def read(self, file: str | None, ground: str = "") -> Exhibit | None:
+        """The exhibit to draw; None where there is none, or it is refused. Who holds it saves others the reading."""
+        try:
+            return handed_in(file, ground, "") if file else None
+        except Refusal as refusal:
+            # The result states it; here there is simply nothing to draw.
+            logger.info("%s", refusal)
+            return None
+
     def show(self, file: str | None, crop: Crop | None = None) -> list[Any]:
         """The upright picture of a file that was handed in, with a box on it; nothing for one that is refused."""
-        exhibit = _read(file, "")
+        exhibit = self.read(file)
         if exhibit is None:
             return [gr.Column(visible=False), None, "", "", _ground(None)]
         extent = f"{exhibit.width},{exhibit.height}"
@@ -179,11 +190,12 @@ class ExhibitInput:
 
     def lay(self, file: str | None, crop: str | None, ground: str) -> list[Any]:
         """The picture on another ground, what it is laid on, and its cut-out; see `draw` and `cut_out`."""
-        return [self.draw(file, crop, ground), _ground(_read(file, ground)), self.cut_out(file, crop, ground)]
+        exhibit = self.read(file, ground)
+        return [self.draw(file, crop, ground), _ground(exhibit), self.cut_out(file, crop, ground)]
 
     def draw(self, file: str | None, crop: str | None, ground: str) -> Any:
         """The box that stands for a crop in numbers; nothing new while they make none."""
-        exhibit = _read(file, ground)
+        exhibit = self.read(file, ground)
         if exhibit is None:
             return gr.skip() if file else None
         try:
@@ -194,7 +206,7 @@ class ExhibitInput:
 
     def cut_out(self, file: str | None, crop: str | None, ground: str) -> str:
         """The part that a crop stands for, turned upright, as HTML; nothing for the whole picture or no crop."""
-        exhibit = _read(file, ground)
+        exhibit = self.read(file, ground)
         try:
             box = parse_crop(crop)
             if exhibit is None or box is None:
@@ -217,25 +229,36 @@ class ExhibitInput:
         return {"image": drawing, "boxes": boxes}
 
 
+# A picture of 49 megapixels takes a second to read: while anybody holds it, it is not read again, and no longer.
+_IN_USE: WeakValueDictionary[tuple[Any, ...], Exhibit] = WeakValueDictionary()
+
+
 def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
     """The exhibit at the path the page gives, its transparent parts on a ground; empty for what Assay chooses.
+
+    Its name is the one that was given with the path, or else the path's own.
 
     Raises:
         Refusal: with the sentence `missing` where there is none, or why it is not examined.
     """
     if not file:
         raise Refusal(missing)
-    return read_laid_on(Path(file), ground or None)
+    path, name = Path(file), given_name(file)
+    asked = path, name, ground or None, _state(path)
+    exhibit = _IN_USE.get(asked)
+    if exhibit is None:
+        exhibit = _IN_USE[asked] = read_laid_on(path, ground or None, name)
+    return exhibit
 
 
-def _read(file: str | None, ground: str) -> Exhibit | None:
-    """The exhibit to draw; None where there is none, or it is refused."""
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes with a file; None where there is none."""
     try:
-        return read_laid_on(Path(file), ground or None) if file else None
-    except Refusal as refusal:
-        # The result states it; here there is simply nothing to draw.
-        logger.info("%s", refusal)
+        found = path.stat()
+    except (OSError, ValueError):
+        # Reading it states why.
         return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _ground(exhibit: Exhibit | None) -> gr.Radio:

@@ -63,12 +63,13 @@ class DrawnGroup:
 
 def models_page(catalogue: Catalogue) -> str:
     """All cards as a page, starting weights last, and a sentence for each card that was refused."""
-    cards = sorted(catalogue.cards.values(), key=lambda card: (list(_TASKS).index(card.task), card.title))
+    cards = sorted(catalogue.cards.values(), key=lambda card: (list(_TASKS).index(card.task), card.title, card.name))
     return render(
         "models.html",
         cards=[
             {
                 "card": card,
+                "title": catalogue.title(card.name),
                 "headlines": {words: card.metrics[name] for name, words in _HEADLINES.items() if name in card.metrics},
                 "topics": figures_by_topic(card.metrics),
                 "histogram": _drawn(card),

@@ -17,7 +17,10 @@ from inference.records import Comparison, Exhibit, Refusal, Verdict
 from inference.weights import Card
 
 KEPT = 12
-"""How many examinations of all sessions together can still be reported; each holds its pictures in memory."""
+"""How many examinations of all sessions together can still be reported."""
+
+KEPT_BYTES = 500_000_000
+"""How much memory the pictures of these may take together; the newest examination is kept at any size."""
 
 
 @dataclass
@@ -73,13 +76,21 @@ class ReportDesk:
         self._lock = Lock()
 
     def keep(self, examined: Examined) -> str:
-        """Have an examination at hand; gives the key that it is found by while it is among the newest `KEPT`."""
+        """Have an examination at hand; gives the key that it is found by.
+
+        It is at hand while it is among the newest `KEPT`, and the pictures of these take no more than `KEPT_BYTES`.
+        """
         key = secrets.token_hex(16)
         with self._lock:
             self._recent[key] = examined
-            while len(self._recent) > KEPT:
+            while len(self._recent) > KEPT or (len(self._recent) > 1 and self._bytes() > KEPT_BYTES):
                 self._recent.popitem(last=False)
         return key
+
+    def _bytes(self) -> int:
+        """Memory of the pictures at hand; several examinations can be of one."""
+        exhibits = (exhibit for examined in self._recent.values() for _, exhibit in examined.originals)
+        return sum({id(exhibit): exhibit.pixels.nbytes for exhibit in exhibits}.values())
 
     def report_kept(self, key: str | None, facts: CaseFacts) -> Issued:
         """The report on an examination at hand; see `report`.

@@ -19,7 +19,8 @@ def served_file(content: bytes, name: str, folder: str) -> str:
         name: What the file is called.
         folder: Where Gradio serves from: a component's GRADIO_CACHE, or its upload folder.
     """
-    with tempfile.TemporaryDirectory() as made:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as made:
         path = Path(made) / name
         path.write_bytes(content)
         return save_file_to_cache(path, folder)

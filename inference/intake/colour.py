@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from inference.intake.depth import in_mode
 from inference.intake.notes import Notes, as_text
 from inference.intake.rgb_space import RgbSpace
 from inference.intake.stated_colour import StatedColour
@@ -33,8 +34,8 @@ def to_srgb(colours: Image.Image, stated: StatedColour, notes: Notes) -> Image.I
     if colours.mode == "L":
         notes.conversions.append("Grey was repeated in red, green and blue.")
     if stated.space and colours.mode != "CMYK":
-        return _by_space(colours.convert("RGB"), stated.space, notes)
-    return colours.convert("RGB")
+        return _by_space(in_mode(colours, "RGB"), stated.space, notes)
+    return in_mode(colours, "RGB")
 
 
 def _by_space(colours: Image.Image, space: RgbSpace, notes: Notes) -> Image.Image:

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from inference.intake.notes import ExhibitRefused, Notes
 
+_BAND = 256
 _DEEP_CHANNELS = re.compile(r"(?:LA|RGB|RGBX|RGBA|RGBa|CMYK);16[BLN]")
 
 
@@ -87,7 +88,21 @@ def expand(image: Image.Image, notes: Notes) -> Image.Image:
     if image.mode == "1":
         notes.conversions.append("Black and white were written as 0 and 255.")
     if image.has_transparency_data:
-        return image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
+        return in_mode(image, "LA" if image.mode in ("1", "L", "LA") else "RGBA")
     if image.mode in ("L", "CMYK", "LAB"):
         return image
-    return image.convert("L" if image.mode == "1" else "RGB")
+    return in_mode(image, "L" if image.mode == "1" else "RGB")
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The picture in a mode; itself where it is in it, and no copy."""
+    return image if image.mode == mode else image.convert(mode)
+
+
+def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an RGB picture, (H, W, 3); got in bands, as Pillow hands them out by way of two copies."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _BAND):
+        bottom = min(top + _BAND, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return pixels

@@ -67,7 +67,8 @@ def ground_that_shows_most(colours: NDArray[np.uint8], alpha: NDArray[np.uint8])
 
     Each is measured by how far from it the faintest of the visible pixels lie, see `_standing_out`.
     """
-    highest, lowest = colours.max(axis=2), colours.min(axis=2)
+    red, green, blue = cv2.split(colours)
+    highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     plain = {}
     for ground, level in GROUNDS.items():
         far = np.abs(np.arange(256) - level).astype(np.uint8)

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 import os
 import pickle
 import shutil
@@ -516,3 +517,126 @@ def test_a_card_of_format_1_still_loads_and_examines(folder: Path, striped: Call
     after = AuthenticityExaminer.load(NAME, folder).examine(striped("red/genuine"))
     assert after.class_probabilities == before.class_probabilities
     assert np.array_equal(after.heatmap.raw, before.heatmap.raw)
+
+
+# ---- absurd numbers, which are refused when the card is read
+
+
+def put(*where: str | int, value: str) -> Callable[[dict[str, Any]], str]:
+    """A card's JSON with other JSON in one place."""
+
+    def change(stated: dict[str, Any]) -> str:
+        inner: Any = stated
+        for step in where[:-1]:
+            inner = inner[step]
+        inner[where[-1]] = "the place"
+        return json.dumps(stated).replace('"the place"', value)
+
+    return change
+
+
+HUGE, LONG, TINY = "1000000000000", "1" + "0" * 300, "1e-300"
+WHOLE = ["0", "-1", HUGE, LONG, "1e12", "NaN", "Infinity", "1e999"]
+ABSURD: dict[tuple[str | int, ...], list[str]] = {
+    ("preprocessing", "size"): [*WHOLE, "7", "2049"],
+    ("preprocessing", "gamma"): ["0", "-1", HUGE, "NaN", "Infinity"],
+    ("preprocessing", "mean", 0): ["-1", HUGE, "NaN", "-Infinity"],
+    ("preprocessing", "std", 2): ["0", "-1", TINY, HUGE, "NaN", "Infinity"],
+    ("stack", "width"): WHOLE,
+    ("stack", "height"): WHOLE,
+    ("arguments", "hidden"): WHOLE,
+    ("arguments", "classes"): WHOLE,
+    ("arguments", "channels"): WHOLE,
+    ("arguments", "convolutions"): ["-1", HUGE, LONG, "NaN"],
+    ("arguments", "steps_in_head"): ["-1", HUGE, LONG, "NaN"],
+    ("arguments", "scale"): ["0", "-1", HUGE, "NaN", "-Infinity"],
+    ("arguments", "overlap"): ["-0.1", "2", "NaN"],
+    ("arguments", "anything"): ["NaN", "Infinity", LONG],
+    ("heatmap_full_scale",): ["0", "-1", HUGE, TINY, "NaN", "Infinity", "1e999"],
+    ("agreement_weight",): ["-1", HUGE, "NaN", "Infinity"],
+    ("mark_framing",): ["-1", LONG, "NaN"],
+    ("seed",): [LONG, "NaN", "1.5"],
+    ("settings", "loss"): ["NaN", "-Infinity", "[[1, Infinity]]", LONG],
+    ("metrics", "auc", "value"): ["NaN", "Infinity", LONG],
+    ("metrics", "auc", "low"): ["NaN", "-Infinity"],
+    ("confusion", "counts", 0, 0): ["-1", "1.5", LONG, "NaN"],
+    ("histogram", "counts", "genuine", 3): ["-1", "1.5", LONG, "NaN"],
+    ("band", "lower"): ["-1", "NaN", HUGE],
+    ("scope_gate", "neighbours"): WHOLE,
+    ("scope_gate", "sources"): WHOLE,
+    ("scope_gate", "farthest_neighbour"): ["0", "-1", HUGE, "NaN"],
+    ("scope_gate", "farthest_spread"): ["0", "-1", HUGE, "NaN", "Infinity"],
+    ("scope_gate", "usual", "blur"): ["NaN", "Infinity", LONG],
+    ("calibration", "slope"): ["0", "-1", "NaN"],
+    ("calibration", "least"): ["1", "-1000000000000", "-Infinity"],
+    ("calibration", "greatest"): ["-1", HUGE, "Infinity"],
+    ("calibration", "photos"): WHOLE,
+    ("calibration", "sources", 0): ["0", "-1", "NaN"],
+    ("calibration", "replicates", 0, 3): ["NaN", "Infinity"],
+    ("fusion", "log_odds", 1): ["0", "-1", TINY, HUGE, "NaN"],
+    ("fusion", "log_deviation", 0): [HUGE, "NaN", "-Infinity"],
+    ("find_rule", "margin"): ["-1", HUGE, "NaN", "Infinity"],
+    ("find_rule", "least_score"): ["-1", HUGE, "NaN"],
+    ("series_rule", "least_lead"): ["-1", HUGE, "NaN", "Infinity"],
+}
+
+
+def full_card(folder: Path) -> dict[str, Any]:
+    """The JSON of a card that states all there is to state."""
+    shipped: dict[str, Any] = json.loads((WEIGHTS_FOLDER / "leather_tag.json").read_text())
+    shipped["settings"] = {}
+    return shipped | {
+        "name": NAME,
+        "metrics": {"auc": {"value": 0.9, "low": 0.8, "high": 0.95, "over": "40 photos"}},
+        "find_rule": {"least_score": 0.5, "overlap": 0.5, "margin": 0.1, "close_up": 0.7, "rule": "by hand"},
+        "confusion": {"over": "test", "classes": ["a", "b"], "counts": [[1, 2], [3, 4]]},
+        "histogram": {"over": "test", "probability": "P", "counts": {"genuine": [1] * HISTOGRAM_BINS}},
+        "heatmap_full_scale": 1.5,
+    }
+
+
+def test_the_card_that_is_made_absurd_is_sound(tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text(json.dumps(full_card(tmp_path)))
+    assert read_card(tmp_path / CARD).histogram
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [(where, value) for where, values in ABSURD.items() for value in values],
+    ids=lambda v: f"{v}"[:40],
+)
+def test_an_absurd_number_is_refused_by_name_when_the_card_is_read(
+    where: tuple[str | int, ...], value: str, tmp_path: Path
+) -> None:
+    (tmp_path / CARD).write_text(put(*where, value=value)(full_card(tmp_path)))
+    with pytest.raises(WeightsRefused) as refused:
+        read_card(tmp_path / CARD)
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{CARD} is damaged: ")
+    assert sentence.endswith("; restore it with its weights.")
+    named = [step for step in where if isinstance(step, str)][-1]
+    assert named in sentence or where[0] in {"confusion", "histogram", "calibration", "find_rule", "band", "scope_gate"}
+    assert str(where[0]) in sentence or "classes" in sentence
+    assert len(sentence) < 300
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("deep", ["[" * 500 + "]" * 500, '{"a":' * 500 + "1" + "}" * 500])
+def test_a_card_that_is_nested_without_end_is_refused(deep: str, tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text(put("settings", "loss", value=deep)(full_card(tmp_path)))
+    with pytest.raises(WeightsRefused, match=r"is damaged: settings is nested more than 32 deep; restore"):
+        read_card(tmp_path / CARD)
+
+
+def test_a_file_beyond_any_card_is_not_even_read(tmp_path: Path) -> None:
+    with (tmp_path / CARD).open("wb") as file:
+        file.truncate(65_000_000)
+    with pytest.raises(WeightsRefused, match=r"is larger than any card \(65,000,000 bytes\)"):
+        read_card(tmp_path / CARD)
+
+
+def test_figures_that_nothing_was_measured_on_are_left_out(folder: Path, tmp_path: Path) -> None:
+    known = Metric(0.9, 0.8, None, "40 photos")
+    metrics = {"auc": known, "none": Metric(math.nan, None, None, "no photos"), "open": Metric(1, 0, math.inf, "one")}
+    save_model(dataclasses.replace(read_card(folder / CARD), metrics=metrics), {"x": torch.zeros(1)}, tmp_path)
+    assert read_card(tmp_path / CARD).metrics == {"auc": known}

@@ -243,3 +243,35 @@ def test_cases_are_not_laid_open(options: dict, sentence: str, tmp_path: Path, m
     monkeypatch.setattr("app.ON_SPACES", not options)
     with pytest.raises(ValueError, match=sentence):
         Options(case_folder=tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    ("titles", "listed"),
+    [
+        pytest.param({"a": "Tags", "b": "Buckles"}, ["Tags", "Buckles"], id="different titles stay as they are"),
+        pytest.param(
+            {"a": "Tags", "b": "Tags", "c": "Buckles"},
+            ["Tags (a)", "Tags (b)", "Buckles"],
+            id="only where they collide",
+        ),
+        pytest.param({"a": "Tags", "b": " tags "}, ["Tags (a)", " tags  (b)"], id="capitals and spaces tell nothing"),
+        pytest.param(
+            {"a": "Tags", "b": "Tags", "c": "Tags (a)"},
+            ["Tags (a)", "Tags (b)", "Tags (a) (c)"],
+            id="a title that looks like another with its name",
+        ),
+        pytest.param({"a": "", "b": ""}, [" (a)", " (b)"], id="no titles"),
+    ],
+)
+def test_models_of_one_title_are_told_apart_by_their_names(
+    titles: dict[str, str], listed: list[str], tiny_models: Path
+) -> None:
+    card = read_catalogue(tiny_models).cards["tiny_parts"]
+    cards = {name: dataclasses.replace(card, name=name, title=title) for name, title in titles.items()}
+    bench = Bench(tiny_models)
+    bench.catalogue = Catalogue(cards, ())
+    assert bench.choices("authenticity") == list(zip(listed, titles, strict=True))
+    page = models_page(bench.catalogue)
+    for name, title in zip(titles, listed, strict=True):
+        assert f'<a href="#model-{name}">{title}</a>' in page
+        assert f'<h2 id="title-{name}">{title}</h2>' in page

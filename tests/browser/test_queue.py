@@ -1,0 +1,153 @@
+"""Many at once: all are answered, who waits is told for how long, and nobody is turned away without a word."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import gradio_client
+import numpy as np
+import pytest
+from PIL import Image
+
+from ui.bench import Bench
+from ui.waiting import FULL, MOST_WAITING
+
+OFFICE = 64
+
+
+class Held(Bench):
+    """Examines nothing until it is let go."""
+
+    go: threading.Event
+
+    def examine(self, *arguments, **named):
+        self.go.wait()
+        return super().examine(*arguments, **named)
+
+
+@pytest.fixture(scope="module")
+def go() -> threading.Event:
+    go = threading.Event()
+    go.set()
+    return go
+
+
+@pytest.fixture(scope="module")
+def address(leftovers: None, tiny_models: Path, go: threading.Event) -> Iterator[str]:
+    from ui.workbench import launch, workbench
+
+    bench = Held(tiny_models)
+    bench.go = go
+    page = workbench(bench)
+    yield launch(page, prevent_thread_lock=True, quiet=True)
+    go.set()
+    page.close(verbose=False)
+
+
+@pytest.fixture
+def held(go: threading.Event) -> Iterator[threading.Event]:
+    go.clear()
+    yield go
+    go.set()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((320, 240)).save(folder / f"{number}.png")
+    return sorted(folder.iterdir())
+
+
+def test_an_office_of_clients_at_once_is_answered_as_each_of_them_alone(address: str, photos: list[Path]) -> None:
+    def examine(photo: Path) -> dict:
+        client = gradio_client.Client(address, verbose=False)
+        together.wait(300)
+        try:
+            return client.predict(gradio_client.handle_file(str(photo)), api_name="/examine")
+        finally:
+            client.close()
+
+    together = threading.Barrier(1)
+    alone = {photo: examine(photo) for photo in photos}
+    together = threading.Barrier(OFFICE)
+    handed_in = photos * (OFFICE // len(photos))
+    with ThreadPoolExecutor(OFFICE) as clients:
+        assert list(clients.map(examine, handed_in)) == [alone[photo] for photo in handed_in]
+
+
+def call(address: str) -> str:
+    """A call that waits for nothing, without a photo; gives its id."""
+    request = urllib.request.Request(
+        f"{address.rstrip('/')}/gradio_api/call/examine",
+        json.dumps({"data": [None, "", "", "", "", ""]}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)["event_id"]
+
+
+def test_a_client_is_told_its_place_and_the_time_it_takes(
+    address: str, photos: list[Path], held: threading.Event
+) -> None:
+    client = gradio_client.Client(address, verbose=False)
+    jobs = [client.submit(gradio_client.handle_file(str(photos[0])), api_name="/examine") for _ in range(4)]
+    places: set[int] = set()
+    while len(places) < 3:
+        places |= {status.rank for job in jobs if (status := job.status()).rank is not None}
+    assert places == {0, 1, 2}
+    held.set()
+    assert len({json.dumps(job.result(), sort_keys=True) for job in jobs}) == 1
+    client.close()
+
+
+def test_the_page_says_which_place_and_how_long(
+    open_page: Callable, address: str, photos: list[Path], held: threading.Event
+) -> None:
+    held.set()
+    page = open_page(390)
+    page.set_input_files("#photo-file input[type=file]", photos[0])
+    page.get_by_text("is read, ").wait_for()
+    page.click("#examine")
+    page.locator("#verdict [data-announce]").wait_for()
+    held.clear()
+    client = gradio_client.Client(address, verbose=False)
+    jobs = [client.submit(gradio_client.handle_file(str(photos[0])), api_name="/examine") for _ in range(3)]
+    while not any(status.rank for status in (job.status() for job in jobs)):
+        pass
+    page.click("#examine")
+    waiting = page.locator("#queued")
+    page.get_by_text("Number 3 of 3 in the queue.").first.wait_for()
+    assert waiting.is_visible()
+    assert "known yet" in waiting.inner_text() or "The result comes in" in waiting.inner_text()
+    assert page.locator("#announcer").text_content().startswith("Number 3 of 3 in the queue.")
+    held.set()
+    waiting.wait_for(state="hidden")
+    for job in jobs:
+        job.result()
+    client.close()
+
+
+def test_a_call_for_which_there_is_no_room_is_told_so_in_a_sentence(
+    address: str, photos: list[Path], held: threading.Event
+) -> None:
+    client = gradio_client.Client(address, verbose=False)
+    running = client.submit(gradio_client.handle_file(str(photos[0])), api_name="/examine")
+    while running.status().code.name != "PROCESSING":
+        pass
+    for _ in range(MOST_WAITING):
+        call(address)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        call(address)
+    assert refused.value.code == 503
+    assert json.load(refused.value) == {"detail": FULL}
+    held.set()
+    assert running.result()["outcome"]
+    client.close()

@@ -1,0 +1,140 @@
+"""Where uploads lie while a bench runs, and how nothing of them stays: not after a signal, not after a crash.
+
+A run's folder, `assay-` and 32 hex digits, lies among the system's temporary files, and its lock beside it. The lock is
+held from before the folder is made until the folder is gone, and the system lets go of it however the bench ends.
+So a lock that can be taken is that of a bench that no longer runs, and the next one to start removes what it left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import signal
+import stat
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from inference.records import Refusal
+
+logger = logging.getLogger(__name__)
+
+_LOCK = re.compile(r"(assay-[0-9a-f]{32})\.lock")
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def uploads_folder() -> Iterator[Path]:
+    """A folder of this run's own, which is gone afterwards; what earlier runs left is removed first.
+
+    Raises:
+        Refusal: if it cannot be made.
+    """
+    try:
+        place = Path(tempfile.gettempdir())
+        _sweep(place)
+        lock, folder = _make(place)
+    except OSError as error:
+        msg = f"No folder for uploads can be made ({error}); free the disk, or name another place by TMPDIR."
+        raise Refusal(msg) from error
+    try:
+        yield folder
+    finally:
+        _remove(lock, folder)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM, and SIGHUP where there is one, end what runs inside as Ctrl-C does: by a KeyboardInterrupt.
+
+    Only the first signal counts, so that a second one does not stop the clearing up. What is ignored from the start,
+    as SIGHUP is under nohup, stays ignored.
+    """
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heeded = [number for number in numbers if before[number] != signal.SIG_IGN]
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in heeded:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
+def _make(place: Path) -> tuple[FileLock, Path]:
+    """A lock that is held, and the folder beside it."""
+    while True:
+        folder = place / f"assay-{uuid.uuid4().hex}"
+        lock = FileLock(_lock_of(folder), mode=0o600)
+        # A sweep can come between the making of a lock and its taking, and takes it away.
+        if _take(lock):
+            if _lock_of(folder).exists():
+                folder.mkdir(mode=0o700)
+                return lock, folder
+            lock.release()
+
+
+def _sweep(place: Path) -> None:
+    """Remove what benches left that no longer run."""
+    for path in place.glob("assay-*.lock"):
+        named = _LOCK.fullmatch(path.name)
+        if named is None:
+            continue
+        folder = place / named[1]
+        try:
+            lock = FileLock(path)
+            if _is_own(path, stat.S_ISREG) and _is_own(folder, stat.S_ISDIR, missing=True) and _take(lock):
+                logger.info("Uploads of an earlier run are removed: %s", folder)
+                _remove(lock, folder)
+        except OSError as error:
+            # Another bench swept it at the same time, or it cannot be opened.
+            logger.warning("%s was left as it is: %s", folder, error)
+
+
+def _remove(lock: FileLock, folder: Path) -> None:
+    """Remove a folder and then its lock, which is held; what cannot be removed keeps its lock file for the next run."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        if os.name == "nt":  # where no file is removed while it is open
+            lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("Uploads in %s could not be removed: %s; remove them by hand.", folder, error)
+    finally:
+        lock.release()
+
+
+def _is_own(path: Path, kind: Callable[[int], bool], missing: bool = False) -> bool:
+    """Whether a path itself, and nothing that it links to, is of a kind and this user's; or what to say of no file."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return missing
+    return kind(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+
+
+def _take(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
