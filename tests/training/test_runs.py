@@ -199,7 +199,9 @@ class Payload:
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["not named in the log", "named in the log"])
-@pytest.mark.parametrize("state", [{"epoch": 1, "learner": Payload()}, {"epoch": 1}, [1]], ids=repr)
+@pytest.mark.parametrize(
+    "state", [{"epoch": 1, "learner": Payload()}, {"epoch": 1}, [1]], ids=["code", "a part", "a list"]
+)
 def test_a_foreign_checkpoint_is_refused_and_runs_no_code(state: Any, named: bool, tmp_path: Path) -> None:
     run = run_of(tmp_path, 1)
     torch.save(state, tmp_path / "checkpoint.pt")
