@@ -106,9 +106,6 @@ def main(options: Options) -> None:
             )
     except Refusal as refusal:
         raise SystemExit(str(refusal)) from refusal
-    except KeyboardInterrupt:
-        # It came while the page was being started or closed.
-        raise SystemExit from None
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ from training.heatmaps import table_lines
 from training.locator_assessment import LocatorAssessmentSettings, assess_locator
 from training.pretrained import convert_lite0
 from training.robustness import RobustnessSettings
-from training.runs import hold
+from training.runs import alone_in
 from training.scope import ScopeSettings, gate_model
 from training.scoreboard import ScoreboardSettings, make_scoreboard
 
@@ -84,45 +84,45 @@ def _report(card: Card | None, run: Path) -> None:
 
 def evaluate_model(settings: AssessmentSettings) -> None:
     """Examine the photos or marks of a set with a finished model, and compare with the truth."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         table = assess(settings)
         print("\n".join(table_lines(table) if settings.heatmaps or settings.choices else metric_lines(table)))
 
 
 def evaluate_locator(settings: LocatorAssessmentSettings) -> None:
     """Find the parts on a set of scenes with a finished locator, and compare with the truth."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         print("\n".join(metric_lines(assess_locator(settings))))
 
 
 def corrupt_samples(settings: RobustnessSettings) -> None:
     """Examine test samples corrupted in fifteen ways at five severities; a run that was cut off goes on."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         print("\n".join(robustness.table_lines(robustness.measure_robustness(settings))))
 
 
 def collect_scoreboard(settings: ScoreboardSettings) -> None:
     """Rows A to J of the scoreboard, with their bars and whether each is met."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         for row in make_scoreboard(settings):
             print(f"{row.id}  {row.standing:13} {row.measure}: {row.found}")
 
 
 def calibrate_model(settings: CalibrationSettings) -> None:
     """Calibrate a finished model on the validation samples of a set, and judge its likelihood ratios on test ones."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         _report(calibrate_finished(settings), settings.out)
 
 
 def fit_deviation(settings: DeviationSettings) -> None:
     """Give a finished model the features of genuine parts, and a score that weighs them too."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         _report(add_deviation(settings), settings.out)
 
 
 def fit_scope(settings: ScopeSettings) -> None:
     """Fit the scope gate of a finished model to its training split, and measure it."""
-    with hold(settings.out):
+    with alone_in(settings.out):
         _report(gate_model(settings), settings.out)
 
 
@@ -148,55 +148,55 @@ def build_scene_set(settings: ScenesSettings) -> None:
 
 def study_kag_learning_curve(study: KagLearningCurve) -> None:
     """Accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
-    with hold(study.out):
+    with alone_in(study.out):
         print("\n".join(kag_learning_curve.lines(kag_learning_curve.run(study))))
 
 
 def study_few_genuine_items(study: FewGenuineItems) -> None:
     """What a genuine reference finds without any network, over the number of genuine items behind it."""
-    with hold(study.out):
+    with alone_in(study.out):
         print("\n".join(table_lines(few_genuine_items.run(study), "reference of")))
 
 
 def study_hms_table1(protocol: HmsProtocol) -> None:
     """HMS paper, Table 1: accuracy on pairs of marks, by loss and network."""
-    with hold(protocol.out):
+    with alone_in(protocol.out):
         print("\n".join(hms_table1.run(protocol)))
 
 
 def study_hms_table2(protocol: HmsProtocol) -> None:
     """HMS paper, Table 2: F1 on pairs of marks, from the cells of Table 1."""
-    with hold(protocol.out):
+    with alone_in(protocol.out):
         print("\n".join(hms_table2.run(protocol)))
 
 
 def study_hms_table3(protocol: HmsFaces) -> None:
     """HMS paper, Table 3: accuracy on pairs of faces of networks trained on marks."""
-    with hold(protocol.out):
+    with alone_in(protocol.out):
         print("\n".join(hms_table3.run(protocol)))
 
 
 def study_hms_table4(protocol: HmsFaces) -> None:
     """HMS paper, Table 4: F1 on pairs of faces, from the cells of Table 3."""
-    with hold(protocol.out):
+    with alone_in(protocol.out):
         print("\n".join(hms_table4.run(protocol)))
 
 
 def study_hms_fig3(protocol: HmsProtocol) -> None:
     """HMS paper, Fig. 3: what each loss makes of two marks, drawn as spots."""
-    with hold(protocol.out):
+    with alone_in(protocol.out):
         print("\n".join(hms_fig3.run(protocol)))
 
 
 def study_hms_fig6(protocol: HmsProtocol) -> None:
     """HMS paper, Fig. 6: accuracy over s, d1 and d2."""
-    with hold(protocol.out):
+    with alone_in(protocol.out):
         print("\n".join(hms_fig6.run(protocol)))
 
 
 def study_hms_choices(study: HmsChoices) -> None:
     """What each choice behind the trademark model is worth, on validation brands."""
-    with hold(study.out):
+    with alone_in(study.out):
         print("\n".join(hms_choices.run(study)))
 
 

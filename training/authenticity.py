@@ -44,7 +44,15 @@ from training.judgement import Scored, judge_photos
 from training.looks import REFERENCE_CACHE, Look, PhotoLook, ReferenceLook, Seen, build_references
 from training.losses import UNLABELLED, FusionLoss
 from training.pretrained import start_from_imagenet, start_from_model
-from training.runs import RunFolder, recorded_manifest, require_name, require_setting, set_name, stated_settings
+from training.runs import (
+    RunFolder,
+    recorded_manifest,
+    require_argument,
+    require_name,
+    require_setting,
+    set_name,
+    stated_settings,
+)
 from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
@@ -122,6 +130,7 @@ class AuthenticitySettings:
     def __post_init__(self) -> None:
         require_name(self.name)
         require_setting(self.hidden >= 1, f"--hidden is at least 1, not {self.hidden}.")
+        require_argument("hidden", self.hidden)
         require_setting(0 <= self.alpha <= 1, f"--alpha lies between 0 and 1, not {self.alpha}.")
         require_setting(self.segment_degree >= 2, f"--segment-degree is at least 2, not {self.segment_degree}.")
         for name in ("disturbed_share", "warped_share"):

@@ -40,7 +40,7 @@ from training.detection import (
 )
 from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.pretrained import start_from_imagenet
-from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
+from training.runs import RunFolder, require_argument, require_name, require_setting, set_name, stated_settings
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +94,8 @@ class LocatorSettings:
             f"--channels is a multiple of 32, at least 64, not {self.channels}.",
         )
         require_setting(self.convolutions >= 1, f"--convolutions is at least 1, not {self.convolutions}.")
+        require_argument("channels", self.channels)
+        require_argument("convolutions", self.convolutions)
         require_setting(
             self.preprocessing.padding == "gray", "--padding is gray for a locator, which fills up with grey itself."
         )

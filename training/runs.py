@@ -6,7 +6,8 @@ import io
 import json
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from filelock import AcquireReturnProxy, FileLock, Timeout
 from torch import Tensor
 
+from inference.card_numbers import ARGUMENTS
 from inference.files import sha256, write_whole
 from inference.records import Refusal
 from inference.registration import Reference
@@ -44,6 +46,16 @@ def require_setting(condition: bool, sentence: str) -> None:
     """
     if not condition:
         raise TrainingRefused(sentence)
+
+
+def require_argument(name: str, value: float) -> None:
+    """Guard a setting that a card will state as an argument of the network.
+
+    Raises:
+        TrainingRefused: if no card may state it, so that the finished model could not be read.
+    """
+    least, most = ARGUMENTS[name]
+    require_setting(least <= value <= most, f"--{name} lies between {least:g} and {most:g}, not at {value}.")
 
 
 def require_another_folder(out: Path, weights: Path) -> None:
@@ -87,6 +99,23 @@ def hold(folder: Path) -> AcquireReturnProxy:
     except OSError as error:
         msg = f"{folder} cannot be written ({error.strerror}); check the folder, or choose another --out."
         raise TrainingRefused(msg) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep a folder for what a command writes; one that was made for it goes again where it ends with nothing in it.
+
+    Raises:
+        TrainingRefused: as `hold` does.
+    """
+    made = not folder.exists()
+    with hold(folder):
+        try:
+            yield
+        finally:
+            if made and [file.name for file in folder.iterdir()] == [LOCK_NAME]:
+                (folder / LOCK_NAME).unlink()
+                folder.rmdir()
 
 
 class RunFolder:

@@ -47,7 +47,7 @@ from training.fit import EpochSampler, FitSettings, Scores, accelerator_for, der
 from training.losses import HybridMarginSoftmax, MarginSoftmax
 from training.mark_trials import Pixels, framed, frozen_embeddings, nearest_strangers, trial_pairs
 from training.pretrained import start_from_imagenet, start_from_model
-from training.runs import RunFolder, require_name, require_setting, set_name, stated_settings
+from training.runs import RunFolder, require_argument, require_name, require_setting, set_name, stated_settings
 from training.scope import Picture, gate_metrics, gate_or_none
 
 logger = logging.getLogger(__name__)
@@ -114,6 +114,7 @@ class TrademarkSettings:
     def __post_init__(self) -> None:
         require_name(self.name)
         require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
+        require_argument("scale", self.scale)
         require_setting(0 <= self.spoiled_share <= 1, f"--spoiled-share is a share, not {self.spoiled_share}.")
         require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
 

@@ -13,11 +13,13 @@ import re
 import shutil
 import signal
 import stat
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
 from filelock import FileLock, Timeout
@@ -54,14 +56,16 @@ def uploads_folder() -> Iterator[Path]:
 def ended_by_signals() -> Iterator[None]:
     """Have SIGTERM, and SIGHUP where there is one, end what runs inside as Ctrl-C does: by a KeyboardInterrupt.
 
-    Only the first signal counts, so that a second one does not stop the clearing up. What is ignored from the start,
-    as SIGHUP is under nohup, stays ignored.
+    The process ends with it, with status 0. Only the first signal counts, so that a second one does not stop the
+    clearing up. What is ignored from the start, as SIGHUP is under nohup, stays ignored.
     """
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     heeded = [number for number in numbers if before[number] != signal.SIG_IGN]
+    ended = Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
         for number in heeded:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -70,9 +74,16 @@ def ended_by_signals() -> Iterator[None]:
         signal.signal(number, end)
     try:
         yield
+    except KeyboardInterrupt:
+        logger.debug("ended while the page was being started or closed")
     finally:
         for number in heeded:
             signal.signal(number, before[number])
+    if ended.is_set():
+        # A call may be under way, and native code aborts a process whose interpreter stops the thread that runs it.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _make(place: Path) -> tuple[FileLock, Path]:

@@ -20,8 +20,10 @@ import pytest
 import torch
 
 from inference.files import sha256
+from training import authenticity, locator, trademark
+from training.__main__ import main
 from training.data.manifest import Entry, Manifest
-from training.runs import RunFolder, TrainingRefused, plain, recorded_manifest, set_name, stated_settings
+from training.runs import RunFolder, TrainingRefused, alone_in, plain, recorded_manifest, set_name, stated_settings
 
 ROOT = Path(__file__).parents[2]
 SET = Manifest("0" * 64, (Entry("bag/genuine/1.jpg", "a" * 64, "bag/genuine", "item, train"),), called="photos")
@@ -46,6 +48,14 @@ class Settings:
 
 def resumed(**changes: Any) -> Settings:
     return Settings(fit=Fit(resume=True, **changes))
+
+
+@pytest.mark.parametrize(
+    ("trainer", "setting"), [(authenticity, "hidden"), (trademark, "scale"), (locator, "channels")]
+)
+def test_a_setting_that_no_card_may_state_is_refused_before_training(trainer: Any, setting: str) -> None:
+    with pytest.raises(TrainingRefused, match=rf"^--{setting} lies between .*, not at \d+\.$"):
+        replace(trainer.PRESETS["small"], **{setting: 10**12 // 32 * 32})
 
 
 def test_a_new_run_states_its_settings(tmp_path: Path) -> None:
@@ -480,3 +490,29 @@ def test_a_run_is_not_continued_with_another_set(tmp_path: Path) -> None:
 )
 def test_settings_become_json_values(value: Any, expected: Any) -> None:
     assert plain(value) == expected
+
+
+def test_a_command_that_is_refused_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(TrainingRefused), alone_in(tmp_path / "out"):
+        raise TrainingRefused
+    assert not (tmp_path / "out").exists()
+    with alone_in(tmp_path / "out"):
+        (tmp_path / "out" / "figures.json").touch()
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {".lock", "figures.json"}
+
+
+def test_a_command_does_not_write_into_a_folder_that_a_training_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with elsewhere(HOLDS, tmp_path) as first:
+        assert first.stdout is not None
+        worker = int(first.stdout.readline())
+        try:
+            for command in ("evaluate", "deviation", "calibrate", "scope", "robustness", "evaluate_locator"):
+                arguments = [command, "leather_tag", "--data", str(tmp_path), "--out", str(tmp_path)]
+                monkeypatch.setattr("sys.argv", ["training", *arguments])
+                assert main() == 2
+                assert capsys.readouterr().err.startswith(f"Another process writes into {tmp_path}; wait until")
+        finally:
+            os.kill(worker, signal.SIGKILL)
+            first.kill()

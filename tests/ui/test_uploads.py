@@ -72,6 +72,30 @@ def upload(app: subprocess.Popen, address: str) -> None:
             time.sleep(0.2)
 
 
+# A thread that is in native code whenever it is stopped, as one is that examines.
+_BUSY = """
+import threading, time, torch
+from ui.uploads import ended_by_signals, uploads_folder
+network = torch.nn.Sequential(*[torch.nn.Conv2d(8, 8, 3, padding=1) for _ in range(20)])
+def examine():
+    while True: network(torch.ones(1, 8, 64, 64)).sum().backward()
+threading.Thread(target=examine, daemon=True).start()
+with ended_by_signals(), uploads_folder():
+    print("running", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_call_under_way_is_no_reason_to_end_otherwise(place: Path) -> None:
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", _BUSY], cwd=APP.parent, stdout=subprocess.PIPE) as busy:
+            assert busy.stdout is not None
+            assert busy.stdout.readline() == b"running\n"
+            busy.send_signal(signal.SIGTERM)
+            assert busy.wait(60) == 0
+    assert list(place.glob("assay-*")) == []
+
+
 def folders(place: Path) -> set[str]:
     return {path.name for path in place.iterdir() if path.is_dir() and list(path.rglob("a.png"))}
 
