@@ -13,7 +13,7 @@ from gradio.processing_utils import save_file_to_cache
 
 from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases
-from inference.casework.custody import Custody, check_case
+from inference.casework.custody import Custody, check_case, files_of
 from inference.casework.log import CaseRefused, Entry
 from inference.casework.verification import Line, case_lines, verify_reports
 from inference.records import as_json
@@ -54,7 +54,7 @@ class Case:
         checked: list[dict[str, Any]] = []
         yield render("verification.html", case=case, lines=lines, checked=checked, waiting=waiting)
         for report, found in self._verified(case):
-            waiting.remove(report)
+            waiting = [other for other in waiting if other != report]
             checked.append({"report": report, "lines": found})
             yield render("verification.html", case=case, lines=lines, checked=checked, waiting=waiting)
 
@@ -103,12 +103,13 @@ class Case:
         if not number:
             return []
         case = self._cases.case(number)
-        called = {f"exhibits/{entry.content['copy']}": entry.content["name"] for entry in case.entries("exhibit added")}
-        kept = Custody.of(case.entries()).kept
+        entries = case.entries()
+        kept = Custody.of(entries).kept
+        called = {path: entry.content.get("name", Path(path).name) for entry in entries for path in files_of(entry)}
         listed = []
         for name in sorted((_name(case, file) for file in case.files), reverse=True):  # reports before exhibits
             kind = " (exhibit)" if name.startswith("exhibits/") else ""
-            words = called.get(name, Path(name).name) + kind
+            words = f"{called.get(name, Path(name).name)}{kind}"
             listed.append((words if name in kept else f"{words}, which the log does not know", name))
         return [*listed, ("The log (log.jsonl)", _name(case, case.log))]
 
@@ -243,7 +244,7 @@ def _by_event(entries: tuple[Entry, ...]) -> dict[str, Any]:
     reviews: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.event == "review":
-            reviews.setdefault(entry.content["report"], []).append(entry)
+            reviews.setdefault(str(entry.content.get("report")), []).append(entry)
     return {
         "entries": entries,
         "exhibits": [entry for entry in entries if entry.event == "exhibit added"],

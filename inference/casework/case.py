@@ -21,7 +21,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from inference.casework.custody import EXHIBITS, LOCK_NAME, LOG_NAME, REPORTS, Custody, content_of, files_of
+from inference.casework.custody import EXHIBITS, LOCK_NAME, LOG_NAME, REPORTS, Custody, content_of, files_of, removed_by
 from inference.casework.facts import require_text
 from inference.casework.log import CaseRefused, Entry, Event, Head, Log
 from inference.casework.stated import stated
@@ -108,7 +108,7 @@ class CaseFolder:
     @property
     def reports(self) -> tuple[str, ...]:
         """Ids of all reports that were issued in the case, in their order."""
-        return tuple(dict.fromkeys(str(entry.content["report"]) for entry in self.entries("report issued")))
+        return tuple(dict.fromkeys(str(entry.content.get("report")) for entry in self.entries("report issued")))
 
     def add_exhibit(self, original: bytes, exhibit: Exhibit, time: datetime) -> Path:
         """Keep a copy of an original file; one that is there already stays as it is and is not logged again.
@@ -174,7 +174,7 @@ class CaseFolder:
         require_text("reviewer", reviewer, needed=True)
         require_text("remark", remark, needed=True)
         with self._locked():
-            if not any(entry.content["report"] == report for entry in self.entries("report issued")):
+            if not any(entry.content.get("report") == report for entry in self.entries("report issued")):
                 msg = f"No report {report} was issued in case {number}; give the id printed on its pages."
                 raise CaseRefused(msg)
             self._log.append("review", {"report": report, "reviewer": reviewer, "remark": remark}, time)
@@ -227,7 +227,7 @@ class CaseFolder:
         """Only what the last entry states can be half done, since every write begins here."""
         last = self._log.last_act()
         waiting = self._holding(files_of(last) if last else {}, partial_of)
-        doomed = self._holding(last.content["removed"] if last and last.event == "deletion" else {}, Path)
+        doomed = self._holding(removed_by(last) if last else {}, Path)
         strays = [file for file in self._prepared() if file not in map(partial_of, waiting)]
         half_line = self._log.half_line()
         if not (waiting or doomed or strays or half_line):

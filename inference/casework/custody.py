@@ -5,9 +5,11 @@ Nothing here writes, so that a case on a medium that takes no writes can be veri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inference.casework.log import CaseRefused, Entry, Finding, Head, Log, entries_of, verify_lines
 from inference.casework.twin import ReportRefused, read_twin
@@ -49,10 +51,9 @@ class Custody:
             for path, stated in files_of(entry).items():
                 kept[path] = Logged(stated, entry.sequence)
                 deleted.pop(path, None)
-            if entry.event == "deletion":
-                for path, stated in entry.content["removed"].items():
-                    kept.pop(path, None)
-                    deleted[path] = Logged(stated, entry.sequence)
+            for path, stated in removed_by(entry).items():
+                kept.pop(path, None)
+                deleted[path] = Logged(stated, entry.sequence)
         return cls(kept, deleted)
 
 
@@ -60,10 +61,26 @@ def files_of(entry: Entry) -> dict[str, str]:
     """The files that an entry says were written, as paths inside the case's folder, and the SHA-256 of each."""
     content = entry.content
     if entry.event == "exhibit added":
-        return {f"{EXHIBITS}/{content['copy']}": content["sha256"]}
+        return _of_case({f"{EXHIBITS}/{content.get('copy')}": content.get("sha256")})
     if entry.event == "report issued":
-        return {f"{REPORTS}/{content['report']}.{kind}": content[f"{kind}_sha256"] for kind in ("pdf", "json")}
+        kinds = ("pdf", "json")
+        return _of_case({f"{REPORTS}/{content.get('report')}.{kind}": content.get(f"{kind}_sha256") for kind in kinds})
     return {}
+
+
+def removed_by(entry: Entry) -> dict[str, str]:
+    """The files that an entry says were deleted, as paths inside the case's folder, and the SHA-256 of each."""
+    removed = entry.content.get("removed") if entry.event == "deletion" else None
+    return _of_case(removed if isinstance(removed, dict) else {})
+
+
+def _of_case(stated: Mapping[str, Any]) -> dict[str, str]:
+    """What an entry can state of a case's files: one that was forged reaches no other file."""
+    return {
+        path: content
+        for path, content in stated.items()
+        if isinstance(content, str) and re.fullmatch(rf"({EXHIBITS}|{REPORTS})/[^/\\]+", path)
+    }
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,7 @@ def check_case(folder: Path, heads: Mapping[str, Head] | None = None) -> CaseChe
         lines = log.read()
         found = _files(folder)
         reports = [path for path, content in found.items() if _is_report(path) and content is not None]
-        stated = {**(heads or {}), **stated_heads(folder, reports)}
+        stated = {**(heads or {}), **_stated_heads(folder, reports)}
         checked = tuple(_checked(folder, entries_of(lines), found))
         if log.read() == lines:
             return CaseCheck(tuple(verify_lines(lines, stated)), checked, _vouched(lines, found, stated))
@@ -121,7 +138,7 @@ def check_case(folder: Path, heads: Mapping[str, Head] | None = None) -> CaseChe
     raise CaseRefused(msg)
 
 
-def stated_heads(folder: Path, reports: Iterable[str]) -> dict[str, Head]:
+def _stated_heads(folder: Path, reports: Iterable[str]) -> dict[str, Head]:
     """The log's end as each report states it; none for a file that is no report, or of a case without a log."""
     heads = {}
     for report in reports:

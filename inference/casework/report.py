@@ -6,7 +6,6 @@ facts and time give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from inference.casework.facts import CaseFacts
 from inference.casework.log import Head
 from inference.casework.report_pages import Imprint, draw_pages
 from inference.casework.stated import stated, utc
+from inference.files import sha256
 from inference.provenance import code_version
 from inference.records import Comparison, PartFinding, Verdict, as_json, require
 from inference.weights import Card
@@ -89,13 +89,13 @@ def make_report(
         "cards": {model: as_json(cards[model]) for model in sorted(models)},
     }
     twin = json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
-    imprint = Imprint(report_id(twin), run, hashlib.sha256(twin).hexdigest(), facts, made, log_head)
+    imprint = Imprint(report_id(twin), run, sha256(twin), facts, made, log_head)
     return Report(draw_pages(imprint, records, cards, parts), twin, run)
 
 
 def report_id(twin: bytes) -> str:
     """The id of the report with this JSON twin."""
-    return f"R-{hashlib.sha256(twin).hexdigest()[:12]}"
+    return f"R-{sha256(twin)[:12]}"
 
 
 def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -119,4 +119,4 @@ def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[st
             | {name: provenance[name] for name in kept}
         )
     inputs += [part["examinations"] for part in parts]
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(inputs, sort_keys=True).encode())

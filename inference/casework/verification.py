@@ -6,7 +6,6 @@ another examination.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from inference.casework.stated import map_sha256, stated
 from inference.casework.twin import ReportRefused, StatedExamination, StatedPart, Twin, read_twin
 from inference.evidence import ENFSI_2015, VerbalScale
 from inference.exhibit import read_exhibit
+from inference.files import sha256
 from inference.location import Locator
 from inference.provenance import code_version, library_versions
 from inference.records import Comparison, Exhibit, Find, Located, Refusal, Verdict, as_json
@@ -131,7 +131,7 @@ def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
     pdf = path.with_suffix(".pdf")
     if not pdf.exists():
         yield Line("told", "PDF", f"there is no {pdf.name} beside the JSON.")
-    elif hashlib.sha256(data).hexdigest().encode() in pdf.read_bytes():
+    elif sha256(data).encode() in pdf.read_bytes():
         yield Line("agrees", "PDF", f"{pdf.name} states the SHA-256 of this JSON; only the case's log vouches for it.")
     else:
         yield Line("differs", "PDF", f"{pdf.name} does not state the SHA-256 of this JSON.")
@@ -139,7 +139,7 @@ def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
 
 def _as_issued(case: CaseFolder, path: Path, twin: Twin) -> Iterator[Line]:
     """What the log says of this report."""
-    issued = [entry.content for entry in case.entries("report issued") if entry.content["report"] == path.stem]
+    issued = [entry.content for entry in case.entries("report issued") if entry.content.get("report") == path.stem]
     if not issued:
         yield Line(
             "differs", "log", f"no report {path.stem} was issued; the id of this JSON is {report_id(twin.data)}."
@@ -147,8 +147,8 @@ def _as_issued(case: CaseFolder, path: Path, twin: Twin) -> Iterator[Line]:
         return
     for file, key in ((path, "json_sha256"), (path.with_suffix(".pdf"), "pdf_sha256")):
         if file.exists():
-            found = hashlib.sha256(file.read_bytes()).hexdigest()
-            yield _compared(f"{file.suffix[1:].upper()} as issued", found, issued[-1][key], "the log's entry")
+            found = sha256(file.read_bytes())
+            yield _compared(f"{file.suffix[1:].upper()} as issued", found, str(issued[-1].get(key)), "the log's entry")
 
 
 def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
@@ -157,7 +157,7 @@ def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
     for folder in folders:
         for file in sorted(folder.glob("*")):
             if file.is_file():
-                found.setdefault(hashlib.sha256(file.read_bytes()).hexdigest(), []).append(file)
+                found.setdefault(sha256(file.read_bytes()), []).append(file)
     return found
 
 
@@ -193,20 +193,20 @@ class _Bench:
     def verify(self, number: int, examination: StatedExamination) -> Iterator[Line]:
         """What of the examination with that number agrees."""
         inputs = [
-            *(_image(name, sha256, self._found) for name, sha256 in examination.exhibits),
+            *(_image(name, expected, self._found) for name, expected in examination.exhibits),
             _file("weights", self._weights / f"{examination.model}.safetensors", examination.weights_sha256),
             _file("card", self._weights / f"{examination.model}.json", examination.card_sha256),
         ]
         yield from inputs
         yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
         yield _versions("libraries", examination.libraries, library_versions())
-        for raw, sha256 in zip(examination.maps, examination.map_hashes, strict=True):
-            yield _compared("stated heatmap", map_sha256(raw), sha256, "the hash it states of its own map")
+        for raw, expected in zip(examination.maps, examination.map_hashes, strict=True):
+            yield _compared("stated heatmap", map_sha256(raw), expected, "the hash it states of its own map")
         if any(line.status == "differs" for line in inputs):
             yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
             return
         pictures = zip(examination.exhibits, examination.grounds, strict=True)
-        exhibits = [read_exhibit(self._found[sha256][0], name, ground) for (name, sha256), ground in pictures]
+        exhibits = [read_exhibit(self._found[expected][0], name, ground) for (name, expected), ground in pictures]
         if examination.located is not None:
             yield _proposal(examination.located, exhibits[0], self._weights, self._device)
         yield from _findings(examination, StatedExamination.read(stated(self._repeat(number, examination, exhibits))))
@@ -247,21 +247,21 @@ class _Bench:
         return self._parts[model]
 
 
-def _image(name: str, sha256: str, found: Mapping[str, list[Path]]) -> Line:
-    if sha256 in found:
-        return Line("agrees", "image", f"{name} is {sha256}.")
+def _image(name: str, expected: str, found: Mapping[str, list[Path]]) -> Line:
+    if expected in found:
+        return Line("agrees", "image", f"{name} is {expected}.")
     for other, files in found.items():
         for file in files:
-            if file.name == name or file.stem == sha256:
-                text = f"{name} had the SHA-256 {sha256[:16]}…, and {file} has {other[:16]}…: it is another image."
+            if file.name == name or file.stem == expected:
+                text = f"{name} had the SHA-256 {expected[:16]}…, and {file} has {other[:16]}…: it is another image."
                 return Line("differs", "image", text)
-    return Line("differs", "image", f"{name}, SHA-256 {sha256}, was not found; name its folder with --images.")
+    return Line("differs", "image", f"{name}, SHA-256 {expected}, was not found; name its folder with --images.")
 
 
-def _file(subject: str, path: Path, sha256: str) -> Line:
+def _file(subject: str, path: Path, expected: str) -> Line:
     if not path.is_file():
         return Line("differs", subject, f"{path} does not exist; name the folder of the models with --weights.")
-    return _compared(subject, hashlib.sha256(path.read_bytes()).hexdigest(), sha256, "the report")
+    return _compared(subject, sha256(path.read_bytes()), expected, "the report")
 
 
 def _compared(subject: str, found: str, expected: str, whose: str) -> Line:

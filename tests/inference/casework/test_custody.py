@@ -17,10 +17,11 @@ from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases
 from inference.casework.custody import check_case
 from inference.casework.facts import CaseFacts
-from inference.casework.log import CaseRefused
+from inference.casework.log import CaseRefused, Entry
 from inference.casework.report import make_report
 from inference.casework.verification import case_lines
 from inference.exhibit import read_exhibit
+from inference.files import sha256
 from inference.records import Exhibit
 
 TIME = datetime(2026, 11, 22, 16, 30, 5, tzinfo=timezone(timedelta(hours=8)))
@@ -193,6 +194,33 @@ def test_an_exhibit_whose_line_is_missing_is_logged_when_it_is_handed_in_again(
     assert places(case) == [f"exhibits/{copy.name}"]
     case.add_exhibit(original, exhibit, TIME)
     assert check_case(case.path).findings == ()
+
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("content", [{}, {"copy": 1, "report": [], "removed": 2}, {"removed": {"../away": "A"}}])
+def test_a_line_forged_with_its_own_hash_stops_no_verification(number: int, content: dict, case: CaseFolder) -> None:
+    lines = case.log.read_bytes().splitlines()
+    stated = json.loads(lines[number])
+    del stated["sha256"]
+    lines[number] = Entry(**{**stated, "content": content}).line()
+    case.log.write_bytes(b"".join(line + b"\n" for line in lines))
+    # The last line has none after it that would tell; a review speaks of no file.
+    assert bool(places(case)) == (number < 7)
+    assert case.reports
+
+
+@pytest.mark.parametrize("path", ["../away", "exhibits/../../away", "reports/../log.jsonl", "/etc/hostname"])
+def test_a_forged_deletion_reaches_no_file_outside_of_exhibits_and_reports(path: str, case: CaseFolder) -> None:
+    away = case.path.parent / "away"
+    away.write_bytes(b"A")
+    reached = case.path / path
+    content = sha256(reached.read_bytes())
+    with case.log.open("ab") as log:
+        removed = {"by": "X", "reason": "X", "removed": {path: content}}
+        log.write(Entry(9, "2026-11-22T08:30:05Z", "deletion", removed, case.head.sha256).line() + b"\n")
+    case.finish_interrupted()
+    assert reached.exists()
+    assert case.entries("interruption") == ()
 
 
 def test_verifying_writes_nothing(case: CaseFolder) -> None:
