@@ -68,7 +68,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_an_office_of_clients_at_once_is_answered_as_each_of_them_alone(address: str, photos: list[Path]) -> None:
     def examine(photo: Path) -> dict:
-        client = gradio_client.Client(address, verbose=False)
+        # Clients and server share this process here: to connect 64 of them takes longer than the 5 s of a client alone.
+        client = gradio_client.Client(address, verbose=False, httpx_kwargs={"timeout": 240})
         together.wait(300)
         try:
             return client.predict(gradio_client.handle_file(str(photo)), api_name="/examine")
