@@ -161,6 +161,7 @@ class SeriesRule:
     rule: str
 
     def __post_init__(self) -> None:
+        require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
         # Scores are correlations, from -1 to 1.
         Range(0, 2).require("least_lead", self.least_lead)
 

@@ -21,14 +21,23 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from inference.casework.custody import EXHIBITS, LOCK_NAME, LOG_NAME, REPORTS, Custody, content_of, files_of, removed_by
+from inference.casework.custody import (
+    EXHIBITS,
+    LOCK_NAME,
+    LOG_NAME,
+    PATIENCE_SECONDS,
+    REPORTS,
+    Custody,
+    content_of,
+    files_of,
+    removed_by,
+)
 from inference.casework.facts import require_text
 from inference.casework.log import CaseRefused, Entry, Event, Head, Log
 from inference.casework.stated import stated
 from inference.files import is_partial, make_folder, partial_of, prepare, put_in_place, sha256
 from inference.records import Comparison, Exhibit, PartFinding, Verdict, as_json
 
-_PATIENCE_SECONDS = 20
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -271,7 +280,7 @@ class CaseFolder:
         """Alone in the folder; what the system refuses is said in a sentence."""
         try:
             make_folder(self.path)
-            with FileLock(self.path / LOCK_NAME, timeout=_PATIENCE_SECONDS):
+            with FileLock(self.path / LOCK_NAME, timeout=PATIENCE_SECONDS):
                 yield
         except Timeout as error:
             msg = f"Another program is writing to {self.path}; try again when it is done."

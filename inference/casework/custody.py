@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from inference.casework.log import CaseRefused, Entry, Finding, Head, Log, entries_of, verify_lines
 from inference.casework.twin import ReportRefused, read_twin
 from inference.files import is_partial, partial_of, sha256
@@ -20,6 +22,8 @@ LOCK_NAME = f"{LOG_NAME}.lock"
 
 _OF_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini", ".directory")
 _ATTEMPTS = 5
+PATIENCE_SECONDS = 20
+"""How long who wants to be alone with a case waits for another program."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class CaseCheck:
 def check_case(folder: Path, heads: Mapping[str, Head] | None = None) -> CaseCheck:
     """Hold a case's log against the ends that its reports state, and the files against the log.
 
-    Nothing is locked: what is being written while it is looked at is looked at again.
+    What is being written while it is looked at is looked at again; only where that never ends are writers kept waiting.
 
     Args:
         folder: The case's folder.
@@ -125,17 +129,33 @@ def check_case(folder: Path, heads: Mapping[str, Head] | None = None) -> CaseChe
     Raises:
         CaseRefused: if the log cannot be read, or the case is written to all the time.
     """
-    log = Log(folder / LOG_NAME)
     for _ in range(_ATTEMPTS):
-        lines = log.read()
-        found = _files(folder)
-        reports = [path for path, content in found.items() if _is_report(path) and content is not None]
-        stated = {**(heads or {}), **_stated_heads(folder, reports)}
-        checked = tuple(_checked(folder, entries_of(lines), found))
-        if log.read() == lines:
-            return CaseCheck(tuple(verify_lines(lines, stated)), checked, _vouched(lines, found, stated))
-    msg = f"{folder} was written to all the while; verify it again when that is done."
-    raise CaseRefused(msg)
+        check = _checked_once(folder, heads or {})
+        if check is not None:
+            return check
+    # Where so much is written, a lock lies already.
+    try:
+        with FileLock(folder / LOCK_NAME, timeout=PATIENCE_SECONDS):
+            check = _checked_once(folder, heads or {})
+    except (Timeout, OSError):
+        check = None
+    if check is None:
+        msg = f"{folder} was written to all the while; verify it again when that is done."
+        raise CaseRefused(msg)
+    return check
+
+
+def _checked_once(folder: Path, heads: Mapping[str, Head]) -> CaseCheck | None:
+    """A check; None if the log grew meanwhile, so that files were held against an older one."""
+    log = Log(folder / LOG_NAME)
+    lines = log.read()
+    found = _files(folder)
+    reports = [path for path, content in found.items() if _is_report(path) and content is not None]
+    stated = {**heads, **_stated_heads(folder, reports)}
+    checked = tuple(_checked(folder, entries_of(lines), found))
+    if log.read() != lines:
+        return None
+    return CaseCheck(tuple(verify_lines(lines, stated)), checked, _vouched(lines, found, stated))
 
 
 def _stated_heads(folder: Path, reports: Iterable[str]) -> dict[str, Head]:

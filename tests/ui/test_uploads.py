@@ -47,7 +47,7 @@ def start(place: Path, tmp_path: Path) -> Iterator[Start]:
             port = free.getsockname()[1]
         log = (tmp_path / f"{port}.log").open("wb")
         command = [sys.executable, str(APP), "--port", str(port), "--weights", str(weights)]
-        app = subprocess.Popen(command, stdout=log, stderr=log)
+        app = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=heed_every_signal)
         log.close()
         running.append(app)
         upload(app, f"http://127.0.0.1:{port}/gradio_api/upload")
@@ -57,6 +57,11 @@ def start(place: Path, tmp_path: Path) -> Iterator[Start]:
     for app in running:
         app.kill()
         app.wait()
+
+
+def heed_every_signal() -> None:
+    """Tests that run under nohup would hand its ignored SIGHUP on."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def upload(app: subprocess.Popen, address: str) -> None:
