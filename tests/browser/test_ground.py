@@ -20,6 +20,7 @@ from inference.weights import read_catalogue
 
 COMPARISON = "#comparison [data-announce]"
 FIRST_CROP = "#first-crop :is(input, textarea)"
+PHOTO_CROP = "#photo-crop :is(input, textarea)"
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +202,13 @@ def goods_page(shelf: str, browser, goods: Any, tmp_path: Path):
 
 
 def test_a_box_that_was_proposed_is_proposed_anew_on_another_ground(goods_page) -> None:
-    page, crop = goods_page, goods_page.locator("#photo-crop :is(input, textarea)")
+    page, crop = goods_page, goods_page.locator(PHOTO_CROP)
+    on_black = crop.input_value()
     ground(page, "photo", "White").check()
     page.get_by_text("Laid on white, as the examiner chose.").wait_for()
+    page.wait_for_function(
+        "([crop, before]) => document.querySelector(crop).value !== before", arg=[PHOTO_CROP, on_black]
+    )
     page.get_by_text("is read, ").wait_for()
     page.click("#examine")
     page.locator("#verdict [data-announce]").wait_for()
@@ -214,7 +219,7 @@ def test_a_box_that_was_proposed_is_proposed_anew_on_another_ground(goods_page) 
 
 
 def test_a_box_drawn_by_hand_stays_on_another_ground(goods_page) -> None:
-    page, crop = goods_page, goods_page.locator("#photo-crop :is(input, textarea)")
+    page, crop = goods_page, goods_page.locator(PHOTO_CROP)
     page.locator("#find").get_by_role("radio").last.check()
     page.get_by_text("is read, ").wait_for()
     crop.fill("5,20,60,50")

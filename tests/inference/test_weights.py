@@ -582,6 +582,9 @@ ABSURD: dict[tuple[str | int, ...], list[str]] = {
     ("series_rule", "least_lead"): ["-1", HUGE, "NaN", "Infinity"],
 }
 
+SAID_IN_WORDS = {"confusion", "histogram", "calibration", "find_rule", "band", "scope_gate", "series_rule"}
+"""Facts whose refusals name the fact, and its numbers in words."""
+
 
 def full_card(folder: Path) -> dict[str, Any]:
     """The JSON of a card that states all there is to state."""
@@ -617,7 +620,7 @@ def test_an_absurd_number_is_refused_by_name_when_the_card_is_read(
     assert sentence.startswith(f"{CARD} is damaged: ")
     assert sentence.endswith("; restore it with its weights.")
     named = [step for step in where if isinstance(step, str)][-1]
-    assert named in sentence or where[0] in {"confusion", "histogram", "calibration", "find_rule", "band", "scope_gate"}
+    assert named in sentence or where[0] in SAID_IN_WORDS
     assert str(where[0]) in sentence or "classes" in sentence
     assert len(sentence) < 300
     assert "\n" not in sentence
