@@ -21,11 +21,12 @@ import tyro
 
 from benchmarks.examination import exhibit
 from benchmarks.kag_disturbance import seconds_in_turn
-from inference.heatmap import HeadGradCam
-from inference.local_features import local_agreement, local_features
-from inference.sub_scores import looks
-from inference.trademarks import TrademarkExaminer, log_odds_similar
-from inference.weights import WEIGHTS_FOLDER, load_model
+from inference.grad_cam import HeadGradCam
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import load_model
+from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
+from inference.trademark.local_features import local_agreement, local_features
+from inference.trademark.sub_scores import variants
 
 BARE = "two bare passes"
 
@@ -49,11 +50,11 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
     marks = [exhibit(settings.side, seed) for seed in range(2)]
     model = load_model(settings.model, settings.weights)
     preprocessing, network = model.card.preprocessing, cast("Any", model.network)
-    framed = [preprocessing(mark.pixels).tensor for mark in marks]
+    framed = [torch.from_numpy(preprocessing(mark.pixels).values) for mark in marks]
     images, head_cam = torch.stack(framed), HeadGradCam(network.head)
     examiner = TrademarkExaminer(model)
     further = [
-        looks(mark.pixels, tensor, preprocessing, turn=turn)
+        variants(mark.pixels, tensor, preprocessing, turn=turn)
         for mark, tensor, turn in zip(marks, framed, (False, True), strict=True)
     ]
     views = [tensor for each in further for tensor in each.tensors]
@@ -70,7 +71,7 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
     return {
         BARE: bare,
         "with both heatmaps": with_heatmaps,
-        f"{len(views)} further looks": lambda: examiner._embed(views),
+        f"{len(views)} further variants": lambda: examiner.embed(views),
         "local features": lambda: local_agreement(*(local_features(mark.pixels) for mark in marks)),
         "whole comparison": lambda: examiner.compare(*marks),
     }

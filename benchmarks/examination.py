@@ -9,7 +9,6 @@ ratios of ways that were timed side by side hardly do.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,14 @@ from pytorch_grad_cam import GradCAM
 from torch import Tensor, nn
 
 from benchmarks.kag_disturbance import seconds_in_turn
-from inference.authenticity import AuthenticityExaminer, log_odds_genuine
-from inference.heatmap import HeadGradCam
+from inference.authenticity.examiner import AuthenticityExaminer, log_odds_genuine
+from inference.grad_cam import HeadGradCam
+from inference.intake.exhibit import exhibit_from_pixels
+from inference.models.card import Card
+from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
+from inference.models.weights import load_model
 from inference.records import Exhibit
-from inference.trademarks import TrademarkExaminer, log_odds_similar
-from inference.weights import WEIGHTS_FOLDER, Card, load_model, read_catalogue
+from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 
 BARE = "bare forward pass"
 
@@ -49,17 +51,32 @@ class Settings:
 def exhibit(side: int, seed: int) -> Exhibit:
     """A picture of noise; what is in it does not change what it costs."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
-    return Exhibit(f"noise {seed}", sha256, pixels.nbytes, "PNG", "RGB", {}, (), (), pixels)
+    return exhibit_from_pixels(pixels, f"noise {seed}")
+
+
+class Whole(nn.Module):
+    """A network as one module, with the feature map between its halves as a layer."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.between = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.network.head(self.between(self.network.features(images)))
 
 
 def ways(card: Card, settings: Settings) -> dict[str, Callable[[], Any]]:
     """The four ways to run a model, the bare one first."""
     exhibits = [exhibit(settings.photo, seed) for seed in range(2 if card.task == "trademark" else 1)]
-    images = torch.stack([card.preprocessing(each.pixels).tensor for each in exhibits]).to(settings.device)
+    images = torch.stack([torch.from_numpy(card.preprocessing(each.pixels).values) for each in exhibits]).to(
+        settings.device
+    )
     network = cast("Any", load_model(card.name, settings.weights).network.to(settings.device))
     head_cam = HeadGradCam(network.head)
-    stock_cam = GradCAM(model=nn.Sequential(network.backbone, network.head), target_layers=[network.backbone])
+    whole = Whole(network)
+    stock_cam = GradCAM(model=whole, target_layers=[whole.between])
 
     def target(logits: Tensor) -> Tensor:
         return log_odds_similar(logits) if card.task == "trademark" else log_odds_genuine(logits, card.classes)

@@ -16,7 +16,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from training.data.disturbance import swap_patches, toss_coins
+from training.data.kag import swap_patches, toss_coins
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ import tyro
 
 from benchmarks.examination import exhibit
 from benchmarks.kag_disturbance import seconds_in_turn
-from inference.location import Locator
-from inference.weights import WEIGHTS_FOLDER, load_model
+from inference.locator.examiner import Locator
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import load_model
 
 BARE = "backbone"
 
@@ -44,7 +45,7 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
     """The three ways, the backbone first."""
     locator = Locator.load(settings.model, settings.weights, settings.device)
     photo, preprocessing = exhibit(settings.photo, 0), locator.card.preprocessing
-    image = preprocessing.tensor(preprocessing.tone_and_scale(photo.pixels)).to(settings.device)
+    image = torch.from_numpy(preprocessing.normalised(preprocessing.tone_and_scale(photo.pixels))).to(settings.device)
     network = cast("Any", load_model(settings.model, settings.weights).network.to(settings.device))
 
     def without_graph(network: Any, images: Any) -> Any:

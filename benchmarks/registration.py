@@ -2,7 +2,8 @@
 
 Run by hand: `python -m benchmarks.registration`. A lettered part is drawn and photographed turned on a rough table;
 ways take turns: plain resizing, the forward pass of a network of the small preset without trained weights,
-registration to one reference and to four, and the whole second look: registration to four and the difference map.
+registration to one reference and to four, and the whole reference comparison: registration to four and the difference
+map.
 Seconds depend on the machine; ratios of ways that were timed side by side hardly do.
 """
 
@@ -22,7 +23,10 @@ from torch import Tensor
 
 from benchmarks.kag_disturbance import seconds_in_turn
 from inference.networks.backbones import build_backbone
-from inference.registration import Reference, anomaly, difference, edge_strength, register_best
+from inference.reference.difference import anomaly, difference
+from inference.reference.edges import edge_strength
+from inference.reference.reference import Reference
+from inference.reference.registration import register_best
 
 Pixels = NDArray[np.uint8]
 
@@ -76,7 +80,7 @@ def reference(name: str, size: int) -> Reference:
     """A reference of one photo, the drawing itself."""
     part = drawn(name, size)
     mean = cv2.GaussianBlur(edge_strength(part), (0, 0), 1.3)
-    return Reference(name, part, mean, np.full_like(mean, 0.1), 0.2, 1, 1)
+    return Reference(name, part, mean, np.full_like(mean, 0.1), 0.2, 1, 1, 1)
 
 
 def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
@@ -90,7 +94,7 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
         with torch.no_grad():
             return backbone(images)
 
-    def second_look() -> float:
+    def reference_comparison() -> float:
         best = register_best(photo, references)[0]
         registered, covered = best.apply(photo, references[0].mean.shape)
         return anomaly(difference(registered, covered, references[0]), covered)
@@ -103,7 +107,7 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
         "forward pass": forward,
         "one reference": lambda: register_best(photo, references[:1]),
         "four references": lambda: register_best(photo, references),
-        "second look": second_look,
+        "reference comparison": reference_comparison,
     }
 
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from inference.networks.backbones import BackboneName
 from inference.networks.kag_mtln import KagMtln
-from training.memory import keep_freed_memory
+from training.fitting.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)

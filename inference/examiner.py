@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Self
 
-from inference.embedding import frozen_embedding
-from inference.evidence import ENFSI_2015, Calibration, VerbalScale, outcome
-from inference.heatmap import HeadGradCam, Target
-from inference.provenance import code_version, library_versions
+from inference.evidence.calibration import Calibration, outcome
+from inference.evidence.scale import ENFSI_2015, VerbalScale
+from inference.grad_cam import HeadGradCam, Target
+from inference.models.card import Card, Task, WeightsRefused
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.embedding import frozen_embedding
+from inference.models.provenance import code_version, library_versions
+from inference.models.weights import Model, load_model
+from inference.networks.two_halves import TwoHalves
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
-from inference.scope import gate_checks, physical_checks, refusal
-from inference.weights import WEIGHTS_FOLDER, Card, Model, Task, WeightsRefused, load_model
+from inference.scope.checks import gate_checks, refusal
+from inference.scope.embedding import FrozenEmbedding
+from inference.scope.gate_card import Sees
 
 
 class Examiner:
@@ -29,6 +35,7 @@ class Examiner:
         model: The model.
         device: Where it runs.
         scale: Whose words state a likelihood ratio.
+        embed: The embedding of its scope gate; the shipped one where none is given.
 
     Raises:
         WeightsRefused: if the model is for another task, its card lacks what a verdict needs, or its gate needs another
@@ -39,7 +46,13 @@ class Examiner:
     sides: ClassVar[tuple[str, str]]
     propositions: ClassVar[tuple[str, str]]
 
-    def __init__(self, model: Model, device: str = "cpu", scale: VerbalScale = ENFSI_2015) -> None:
+    def __init__(
+        self,
+        model: Model,
+        device: str = "cpu",
+        scale: VerbalScale = ENFSI_2015,
+        embed: FrozenEmbedding | None = None,
+    ) -> None:
         card = model.card
         if card.task != self.task:
             msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
@@ -50,9 +63,11 @@ class Examiner:
         if card.calibration is not None and card.calibration.sides != self.sides:
             msg = f"The card of {card.name} is calibrated for other sides than {' and '.join(self.sides)}; restore it."
             raise WeightsRefused(msg)
-        if card.scope_gate is not None and card.scope_gate.embedding_sha256 != frozen_embedding().sha256:
+        self._frozen = (embed or frozen_embedding()) if card.scope_gate else None
+        if self._frozen and card.scope_gate and self._frozen.sha256 != card.scope_gate.embedding_sha256:
             msg = f"The scope gate of {card.name} needs another embedding; fit it anew with python -m training scope."
             raise WeightsRefused(msg)
+        self.model = model
         self.card = card
         self.band: InconclusiveBand = card.band
         self.device = torch.device(device)
@@ -62,7 +77,8 @@ class Examiner:
         self._card_sha256 = model.card_sha256
         self._references = model.references
         self._gate = model.gate
-        self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
+        network = model.network.to(self.device).eval().requires_grad_(False)
+        self._network = cast("TwoHalves", network)
         self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
 
@@ -75,23 +91,13 @@ class Examiner:
         Raises:
             WeightsRefused: if the model cannot be loaded, or is for another task.
         """
-        return cls(load_model(name, folder), device, scale)
+        return cls(load_model(name, folder), device, scale, frozen_embedding(folder))
 
-    def _scope_checks(
-        self,
-        part: NDArray[np.uint8],
-        size: int,
-        registered: NDArray[np.uint8] | None = None,
-        fit: Sequence[ScopeCheck] = (),
-    ) -> tuple[ScopeCheck, ...]:
-        """Whether a part, uint8 (H, W, 3), can be judged by a network that was made to see `size` pixels.
+    def _gate_checks(self, part: NDArray[np.uint8], views: Mapping[Sees, NDArray[np.uint8]]) -> tuple[ScopeCheck, ...]:
+        """Whether a part, uint8 (H, W, 3), is of the model's kind, by one of its views; nothing without a gate."""
+        return gate_checks(part, views, self._gate, self._frozen) if self._gate and self._frozen else ()
 
-        `registered` is the part in the frame of its reference, where there is one, and `fit` what is said of that. It
-        comes before the gate, as over the wrong reference a part of the model's kind looks strange.
-        """
-        return *physical_checks(part, size), *fit, *gate_checks(part, registered, self._gate)
-
-    def _look(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
+    def _forward(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""
         with self._lock:
             with torch.no_grad():

@@ -1,39 +1,31 @@
-"""From the pixels of a part to the tensor a network sees: tone, FWD padding, scale.
+"""From the pixels of a part to the numbers a network sees: tone, FWD padding, scale.
 
-There is exactly one implementation, for training and for use. What a model was trained with stands
-in its card as a `Preprocessing`; what was done to one photo comes back as sentences for the verdict.
-Source: KAG-MTLN paper, sections 3.5 (FWD) and 4.2 (gamma correction, auto-contrast).
+There is exactly one implementation, for training and for use. What a model was trained with stands in its card as a
+`Preprocessing`; what was done to one photo comes back as sentences for the verdict. Source: KAG-MTLN paper, sections
+3.5 (FWD) and 4.2 (gamma correction, auto-contrast).
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from inference.fwd import Padding, Pixels, pad_to_square
 from inference.records import Placement, require
 
-Padding = Literal["none", "black", "white", "gray", "random", "uniform"]
-Pixels = NDArray[np.uint8]
 RGB = tuple[float, float, float]
-
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 HALF: RGB = (0.5, 0.5, 0.5)
-
 LARGEST_SIDE = 2048
 """Of a network's input in pixels; there, one of ResNet50's first feature maps takes 270 MB."""
 _MOST_GAMMA = 100
 """Beyond it every value is white."""
 _LEAST_STD = 0.001
 """Below it a photo is all noise."""
-
-_FIXED_COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "gray": (128, 128, 128)}
 
 
 @dataclass(frozen=True)
@@ -93,15 +85,15 @@ class Preprocessing:
         square, placement = pad_to_square(scaled, self.padding)
         return resize(square, self.size, self.size), placement
 
-    def tensor(self, framed: Pixels) -> torch.Tensor:
-        """Framed pixels, uint8 (`size`, `size`, 3), as a normalised float32 tensor (3, `size`, `size`)."""
+    def normalised(self, framed: Pixels) -> NDArray[np.float32]:
+        """Framed pixels, uint8 (`size`, `size`, 3), as a network's input, float32 (3, `size`, `size`)."""
         values = (framed.astype(np.float32) / 255 - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+        return np.ascontiguousarray(values.transpose(2, 0, 1))
 
     def __call__(self, part: Pixels) -> Prepared:
         """All of it, with what was done in words."""
         framed, placement = self.frame(self.tone_and_scale(part))
-        return Prepared(self.tensor(framed), placement, self._sentences(part))
+        return Prepared(self.normalised(framed), placement, self._sentences(part))
 
     def _sentences(self, part: Pixels) -> tuple[str, ...]:
         done = []
@@ -120,12 +112,12 @@ class Prepared:
     """A part as the network sees it.
 
     Attributes:
-        tensor: float32 (3, size, size), normalised.
+        values: float32 (3, size, size), normalised.
         placement: Where the part lies in the square.
         sentences: What was done to the pixels, in order.
     """
 
-    tensor: torch.Tensor
+    values: NDArray[np.float32]
     placement: Placement
     sentences: tuple[str, ...]
 
@@ -150,51 +142,6 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def pad_to_square(pixels: Pixels, padding: Padding) -> tuple[Pixels, Placement]:
-    """FWD: fill a picture up to a centred square, so that scaling does not deform letters.
-
-    `random` draws one colour from the picture's own bytes, so that the same picture is always
-    padded alike; `uniform` fills each side with the mean colour of the edge it continues.
-
-    Args:
-        pixels: uint8 (H, W, 3).
-        padding: The colour; `none` returns the picture as it is.
-
-    Returns:
-        uint8 (S, S, 3) with S = max(H, W), and where the picture lies in it.
-
-    Source: KAG-MTLN paper, section 3.5 and Fig. 8.
-    """
-    height, width = pixels.shape[:2]
-    side = max(height, width)
-    if padding == "none" or height == width:
-        return pixels, Placement(0, 0, 1, 1)
-    top, left = (side - height) // 2, (side - width) // 2
-    square = np.empty((side, side, 3), np.uint8)
-    before, after = _padding_colours(pixels, padding)
-    if height < width:
-        square[:top], square[top + height :] = before, after
-    else:
-        square[:, :left], square[:, left + width :] = before, after
-    square[top : top + height, left : left + width] = pixels
-    return square, Placement(left / side, top / side, width / side, height / side)
-
-
-def _padding_colours(pixels: Pixels, padding: Padding) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Colours before (top or left of) and after (bottom or right of) the picture."""
-    if padding == "uniform":
-        wide = pixels.shape[0] < pixels.shape[1]
-        edges = (pixels[0], pixels[-1]) if wide else (pixels[:, 0], pixels[:, -1])
-        first, last = (np.round(edge.mean(axis=0)).astype(np.uint8) for edge in edges)
-        return first, last
-    if padding == "random":
-        seed = zlib.crc32(np.ascontiguousarray(pixels).tobytes())
-        colour = np.random.default_rng(seed).integers(0, 256, 3, dtype=np.uint8)
-    else:
-        colour = np.array(_FIXED_COLOURS[padding], np.uint8)
-    return colour, colour
 
 
 def _listed(values: RGB) -> str:

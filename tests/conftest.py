@@ -24,14 +24,19 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
-from inference.exhibit import read_exhibit
-from inference.mark_framing import FRAMING, frame_mark
+from inference.intake.exhibit import read_exhibit
+from inference.models.card import Card, DetectionRule, Task
+from inference.models.weights import load_model, save_model
 from inference.networks import build_network
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Exhibit, InconclusiveBand
-from inference.reference_stack import ReferenceStack
-from inference.registration import Reference, Registration, build_reference, register
-from inference.weights import Card, FindRule, Task, load_model, save_model
+from inference.reference import channels
+from inference.reference.alignment import Registration
+from inference.reference.building import build_reference
+from inference.reference.reference import Reference
+from inference.reference.registration import register
+from inference.reference.stack import ReferenceStack
+from inference.trademark.framing import FRAMING, frame_mark
 
 pytest_plugins = ["tests.network_guard"]
 
@@ -139,7 +144,7 @@ def goods_models(goods: Goods, tiny_models: Path, tmp_path_factory: pytest.TempP
         preprocessing=Preprocessing(size=96, mean=HALF, std=HALF),
         band=None,
         heatmap_full_scale=None,
-        find_rule=FindRule(0.6, 0.5, 0.05, 0.8, "set by hand"),
+        find_rule=DetectionRule(0.6, 0.5, 0.05, 0.8, "set by hand"),
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -166,7 +171,7 @@ def fit_locator(network: Any, goods: Goods, preprocessing: Preprocessing) -> Non
             for _, boxes in drawn
         ]
         optimiser.zero_grad()
-        network.loss([preprocessing.tensor(pixels) for pixels in scaled], targets).backward()
+        network.loss([torch.from_numpy(preprocessing.normalised(pixels)) for pixels in scaled], targets).backward()
         optimiser.step()
 
 
@@ -257,7 +262,8 @@ def stacked(lettered: Lettered, references: tuple[Reference, ...], stack: Refere
             for seed in range(4):
                 homography = placed.homography @ np.linalg.inv(lettered.view(seed))
                 laid = Registration(reference.series, homography, 1, 1)
-                images.append(stack(*laid.apply(lettered.photo(name, seed), reference.mean.shape), reference))
+                covering = laid.apply(lettered.photo(name, seed), reference.mean.shape)
+                images.append(torch.from_numpy(channels.stacked(stack, *covering, reference)))
                 labels.append(LETTERED.index(name))
     return torch.stack(images), torch.tensor(labels)
 
@@ -276,7 +282,9 @@ def train(network: Any, loss_of: Callable[[Any, Tensor, Tensor], Tensor], *, fra
     labels = torch.arange(len(CLASSES)).repeat(4)
     pictures = [stripes(CLASSES[label], 1000 + index, 56, 40) for index, label in enumerate(labels.tolist())]
     pictures = [frame_mark(picture).pixels for picture in pictures] if frame else pictures
-    fit(network, torch.stack([PREPROCESSING(picture).tensor for picture in pictures]), labels, loss_of)
+    fit(
+        network, torch.stack([torch.from_numpy(PREPROCESSING(picture).values) for picture in pictures]), labels, loss_of
+    )
 
 
 def fit(

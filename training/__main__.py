@@ -14,16 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from inference.models.card import Card
 from inference.records import Refusal
-from inference.weights import Card
-from training import authenticity, locator, robustness, trademark
-from training.assessment import AssessmentSettings, assess, metric_lines
-from training.calibrate_model import CalibrationSettings, calibrate_finished
-from training.data.marks import MarksSettings, build_marks
-from training.data.rendered.build import RenderedSettings, build_rendered
+from training.assessment import robustness
+from training.assessment.calibrate import CalibrationSettings, calibrate_finished
+from training.assessment.evaluate import AssessmentSettings, assess, metric_lines
+from training.assessment.gate import ScopeSettings, gate_model
+from training.assessment.heatmaps import table_lines
+from training.assessment.locator import LocatorAssessmentSettings, assess_locator
+from training.assessment.robustness import RobustnessSettings
+from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
+from training.authenticity import settings as authenticity_settings
+from training.authenticity import train as authenticity
+from training.authenticity.deviation import DeviationSettings, add_deviation
+from training.data.marks.building import MarksSettings, build_marks
+from training.data.rendered.build import build_rendered
 from training.data.rendered.flat_pictures import FlatPicturesSettings, build_flat_pictures
+from training.data.rendered.plan import RenderedSettings
 from training.data.rendered.scenes import ScenesSettings, build_scenes
-from training.deviation import DeviationSettings, add_deviation
 from training.experiments import (
     few_genuine_items,
     hms_choices,
@@ -39,23 +47,22 @@ from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.hms_cells import HmsFaces, HmsProtocol
 from training.experiments.hms_choices import HmsChoices
 from training.experiments.kag_learning_curve import KagLearningCurve
-from training.heatmaps import table_lines
-from training.locator_assessment import LocatorAssessmentSettings, assess_locator
-from training.pretrained import convert_lite0
-from training.robustness import RobustnessSettings
-from training.runs import alone_in
-from training.scope import ScopeSettings, gate_model
-from training.scoreboard import ScoreboardSettings, make_scoreboard
+from training.fitting.pretrained import convert_lite0
+from training.fitting.run_folder import alone_in
+from training.locator import settings as locator_settings
+from training.locator import train as locator
+from training.trademark import settings as trademark_settings
+from training.trademark import train as trademark
 
 # What mypy takes for the settings is, for tyro, a choice between their presets.
 if TYPE_CHECKING:
-    AuthenticityPreset = authenticity.AuthenticitySettings
-    TrademarkPreset = trademark.TrademarkSettings
-    LocatorPreset = locator.LocatorSettings
+    AuthenticityPreset = authenticity_settings.AuthenticitySettings
+    TrademarkPreset = trademark_settings.TrademarkSettings
+    LocatorPreset = locator_settings.LocatorSettings
 else:
-    AuthenticityPreset = tyro.extras.subcommand_type_from_defaults(authenticity.PRESETS)
-    TrademarkPreset = tyro.extras.subcommand_type_from_defaults(trademark.PRESETS)
-    LocatorPreset = tyro.extras.subcommand_type_from_defaults(locator.PRESETS)
+    AuthenticityPreset = tyro.extras.subcommand_type_from_defaults(authenticity_settings.PRESETS)
+    TrademarkPreset = tyro.extras.subcommand_type_from_defaults(trademark_settings.PRESETS)
+    LocatorPreset = tyro.extras.subcommand_type_from_defaults(locator_settings.PRESETS)
 _INTERRUPTED = 130
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

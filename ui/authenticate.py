@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from inference.records import Exhibit, Find, Refusal, Verdict, as_json
+from inference.bench import Bench
+from inference.records import Detection, Exhibit, Refusal, Verdict, as_json
+from inference.request import Request
 from ui.answers import QUEUE, answer_api, api_endpoint
-from ui.bench import Bench, parse_crop
 from ui.examination import Examination
-from ui.exhibit_input import ExhibitInput, handed_in
+from ui.exhibit_input import ExhibitInput, handed_in, parse_crop
 from ui.file_names import file_input
 from ui.markup import render, spoken
 from ui.report_desk import Examined, ReportDesk
@@ -56,7 +57,7 @@ class Authenticate:
         Raises:
             Refusal: if it is not examined.
         """
-        return self._on_one(file, self._verdict(handed_in(file, ground, NO_PHOTO), model, series, crop, find))
+        return self._on_one(self._verdict(handed_in(file, ground, NO_PHOTO), model, series, crop, find))
 
     def all_examined(
         self,
@@ -74,7 +75,7 @@ class Authenticate:
         """
         exhibit = handed_in(file, ground, NO_PHOTO)
         verdicts = self._bench.examine_found(exhibit)
-        return Examined(verdicts_page(verdicts), verdicts, [(Path(str(file)), exhibit)], self._bench.cards(*verdicts))
+        return Examined(verdicts_page(verdicts), verdicts, [exhibit], self._bench.cards(*verdicts))
 
     def wait(self, file: str | None, *_: str | None) -> str:
         """What to do before there is a verdict.
@@ -91,7 +92,7 @@ class Authenticate:
             "Ready", f"{exhibit.name} is read, {exhibit.width} × {exhibit.height} pixels. Press Examine."
         )
 
-    def finds(self, file: str | None, ground: str | None = None) -> tuple[Find, ...]:
+    def detections(self, file: str | None, ground: str | None = None) -> tuple[Detection, ...]:
         """What is found on the file at a path, on a ground, best first; nothing without a photo that is read.
 
         Raises:
@@ -102,16 +103,16 @@ class Authenticate:
         except Refusal:
             # `wait` states it.
             return ()
-        return self._bench.finds(exhibit) if exhibit else ()
+        return self._bench.detections(exhibit) if exhibit else ()
 
     def found(self, file: str | None, ground: str | None = None) -> str:
         """What was found on the file at a path, in words, as HTML; nothing without a photo or a locator."""
-        finds = self.finds(file, ground)
-        if not file or not self._bench.locator:
+        detections = self.detections(file, ground)
+        if not file or not self._bench.finds_parts:
             return ""
-        unknown = dict.fromkeys(find.part for find in finds if not self._bench.model_for(find.part))
-        close_up = len(finds) == 1 and finds[0].close_up
-        return render("found.html", finds=finds, close_up=close_up, unknown=list(unknown))
+        unknown = dict.fromkeys(find.part for find in detections if not self._bench.model_for(find.part))
+        close_up = len(detections) == 1 and detections[0].close_up
+        return render("found.html", detections=detections, close_up=close_up, unknown=list(unknown))
 
     def locate(self, file: str | None, ground: str = "") -> list[dict[str, Any]]:
         """Find the parts on a photo of whole goods; return each with its box and score, best first.
@@ -121,7 +122,7 @@ class Authenticate:
             ground: What its transparent parts are laid on: white, black or grey; empty for what it stands out from
                 most.
         """
-        return answer_api(lambda: as_json(self._bench.finds(handed_in(file, ground, NO_PHOTO))))
+        return answer_api(lambda: as_json(self._bench.detections(handed_in(file, ground, NO_PHOTO))))
 
     def examine(
         self, file: str | None, model: str, series: str, crop: str, find: str, ground: str = ""
@@ -132,9 +133,9 @@ class Authenticate:
             file: The photo; its bytes are examined as they are.
             model: Name of an authenticity model; empty for the one of the find's part, or else the first.
             series: The series, where it is known; empty if not.
-            crop: The part to look at as x,y,width,height or x,y,width,height,turn in pixels of the upright picture and
+            crop: What to examine, as x,y,width,height or x,y,width,height,turn in pixels of the upright picture and
                 degrees clockwise; empty for the find's, or else for all.
-            find: Number from 1 of the part to look at among those that `/locate` gives; empty for none.
+            find: Number from 1 of the part to examine among those that `/locate` gives; empty for none.
             ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
                 most.
         """
@@ -169,8 +170,8 @@ class Authenticate:
             file: The photo; its bytes are examined as they are.
             model: Name of an authenticity model; empty for the one of the find's part, or else the first.
             series: The series, where it is known; empty if not.
-            crop: The part to look at as x,y,width,height or x,y,width,height,turn; empty for the find's, or else all.
-            find: Number from 1 of the part to look at among those that `/locate` gives; empty for none.
+            crop: What to examine, as x,y,width,height or x,y,width,height,turn; empty for the find's, or else all.
+            find: Number from 1 of the part to examine among those that `/locate` gives; empty for none.
             ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
                 most.
             case_number: The laboratory's number of the case; required.
@@ -187,27 +188,27 @@ class Authenticate:
             facts = stated_facts(*texts)
             exhibit = handed_in(file, ground, NO_PHOTO)
             verdict = self._verdict(exhibit, *self._completed(exhibit, model, series, crop, find))
-            return issued_files(self._desk.report(self._on_one(file, verdict), facts))
+            return issued_files(self._desk.report(self._on_one(verdict), facts))
 
         return answer_api(make)
 
-    def _on_one(self, file: str | None, verdict: Verdict) -> Examined:
-        originals = [(Path(str(file)), verdict.exhibit)]
-        return Examined(verdict_page(verdict), [verdict], originals, self._bench.cards(verdict))
+    def _on_one(self, verdict: Verdict) -> Examined:
+        return Examined(verdict_page(verdict), [verdict], [verdict.exhibit], self._bench.cards(verdict))
 
     def _verdict(
         self, exhibit: Exhibit, model: str | None, series: str | None, crop: str | None, number: str | None
     ) -> Verdict:
-        find = self._bench.find(exhibit, number)
-        return self._bench.examine(exhibit, model, series or None, parse_crop(crop), find)
+        located = self._bench.proposal(exhibit, number)
+        return self._bench.examine(Request(exhibit, series or None, parse_crop(crop), located), model)
 
     def _completed(
         self, exhibit: Exhibit, model: str, series: str, crop: str, number: str
     ) -> tuple[str | None, str, str, str]:
         """Inputs with what follows from a find where they leave it open."""
-        find = self._bench.find(exhibit, number)
-        if find is None:
+        located = self._bench.proposal(exhibit, number)
+        if located is None:
             return model, series, crop, number
+        find = located.find
         return model or self._bench.model_for(find.part), series, crop or box_of(find), number
 
     def series_of(self, model: str | None) -> gr.Dropdown:
@@ -222,7 +223,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
     first = models[0][1] if models else None
     with gr.Row(equal_height=False, elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="inputs"):
-            exhibit = ExhibitInput("Photo of the part", "photo", bench.finds)
+            exhibit = ExhibitInput("Photo of the part", "photo", bench.detections)
             found = gr.HTML("", elem_id="found")
             find = gr.Radio([], label="Part to examine", visible=False, elem_id="find", elem_classes="finds")
             model = gr.Dropdown(models, value=first, label="Model", elem_id="authenticity-model")
@@ -248,44 +249,49 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             result = gr.HTML(tab.wait(None), elem_id="verdict", elem_classes="result-area")
             form = ReportForm(desk, "verdict")
 
-    def models_of(number: str | None, finds: tuple[Find, ...], chosen: str | None) -> list[Any]:
+    def models_of(number: str | None, detections: tuple[Detection, ...], chosen: str | None) -> list[Any]:
         """The model for a find, or the one that was chosen where there is none, and the choice of its series."""
-        name = (bench.model_for(finds[int(number) - 1].part) if number else None) or chosen
+        name = (bench.model_for(detections[int(number) - 1].part) if number else None) or chosen
         return [name, tab.series_of(name)]
 
-    def listed(finds: tuple[Find, ...], number: str | None, words: str) -> list[Any]:
+    def listed(detections: tuple[Detection, ...], number: str | None, words: str) -> list[Any]:
         """What is found, in words and as a list to choose of, and the button for all of it."""
-        radio = gr.Radio(choices=find_choices(finds), value=number, visible=bool(finds))
-        return [words, radio, gr.Button(visible=len(finds) > 1)]
+        radio = gr.Radio(choices=detection_choices(detections), value=number, visible=bool(detections))
+        return [words, radio, gr.Button(visible=len(detections) > 1)]
 
     def arrive(file: str | None, chosen: str | None) -> list[Any]:
         """Everything that follows from a file: its picture, what is found on it, and the model for that."""
-        _held, finds = exhibit.read(file), tab.finds(file)
-        number = "1" if finds else None
+        detections = tab.detections(file)
+        number = "1" if detections else None
         return [
-            *exhibit.show(file, parse_crop(box_of(finds[0])) if finds else None),
-            *listed(finds, number, tab.found(file)),
-            *models_of(number, finds, chosen),
+            *exhibit.show(file, parse_crop(box_of(detections[0])) if detections else None),
+            *listed(detections, number, tab.found(file)),
+            *models_of(number, detections, chosen),
         ]
 
     def find_again(
         file: str | None, ground: str, crop: str, number: str | None, chosen: str | None, series: str | None
     ) -> list[Any]:
         """What is found on another ground. A box that was proposed is proposed anew; one drawn by hand stays."""
-        _held, finds, words = exhibit.read(file, ground), tab.finds(file, ground), tab.found(file, ground)
+        detections, words = tab.detections(file, ground), tab.found(file, ground)
         if not number:
-            return [gr.skip(), crop, *listed(finds, "" if finds else None, words), chosen, series]
-        number = "1" if finds else None
-        box = box_of(finds[0]) if finds else ""
-        return [exhibit.draw(file, box, ground), box, *listed(finds, number, words), *models_of(number, finds, chosen)]
+            return [gr.skip(), crop, *listed(detections, "" if detections else None, words), chosen, series]
+        number = "1" if detections else None
+        box = box_of(detections[0]) if detections else ""
+        return [
+            exhibit.draw(file, box, ground),
+            box,
+            *listed(detections, number, words),
+            *models_of(number, detections, chosen),
+        ]
 
     def pick(file: str | None, ground: str, number: str | None, chosen: str | None) -> list[Any]:
         """The box of a find, and the model for it; for none of them, what there is."""
-        finds = tab.finds(file, ground)
-        if not number or not finds:
+        detections = tab.detections(file, ground)
+        if not number or not detections:
             return [gr.skip()] * 4
-        crop = box_of(finds[int(number) - 1])
-        return [exhibit.draw(file, crop, ground), crop, *models_of(number, finds, chosen)]
+        crop = box_of(detections[int(number) - 1])
+        return [exhibit.draw(file, crop, ground), crop, *models_of(number, detections, chosen)]
 
     def example(path: Path, chosen: str | None) -> list[Any]:
         return [str(path), *arrive(str(path), chosen)]
@@ -320,22 +326,22 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
         examination.on_example(button, tab.examined, filling, [model], [exhibit.file, *arrived])
     api_endpoint(tab.examine, "examine", _api_inputs())
     report_endpoint(tab.report, "report", _api_inputs())
-    if bench.locator:
+    if bench.finds_parts:
         api_endpoint(
             tab.locate, "locate", [file_input(render=False, label="file"), gr.Textbox("", render=False, label="ground")]
         )
     return form
 
 
-def find_choices(finds: Sequence[Find]) -> list[tuple[str, str]]:
+def detection_choices(detections: Sequence[Detection]) -> list[tuple[str, str]]:
     """What was found as a list to choose of: in words, and by number from 1."""
-    if not finds:
+    if not detections:
         return []
-    words = [f"{number}: {spoken(find.part)}, score {find.score:.2f}" for number, find in enumerate(finds, 1)]
-    return [*zip(words, map(str, range(1, len(finds) + 1)), strict=True), ("None of them", "")]
+    words = [f"{number}: {spoken(find.part)}, score {find.score:.2f}" for number, find in enumerate(detections, 1)]
+    return [*zip(words, map(str, range(1, len(detections) + 1)), strict=True), ("None of them", "")]
 
 
-def box_of(find: Find) -> str:
+def box_of(find: Detection) -> str:
     """The crop that a find stands for; empty, the whole picture, for a close-up."""
     return "" if find.close_up else str(find.crop)
 

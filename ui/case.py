@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.events import Dependency
 from gradio.processing_utils import save_file_to_cache
 
+from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases
 from inference.casework.custody import Custody, check_case, files_of
@@ -18,7 +19,6 @@ from inference.casework.log import CaseRefused, Entry
 from inference.casework.verification import Line, case_lines, verify_reports
 from inference.records import as_json
 from ui.answers import QUEUE, answer, answer_api, api_endpoint
-from ui.bench import Bench
 from ui.markup import render
 from ui.verdict_card import refusal_card, waiting_card
 
@@ -152,7 +152,7 @@ class Case:
         }
 
     def _verified(self, case: CaseFolder) -> Iterator[tuple[str, list[Line]]]:
-        return verify_reports(case, (), self._bench.weights, self._bench.device)
+        return verify_reports(case, self._bench)
 
     def _no_case(self) -> str:
         cards = [refusal_card(sentence, "No case") for sentence in self._cases.refusals]

@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from inference.bench import Bench
 from inference.records import Comparison, as_json
 from ui.answers import QUEUE, answer_api, api_endpoint
-from ui.bench import Bench, parse_crop
 from ui.examination import Examination
-from ui.exhibit_input import ExhibitInput, handed_in
+from ui.exhibit_input import ExhibitInput, handed_in, parse_crop
 from ui.file_names import file_input
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm, issued_files, report_endpoint, stated_facts
@@ -45,8 +45,7 @@ class Compare:
             Refusal: if they are not compared.
         """
         comparison = self._comparison(first, second, model, first_crop, second_crop, first_ground, second_ground)
-        originals = list(zip((Path(str(first)), Path(str(second))), comparison.exhibits, strict=True))
-        return Examined(comparison_page(comparison), [comparison], originals, self._bench.cards(comparison))
+        return Examined(comparison_page(comparison), [comparison], comparison.exhibits, self._bench.cards(comparison))
 
     def wait(self, first: str | None, second: str | None, *_: str | None) -> str:
         """What to do before there is a comparison.
@@ -80,7 +79,7 @@ class Compare:
             first: A mark; its bytes are examined as they are.
             second: The other mark.
             model: Name of a trademark model.
-            first_crop: The part of the first to look at as x,y,width,height in pixels; empty for all.
+            first_crop: What to compare of the first, as x,y,width,height in pixels; empty for all.
             second_crop: The same for the second.
             first_ground: What transparent parts of the first are laid on: white, black or grey; empty for what it
                 stands out from most.
@@ -114,7 +113,7 @@ class Compare:
             first: A mark; its bytes are examined as they are.
             second: The other mark.
             model: Name of a trademark model.
-            first_crop: The part of the first to look at as x,y,width,height in pixels; empty for all.
+            first_crop: What to compare of the first, as x,y,width,height in pixels; empty for all.
             second_crop: The same for the second.
             first_ground: What transparent parts of the first are laid on: white, black or grey; empty for what it
                 stands out from most.

@@ -6,20 +6,21 @@ The file keeps its bytes on the way to the examiner; the picture that is shown i
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, get_args
-from weakref import WeakValueDictionary
 
 import gradio as gr
 from gradio_image_annotation import image_annotator
 
-from inference.grounds import read_laid_on
-from inference.records import Crop, Exhibit, Find, Ground, Refusal
-from ui.bench import parse_crop
+from inference.drawing import numbered
+from inference.intake.grounds import read_laid_on
+from inference.records import Crop, Detection, Exhibit, Ground, Refusal
 from ui.file_names import file_input, given_name
 from ui.markup import render
-from ui.pictures import jpeg, numbered, png_address, reduced
+from ui.pictures import jpeg, png_address, reduced
 from ui.served_files import served_file
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ _WHOLE_PICTURE = """(drawn) => {
 _GROUNDS = [("Left open", ""), *((ground.capitalize(), ground) for ground in get_args(Ground))]
 
 
-def _nothing(exhibit: Exhibit) -> Sequence[Find]:  # noqa: ARG001 - as a locator is asked
+def _nothing(exhibit: Exhibit) -> Sequence[Detection]:  # noqa: ARG001 - as a locator is asked
     return ()
 
 
@@ -84,7 +85,7 @@ class ExhibitInput:
         laid: Another ground was chosen, and the picture is drawn on it.
     """
 
-    def __init__(self, noun: str, name: str, find: Callable[[Exhibit], Sequence[Find]] = _nothing) -> None:
+    def __init__(self, noun: str, name: str, find: Callable[[Exhibit], Sequence[Detection]] = _nothing) -> None:
         self._find = find
         self.file = file_input(
             label=f"{noun}: drop, browse or paste",
@@ -171,7 +172,7 @@ class ExhibitInput:
         self.captured = camera.input(lambda path: path, camera, self.file, concurrency_id="model", **private)
 
     def read(self, file: str | None, ground: str = "") -> Exhibit | None:
-        """The exhibit to draw; None where there is none, or it is refused. Who holds it saves others the reading."""
+        """The exhibit to draw; None where there is none, or it is refused."""
         try:
             return handed_in(file, ground, "") if file else None
         except Refusal as refusal:
@@ -229,8 +230,10 @@ class ExhibitInput:
         return {"image": drawing, "boxes": boxes}
 
 
-# A picture of 49 megapixels takes a second to read: while anybody holds it, it is not read again, and no longer.
-_IN_USE: WeakValueDictionary[tuple[Any, ...], Exhibit] = WeakValueDictionary()
+HELD_BYTES = 300_000_000
+"""How much memory the exhibits that were read last may take: one upload is read once, and asked for several times."""
+_RECENT: OrderedDict[tuple[Any, ...], Exhibit] = OrderedDict()
+_READING = Lock()
 
 
 def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
@@ -245,9 +248,15 @@ def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
         raise Refusal(missing)
     path, name = Path(file), given_name(file)
     asked = path, name, ground or None, _state(path)
-    exhibit = _IN_USE.get(asked)
-    if exhibit is None:
-        exhibit = _IN_USE[asked] = read_laid_on(path, ground or None, name)
+    with _READING:
+        if asked in _RECENT:
+            _RECENT.move_to_end(asked)
+            return _RECENT[asked]
+    exhibit = read_laid_on(path, ground or None, name)
+    with _READING:
+        _RECENT[asked] = exhibit
+        while sum(held.pixels.nbytes + held.size_bytes for held in _RECENT.values()) > HELD_BYTES:
+            _RECENT.popitem(last=False)
     return exhibit
 
 
@@ -269,3 +278,12 @@ def _ground(exhibit: Exhibit | None) -> gr.Radio:
     why = "as the examiner chose" if by_examiner else "from which it stands out most"
     value = exhibit.ground if by_examiner else ""
     return gr.Radio(value=value, info=f"Laid on {exhibit.ground}, {why}.", visible=True)
+
+
+def parse_crop(text: str | None) -> Crop | None:
+    """A crop as `Crop.parse` reads it, in pixels of the upright picture; None for an empty text, the whole picture.
+
+    Raises:
+        Refusal: if it is no crop.
+    """
+    return Crop.parse(text) if text and text.strip() else None

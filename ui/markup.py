@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from inference.evidence import as_ratio
+from inference.evidence.calibration import as_ratio
 from inference.examiner import as_probability
 
 

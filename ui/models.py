@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from inference.models.card import HISTOGRAM_BINS, Card, Histogram, Metric, Task
+from inference.models.catalogue import Catalogue
+from inference.models.topics import Topic
 from inference.records import as_json
-from inference.weights import HISTOGRAM_BINS, Card, Catalogue, Histogram, Metric, Task
 from ui.markup import render
 
 _TASKS: dict[Task, str] = {
@@ -16,27 +18,28 @@ _TASKS: dict[Task, str] = {
     "pretrained": "Starting weights",
 }
 _HEADLINES = {
-    "Cllr": "Cllr: 0 at best, 1 says nothing",
-    "authenticity AUC": "AUC, genuine against counterfeit",
-    "AUC of the score, unseen counterfeiters": "AUC, unseen counterfeiters",
-    "AUC, random pairs": "AUC, random pairs",
-    "AUC, hard pairs": "AUC, hard pairs",
-    "misleading evidence, counterfeit": "counterfeits whose LR favours genuine",
-    "misleading evidence, dissimilar": "dissimilar pairs whose LR favours similar",
-    "mean average precision": "Mean average precision",
-    "false finds per empty scene": "False finds per empty scene",
+    "Cllr: 0 at best, 1 says nothing": ("cllr",),
+    "AUC, genuine against counterfeit": ("auc",),
+    "AUC, unseen counterfeiters": ("score_auc", "unseen counterfeiters"),
+    "AUC, random pairs": ("auc", "random pairs"),
+    "AUC, hard pairs": ("auc", "hard pairs"),
+    "counterfeits whose LR favours genuine": ("misleading_evidence", "counterfeit"),
+    "dissimilar pairs whose LR favours similar": ("misleading_evidence", "dissimilar"),
+    "Mean average precision": ("mean_average_precision",),
+    "False finds per empty scene": ("false_finds",),
 }
-"""The figures that are read first, where a card has them, and what the page calls them."""
-_TOPICS = {
-    "Likelihood ratios": ("Cllr", "misleading", "strongest", "conformal", "abstained", "AURC", "error at", "several"),
-    "Telling the sides apart": ("AUC", "authenticity", "class", "accuracy", "found", "known", "unseen", "inconclusive"),
-    "Series and reference": ("series open", "refused"),
-    "Heatmaps": ("heatmap",),
-    "Scope gate": ("scope",),
-    "Finding parts": ("average precision", "mean average precision", "precision", "recall", "false finds"),
-    "Other figures": ("",),
+"""The figures that are read first, where a card has them: what the page calls them, their key and what they are of."""
+_HEADINGS: dict[Topic, str] = {
+    "likelihood ratios": "Likelihood ratios",
+    "several photos": "Likelihood ratios",
+    "telling the sides apart": "Telling the sides apart",
+    "series and reference": "Series and reference",
+    "heatmaps": "Heatmaps",
+    "scope gate": "Scope gate",
+    "finding parts": "Finding parts",
+    "other": "Other figures",
 }
-"""Headings over the other figures, and how the names of their figures start; the last takes what is left."""
+"""The heading over the figures of each topic, in the order of the page."""
 
 _WIDTH, _HEIGHT = 600, 64
 """Size of one group's histogram in units of its drawing."""
@@ -70,8 +73,8 @@ def models_page(catalogue: Catalogue) -> str:
             {
                 "card": card,
                 "title": catalogue.title(card.name),
-                "headlines": {words: card.metrics[name] for name, words in _HEADLINES.items() if name in card.metrics},
-                "topics": figures_by_topic(card.metrics),
+                "headlines": {words: figure for words, at in _HEADLINES.items() if (figure := card.figure(*at))},
+                "topics": figures_by_heading(card.metrics),
                 "histogram": _drawn(card),
                 "settings": as_json(card.settings),
             }
@@ -84,13 +87,12 @@ def models_page(catalogue: Catalogue) -> str:
     )
 
 
-def figures_by_topic(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Metric]]:
+def figures_by_heading(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Metric]]:
     """A card's figures under the headings of the page, each under one of them and in its order."""
-    topics: dict[str, dict[str, Metric]] = {topic: {} for topic in _TOPICS}
+    headed: dict[str, dict[str, Metric]] = {heading: {} for heading in _HEADINGS.values()}
     for name, metric in metrics.items():
-        topic = next(topic for topic, starts in _TOPICS.items() if name.startswith(starts))
-        topics[topic][name] = metric
-    return {topic: figures for topic, figures in topics.items() if figures}
+        headed[_HEADINGS[metric.topic]][name] = metric
+    return {heading: figures for heading, figures in headed.items() if figures}
 
 
 def _drawn(card: Card) -> tuple[DrawnGroup, ...]:

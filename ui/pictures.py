@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from inference.heatmap import difference_picture, overlay, picture, strength
-from inference.local_features import lay_over
+from inference.drawing import difference_picture, lay_over, overlay, picture
+from inference.heatmap import strength
 from inference.preprocessing import resize
-from inference.records import Comparison, Find, Heatmap, Placement, Verdict
+from inference.records import Comparison, Heatmap, Placement, Verdict
 
 Pixels = NDArray[np.uint8]
 
@@ -129,24 +128,6 @@ def scale_strip() -> str:
     steps = np.linspace(1, 0, 256, dtype=np.float32)[:, None]
     ramp = Heatmap(steps, "", "", 1.0, Placement(0, 0, 1, 1))
     return png_address(picture(ramp, 1, 256)[:, :1])
-
-
-def numbered(pixels: Pixels, finds: Sequence[Find]) -> Pixels:
-    """A picture (H, W, 3) with the boxes of what was found on it, and their numbers from 1; the same without finds."""
-    if not finds:
-        return pixels
-    picture = Image.fromarray(pixels)
-    draw = ImageDraw.Draw(picture)
-    line = max(2, round(max(pixels.shape[:2]) / 350))
-    font = ImageFont.load_default(9 * line)
-    for number, find in enumerate(finds, 1):
-        x, y, width, height = find.crop.rectangle
-        draw.rectangle((x, y, x + width - 1, y + height - 1), outline="black", width=2 * line)
-        draw.rectangle((x, y, x + width - 1, y + height - 1), outline="white", width=line)
-        corner = (x + 5 * line, max(y - 2 * line, 6 * line))
-        draw.circle(corner, 7 * line, fill="black", outline="white", width=line)
-        draw.text(corner, str(number), fill="white", font=font, anchor="mm")
-    return np.asarray(picture)
 
 
 def reduced(pixels: Pixels) -> Pixels:

@@ -13,8 +13,8 @@ from threading import Lock
 from inference.casework.cases import Cases, add_to_case, issue_report
 from inference.casework.facts import CaseFacts
 from inference.casework.report import Report, make_report
+from inference.models.card import Card
 from inference.records import Comparison, Exhibit, Refusal, Verdict
-from inference.weights import Card
 
 KEPT = 12
 """How many examinations of all sessions together can still be reported."""
@@ -30,14 +30,14 @@ class Examined:
     Attributes:
         page: All of it, as HTML.
         records: What was found.
-        originals: The files as they were handed in, and what was read from each.
+        exhibits: What was handed in.
         cards: The card of each model that was used, by the model's name.
         logged_in: Numbers of the cases whose logs state it.
     """
 
     page: str
     records: Sequence[Verdict | Comparison]
-    originals: Sequence[tuple[Path, Exhibit]]
+    exhibits: Sequence[Exhibit]
     cards: Mapping[str, Card]
     logged_in: set[str] = field(default_factory=set)
 
@@ -64,7 +64,7 @@ class Issued:
 
 
 class ReportDesk:
-    """Makes reports of the very examinations that the page shows, never of a second look.
+    """Makes reports of the very examinations that the page shows, never of a second one.
 
     Args:
         cases: Where cases lie; None where nothing may be written.
@@ -89,8 +89,8 @@ class ReportDesk:
 
     def _bytes(self) -> int:
         """Memory of the pictures at hand; several examinations can be of one."""
-        exhibits = (exhibit for examined in self._recent.values() for _, exhibit in examined.originals)
-        return sum({id(exhibit): exhibit.pixels.nbytes for exhibit in exhibits}.values())
+        exhibits = (exhibit for examined in self._recent.values() for exhibit in examined.exhibits)
+        return sum({id(exhibit): exhibit.pixels.nbytes + exhibit.size_bytes for exhibit in exhibits}.values())
 
     def report_kept(self, key: str | None, facts: CaseFacts) -> Issued:
         """The report on an examination at hand; see `report`.
@@ -108,7 +108,7 @@ class ReportDesk:
         """A report on an examination, issued in its case where there is a folder of cases.
 
         Raises:
-            Refusal: if the case's folder cannot be used, or a file is no longer what was examined.
+            Refusal: if the case's folder cannot be used.
         """
         made = datetime.now().astimezone()
         if self.cases is None:
@@ -116,7 +116,7 @@ class ReportDesk:
         case = self.cases.open(facts.case_number, made)
         before = {*case.files}
         if facts.case_number not in examined.logged_in:
-            add_to_case(case, examined.originals, examined.records, made)
+            add_to_case(case, examined.exhibits, examined.records, made)
             examined.logged_in.add(facts.case_number)
         report = issue_report(case, facts, examined.records, examined.cards, made)
         added = [file for file in case.files if file not in before]

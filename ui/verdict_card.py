@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from inference.heatmap import DIFFERENCE_FULL_SCALE
+from inference.drawing import DIFFERENCE_FULL_SCALE
+from inference.models.card import Task
 from inference.records import Comparison, Verdict, as_json
-from inference.weights import Task
 from ui.markup import render, spoken
 from ui.pictures import OPACITY, evidence_pictures, laid_over, reference_pictures, scale_strip
 

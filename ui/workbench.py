@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from inference.bench import Bench
 from inference.casework.cases import Cases
 from ui.authenticate import authenticate_tab
-from ui.bench import Bench
 from ui.case import case_tab
 from ui.compare import compare_tab
 from ui.doors.guarded import GuardedApp

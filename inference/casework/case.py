@@ -68,9 +68,9 @@ class CaseFolder:
         with folder._alone():
             if not folder.log.exists():
                 own = {LOCK_NAME, partial_of(folder.log).name}
-                strangers = sorted({found.name for found in path.iterdir()} - own)
-                if strangers:
-                    msg = f"{path} is no case folder and holds {strangers[0]}; choose an empty or a new folder."
+                foreign = sorted({found.name for found in path.iterdir()} - own)
+                if foreign:
+                    msg = f"{path} is no case folder and holds {foreign[0]}; choose an empty or a new folder."
                     raise CaseRefused(msg)
                 folder._log.begin("case opened", {"case_number": number}, time)
             if folder.number != number:
@@ -119,24 +119,15 @@ class CaseFolder:
         """Ids of all reports that were issued in the case, in their order."""
         return tuple(dict.fromkeys(str(entry.content.get("report")) for entry in self.entries("report issued")))
 
-    def add_exhibit(self, original: bytes, exhibit: Exhibit, time: datetime) -> Path:
-        """Keep a copy of an original file; one that is there already stays as it is and is not logged again.
-
-        Args:
-            original: The bytes as they were handed in.
-            exhibit: What was read from them.
-            time: When, with its time zone.
+    def add_exhibit(self, exhibit: Exhibit, time: datetime) -> Path:
+        """Keep a copy of a file as it was handed in; one that is there already stays as it is and is not logged again.
 
         Returns:
             Where the copy lies.
 
         Raises:
-            CaseRefused: if the bytes are not those of the exhibit, a copy that was there was changed, or none can be
-                written.
+            CaseRefused: if a copy that was there was changed, or none can be written.
         """
-        if sha256(original) != exhibit.sha256:
-            msg = f"{exhibit.name} changed while it was examined; examine it again."
-            raise CaseRefused(msg)
         extension = Path(exhibit.name).suffix.lower()
         name = exhibit.sha256 + (extension if _EXTENSION.fullmatch(extension) else "")
         copy = self.path / EXHIBITS / name
@@ -145,7 +136,7 @@ class CaseFolder:
                 msg = f"{copy} is no longer the file it is named after; restore it, or open a new case folder."
                 raise CaseRefused(msg)
             if not copy.exists() or f"{EXHIBITS}/{name}" not in Custody.of(self.entries()).kept:
-                self._add({copy: original}, "exhibit added", {"copy": name, **as_json(exhibit)}, time)
+                self._add({copy: exhibit.content}, "exhibit added", {"copy": name, **as_json(exhibit)}, time)
         return copy
 
     def add_examination(self, record: Verdict | Comparison, time: datetime) -> None:

@@ -14,8 +14,8 @@ from inference.casework.custody import LOG_NAME
 from inference.casework.facts import CaseFacts
 from inference.casework.log import CaseRefused
 from inference.casework.report import Report, make_report
+from inference.models.card import Card
 from inference.records import Comparison, Exhibit, PartFinding, Verdict
-from inference.weights import Card
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Cases:
 
 def add_to_case(
     case: CaseFolder,
-    originals: Sequence[tuple[Path, Exhibit]],
+    exhibits: Sequence[Exhibit],
     records: Sequence[Verdict | Comparison],
     time: datetime,
     parts: Sequence[PartFinding] = (),
@@ -94,21 +94,16 @@ def add_to_case(
 
     Args:
         case: Where.
-        originals: The files as they were handed in, and what was read from each.
+        exhibits: What was handed in.
         records: The examinations.
         time: When, with its time zone.
         parts: What photos of one part came to together.
 
     Raises:
-        CaseRefused: if a file is no longer there or changed, or the folder cannot be written.
+        CaseRefused: if a copy that was there was changed, or the folder cannot be written.
     """
-    for path, exhibit in originals:
-        try:
-            original = path.read_bytes()
-        except FileNotFoundError as error:
-            msg = f"{exhibit.name} is no longer there; hand it in and examine it again."
-            raise CaseRefused(msg) from error
-        case.add_exhibit(original, exhibit, time)
+    for exhibit in exhibits:
+        case.add_exhibit(exhibit, time)
     for record in records:
         case.add_examination(record, time)
     for part in parts:

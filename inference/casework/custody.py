@@ -218,7 +218,7 @@ def _checked(folder: Path, entries: Sequence[Entry], found: Mapping[str, str | N
         elif path in custody.deleted and found[path] == custody.deleted[path].sha256:
             yield _undeleted(path, custody.deleted[path], last_act)
         else:
-            yield _stranger(path, found[path], known)
+            yield _foreign_file(path, found[path], known)
 
 
 def _missing(folder: Path, path: str, logged: Logged) -> Iterator[Finding]:
@@ -253,7 +253,7 @@ def _undeleted(path: str, logged: Logged, last_act: int) -> Finding:
     return Finding("told", path, f"{text}: that was interrupted, or it was put back; the next write removes it.")
 
 
-def _stranger(path: str, content: str | None, known: Mapping[str, str]) -> Finding:
+def _foreign_file(path: str, content: str | None, known: Mapping[str, str]) -> Finding:
     name = Path(path)
     if is_partial(name):
         return Finding("told", path, "a write was interrupted here; the next that is written to the case clears it up.")

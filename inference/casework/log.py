@@ -258,8 +258,8 @@ def _misplaced(number: int, entry: Entry, before: int, where: dict[str, int], fo
         missing = f"{before + 1} to {entry.sequence - 1}" if entry.sequence > before + 2 else f"{before + 1}"
         found.setdefault(number, f"what was written before it, number {missing}, is missing.")
     elif belongs < number:
-        for stranger in range(belongs + 1, number):
-            found.setdefault(stranger, f"it does not belong between lines {belongs} and {number}.")
+        for foreign in range(belongs + 1, number):
+            found.setdefault(foreign, f"it does not belong between lines {belongs} and {number}.")
     else:
         found.setdefault(number, f"it was written after line {belongs} and stands before it.")
 

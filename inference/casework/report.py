@@ -14,12 +14,13 @@ from typing import Any
 
 from inference.casework.facts import CaseFacts
 from inference.casework.log import Head
-from inference.casework.report_pages import Imprint, draw_pages
+from inference.casework.pages import draw_pages
+from inference.casework.sheets import Imprint
 from inference.casework.stated import stated, utc
 from inference.files import sha256
-from inference.provenance import code_version
+from inference.models.card import Card
+from inference.models.provenance import code_version
 from inference.records import Comparison, PartFinding, Verdict, as_json, require
-from inference.weights import Card
 
 REPORT_FORMAT = 1
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inference.casework.log import Head
 from inference.casework.report import REPORT_FORMAT, run_id
-from inference.records import Crop, Find, Ground, Located, Refusal, require
+from inference.records import Crop, Detection, Ground, Located, Refusal, require
 
 _READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -110,8 +110,8 @@ def _ground(exhibit: Mapping[str, Any]) -> Ground | None:
 def _located(stated: Mapping[str, Any] | None) -> Located | None:
     if stated is None:
         return None
-    find = stated["find"]
-    return Located(**{**stated, "find": Find(**{**find, "crop": Crop(**find["crop"])})})
+    detection = stated["find"]
+    return Located(**{**stated, "find": Detection(**{**detection, "crop": Crop(**detection["crop"])})})
 
 
 @dataclass(frozen=True)

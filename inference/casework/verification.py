@@ -14,20 +14,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.authenticity import AuthenticityExaminer
+from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, Custody, check_case
 from inference.casework.report import report_id
 from inference.casework.stated import map_sha256, stated
 from inference.casework.twin import ReportRefused, StatedExamination, StatedPart, Twin, read_twin
-from inference.evidence import ENFSI_2015, VerbalScale
-from inference.exhibit import read_exhibit
 from inference.files import sha256
-from inference.location import Locator
-from inference.provenance import code_version, library_versions
-from inference.records import Comparison, Exhibit, Find, Located, Refusal, Verdict, as_json
-from inference.trademarks import TrademarkExaminer
-from inference.weights import WEIGHTS_FOLDER, WeightsRefused
+from inference.intake.exhibit import read_exhibit
+from inference.models.card import WeightsRefused
+from inference.models.provenance import code_version, library_versions
+from inference.records import Comparison, Detection, Exhibit, Located, Refusal, Verdict, as_json
+from inference.request import Request
 
 TOLERANCE = 1e-3
 """Of log odds, scores and log10 LRs, and of a heatmap's full scale: what another machine or library may change."""
@@ -53,19 +51,15 @@ class Line:
 
 def verify_report(
     path: Path,
+    bench: Bench,
     images: Sequence[Path] = (),
-    weights: Path = WEIGHTS_FOLDER,
-    device: str = "cpu",
-    scale: VerbalScale = ENFSI_2015,
 ) -> list[Line]:
     """What of a report agrees and what does not.
 
     Args:
         path: Its JSON twin. A PDF beside it, and the log and exhibits of the case folder it lies in, are looked at too.
+        bench: Where the examinations are made again; its verbal scale is the one that the report was made with.
         images: Folders that hold the images, beside the case's own exhibits.
-        weights: Folder of the models.
-        device: Where the examination is repeated.
-        scale: Whose words state a likelihood ratio; the one that the report was made with.
 
     Raises:
         ReportRefused: if it is no report that can be read.
@@ -76,39 +70,37 @@ def verify_report(
     if (folder / LOG_NAME).exists():
         lines += case_lines(check_case(folder, {f"report {path.stem}": twin.log_head} if twin.log_head else None))
         lines += _as_issued(CaseFolder(folder), path, twin)
-    bench = _Bench(_hashed([*images, folder / EXHIBITS]), weights, device, scale)
-    return [*lines, *bench.verify_all(twin)]
+    repetition = _Repetition(_hashed([*images, folder / EXHIBITS]), bench)
+    return [*lines, *repetition.verify_all(twin)]
 
 
 def verify_reports(
     case: CaseFolder,
+    bench: Bench,
     images: Sequence[Path] = (),
-    weights: Path = WEIGHTS_FOLDER,
-    device: str = "cpu",
-    scale: VerbalScale = ENFSI_2015,
 ) -> Iterator[tuple[str, list[Line]]]:
     """What of each report of a case agrees and what does not, by its id; see `verify_report`.
 
     What the folder shows by itself is `check_case`'s to say, once for all of them.
     """
-    bench = _Bench(_hashed([*images, case.path / EXHIBITS]), weights, device, scale)
+    repetition = _Repetition(_hashed([*images, case.path / EXHIBITS]), bench)
     deleted = Custody.of(case.entries()).deleted
     for report in case.reports:
         path = case.path / REPORTS / f"{report}.json"
         if path.exists():
-            yield report, _verified(bench, case, path)
+            yield report, _verified(repetition, case, path)
         elif path.relative_to(case.path).as_posix() in deleted:
             yield report, [Line("told", "report", "it was deleted, as the log says.")]
         else:
             yield report, [Line("differs", "report", f"{path.name} is missing, and the log says of no deletion.")]
 
 
-def _verified(bench: _Bench, case: CaseFolder, path: Path) -> list[Line]:
+def _verified(repetition: _Repetition, case: CaseFolder, path: Path) -> list[Line]:
     try:
         twin = read_twin(path)
     except ReportRefused as refusal:
         return [Line("differs", "report", str(refusal))]
-    return [*_of_content(path, twin), *_as_issued(case, path, twin), *bench.verify_all(twin)]
+    return [*_of_content(path, twin), *_as_issued(case, path, twin), *repetition.verify_all(twin)]
 
 
 def case_lines(check: CaseCheck) -> list[Line]:
@@ -161,22 +153,17 @@ def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-class _Bench:
+class _Repetition:
     """Makes findings again.
 
     Args:
         found: SHA-256 to image files with it.
-        weights: Folder of the models.
-        device: Where they run.
-        scale: Whose words state a likelihood ratio.
+        bench: Where.
     """
 
-    def __init__(self, found: Mapping[str, list[Path]], weights: Path, device: str, scale: VerbalScale) -> None:
+    def __init__(self, found: Mapping[str, list[Path]], bench: Bench) -> None:
         self._found = found
-        self._weights = weights
-        self._device = device
-        self._scale = scale
-        self._parts: dict[str, AuthenticityExaminer] = {}
+        self._bench = bench
         self._verdicts: dict[int, Verdict] = {}
 
     def verify_all(self, twin: Twin) -> Iterator[Line]:
@@ -194,8 +181,8 @@ class _Bench:
         """What of the examination with that number agrees."""
         inputs = [
             *(_image(name, expected, self._found) for name, expected in examination.exhibits),
-            _file("weights", self._weights / f"{examination.model}.safetensors", examination.weights_sha256),
-            _file("card", self._weights / f"{examination.model}.json", examination.card_sha256),
+            _file("weights", self._bench.weights / f"{examination.model}.safetensors", examination.weights_sha256),
+            _file("card", self._bench.weights / f"{examination.model}.json", examination.card_sha256),
         ]
         yield from inputs
         yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
@@ -208,8 +195,13 @@ class _Bench:
         pictures = zip(examination.exhibits, examination.grounds, strict=True)
         exhibits = [read_exhibit(self._found[expected][0], name, ground) for (name, expected), ground in pictures]
         if examination.located is not None:
-            yield _proposal(examination.located, exhibits[0], self._weights, self._device)
-        yield from _findings(examination, StatedExamination.read(stated(self._repeat(number, examination, exhibits))))
+            yield _proposal(examination.located, exhibits[0], self._bench)
+        now = StatedExamination.read(stated(self._repeat(number, examination, exhibits)))
+        if (now.weights_sha256, now.card_sha256) != (examination.weights_sha256, examination.card_sha256):
+            told = f"{examination.model} was loaded before its files were changed; restart, and verify again."
+            yield Line("differs", "findings", told)
+            return
+        yield from _findings(examination, now)
 
     def verify_part(self, part: StatedPart) -> Iterator[Line]:
         """What of a finding on several photos agrees, from their examinations as they were made again."""
@@ -217,9 +209,13 @@ class _Bench:
             yield Line("differs", "finding", "it was not made again, because its examinations were not.")
             return
         try:
-            again = self._examiner(part.model).combine([self._verdicts[number] for number in part.examinations])
+            made = self._bench.combine([self._verdicts[number] for number in part.examinations])
         except Refusal as refusal:
             yield Line("differs", "finding", f"it cannot be made again: {refusal}")
+            return
+        again = next((finding for finding in made if finding.model == part.model), None)
+        if again is None:
+            yield Line("differs", "finding", f"it is stated by {part.model}, which made none of its examinations.")
             return
         now = StatedPart.read({"examinations": part.examinations, "finding": as_json(again)})
         yield _compared("outcome", now.outcome, part.outcome, "the report")
@@ -232,19 +228,12 @@ class _Bench:
 
     def _repeat(self, number: int, examination: StatedExamination, exhibits: Sequence[Exhibit]) -> Verdict | Comparison:
         if examination.task == "authenticity":
-            examiner = self._examiner(examination.model)
-            verdict = examiner.examine(exhibits[0], examination.series, examination.crops[0], examination.located)
+            request = Request(exhibits[0], examination.series, examination.crops[0], examination.located)
+            verdict = self._bench.examine(request, examination.model)
             self._verdicts[number] = verdict
             return verdict
-        one, other = exhibits
-        first, second = examination.crops
-        marks = TrademarkExaminer.load(examination.model, self._weights, self._device, self._scale)
-        return marks.compare(one, other, (first, second))
-
-    def _examiner(self, model: str) -> AuthenticityExaminer:
-        if model not in self._parts:
-            self._parts[model] = AuthenticityExaminer.load(model, self._weights, self._device, self._scale)
-        return self._parts[model]
+        (one, other), (first, second) = exhibits, examination.crops
+        return self._bench.compare(one, other, examination.model, (first, second))
 
 
 def _image(name: str, expected: str, found: Mapping[str, list[Path]]) -> Line:
@@ -282,20 +271,20 @@ def _versions(subject: str, then: Mapping[str, str], now: Mapping[str, str]) -> 
     return Line("told", subject, f"{'; '.join(changed)}.")
 
 
-def _proposal(then: Located, exhibit: Exhibit, weights: Path, device: str) -> Line:
+def _proposal(then: Located, exhibit: Exhibit, bench: Bench) -> Line:
     """Whether the locator proposes the same again; what became of the proposal is the examiner's and no finding."""
     try:
-        locator = Locator.load(then.locator, weights, device)
+        locator = bench.locator(then.locator)
     except WeightsRefused as refusal:
         return Line("differs", "proposal", f"it was not made again: {refusal}")
     if (locator.card.weights_sha256, locator.card_sha256) != (then.weights_sha256, then.card_sha256):
         return Line("differs", "proposal", f"it was not made again, because {then.locator} is not what it was.")
-    same = any(_same_find(then.find, find) for find in locator.locate(exhibit))
+    same = any(_same_detection(then.find, detection) for detection in locator.locate(exhibit))
     text = f"{then.find.part} at {then.find.crop}, score {then.find.score:.3f}, "
     return Line("agrees" if same else "differs", "proposal", text + ("as stated." if same else "is not found again."))
 
 
-def _same_find(then: Find, now: Find) -> bool:
+def _same_detection(then: Detection, now: Detection) -> bool:
     """Whether finds are the same, their crops to a pixel: another machine may round a box the other way."""
     pairs = zip(then.crop.rectangle, now.crop.rectangle, strict=True)
     return (

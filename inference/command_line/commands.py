@@ -13,12 +13,13 @@ from typing import Any
 
 import tyro
 
+from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, check_case
 from inference.casework.log import verify_log
 from inference.casework.verification import Line, case_lines, verify_report, verify_reports
+from inference.command_line.benches import bench_for, verdicts_on
 from inference.command_line.choices import crops, grounds
-from inference.command_line.models import chosen_model, verbal_scale
 from inference.command_line.options import (
     CompareOptions,
     DeleteOptions,
@@ -28,14 +29,11 @@ from inference.command_line.options import (
     VerifyOptions,
     now,
 )
-from inference.command_line.parts import Parts
 from inference.command_line.pictures import write_comparison, write_verdict
 from inference.command_line.reporting import report
-from inference.command_line.text import comparison_text, find_text, json_text, nothing_found, verdict_text
-from inference.grounds import read_laid_on
-from inference.location import Locator
+from inference.command_line.text import comparison_text, detection_text, json_text, verdict_text
+from inference.intake.grounds import read_laid_on
 from inference.records import Refusal
-from inference.trademarks import TrademarkExaminer
 
 _DIFFERS, _REFUSED, _NOT_ALL, _INTERRUPTED = 1, 2, 3, 130
 _LOG_ALONE = (
@@ -48,18 +46,19 @@ def locate(options: LocateOptions) -> None:
     """Print the parts that are found on a photo, best first."""
     (ground,) = grounds(options.ground, 1)
     exhibit = read_laid_on(options.photo, ground)
-    locator = Locator.load(chosen_model(options.model, "locator", options.weights), options.weights, options.device)
-    finds = locator.locate(exhibit)
+    locator = Bench(options.weights, options.device).locator(options.model)
+    detections = locator.locate(exhibit)
     if options.json:
-        print(json_text(finds))
+        print(json_text(detections))
     else:
-        print("\n".join(map(find_text, finds)) or nothing_found(locator, exhibit))
+        print("\n".join(map(detection_text, detections)) or locator.nothing_found(exhibit))
 
 
 def examine(options: ExamineOptions) -> None:
     """Print a verdict, or one for each part that is found, and write its heatmap where asked."""
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
-    verdicts = Parts(options).verdicts(read_laid_on(options.photo, ground), options.model, crop)
+    exhibit = read_laid_on(options.photo, ground)
+    verdicts = verdicts_on(exhibit, options.model, crop, options, bench_for(options))
     for number, verdict in enumerate(verdicts, 1):
         if options.heatmaps:
             stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
@@ -72,12 +71,9 @@ def examine(options: ExamineOptions) -> None:
 
 def compare(options: CompareOptions) -> None:
     """Print a comparison, and write both heatmaps where asked."""
-    scale = verbal_scale(options.verbal_scale)
     (crop, other_crop), (ground, other_ground) = crops(options.crop, 2), grounds(options.ground, 2)
     pair = read_laid_on(options.first, ground), read_laid_on(options.second, other_ground)
-    name = chosen_model(options.model, "trademark", options.weights)
-    examiner = TrademarkExaminer.load(name, options.weights, options.device, scale)
-    comparison = examiner.compare(*pair, (crop, other_crop))
+    comparison = bench_for(options).compare(*pair, options.model, (crop, other_crop))
     if options.heatmaps:
         write_comparison(comparison, options.heatmaps)
     print(json_text(comparison) if options.json else comparison_text(comparison))
@@ -103,13 +99,13 @@ def verify(options: VerifyOptions) -> int:
     """Print what agrees and what does not; exit status 1 if anything differs, 3 if there is more to be verified."""
     if options.issued.suffix == ".jsonl":
         return _verify_log(options.issued)
-    models = (options.images, options.weights, options.device, verbal_scale(options.verbal_scale))
+    bench = bench_for(options)
     if not options.issued.is_dir():
-        return _told(verify_report(options.issued, *models))
+        return _told(verify_report(options.issued, bench, options.images))
     case, check = CaseFolder(options.issued), check_case(options.issued)
     lines = case_lines(check)
     print(*lines, sep="\n")
-    for issued, found in verify_reports(case, *models):
+    for issued, found in verify_reports(case, bench, options.images):
         print(f"\nReport {issued}", *found, sep="\n")
         lines += found
     print()

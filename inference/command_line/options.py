@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from inference.weights import WEIGHTS_FOLDER
+from inference.models.catalogue import WEIGHTS_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
 Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]

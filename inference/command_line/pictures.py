@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.correspondence import ringed
-from inference.heatmap import difference_picture, overlay, picture
-from inference.local_features import in_two_colours, lay_over
-from inference.records import Comparison, Heatmap, ReferenceView, Verdict
+from inference.drawing import difference_picture, in_two_colours, lay_over, overlay, picture, ringed
+from inference.records import Comparison, Heatmap, ReferenceComparison, Verdict
 
 
 def write_verdict(verdict: Verdict, folder: Path, stem: str) -> None:
@@ -40,7 +38,7 @@ def _write_heatmap(heatmap: Heatmap, seen: NDArray[np.uint8], folder: Path, stem
     Image.fromarray(overlay(heatmap, seen)).save(folder / f"{stem}.overlay.png")
 
 
-def _write_reference(view: ReferenceView, folder: Path, stem: str) -> None:
+def _write_reference(view: ReferenceComparison, folder: Path, stem: str) -> None:
     pictures = {
         "registered": view.registered,
         "reference": view.reference,

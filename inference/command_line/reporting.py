@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.cases import add_to_case, issue_report
 from inference.casework.custody import REPORTS
 from inference.casework.facts import CaseFacts
+from inference.command_line.benches import bench_for, verdicts_on
 from inference.command_line.choices import crops, grounds
-from inference.command_line.models import verbal_scale
 from inference.command_line.options import ReportOptions
-from inference.command_line.parts import Parts
-from inference.grounds import read_laid_on
+from inference.intake.grounds import read_laid_on
+from inference.models.card import Card
 from inference.records import Comparison, Crop, Exhibit, PartFinding, Refusal, Verdict
-from inference.trademarks import TrademarkExaminer
-from inference.weights import Card, read_catalogue
 
 
 def report(options: ReportOptions) -> None:
@@ -34,11 +33,12 @@ def report(options: ReportOptions) -> None:
         options.remarks,
         options.reviewer,
     )
-    asked = _asked(options)
-    found = _compared(options, asked) if _are_marks(options, asked) else _examined(options, asked)
+    bench = bench_for(options)
+    asked = _asked(options, bench)
+    are_marks = any(picture.model in bench.catalogue.names("trademark") for picture in asked)
+    found = (_compared if are_marks else _examined)(options, asked, bench)
     case = CaseFolder.open(options.case, options.case_number, options.time)
-    originals = [(picture.path, picture.exhibit) for picture in asked]
-    add_to_case(case, originals, found.records, options.time, found.parts)
+    add_to_case(case, [picture.exhibit for picture in asked], found.records, options.time, found.parts)
     issued = issue_report(case, facts, found.records, found.cards, options.time, found.parts)
     for ending in (".pdf", ".json"):
         print(case.path / REPORTS / f"{issued.id}{ending}")
@@ -46,9 +46,8 @@ def report(options: ReportOptions) -> None:
 
 @dataclass(frozen=True)
 class _Picture:
-    """One that is named, what was read from it, the model that is named for it, and the part to examine."""
+    """What was read from one that is named, the model that is named for it, and the part to examine."""
 
-    path: Path
     exhibit: Exhibit
     model: str | None
     crop: Crop | None
@@ -63,41 +62,35 @@ class _Found:
     parts: Sequence[PartFinding]
 
 
-def _asked(options: ReportOptions) -> list[_Picture]:
-    models = read_catalogue(options.weights).cards.keys()
+def _asked(options: ReportOptions, bench: Bench) -> list[_Picture]:
+    models = bench.catalogue.cards.keys()
     count = len(options.pictures)
     chosen = zip(options.pictures, crops(options.crop, count), grounds(options.ground, count), strict=True)
     asked = []
     for named, crop, ground in chosen:
         prefix, equals, rest = named.partition("=")
         path, model = (Path(rest), prefix) if equals and prefix in models else (Path(named), options.model)
-        asked.append(_Picture(path, read_laid_on(path, ground), model, crop))
+        asked.append(_Picture(read_laid_on(path, ground), model, crop))
     return asked
 
 
-def _are_marks(options: ReportOptions, asked: Sequence[_Picture]) -> bool:
-    marks = read_catalogue(options.weights).names("trademark")
-    return any(picture.model in marks for picture in asked)
-
-
-def _compared(options: ReportOptions, asked: Sequence[_Picture]) -> _Found:
+def _compared(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -> _Found:
     models = {picture.model for picture in asked}
     if len(asked) != 2 or len(models) > 1 or options.series or options.one_item or options.locate:
         name = next(model for model in models if model)
         msg = f"{name} compares two marks, without a series and of no one item; name two pictures."
         raise Refusal(msg)
-    name, scale = str(*models), verbal_scale(options.verbal_scale)
-    examiner = TrademarkExaminer.load(name, options.weights, options.device, scale)
     first, second = asked
-    comparison = examiner.compare(first.exhibit, second.exhibit, (first.crop, second.crop))
-    return _Found([comparison], {name: examiner.card}, [])
+    comparison = bench.compare(first.exhibit, second.exhibit, first.model, (first.crop, second.crop))
+    return _Found([comparison], bench.cards(comparison), [])
 
 
-def _examined(options: ReportOptions, asked: Sequence[_Picture]) -> _Found:
+def _examined(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -> _Found:
     """A verdict on each photo or each part of it, and what those of one item come to together."""
     if options.one_item and options.locate:
         msg = "--one-item weighs photos of one part, and --locate may find two on a photo; leave out one of them."
         raise Refusal(msg)
-    parts = Parts(options)
-    verdicts = [verdict for each in asked for verdict in parts.verdicts(each.exhibit, each.model, each.crop)]
-    return _Found(verdicts, parts.cards, parts.combined(verdicts) if options.one_item else [])
+    verdicts = [
+        verdict for each in asked for verdict in verdicts_on(each.exhibit, each.model, each.crop, options, bench)
+    ]
+    return _Found(verdicts, bench.cards(*verdicts), bench.combine(verdicts) if options.one_item else [])

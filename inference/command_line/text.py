@@ -5,31 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from inference.authenticity import AuthenticityExaminer
-from inference.evidence import as_ratio
+from inference.authenticity.examiner import AuthenticityExaminer
+from inference.evidence.calibration import as_ratio
 from inference.examiner import as_probability
-from inference.location import Locator
-from inference.records import Comparison, Evidence, Exhibit, Find, Verdict, as_json
-from inference.trademarks import TrademarkExaminer
+from inference.records import Comparison, Detection, Evidence, Exhibit, Verdict, as_json
+from inference.trademark.examiner import TrademarkExaminer
 
 
-def json_text(record: Verdict | Comparison | Sequence[Verdict] | Sequence[Find]) -> str:
+def json_text(record: Verdict | Comparison | Sequence[Verdict] | Sequence[Detection]) -> str:
     """A record, or several, as JSON."""
     return json.dumps(as_json(record), indent=1, ensure_ascii=False)
 
 
-def find_text(find: Find) -> str:
+def detection_text(detection: Detection) -> str:
     """What was found, and where."""
-    where = "the whole picture, a close-up" if find.close_up else f"at {find.crop}"
-    return f"{find.part} {where}, score {find.score:.3f}"
-
-
-def nothing_found(locator: Locator, exhibit: Exhibit) -> str:
-    """That nothing was found, and what to do."""
-    return (
-        f"No part ({', '.join(locator.card.classes)}) was found on {exhibit.name}; where you see one, examine it with "
-        "--crop x,y,w,h, in pixels of the upright picture."
-    )
+    where = "the whole picture, a close-up" if detection.close_up else f"at {detection.crop}"
+    return f"{detection.part} {where}, score {detection.score:.3f}"
 
 
 def _box_text(verdict: Verdict) -> str:
@@ -37,7 +28,7 @@ def _box_text(verdict: Verdict) -> str:
     if verdict.crop:
         text += f", chosen by the {verdict.box}"
     located = verdict.located
-    return text if located is None else f"{text}; {located.locator} proposed {find_text(located.find)}"
+    return text if located is None else f"{text}; {located.locator} proposed {detection_text(located.find)}"
 
 
 def verdict_text(verdict: Verdict) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app import OFFLINE
-from inference.weights import WEIGHTS_FOLDER, read_catalogue
+from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
 
 # Before anything imports Gradio.
 os.environ.update(OFFLINE)
@@ -54,8 +54,8 @@ def serve(leftovers: None) -> Iterator[Callable[..., str]]:
 
     Closing one clears files that all pages of this process share.
     """
+    from inference.bench import Bench
     from inference.casework.cases import Cases
-    from ui.bench import Bench
     from ui.workbench import launch, workbench
 
     pages = []

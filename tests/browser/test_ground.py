@@ -13,10 +13,10 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from inference.exhibit import read_exhibit
+from inference.intake.exhibit import read_exhibit
+from inference.models.catalogue import read_catalogue
 from inference.records import as_json
-from inference.trademarks import TrademarkExaminer
-from inference.weights import read_catalogue
+from inference.trademark.examiner import TrademarkExaminer
 
 COMPARISON = "#comparison [data-announce]"
 FIRST_CROP = "#first-crop :is(input, textarea)"

@@ -137,8 +137,8 @@ def test_the_api_locates_and_examines_a_find(goods: Any, address: str, tmp_path:
     Image.fromarray(goods.photo(100, (RED, BLUE))[0]).save(path)
     client = gradio_client.Client(address, verbose=False)
     handed = gradio_client.handle_file(str(path))
-    finds = client.predict(handed, api_name="/locate")
-    assert [find["part"] for find in finds] == ["striped_part"] * 2
+    detections = client.predict(handed, api_name="/locate")
+    assert [find["part"] for find in detections] == ["striped_part"] * 2
     found = client.predict(handed, find="2", api_name="/examine")
     client.close()
-    assert (found["crop"], found["box"]) == (finds[1]["crop"], "locator")
+    assert (found["crop"], found["box"]) == (detections[1]["crop"], "locator")

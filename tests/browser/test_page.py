@@ -11,11 +11,11 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from inference.authenticity import AuthenticityExaminer
-from inference.exhibit import read_exhibit
+from inference.authenticity.examiner import AuthenticityExaminer
+from inference.intake.exhibit import read_exhibit
+from inference.models.catalogue import read_catalogue
 from inference.records import Crop, as_json
-from inference.trademarks import TrademarkExaminer
-from inference.weights import read_catalogue
+from inference.trademark.examiner import TrademarkExaminer
 
 COMPARISON = "#comparison [data-announce]"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ui.bench import Bench
+from inference.bench import Bench
 from ui.waiting import FULL, MOST_WAITING
 
 OFFICE = 64

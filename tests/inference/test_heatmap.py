@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from pytorch_grad_cam import GradCAM, HiResCAM, LayerCAM
 from torch import Tensor, nn
 
-from inference.authenticity import AuthenticityExaminer, log_odds_genuine
-from inference.heatmap import CamMethod, HeadGradCam, colour_bar, overlay, picture, strength
+from inference.authenticity.examiner import AuthenticityExaminer, log_odds_genuine
+from inference.drawing import colour_bar, overlay, picture
+from inference.grad_cam import HeadGradCam
+from inference.heatmap import CamMethod, strength
+from inference.models.weights import load_model
 from inference.networks.hms import PairFeature, Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import Preprocessing
 from inference.records import Exhibit, Heatmap, Placement
-from inference.trademarks import TrademarkExaminer, log_odds_similar
-from inference.weights import load_model
+from inference.request import Request
+from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 
 WHOLE = Placement(0, 0, 1, 1)
 BAR = 84
@@ -62,7 +65,7 @@ def test_the_map_is_what_the_package_finds_on_the_whole_network(
     target: Callable[[Tensor], Tensor], tiny_models: Path, striped: Callable[..., Exhibit]
 ) -> None:
     network: Any = load_model("tiny_parts", tiny_models).network
-    images = torch.stack([Preprocessing(size=128)(striped(name).pixels).tensor for name in CLASSES])
+    images = torch.stack([torch.from_numpy(Preprocessing(size=128)(striped(name).pixels).values) for name in CLASSES])
 
     with GradCAM(model=Whole(network), target_layers=[network.backbone]) as stock:
         record = stock.activations_and_grads
@@ -188,7 +191,7 @@ def test_the_backbone_runs_once_and_leaves_no_graph_and_no_gradients(
     examiner: Any
     if task == "authenticity":
         examiner = AuthenticityExaminer.load("tiny_parts", tiny_models)
-        examine, images = (lambda: examiner.examine_batch(exhibits)), count
+        examine, images = (lambda: examiner.examine_batch([*map(Request, exhibits)])), count
     else:
         examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
         examine, images = (lambda: examiner.compare_batch([(exhibit, mark) for exhibit in exhibits])), 2 * count

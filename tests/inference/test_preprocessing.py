@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference.fwd import Padding, pad_to_square
 from inference.preprocessing import (
     HALF,
     IMAGENET_MEAN,
     IMAGENET_STD,
     RGB,
-    Padding,
     Preprocessing,
     auto_contrast,
     gamma_correction,
-    pad_to_square,
     resize,
 )
 from inference.records import Placement
@@ -191,11 +190,11 @@ def test_auto_contrast_leaves_a_blank_part_blank() -> None:
 @pytest.mark.parametrize(("mean", "std"), [(IMAGENET_MEAN, IMAGENET_STD), (HALF, HALF)])
 def test_normalisation_can_be_undone(mean: RGB, std: RGB) -> None:
     framed = noise(16, 16)
-    tensor = Preprocessing(size=16, mean=mean, std=std).tensor(framed)
-    assert str(tensor.dtype) == "torch.float32"
-    assert tensor.shape == (3, 16, 16)
+    values = Preprocessing(size=16, mean=mean, std=std).normalised(framed)
+    assert values.dtype == np.float32
+    assert values.shape == (3, 16, 16)
     for channel in range(3):
-        restored = (tensor[channel].double().numpy() * std[channel] + mean[channel]) * 255
+        restored = (values[channel].astype(np.float64) * std[channel] + mean[channel]) * 255
         assert np.abs(restored - framed[:, :, channel]).max() < 1e-3
 
 
@@ -216,7 +215,7 @@ def test_the_long_side_is_scaled_to_the_size(height: int, width: int, size: int)
 def test_every_part_fills_its_place_in_the_square(padding: Padding, height: int, width: int) -> None:
     preprocessing = Preprocessing(size=32, padding=padding)
     prepared = preprocessing(noise(height, width))
-    assert prepared.tensor.shape == (3, 32, 32)
+    assert prepared.values.shape == (3, 32, 32)
     if padding == "none" or height == width:
         assert prepared.placement == Placement(0, 0, 1, 1)
     else:
@@ -261,7 +260,7 @@ def test_training_takes_the_same_steps_to_the_bit(padding: Padding, gamma: float
     part = noise(37, 61)
     framed, placement = preprocessing.frame(preprocessing.tone_and_scale(part))
     whole = preprocessing(part)
-    assert whole.tensor.equal(preprocessing.tensor(framed))
+    assert np.array_equal(whole.values, preprocessing.normalised(framed))
     assert whole.placement == placement
 
 
@@ -269,7 +268,7 @@ def test_tone_comes_before_padding() -> None:
     prepared = Preprocessing(size=16, gamma=2.0, padding="gray", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))(
         noise(8, 16)
     )
-    assert prepared.tensor[:, 0, 0].mul(255).round().tolist() == [128, 128, 128]
+    assert (prepared.values[:, 0, 0] * 255).round().tolist() == [128, 128, 128]
 
 
 def test_the_part_itself_is_never_written_to() -> None:
@@ -326,4 +325,4 @@ def test_settings_out_of_range_are_refused(settings: dict, words: str) -> None:
 
 @pytest.mark.parametrize("settings", [{"size": 8}, {"size": 8, "auto_contrast": 0.0}, {"size": 8, "gamma": 0.01}])
 def test_settings_at_the_end_of_their_range_work(settings: dict) -> None:
-    assert Preprocessing(**settings)(noise(9, 11)).tensor.shape == (3, 8, 8)
+    assert Preprocessing(**settings)(noise(9, 11)).values.shape == (3, 8, 8)

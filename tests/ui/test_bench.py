@@ -15,14 +15,15 @@ import pytest
 from PIL import Image
 
 from app import Options
+from inference.bench import Bench
+from inference.models.card import HISTOGRAM_BINS, Confusion, Histogram, Metric
+from inference.models.catalogue import Catalogue, read_catalogue
 from inference.records import Refusal
-from inference.weights import HISTOGRAM_BINS, Catalogue, Confusion, Histogram, Metric, read_catalogue
 from ui.answers import answer
 from ui.authenticate import Authenticate
-from ui.bench import Bench
 from ui.compare import Compare
 from ui.examination import Examination, stands
-from ui.models import draw_histogram, figures_by_topic, models_page
+from ui.models import draw_histogram, figures_by_heading, models_page
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm
 
@@ -203,7 +204,7 @@ def test_a_calibrated_and_gated_card_says_what_stands_behind_it_and_shows_no_ban
 def test_every_figure_stands_under_one_heading_and_the_first_ones_are_seen_at_once() -> None:
     shipped = read_catalogue().cards
     for card in shipped.values():
-        topics = figures_by_topic(card.metrics)
+        topics = figures_by_heading(card.metrics)
         assert sorted(name for figures in topics.values() for name in figures) == sorted(card.metrics)
         assert "Other figures" not in topics
     page = models_page(Catalogue({"leather_tag": shipped["leather_tag"]}, ()))
@@ -213,8 +214,9 @@ def test_every_figure_stands_under_one_heading_and_the_first_ones_are_seen_at_on
 
 def test_a_figure_that_no_heading_was_made_for_is_shown_all_the_same() -> None:
     figure = Metric(0.5, None, None, "")
-    assert figures_by_topic({"Cllr, of <new>": figure, "novelty": figure}) == {
-        "Likelihood ratios": {"Cllr, of <new>": figure},
+    of_new = figure.named("cllr", "of <new>")
+    assert figures_by_heading({"Cllr, of <new>": of_new, "novelty": figure}) == {
+        "Likelihood ratios": {"Cllr, of <new>": of_new},
         "Other figures": {"novelty": figure},
     }
 

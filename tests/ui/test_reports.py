@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.bench import Bench
 from inference.casework.cases import Cases
 from inference.casework.facts import CaseFacts
 from inference.casework.log import verify_log
@@ -16,7 +17,6 @@ from inference.command_line import commands
 from inference.records import Refusal, as_json
 from ui.answers import answer
 from ui.authenticate import Authenticate
-from ui.bench import Bench
 from ui.case import Case
 from ui.report_desk import KEPT, Examined, ReportDesk
 from ui.report_form import issued_page, stated_facts
@@ -100,16 +100,17 @@ def test_an_examination_that_is_long_past_is_refused(examined: Examined) -> None
             desk.report_kept(key, CaseFacts("2026-17", "E. Examiner"))
 
 
-def test_a_photo_that_is_gone_is_refused_and_no_report_is_issued(
+def test_a_photo_that_is_gone_from_the_disk_is_kept_as_it_was_handed_in(
     cases: Cases, bench: Bench, marks: tuple[Path, Path], tmp_path: Path
 ) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(marks[0].read_bytes())
     examined = Authenticate(bench, ReportDesk(None)).examined(str(photo), "tiny_parts", "", "", "")
     photo.unlink()
-    with pytest.raises(Refusal, match=r"photo\.png is no longer there"):
-        ReportDesk(cases).report(examined, CaseFacts("2026-17", "E. Examiner"))
-    assert cases.case("2026-17").reports == ()
+    issued = ReportDesk(cases).report(examined, CaseFacts("2026-17", "E. Examiner"))
+    assert issued.folder is not None
+    (copy,) = (issued.folder / "exhibits").iterdir()
+    assert copy.read_bytes() == marks[0].read_bytes()
 
 
 @pytest.mark.parametrize(

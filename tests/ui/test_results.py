@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.authenticity import AuthenticityExaminer
-from inference.exhibit import read_exhibit
-from inference.heatmap import difference_picture, overlay
+from inference.authenticity.examiner import AuthenticityExaminer
+from inference.drawing import difference_picture, overlay
+from inference.intake.exhibit import read_exhibit
 from inference.records import (
     AuthenticityOutcome,
     CheckStatus,
@@ -31,7 +31,7 @@ from inference.records import (
     Verdict,
     as_json,
 )
-from inference.trademarks import TrademarkExaminer
+from inference.trademark.examiner import TrademarkExaminer
 from ui.markup import along
 from ui.pictures import LONG_SIDE, OPACITY, evidence_pictures
 from ui.verdict_card import comparison_page, fault_card, refusal_card, verdict_page, waiting_card

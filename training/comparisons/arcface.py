@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inference.networks.hms import Normalised
-from training.losses import MarginSoftmax, turned
+from training.fitting.margin_softmax import MarginSoftmax, turned
 
 
 class ArcFace(MarginSoftmax):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from inference.networks.hms import Normalised
-from training.losses import MarginSoftmax
+from training.fitting.margin_softmax import MarginSoftmax
 
 
 class CosFace(MarginSoftmax):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inference.networks.hms import Normalised
-from training.losses import MarginSoftmax
+from training.fitting.margin_softmax import MarginSoftmax
 
 _FIRST, _DECAY, _LEAST = 1000.0, 0.12, 5.0
 

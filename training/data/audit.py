@@ -22,8 +22,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.weights import Metric
-from training.evaluate import auc_metric
+from inference.models.card import Metric
+from training.figures.metrics import auc_metric
 
 CHANCE = (0.45, 0.55)
 """AUC between which a set counts as free of shortcuts."""

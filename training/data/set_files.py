@@ -18,8 +18,8 @@ from typing import TypeVar
 from PIL import Image
 from tqdm import tqdm
 
-from inference.exhibit import ExhibitRefused, read_exhibit
 from inference.intake.containers import FORMATS
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from inference.records import Exhibit, Refusal
 
 logger = logging.getLogger(__name__)
@@ -123,13 +123,13 @@ def by_ending(files: Iterable[Path]) -> dict[str, list[Path]]:
     return dict(groups)
 
 
-def read_all(files: Sequence[tuple[str, Path]], what: str, look: Callable[[Exhibit], T]) -> list[T]:
+def read_all(files: Sequence[tuple[str, Path]], what: str, reader: Callable[[Exhibit], T]) -> list[T]:
     """Read every picture of a set once, to its end.
 
     Args:
         files: What each is called in the set, and where it lies.
         what: What one is called, as `photo`.
-        look: What is taken of each; the exhibit is dropped.
+        reader: What is taken of each; the exhibit is dropped.
 
     Raises:
         DataRefused: if some cannot be read, with all their names.
@@ -137,7 +137,7 @@ def read_all(files: Sequence[tuple[str, Path]], what: str, look: Callable[[Exhib
 
     def taken(file: tuple[str, Path]) -> T | ExhibitRefused:
         try:
-            return look(read_exhibit(file[1]))
+            return reader(read_exhibit(file[1]))
         except ExhibitRefused as refusal:
             return refusal
 

@@ -15,16 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from inference.files import write_whole
-from inference.reference_stack import ReferenceStack
-from inference.registration import Reference, anomaly, difference
-from inference.weights import Metric
-from training.authenticity import ReferenceSettings
-from training.data.photos import PhotoSet, Split, read_photo_set
-from training.evaluate import auc_metric
-from training.heatmaps import Table, json_bytes
-from training.judgement import unseen_counterfeiters
-from training.looks import ReferenceLook, Seen, build_references
-from training.runs import require_setting
+from inference.models.card import Metric
+from inference.reference.difference import anomaly, difference
+from inference.reference.reference import Reference
+from inference.reference.stack import ReferenceStack
+from training.assessment.heatmaps import Table, json_bytes
+from training.assessment.photos import unseen_counterfeiters
+from training.authenticity.settings import ReferenceSettings
+from training.authenticity.views import RegisteredView, Seen, build_references
+from training.data.photos.photo import PhotoSet, Split
+from training.data.photos.photo_set import read_photo_set
+from training.figures.metrics import auc_metric
+from training.fitting.run_folder import require_setting
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ def _figures(photos: PhotoSet, references: tuple[Reference, ...], study: FewGenu
     judged = photos.of(study.split)
     stack = ReferenceStack.around(references, study.reference.channels)
     by_series = {reference.series: reference for reference in references}
-    seen = ReferenceLook(references, stack, study.reference.cache).read(judged)
+    seen = RegisteredView(references, stack, study.reference.cache).read(judged)
     away = np.array([_deviation(one, by_series) for one in seen])
     items = np.array([photo.item for photo in judged])
     forged = np.array([photo.label == "counterfeit" for photo in judged])

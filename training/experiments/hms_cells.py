@@ -24,24 +24,20 @@ import torch
 from numpy.typing import NDArray
 
 from inference.files import write_whole
+from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import PairFeature, Siamese
-from inference.weights import Metric
+from training.assessment.mark_trials import Pixels, frozen_embeddings, read_pictures, trial_pairs
+from training.assessment.pairs import JudgedPairs
 from training.data.faces import read_face, read_faces
-from training.data.pairs import MarkSet, Pair, read_mark_set
-from training.data.photos import Split
-from training.evaluate import auc, auc_metric, class_metrics, share_by_source
-from training.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
-from training.mark_trials import Pixels, frozen_embeddings, trial_pairs
-from training.runs import RunFolder, require_setting
-from training.trademark import (
-    PRESETS,
-    JudgedPairs,
-    TrademarkSettings,
-    TrainingPairs,
-    pair_log_odds,
-    read_pictures,
-)
+from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
+from training.data.photos.photo import Split
+from training.figures.metrics import auc, auc_metric, class_metrics, share_by_source
+from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.fitting.run_folder import RunFolder, require_setting
+from training.trademark.learner import log_odds_in_epoch
+from training.trademark.samples import TrainingPairs
+from training.trademark.settings import PRESETS, TrademarkSettings
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +191,7 @@ class Study:
 
     @cached_property
     def pictures(self) -> list[Pixels]:
-        """What its marks look like."""
+        """Its framed marks."""
         preprocessing = replace(PRESETS["paper"].preprocessing, size=self.protocol.size)
         return read_pictures(self.marks.marks, preprocessing)
 
@@ -225,7 +221,7 @@ class Study:
             network = self.network(cell)
             device = next(network.parameters()).device
             named = {"similar": list(pairs.same), "random": list(pairs.different)}
-            found = pair_log_odds(network, pictures, named, preprocessing, device)
+            found = log_odds_in_epoch(network, pictures, named, preprocessing, device)
             people = {kind: [pairs.people[a] for a, _ in listed] for kind, listed in named.items()}
             write_whole(file, json.dumps(stated_pairs(JudgedPairs(people, found))).encode())
         return read_judged(file)
@@ -244,7 +240,7 @@ class Study:
         except Diverged as diverged:
             logger.warning("%s: %s", cell.name, diverged)
             return {"diverged": str(diverged)}
-        return stated_pairs(JudgedPairs.of(self.marks, self.trials["test"], self._score(network, cell, "test")))
+        return stated_pairs(judged_in_epoch(self.marks, self.trials["test"], self._score(network, cell, "test")))
 
     def _train(self, cell: Cell) -> Siamese:
         logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
@@ -266,7 +262,14 @@ class Study:
     def _score(self, network: Siamese, cell: Cell, split: Split) -> dict[str, NDArray[np.float64]]:
         preprocessing = cell.settings(self.protocol).preprocessing
         device = next(network.parameters()).device
-        return pair_log_odds(network, self.pictures, self.trials[split], preprocessing, device)
+        return log_odds_in_epoch(network, self.pictures, self.trials[split], preprocessing, device)
+
+
+def judged_in_epoch(
+    marks: MarkSet, pairs: dict[str, list[Pair]], log_odds: dict[str, NDArray[np.float64]]
+) -> JudgedPairs:
+    """Pairs of a set by the log odds of a network that is in no model: the paper's tables have no scope."""
+    return JudgedPairs({kind: [marks.marks[a].family for a, _ in listed] for kind, listed in pairs.items()}, log_odds)
 
 
 def stated_pairs(judged: JudgedPairs) -> dict[str, Any]:

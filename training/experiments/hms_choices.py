@@ -21,23 +21,16 @@ import numpy as np
 import torch
 
 from inference.files import write_whole
-from inference.weights import Metric
-from training.data.pairs import MarkSet, read_mark_set
-from training.experiments.hms_cells import read_judged, stated_cell, stated_pairs
-from training.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
-from training.mark_assessment import pair_figures
-from training.mark_trials import Pixels, frozen_embeddings, nearest_strangers, trial_pairs
-from training.runs import RunFolder, require_setting
-from training.trademark import (
-    PRESETS,
-    JudgedPairs,
-    SiameseLearner,
-    TrademarkSettings,
-    TrainingPairs,
-    mean_auc,
-    pair_log_odds,
-    read_pictures,
-)
+from inference.models.card import Metric
+from training.assessment.mark_trials import Pixels, frozen_embeddings, nearest_negatives, read_pictures, trial_pairs
+from training.assessment.marks import pair_figures
+from training.data.marks.mark_set import MarkSet, read_mark_set
+from training.experiments.hms_cells import judged_in_epoch, read_judged, stated_cell, stated_pairs
+from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.fitting.run_folder import RunFolder, require_setting
+from training.trademark.learner import SiameseLearner, log_odds_in_epoch, mean_auc
+from training.trademark.samples import TrainingPairs
+from training.trademark.settings import PRESETS, TrademarkSettings
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +42,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "160 pixels": {"size": 160},
     "224 pixels": {"size": 224},
     "colour not varied": {"vary_colour": False},
-    "nothing spoiled": {"spoiled_share": 0.0},
+    "nothing degraded": {"degraded_share": 0.0},
     "nothing varied": {"augment": False},
     "s = 4": {"scale": 4.0},
     "s = 16": {"scale": 16.0},
@@ -57,7 +50,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "no margins": {"loss": "softmax"},
     "margins ten times as wide": {"angular_margin": 0.03, "additive_margin": 0.06},
     "a hundred times as wide": {"angular_margin": 0.3, "additive_margin": 0.6},
-    "no hardest strangers": {"hardest": False},
+    "no hard negatives": {"hardest": False},
     "no edits": {"kinds": ("redrawn", "another version")},
     "concatenated embeddings": {"pair_feature": "concat"},
 }
@@ -130,7 +123,7 @@ class _Bench:
             logger.warning("%s: %s", choice, diverged)
             return {"diverged": str(diverged)}
         log_odds = self._log_odds(learner, settings)
-        return stated_pairs(JudgedPairs.of(self._marks, self._trials, log_odds))
+        return stated_pairs(judged_in_epoch(self._marks, self._trials, log_odds))
 
     def _trained(self, settings: TrademarkSettings) -> SiameseLearner:
         logger.info("%s", settings.fit.out.name)
@@ -139,7 +132,7 @@ class _Bench:
         torch.manual_seed(settings.fit.seed)
         learner, _ = settings.build_learner()
         pictures = self._pictures(settings.preprocessing.size)
-        training = TrainingPairs(self._marks, pictures, nearest_strangers(self._marks, self._embedding), settings)
+        training = TrainingPairs(self._marks, pictures, nearest_negatives(self._marks, self._embedding), settings)
 
         def validate(_: torch.nn.Module) -> Scores:
             return mean_auc(self._log_odds(learner, settings))
@@ -151,7 +144,7 @@ class _Bench:
     def _log_odds(self, learner: SiameseLearner, settings: TrademarkSettings) -> dict[str, Any]:
         device = next(learner.parameters()).device
         pictures = self._pictures(settings.preprocessing.size)
-        return pair_log_odds(learner.network, pictures, self._trials, settings.preprocessing, device)
+        return log_odds_in_epoch(learner.network, pictures, self._trials, settings.preprocessing, device)
 
     def _read(self, size: int) -> list[Pixels]:
         return read_pictures(self._marks.marks, replace(PRESETS["small"].preprocessing, size=size))

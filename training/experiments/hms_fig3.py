@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from inference.files import write_whole
 from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study
-from training.plots import png_of
-from training.trademark import embeddings
+from training.figures.plots import png_of
+from training.trademark.learner import embeddings
 
 _SPOTS = 60
 _COLUMNS = 4

@@ -13,9 +13,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from inference.files import write_whole
-from inference.weights import Metric
+from inference.models.card import Metric
 from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
-from training.plots import png_of
+from training.figures.plots import png_of
 
 PAPER: dict[str, Any] = {
     "loss": "hms",

@@ -5,8 +5,8 @@ The networks are those of Table 1, trained on marks; no face is trained on. AUC 
 
 from __future__ import annotations
 
+from training.assessment.pairs import JudgedPairs
 from training.experiments.hms_cells import Cell, HmsFaces, Study, accuracy, ranking, tabled
-from training.trademark import JudgedPairs
 
 
 def run(protocol: HmsFaces) -> list[str]:

@@ -5,8 +5,8 @@ From the cells of Table 3.
 
 from __future__ import annotations
 
+from training.assessment.pairs import JudgedPairs
 from training.experiments.hms_cells import Cell, HmsFaces, Study, f1, tabled
-from training.trademark import JudgedPairs
 
 
 def run(protocol: HmsFaces) -> list[str]:

@@ -18,11 +18,12 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from inference.files import write_whole
-from inference.weights import Card, Metric, read_card
-from training import authenticity
-from training.authenticity import PRESETS, AuthenticitySettings, ReferenceSettings
-from training.plots import png_of
-from training.runs import require_setting
+from inference.models.card import Card, Metric
+from inference.models.catalogue import read_card
+from training.authenticity import train as authenticity
+from training.authenticity.settings import PRESETS, AuthenticitySettings, ReferenceSettings
+from training.figures.plots import png_of
+from training.fitting.run_folder import require_setting
 
 logger = logging.getLogger(__name__)
 
@@ -30,42 +31,42 @@ _SINGLE_TASK = {"alpha": 1.0, "disturbed_share": 0.0, "warped_share": 0.0}
 _SWAPS = {"disturbed_share": 1 / 3, "warped_share": 0.0}
 _WARPS = {"disturbed_share": 0.0, "warped_share": 0.5}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "photo, single task": {"look": "photo", **_SINGLE_TASK},
-    "photo, patch swaps": {"look": "photo", **_SWAPS},
-    "photo, key-area warps": {"look": "photo", **_WARPS},
-    "reference, single task": {"look": "reference", **_SINGLE_TASK},
-    "reference, patch swaps": {"look": "reference", **_SWAPS},
-    "reference, key-area warps": {"look": "reference", **_WARPS},
-    "reference, genuine only": {"look": "reference", **_WARPS, "genuine_only": True},
+    "photo, single task": {"view": "photo", **_SINGLE_TASK},
+    "photo, patch swaps": {"view": "photo", **_SWAPS},
+    "photo, key-area warps": {"view": "photo", **_WARPS},
+    "reference, single task": {"view": "reference", **_SINGLE_TASK},
+    "reference, patch swaps": {"view": "reference", **_SWAPS},
+    "reference, key-area warps": {"view": "reference", **_WARPS},
+    "reference, genuine only": {"view": "reference", **_WARPS, "genuine_only": True},
 }
 """What each variant sets. Single task: no auxiliary task, and no disturbed images. Genuine only: key-area warps, and no
 counterfeit in training."""
 
 CAUSES: dict[str, dict[str, Any]] = {
-    f"reference, {idea}{change}": {"look": "reference", **settings, **changed}
+    f"reference, {idea}{change}": {"view": "reference", **settings, **changed}
     for idea, settings in (("patch swaps", _SWAPS), ("key-area warps", _WARPS))
     for change, changed in (
         (" on half as many", {name: share / 2 for name, share in settings.items()}),
         (", no auxiliary task", {"alpha": 1.0}),
         (", auxiliary task alone", {"disturbed_are_counterfeits": False}),
     )
-} | {"reference, patch swaps of 16 x 16": {"look": "reference", **_SWAPS, "segment_degree": 16}}
+} | {"reference, patch swaps of 16 x 16": {"view": "reference", **_SWAPS, "segment_degree": 16}}
 """One thing changed in a variant, to find out why it helps or does not: how many photos are disturbed; that there are
 two tasks; that disturbed photos count as counterfeits; that a grid of 20 x 20 resamples pictures of 224 x 160 pixels,
 and one of 16 x 16 does not. Run where they are named."""
 
-FIGURES = (
-    "class accuracy",
-    "authenticity accuracy",
-    "authenticity AUC",
-    "AUC on unseen counterfeiters",
-    "unseen counterfeiters found",
-    "found when hardly visible",
-    "AUC of the score",
-    "AUC of the score, unseen counterfeiters",
-)
-"""What is tabled of each run, where its card states it. The score is what is weighed: beside a reference it counts the
-deviation from genuine parts, too."""
+FIGURES = {
+    "class accuracy": ("class_accuracy",),
+    "authenticity accuracy": ("accuracy",),
+    "authenticity AUC": ("auc",),
+    "AUC on unseen counterfeiters": ("auc", "unseen counterfeiters"),
+    "unseen counterfeiters found": ("found", "unseen counterfeiters"),
+    "found when hardly visible": ("found", "known counterfeiters", "hardly visible"),
+    "AUC of the score": ("score_auc",),
+    "AUC of the score, unseen counterfeiters": ("score_auc", "unseen counterfeiters"),
+}
+"""What is tabled of each run, where its card states it: the column, and the figure's key and what it is of.
+The score is what is weighed: beside a reference it counts the deviation from genuine parts, too."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ class KagLearningCurve:
     epochs: int = 10
     """Epochs with all items; with a share of them as many more, so that every run takes the same steps."""
     size: int = 320
-    """Input of the photo look, and long side of the reference look, in pixels."""
+    """Input of the view `photo`, and long side of the view `reference`, in pixels."""
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
-    """Of the reference look; its long side is `size`."""
+    """Of the view `reference`; its long side is `size`."""
 
     def __post_init__(self) -> None:
         unknown = sorted({*self.variants} - {*VARIANTS, *CAUSES})
@@ -153,8 +154,8 @@ def _write(study: KagLearningCurve, results: list[tuple[Run, Card]]) -> None:
     table.writerow(["variant", "share", "seed", *(f"{name}{end}" for name in FIGURES for end in ("", " low", " high"))])
     for one, card in results:
         row: list[Any] = [one.variant, one.share, one.seed]
-        for name in FIGURES:
-            metric = card.metrics.get(name)
+        for at in FIGURES.values():
+            metric = card.figure(*at)
             row += [metric.value, metric.low, metric.high] if metric else ["", "", ""]
         table.writerow(row)
     write_whole(study.out / "learning_curve.csv", text.getvalue().encode())
@@ -167,7 +168,7 @@ def lines(results: list[tuple[Run, Card]]) -> Iterator[str]:
     yield f"| variant | items | seeds | {' | '.join(FIGURES)} |"
     yield "|---" * (3 + len(FIGURES)) + "|"
     for (variant, share), cards in _grouped(results).items():
-        cells = [_cell([card.metrics[name] for card in cards if name in card.metrics]) for name in FIGURES]
+        cells = [_cell([metric for card in cards if (metric := card.figure(*at))]) for at in FIGURES.values()]
         yield f"| {variant} | {share:.0%} | {len(cards)} | {' | '.join(cells)} |"
 
 
@@ -193,7 +194,8 @@ def _drawn(results: list[tuple[Run, Card]]) -> bytes:
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for variant in dict.fromkeys(one.variant for one, _ in results):
-        points = [(100 * one.share, card.metrics[FIGURES[1]].value) for one, card in results if one.variant == variant]
+        own = [(100 * one.share, card.figure("accuracy")) for one, card in results if one.variant == variant]
+        points = [(share, metric.value) for share, metric in own if metric]
         shares = sorted({share for share, _ in points})
         means = [sum(v for s, v in points if s == share) / sum(s == share for s, _ in points) for share in shares]
         (line,) = axes.plot(shares, means, label=variant)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inference.authenticity import AuthenticityExaminer
+from inference.authenticity.examiner import AuthenticityExaminer
 from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases
 from inference.casework.custody import check_case
@@ -20,8 +20,8 @@ from inference.casework.facts import CaseFacts
 from inference.casework.log import CaseRefused, Entry
 from inference.casework.report import make_report
 from inference.casework.verification import case_lines
-from inference.exhibit import read_exhibit
 from inference.files import sha256
+from inference.intake.exhibit import read_exhibit
 from inference.records import Exhibit
 
 TIME = datetime(2026, 11, 22, 16, 30, 5, tzinfo=timezone(timedelta(hours=8)))
@@ -37,7 +37,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, striped: 
     for seed in (0, 1):
         original = drawn(striped, seed)
         exhibit = read_exhibit(original, f"{seed}.png")
-        case.add_exhibit(original, exhibit, TIME)
+        case.add_exhibit(exhibit, TIME)
         verdict = examiner.examine(exhibit)
         case.add_examination(verdict, TIME)
         made = make_report(FACTS, [verdict], {"tiny_parts": examiner.card}, TIME, case.head)
@@ -178,7 +178,7 @@ def test_an_exhibit_handed_in_again_after_a_deletion_is_kept_and_logged_again(
 ) -> None:
     case.delete("E. Examiner", "returned", TIME)
     original = drawn(striped, 0)
-    copy = case.add_exhibit(original, read_exhibit(original, "0.png"), TIME)
+    copy = case.add_exhibit(read_exhibit(original, "0.png"), TIME)
     assert copy.read_bytes() == original
     assert len(case.entries("exhibit added")) == 3
     assert check_case(case.path).findings == ()
@@ -192,7 +192,7 @@ def test_an_exhibit_whose_line_is_missing_is_logged_when_it_is_handed_in_again(
     copy = case.path / "exhibits" / f"{exhibit.sha256}.png"
     copy.write_bytes(original)
     assert places(case) == [f"exhibits/{copy.name}"]
-    case.add_exhibit(original, exhibit, TIME)
+    case.add_exhibit(exhibit, TIME)
     assert check_case(case.path).findings == ()
 
 

@@ -21,7 +21,7 @@ from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases
 from inference.casework.custody import check_case
 from inference.casework.log import CaseRefused
-from inference.exhibit import read_exhibit
+from inference.intake.exhibit import read_exhibit
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked a step")
 
@@ -33,7 +33,7 @@ PDF, TWIN = b"%PDF" * 400, b"{}" * 400
 
 ACTS: dict[str, Callable[[CaseFolder], Any]] = {
     "open": lambda case: CaseFolder.open(case.path, "7", TIME),
-    "exhibit": lambda case: case.add_exhibit(ORIGINAL, EXHIBIT, TIME),
+    "exhibit": lambda case: case.add_exhibit(EXHIBIT, TIME),
     "report": lambda case: case.add_report("R-2", "f" * 64, PDF, TWIN, TIME),
     "review": lambda case: case.sign_off("R-1", "R. Reviewer", "agreed", TIME),
     "deletion": lambda case: case.delete("E. Examiner", "returned", TIME),

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from inference.authenticity import AuthenticityExaminer
+from inference.authenticity.examiner import AuthenticityExaminer
 from inference.casework.facts import CaseFacts
 from inference.casework.log import CaseRefused, Head
 from inference.casework.report import Report, make_report
 from inference.casework.typesetting import marked
-from inference.evidence import Calibration
+from inference.evidence.calibration import Calibration
+from inference.models.card import Card, Metric
 from inference.records import Crop, Evidence, Exhibit, LocalAgreement, Verdict, as_json
-from inference.trademarks import TrademarkExaminer
-from inference.weights import Card, Metric
+from inference.trademark.examiner import TrademarkExaminer
 
 PAGE = b"/Type /Page\n"
 IMAGE = b"/Subtype /Image"
@@ -207,7 +207,7 @@ def test_long_texts_run_over_pages(report_on: Callable[..., Report], verdict: Ve
 def test_measured_heatmaps_are_said(
     report_on: Callable[..., Report], verdict: Verdict, examiner: AuthenticityExaminer
 ) -> None:
-    metrics = {"heatmap pointing": Metric(0.7, 0.6, 0.8, "masks")}
+    metrics = {"heatmap pointing": Metric(0.7, 0.6, 0.8, "masks").named("heatmap_pointing")}
     measured = report_on(verdict, card=replace(examiner.card, metrics=metrics))
     assert measured.pdf != report_on(verdict).pdf
 

@@ -15,6 +15,7 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
+from inference.bench import Bench
 from inference.casework import verification
 from inference.casework.case import CaseFolder
 from inference.casework.log import verify_log
@@ -86,7 +87,7 @@ def issued(issue: Callable[..., Issued]) -> Issued:
 
 
 def differing(issued: Issued, **options: Any) -> list[str]:
-    lines = verify_report(issued.report, weights=issued.weights, **options)
+    lines = verify_report(issued.report, Bench(issued.weights), **options)
     return [line.subject for line in lines if line.status == "differs"]
 
 
@@ -239,7 +240,7 @@ def test_a_changed_pixel_under_the_same_name_is_named(issued: Issued) -> None:
     pixels[0, 0, 0] ^= 1
     Image.fromarray(pixels).save(issued.photo)
     assert differing(issued, images=[issued.photo.parent]) == ["file", "image", "findings"]
-    lines = verify_report(issued.report, [issued.photo.parent], issued.weights)
+    lines = verify_report(issued.report, Bench(issued.weights), [issued.photo.parent])
     assert any("吊牌.png had the SHA-256" in line.text and "it is another image" in line.text for line in lines)
 
 
@@ -269,7 +270,7 @@ def test_a_cut_log_is_named(issued: Issued) -> None:
     log = issued.case / "log.jsonl"
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join(lines[:2]))
-    texts = [str(line) for line in verify_report(issued.report, weights=issued.weights) if line.status == "differs"]
+    texts = [str(line) for line in verify_report(issued.report, Bench(issued.weights)) if line.status == "differs"]
     assert texts[0].startswith(f"differs log: line 2: line 3, as report {issued.report.stem} knows it, is not here")
     assert any("no report" in text for text in texts)
     log.write_bytes(b"".join(lines)[:-5])
@@ -323,7 +324,7 @@ def test_a_twin_that_is_not_the_one_issued_is_named(issued: Issued) -> None:
 
 def test_other_library_versions_are_told_and_do_not_fail(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "library_versions", lambda: {"numpy": "99"})
-    lines = verify_report(issued.report, weights=issued.weights)
+    lines = verify_report(issued.report, Bench(issued.weights))
     (libraries,) = [line for line in lines if line.subject == "libraries"]
     assert libraries.status == "told"
     assert "numpy" in libraries.text
@@ -396,7 +397,7 @@ def test_what_is_no_report_is_refused(content: bytes, words: str, tmp_path: Path
 
 def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportRefused, match="cannot be read"):
-        verify_report(tmp_path / "absent.json")
+        verify_report(tmp_path / "absent.json", Bench())
 
 
 @pytest.mark.parametrize(
@@ -543,7 +544,7 @@ def located(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit], c
 
 
 def test_what_a_locator_proposed_is_stated_and_found_again(located: Issued) -> None:
-    lines = verify_report(located.report, weights=located.weights)
+    lines = verify_report(located.report, Bench(located.weights))
     assert {line.status for line in lines} == {"agrees"}
     proposals = [line for line in lines if line.subject.startswith("proposal")]
     assert [line.subject for line in proposals] == ["proposal 1", "proposal 2"]
@@ -565,9 +566,9 @@ def test_a_proposal_that_is_not_found_again_differs(located: Issued) -> None:
 def test_another_locator_makes_no_proposal_again(located: Issued) -> None:
     path = located.weights / "tiny_locator.json"
     path.write_text(path.read_text().replace('"rule": "set by hand"', '"rule": "set by another hand"'))
-    lines = {line.subject: line for line in verify_report(located.report, weights=located.weights)}
+    lines = {line.subject: line for line in verify_report(located.report, Bench(located.weights))}
     assert lines["proposal 1"].status == "differs"
     assert "tiny_locator is not what it was" in lines["proposal 1"].text
     assert lines["outcome 1"].status == "agrees"
     path.unlink()
-    assert "tiny_locator.json cannot be read" in str(verify_report(located.report, weights=located.weights))
+    assert "There is no model 'tiny_locator' for locator" in str(verify_report(located.report, Bench(located.weights)))

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from tests.inference.intake.files import (
     GREEN,
     RED,

@@ -11,7 +11,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from tests.inference.intake.files import GREEN, RED, SIZE, WHITE, encoded, painted, written_png
 
 WIDTH, BITS, PHOTOMETRIC = 256, 258, 262  # tags of a TIFF

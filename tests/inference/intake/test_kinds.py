@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from tests.inference.intake.files import RED, chunk, encoded, painted, photograph, srgb_profile, with_chunks
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from inference.exhibit import read_exhibit
+from inference.intake.exhibit import read_exhibit
 from tests.inference.intake.files import (
     GREEN,
     RED,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from inference import exhibit
-from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake import exhibit
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from tests.inference.intake.files import encoded, with_chunks, written_tiff
 
 WIDTH, HEIGHT = 60, 40

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from inference.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from inference.records import Exhibit
 from tests.inference.intake.files import encoded, photograph, written_tiff
 

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from inference.exhibit import read_exhibit
+from inference.intake.exhibit import read_exhibit
 from inference.records import Ground, Refusal, as_json
 from tests.inference.intake.files import BLACK, GREEN, RED, SIZE, WHITE, encoded, painted
 

@@ -91,7 +91,7 @@ Serve = Callable[..., Asked]
 @pytest.fixture(scope="session")
 def serve(tiny_models: Path, leftovers: None) -> Iterator[Serve]:
     """Starts a bench with options of `ui.workbench.launch`; all stay open to the end."""
-    from ui.bench import Bench
+    from inference.bench import Bench
     from ui.workbench import launch, workbench
 
     pages = []

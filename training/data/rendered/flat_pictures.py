@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from inference.files import png_bytes, write_whole
-from training.data.rendered.build import RenderingRefusal, claim_folder, library_versions
+from training.data.rendered.plan import RenderingRefusal
+from training.data.rendered.written import claim_folder, library_versions
 
 _TYPEFACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSansMono", "STIXGeneral")
 _LETTERS = "abcdefghijklmnoprstuvw"

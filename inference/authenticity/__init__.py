@@ -1,0 +1,1 @@
+"""Authenticity: is this part genuine or counterfeit."""

@@ -1,0 +1,149 @@
+"""The pages of a report: one for each examination, in the order a forensic report is read, and an appendix.
+
+A4, readable in black and white, the same bytes for the same input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from reportlab.lib.units import mm
+from reportlab.platypus import Flowable, PageBreak, Spacer
+
+from inference.authenticity.examiner import AuthenticityExaminer
+from inference.casework.page_pictures import GAP, figure, image, pictures
+from inference.casework.plots import draw, held_out_plots
+from inference.casework.sections import (
+    THUMBNAIL,
+    THUMBNAIL_COLUMN,
+    case,
+    checks,
+    closing,
+    exhibit_facts,
+    exhibits,
+    finding,
+    method,
+    photo,
+    validation,
+)
+from inference.casework.sheets import Imprint, bound
+from inference.casework.typesetting import BODY_WIDTH, TEXT_WIDTH, TITLE, boxed, keyed, section, side_by_side, text
+from inference.casework.wording import (
+    AUTHENTICITY,
+    NOT_AN_IDENTIFICATION,
+    OF_THE_FINDINGS,
+    PARTS_BY_THEMSELVES,
+    TRADEMARK,
+)
+from inference.models.card import Card
+from inference.records import Comparison, PartFinding, Verdict
+
+_TOGETHER = {"cllr_together": "Cllr of {}", "cllr_together_read_as_one": "Cllr of {}, read as one"}
+"""What the page calls the figures of several photos of one item, by their keys."""
+
+
+def draw_pages(
+    imprint: Imprint,
+    records: Sequence[Verdict | Comparison],
+    cards: Mapping[str, Card],
+    parts: Sequence[PartFinding] = (),
+) -> bytes:
+    """The PDF of a report.
+
+    Args:
+        imprint: What it states of itself.
+        records: The examinations, in the order of the pages.
+        cards: The card of each model that was used, by the model's name.
+        parts: What photos of one item come to, part by part; they stand on the first page.
+    """
+    story: list[Flowable] = []
+    if parts:
+        story += [*_item(imprint, parts, records, cards), PageBreak()]
+    for record in records:
+        story += [*_examination(imprint, record, cards[record.provenance.model]), PageBreak()]
+    story.pop()
+    for card in _used(records, cards):
+        story += _appendix(card)
+    return bound(imprint, story)
+
+
+def _item(
+    imprint: Imprint,
+    parts: Sequence[PartFinding],
+    records: Sequence[Verdict | Comparison],
+    cards: Mapping[str, Card],
+) -> Iterator[Flowable]:
+    """The parts of one item below each other, each by itself, with the photos that were weighed together."""
+    numbers = {id(record): number for number, record in enumerate(records, 1)}
+    yield text("Authenticity of the parts of one item", TITLE)
+    yield Spacer(1, 0.5 * mm)
+    yield section("Case", case(imprint.facts))
+    for part in parts:
+        h1, h2 = part.evidence.propositions if part.evidence else AuthenticityExaminer.propositions
+        content = [
+            text(f"{cards[part.model].title}; photos: {len(part.verdicts)}, copies counted once: {part.distinct}"),
+            text(f"H1: {h1}. H2: {h2}."),
+            boxed([*finding(part, AUTHENTICITY)], BODY_WIDTH - 4),
+            text(part.rule),
+            *_measured_together(cards[part.model]),
+        ]
+        width = BODY_WIDTH - THUMBNAIL_COLUMN
+        for number, (verdict, counts_as) in enumerate(zip(part.verdicts, part.counts_as, strict=True), 1):
+            thumbnail = image(verdict.exhibit.crop(verdict.crop), THUMBNAIL_COLUMN - GAP, THUMBNAIL)
+            facts = photo(number, verdict, counts_as, numbers[id(verdict)])
+            content.append(side_by_side([keyed(facts, width), thumbnail], (width, THUMBNAIL_COLUMN)))
+        yield section("Part", content)
+    limits = (NOT_AN_IDENTIFICATION, PARTS_BY_THEMSELVES, OF_THE_FINDINGS)
+    yield section("Limits", [*map(text, limits)])
+    yield closing(imprint)
+
+
+def _measured_together(card: Card) -> list[Flowable]:
+    """What is known of a model's findings on several photos; nothing where nothing is."""
+    measured = [metric for metric in card.metrics.values() if metric.key in _TOGETHER]
+    figures = "; ".join(f"{_TOGETHER[metric.key].format(*metric.of)} {figure(metric)}" for metric in measured)
+    return [text(f"Of test items, by how many of their photos were weighed together: {figures}.")] if measured else []
+
+
+def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> Iterator[Flowable]:
+    """One examination, in the order of the sections of the page."""
+    wording = AUTHENTICITY if isinstance(record, Verdict) else TRADEMARK
+    yield text(wording.subject, TITLE)
+    yield Spacer(1, 0.5 * mm)
+    yield section("Case", case(imprint.facts))
+    for label, exhibit, examined in exhibits(record):
+        yield section(label, [exhibit_facts(exhibit, examined)])
+    h1, h2 = record.evidence.propositions if record.evidence else wording.examiner.propositions
+    yield section("Propositions", [text(f"H1: {h1}."), text(f"H2: {h2}.")])
+    yield section("Finding", [boxed([*finding(record, wording)], BODY_WIDTH - 4)])
+    yield section("Evidence", pictures(record, card))
+    yield section("Scope", [*checks(record)])
+    yield section("Validation", validation(card))
+    limits = [NOT_AN_IDENTIFICATION, wording.limit, *([OF_THE_FINDINGS] if record.evidence else []), *card.limits]
+    yield section("Limits", [*map(text, limits)])
+    yield section("Method", [method(record, card)])
+    yield closing(imprint)
+
+
+def _used(records: Sequence[Verdict | Comparison], cards: Mapping[str, Card]) -> list[Card]:
+    return [cards[name] for name in dict.fromkeys(record.provenance.model for record in records)]
+
+
+def _appendix(card: Card) -> list[Flowable]:
+    """How the likelihood ratios of a calibrated model did on held-out samples; nothing where there were none."""
+    if card.calibration is None or not all(card.calibration.held_out):
+        return []
+    wording = AUTHENTICITY if card.task == "authenticity" else TRADEMARK
+    first, second = (np.array(side) for side in card.calibration.held_out)
+    plots = [draw(plot) for plot in held_out_plots((first, second), wording.examiner.sides)]
+    width = TEXT_WIDTH / 2
+    return [
+        PageBreak(),
+        text(f"Appendix: likelihood ratios of {card.title}", TITLE),
+        text(f"On samples that neither training nor calibration saw. Population: {card.calibration.population}"),
+        Spacer(1, 4 * mm),
+        side_by_side(plots[:2], (width, width)),
+        Spacer(1, 4 * mm),
+        side_by_side(plots[2:], (width,)),
+    ]

@@ -1,0 +1,138 @@
+"""What is drawn on copies of what was examined: heatmaps on their fixed scale, rings, boxes, one mark over another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from inference.heatmap import strength
+from inference.records import Correspondence, Detection, Heatmap, LocalAgreement, ReferenceComparison
+from inference.trademark.sub_scores import ground
+
+Pixels = NDArray[np.uint8]
+DIFFERENCE_FULL_SCALE = 6.0
+"""Standard deviations from the genuine edges that are drawn with the last colour."""
+_COLOUR_BAR_WIDTH = 84
+_INK, _PAPER = (27, 34, 40), (255, 255, 255)
+
+
+def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
+    """The part with the map laid over it, uint8 (H, W, 3).
+
+    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a part
+    without evidence stays as it was photographed.
+
+    Args:
+        heatmap: The map of this part.
+        part: The pixels that were examined, uint8 (H, W, 3).
+        opacity: Cover of a pixel at full scale, 0 to 1.
+    """
+    height, width = part.shape[:2]
+    value = strength(heatmap, width, height)
+    cover = (opacity * np.sqrt(value))[..., None]
+    return np.round(part * (1 - cover) + colours(value) * cover).astype(np.uint8)
+
+
+def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:
+    """The map alone on its fixed scale, with its colour bar: uint8 (height, width + bar, 3)."""
+    return np.hstack([colours(strength(heatmap, width, height)), colour_bar(heatmap, height)])
+
+
+def difference_picture(view: ReferenceComparison) -> Pixels:
+    """How far a registered part strays from genuine ones, on a scale fixed for all models: uint8 (h, w, 3)."""
+    return colours(np.clip(view.difference / np.float32(DIFFERENCE_FULL_SCALE), 0, 1))
+
+
+def colour_bar(heatmap: Heatmap, height: int) -> Pixels:
+    """The scale of a map: colours from 0 (bottom) to full scale (top), and a mark at its peak."""
+    bar = Image.new("RGB", (_COLOUR_BAR_WIDTH, height), _PAPER)
+    levels = np.linspace(1, 0, max(height - 24, 2), dtype=np.float32)[:, None].repeat(16, axis=1)
+    bar.paste(Image.fromarray(colours(levels)), (8, 12))
+    draw = ImageDraw.Draw(bar)
+    font = ImageFont.load_default(11)
+    peak = min(heatmap.peak / heatmap.full_scale, 1)
+    peak_y = 12 + (1 - peak) * (height - 24)
+    draw.text((30, 5), f"{heatmap.full_scale:.3g}", _INK, font)
+    draw.text((30, height - 19), "0", _INK, font)
+    draw.polygon([(25, peak_y), (31, peak_y - 4), (31, peak_y + 4)], _INK)
+    if 20 < peak_y < height - 28:
+        draw.text((34, peak_y - 7), f"{heatmap.peak:.2g}", _INK, font)
+    return np.asarray(bar)
+
+
+def colours(value: NDArray[np.float32]) -> Pixels:
+    """Shares of full scale (H, W), 0 to 1, in the inferno colour map, uint8 RGB (H, W, 3)."""
+    levels = np.round(value * 255).astype(np.uint8)
+    bgr = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def ringed(pixels: Pixels, correspondences: Sequence[Correspondence], mark: int) -> Pixels:
+    """A mark, uint8 (H, W, 3), with a numbered ring at its side of each correspondence.
+
+    Args:
+        pixels: The examined mark, or a picture of its shape.
+        correspondences: What is ringed.
+        mark: Which of the two it is, 0 or 1.
+    """
+    height, width = pixels.shape[:2]
+    radius = max(9, round(0.045 * max(height, width)))
+    scale = 3
+    large = cv2.resize(pixels, (scale * width, scale * height), interpolation=cv2.INTER_NEAREST)
+    picture = Image.fromarray(large.astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(scale * 1.15 * radius)
+    for one in correspondences:
+        x, y = one.places[mark]
+        middle = (scale * x * width, scale * y * height)
+        for colour, thick, reach in ((_INK, 4, radius + 1), (_PAPER, 2, radius)):
+            box = [value + sign * scale * reach for sign in (-1, 1) for value in middle]
+            draw.ellipse(box, outline=colour, width=scale * thick)
+        draw.text(middle, str(one.number), _INK, font, "mm", stroke_width=scale, stroke_fill=_PAPER)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def lay_over(first: Pixels, second: Pixels, agreement: LocalAgreement) -> Pixels | None:
+    """The second mark, or its negative where that agrees, in the frame of the first, uint8 (H, W, 3) like it.
+
+    Returns:
+        None where no point of the two agrees.
+    """
+    if agreement.transform is None:
+        return None
+    if agreement.negative:
+        second = np.uint8(255) - second
+    there = np.reshape(agreement.transform, (2, 3))
+    how, around = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, ground(second).tolist()
+    return np.asarray(cv2.warpAffine(second, there, first.shape[1::-1], flags=how, borderValue=around), np.uint8)
+
+
+def in_two_colours(first: Pixels, laid: Pixels) -> Pixels:
+    """Two marks (H, W, 3) in one picture, for paper: red is dark in the first alone, cyan in the second, black in both.
+
+    In black and white, red prints darker than cyan.
+    """
+    here, there = (cv2.cvtColor(mark, cv2.COLOR_RGB2GRAY) for mark in (first, laid))
+    return np.dstack([there, here, here])
+
+
+def numbered(pixels: Pixels, detections: Sequence[Detection]) -> Pixels:
+    """A picture (H, W, 3) with the boxes of what was found on it, and their numbers from 1; the same without finds."""
+    if not detections:
+        return pixels
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    line = max(2, round(max(pixels.shape[:2]) / 350))
+    font = ImageFont.load_default(9 * line)
+    for number, detection in enumerate(detections, 1):
+        x, y, width, height = detection.crop.rectangle
+        draw.rectangle((x, y, x + width - 1, y + height - 1), outline="black", width=2 * line)
+        draw.rectangle((x, y, x + width - 1, y + height - 1), outline="white", width=line)
+        corner = (x + 5 * line, max(y - 2 * line, 6 * line))
+        draw.circle(corner, 7 * line, fill="black", outline="white", width=line)
+        draw.text(corner, str(number), fill="white", font=font, anchor="mm")
+    return np.asarray(picture)

@@ -1,0 +1,1 @@
+"""Evidence: from scores to likelihood ratios, and what these are worth."""

@@ -1,0 +1,1 @@
+"""The locator: which parts a photo of goods shows, and where."""

@@ -1,0 +1,1 @@
+"""Models: what a card states, the models of a folder, and their weights."""

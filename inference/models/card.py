@@ -1,0 +1,272 @@
+"""The card of a model: what it is, what it was made from, what it is good for."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from inference.evidence.calibration import Calibration
+from inference.heatmap import CamMethod
+from inference.models.card_numbers import CLASSES, HEATMAP_FULL_SCALE, require_arguments
+from inference.models.topics import TOPICS, Topic
+from inference.preprocessing import Preprocessing
+from inference.records import InconclusiveBand, Refusal, require
+from inference.records.bounds import Range
+from inference.reference.features import Fusion
+from inference.reference.stack import ReferenceStack
+from inference.scope.gate_card import GateCard
+
+CARD_FORMAT = 3
+HISTOGRAM_BINS = 20
+Task = Literal["authenticity", "trademark", "locator", "pretrained"]
+
+
+class WeightsRefused(Refusal):
+    """A card or its weights are damaged, foreign, newer than this Assay, or not there."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a model.
+
+    Attributes:
+        value: The figure.
+        low: Lower end of its 95% interval.
+        high: Upper end.
+        over: What it was measured on, with counts, and how the interval was made.
+        key: What is measured, one of `topics.TOPICS`; empty where nothing looks it up.
+        topic: What it is about.
+        of: What it is the figure of, the widest first, such as `known counterfeiters`, `clear`; empty for all samples.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    over: str
+    key: str = ""
+    topic: Topic = "other"
+    of: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> bool:
+        """Whether there was anything to measure it on: it and its interval are numbers."""
+        return all(math.isfinite(number) for number in (self.value, self.low, self.high) if number is not None)
+
+    def named(self, key: str, *of: str) -> Metric:
+        """The same figure with its key and topic, and what it is of; a name with commas holds several, widest first.
+
+        Raises:
+            KeyError: if no figure has this key.
+        """
+        return replace(self, key=key, topic=TOPICS[key], of=tuple(part for name in of for part in name.split(", ")))
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of true class (rows) against predicted class (columns).
+
+    Attributes:
+        over: What was counted.
+        classes: Names of rows and columns.
+        counts: One row a true class.
+    """
+
+    over: str
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        square = len(self.counts) == len(self.classes) == len({*self.classes})
+        require(square and all(len(row) == len(self.classes) for row in self.counts), "a confusion is square")
+        require(all(count >= 0 for row in self.counts for count in row), "a confusion counts from 0")
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a probability is distributed over groups with known truth.
+
+    Attributes:
+        over: What was counted.
+        probability: Whose probability it is, such as P(genuine).
+        counts: Group name to counts in equal bins from 0 to 1.
+    """
+
+    over: str
+    probability: str
+    counts: dict[str, tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        require(
+            all(len(bins) == HISTOGRAM_BINS for bins in self.counts.values()),
+            f"{HISTOGRAM_BINS} bins a group",
+        )
+        require(all(count >= 0 for bins in self.counts.values() for count in bins), "bins count from 0")
+
+
+@dataclass(frozen=True)
+class DetectionRule:
+    """What counts as a detection, and what is proposed for it.
+
+    Attributes:
+        least_score: Score below which nothing is a detection, 0 to 1.
+        overlap: Share of the smaller of two boxes that both have in common above which the less sure one is dropped,
+            whatever their parts, 0 to 1.
+        margin: What a proposed crop adds to each side of a box, as a share of the box's longer side, >= 0.
+        close_up: Share of the picture's width or height, 0 to 1: where the only detection spans it, the picture counts
+            as the part itself and is proposed whole.
+        rule: How the least score was found, in words.
+    """
+
+    least_score: float
+    overlap: float
+    margin: float
+    close_up: float
+    rule: str
+
+    def __post_init__(self) -> None:
+        for name in ("least_score", "overlap", "close_up"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"{name} lies between 0 and 1, not {value}")
+        # At 1 a crop is three times as wide as the box.
+        Range(0, 1).require("margin", self.margin)
+
+
+@dataclass(frozen=True)
+class SeriesRule:
+    """When the reference that a part fits best is taken for that of its series, where the examiner leaves it open.
+
+    Attributes:
+        least_lead: By how much its score must lead the next one's; >= 0.
+        rule: How that was found, in words.
+    """
+
+    least_lead: float
+    rule: str
+
+    def __post_init__(self) -> None:
+        require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
+        # Scores are correlations, from -1 to 1.
+        Range(0, 2).require("least_lead", self.least_lead)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is, what it was made from, what it is good for.
+
+    Attributes:
+        assay_card: Format of the card.
+        name: The model's name, equal to its files' stem.
+        title: What a person reads in a list.
+        task: What it is for; `pretrained` is a start for training, not a model for examinations.
+        part: What the locator calls the part that an authenticity model is for; None where no locator finds it.
+        network: The network, see `inference.networks`.
+        arguments: The network's arguments.
+        classes: Main classes in the order of the logits, `series/genuine` and `series/counterfeit`,
+            or `dissimilar`, `similar`, or the parts that a locator finds.
+        preprocessing: What is done to the pixels, where the part is looked at alone.
+        stack: How the part is laid beside the genuine reference of its series; None where it is looked at alone.
+        band: The inconclusive band found on validation data.
+        heatmap_method: How the heatmap weighs the feature map.
+        heatmap_full_scale: Raw value of the map that is drawn with the last colour.
+        split_rule: How training, validation and test were kept apart.
+        data: What it was trained on, in words.
+        data_sha256: Hash of the training set's manifest.
+        seed: Seed of the run.
+        settings: All settings of the run.
+        metrics: Figures on data the network has not trained on, by the names that a person reads.
+        per_class: Precision, recall and F1 of each class on test data.
+        fusion: How log odds and the deviation from genuine features make one score; None where the log odds are the
+            score.
+        agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0
+            where the log odds are the score.
+        mark_framing: The rule by which marks are framed (`framing.FRAMING`), which a trademark model's
+            figures hold for; 0 where the whole picture was looked at.
+        calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
+        item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
+            items had so many.
+        find_rule: What counts as a detection of a locator, under the name that cards know; None for all other models.
+        series_rule: When the best fit of several references is taken; None where there are not several.
+        scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
+        confusion: Counts on test data.
+        histogram: Distribution of the main probability on test data.
+        licence: Licence of the weights.
+        source: Where they come from.
+        intended_use: What they are for.
+        limits: What they are not for, and what is known to go wrong.
+        made: Date of the run, ISO 8601.
+        weights_sha256: SHA-256 of the weights file.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    title: str
+    task: Task
+    network: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    band: InconclusiveBand | None
+    heatmap_full_scale: float | None
+    split_rule: str
+    data: str
+    data_sha256: str
+    seed: int
+    settings: dict[str, Any]
+    metrics: dict[str, Metric]
+    confusion: Confusion | None
+    histogram: Histogram | None
+    licence: str
+    source: str
+    intended_use: str
+    limits: tuple[str, ...]
+    made: str
+    weights_sha256: str
+    part: str | None = None
+    stack: ReferenceStack | None = None
+    heatmap_method: CamMethod = "grad_cam"
+    per_class: dict[str, dict[str, Metric]] | None = None
+    fusion: Fusion | None = None
+    agreement_weight: float = 0.0
+    mark_framing: int = 0
+    calibration: Calibration | None = None
+    item_calibrations: tuple[Calibration, ...] = ()
+    scope_gate: GateCard | None = None
+    find_rule: DetectionRule | None = None
+    series_rule: SeriesRule | None = None
+    assay_card: int = CARD_FORMAT
+
+    def __post_init__(self) -> None:
+        require_arguments(self.arguments)
+        CLASSES.require("the number of classes", len(self.classes))
+        if self.heatmap_full_scale is not None:
+            HEATMAP_FULL_SCALE.require("heatmap_full_scale", self.heatmap_full_scale)
+        outputs = self.arguments.get("classes", len(self.classes))
+        require(outputs == len(self.classes), f"{len(self.classes)} classes for a network with {outputs} outputs")
+        # A thousand nats outweigh every network.
+        Range(0, 1000).require("agreement_weight", self.agreement_weight)
+        require(self.mark_framing >= 0, f"mark_framing is the number of a rule, not {self.mark_framing}")
+        stated = Counter((metric.key, metric.of) for metric in self.metrics.values() if metric.key)
+        twice = next((key for (key, _), times in stated.items() if times > 1), None)
+        require(twice is None, f"two figures are {twice} of the same; each is looked up by its key")
+
+    def figure(self, key: str, *of: str) -> Metric | None:
+        """The figure of this key, of all samples or of what is named; None where the card has none."""
+        return next((metric for metric in self.metrics.values() if (metric.key, metric.of) == (key, of)), None)
+
+    def calibration_of(self, photos: int) -> Calibration | None:
+        """The calibration for the mean score of so many photos of one item: the one fitted to the most, and not more.
+
+        A mean of more photos than it was fitted to is no less certain than it says.
+        """
+        fitted = [one for one in (self.calibration, *self.item_calibrations) if one is not None]
+        return max((one for one in fitted if one.photos <= photos), key=lambda one: one.photos, default=None)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The series an authenticity model knows."""
+        return tuple(dict.fromkeys(name.rpartition("/")[0] for name in self.classes if "/" in name))

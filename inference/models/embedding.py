@@ -1,0 +1,33 @@
+"""The frozen embedding of a folder of models: the EfficientNet-Lite0 in it, as it came from ImageNet."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import load_model
+from inference.scope.embedding import FrozenEmbedding
+
+_NAME = "efficientnet_lite0"
+_LOADING = Lock()
+
+
+def frozen_embedding(folder: Path = WEIGHTS_FOLDER) -> FrozenEmbedding:
+    """The embedding that all gates of a folder share, loaded once a process; the shipped one where it holds none.
+
+    A gate names its embedding by hash, so that another one is refused and never used.
+
+    Raises:
+        WeightsRefused: if its weights cannot be loaded.
+    """
+    own = (folder / f"{_NAME}.json").is_file()
+    with _LOADING:
+        return _load((folder if own else WEIGHTS_FOLDER).resolve())
+
+
+@cache
+def _load(folder: Path) -> FrozenEmbedding:
+    model = load_model(_NAME, folder)
+    return FrozenEmbedding(model.network, model.card.preprocessing, model.card.weights_sha256)

@@ -1,0 +1,52 @@
+"""A registered photo stacked with the genuine reference of its series: what the reference-guided network sees."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.reference.difference import deviation
+from inference.reference.edges import edge_strength, local_contrast
+from inference.reference.geometry import Pixels, Plane
+from inference.reference.reference import Reference
+from inference.reference.stack import Channel, ReferenceStack
+
+
+def stacked(
+    stack: ReferenceStack, registered: Pixels, covered: NDArray[np.bool_], reference: Reference
+) -> NDArray[np.float32]:
+    """A network's input, float32 (3, `stack.height`, `stack.width`), about zero mean and unit spread.
+
+    Args:
+        stack: Which channels, and how large.
+        registered: The photo in the reference's frame, uint8 (h, w, 3).
+        covered: Where the photo covers the frame, bool (h, w); elsewhere the input is 0.
+        reference: What it is compared with.
+
+    Raises:
+        ValueError: if the reference does not fit into the input.
+    """
+    edges = edge_strength(registered)
+    planes = np.zeros((3, stack.height, stack.width), np.float32)
+    top, left = stack.offset(reference)
+    height, width = covered.shape
+    for plane, channel in zip(planes, stack.channels, strict=True):
+        value = _plane(channel, registered, edges, reference)
+        plane[top : top + height, left : left + width] = np.where(covered, value, 0)
+    return planes
+
+
+def _plane(channel: Channel, registered: Pixels, edges: Plane, reference: Reference) -> Plane:
+    match channel:
+        case "luminance":
+            return local_contrast(registered)
+        case "edges":
+            return _centred(edges)
+        case "genuine edges":
+            return _centred(reference.mean)
+        case "difference":
+            return np.clip(deviation(edges, reference) / 2 - 1, -1, 3)
+
+
+def _centred(edges: Plane) -> Plane:
+    return edges * np.float32(4) - np.float32(1)

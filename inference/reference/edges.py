@@ -1,0 +1,113 @@
+"""Edge strength: what of a part is compared, whichever way the light falls."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from inference.records import require
+from inference.reference.geometry import Matrix, Pixels, Plane, scaling
+
+COARSE, MIDDLE, FINE = 112, 224, 448
+
+
+def local_contrast(pixels: Pixels) -> Plane:
+    """Luminance against its surroundings, in their standard deviations: float32 (H, W), -3 to 3.
+
+    Shadows, gradients of light and the tone of a material drop out. Surroundings are about a thirtieth of the long
+    side, so that pictures of one part at several sizes give the same contrast.
+    """
+    require_pixels(pixels, "a picture")
+    scale = max(pixels.shape[:2]) / FINE
+    grey: Plane = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    grey = blurred(grey, 0.6 * scale)
+    around = max(14 * scale, 2.0)
+    mean = local_mean(grey, around)
+    deviation = np.sqrt(np.maximum(local_mean(grey * grey, around) - mean * mean, 0))
+    return np.clip((grey - mean) / (deviation + np.float32(0.05)), -3, 3)
+
+
+def edge_strength(pixels: Pixels) -> Plane:
+    """How strong an edge runs through each point, whichever its direction and sign.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+
+    Returns:
+        float32 (H, W), 0 to 1.
+    """
+    contrast = local_contrast(pixels)
+    x, y = (cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+    return np.tanh(np.hypot(x, y) * np.float32(1.2 * max(1.0, max(pixels.shape[:2]) / FINE)))
+
+
+class EdgePyramid:
+    """A part's edge strength at several sizes, each made once."""
+
+    def __init__(self, part: Pixels) -> None:
+        self.part = part
+        self._made: dict[int, Plane] = {}
+
+    @classmethod
+    def of_edges(cls, edges: Plane) -> EdgePyramid:
+        """Of a part of which the edge strength alone is known, float32 (h, w)."""
+        views = cls(np.zeros((*edges.shape, 3), np.uint8))
+        views._made = {side: shrunk(edges, side) for side in (COARSE, MIDDLE, FINE)}
+        return views
+
+    def edges(self, side: int) -> Plane:
+        """At a long side of at most `side`."""
+        if side not in self._made:
+            height, width = self.part.shape[:2]
+            ratio = min(1.0, side / max(height, width))
+            size = max(8, round(width * ratio)), max(8, round(height * ratio))
+            small = cv2.resize(self.part, size, interpolation=cv2.INTER_AREA) if ratio < 1 else self.part
+            self._made[side] = edge_strength(np.asarray(small, np.uint8))
+        return self._made[side]
+
+    def scaling(self, side: int) -> Matrix:
+        """From pixels of the part to those of `edges(side)`."""
+        height, width = self.edges(side).shape
+        return scaling(width / self.part.shape[1], height / self.part.shape[0])
+
+
+def require_pixels(pixels: Pixels, what: str) -> None:
+    """Guard a picture.
+
+    Raises:
+        ValueError: if `what` is not uint8 (H, W, 3).
+    """
+    require(
+        pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size > 0,
+        f"{what} is uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}",
+    )
+
+
+def tolerant(edges: Plane) -> Plane:
+    """Edge strength (h, w), blurred by as much as registration may be wrong."""
+    return blurred(edges, 1.3 * max(edges.shape) / FINE)
+
+
+def blurred(plane: Plane, sigma: float) -> Plane:
+    """A plane (h, w) under a Gaussian of `sigma` pixels, at least .3."""
+    return cv2.GaussianBlur(plane, (0, 0), max(sigma, 0.3))
+
+
+def local_mean(plane: Plane, reach: float) -> Plane:
+    """The mean around each point of a plane (h, w): two box filters that reach so many pixels each way."""
+    side = 2 * round(reach) + 1
+    return cv2.blur(cv2.blur(plane, (side, side)), (side, side))
+
+
+def shrunk(plane: Plane, side: int) -> Plane:
+    """A plane (h, w) with a long side of at most `side` pixels."""
+    height, width = plane.shape
+    ratio = min(1.0, side / max(height, width))
+    return cv2.resize(
+        plane, (max(4, round(width * ratio)), max(4, round(height * ratio))), interpolation=cv2.INTER_AREA
+    )
+
+
+def scaling_up(plane: Plane, shrunk: Plane) -> Matrix:
+    """From pixels of a shrunk plane to those of the plane."""
+    return scaling(plane.shape[1] / shrunk.shape[1], plane.shape[0] / shrunk.shape[0])

@@ -1,0 +1,63 @@
+"""Landmarks: distinct places of edges, matched between a photo and a reference.
+
+Source: SIFT (D. Lowe: Distinctive image features from scale-invariant keypoints. 2004).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from inference.reference.edges import MIDDLE, blurred
+from inference.reference.geometry import Matrix, Plane
+
+_LANDMARKS = 800
+_FAINTEST_LANDMARK = 0.01
+_STRAIGHTEST_LANDMARK = 20
+# Perspective is left to the next step, and moves landmarks by as much; in pixels of a picture `MIDDLE` long.
+_MATCH_TOLERANCE = 4
+_MATCH_ROUNDS = 3000
+_LEAST_PAIRS = 4
+_LEAST_MATCHED_AREA = 0.02
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Places (n, 2) as x, y, and what the edges around each look like (n, 128), both float32."""
+
+    places: Plane
+    descriptors: Plane
+
+
+def find_landmarks(edges: Plane, blur: float) -> Landmarks:
+    """The most distinct places of a picture of edge strengths (h, w)."""
+    smooth = blurred(edges, blur)
+    levels = np.clip(smooth * (255 / max(float(np.quantile(smooth, 0.995)), 1e-3)), 0, 255).astype(np.uint8)
+    sift = cv2.SIFT.create(_LANDMARKS, contrastThreshold=_FAINTEST_LANDMARK, edgeThreshold=_STRAIGHTEST_LANDMARK)
+    points, descriptors = sift.detectAndCompute(levels, None)
+    if not points:
+        return Landmarks(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
+    return Landmarks(np.array([point.pt for point in points], np.float32), np.asarray(descriptors, np.float32))
+
+
+def matched_similarity(photo: Landmarks, reference: Landmarks, side: int) -> Matrix:
+    """The similarity from a photo to a reference that most pairs of landmarks agree on, which are each other's likest.
+
+    With too few pairs it is the identity, which fits badly and is told by its score.
+    """
+    if not (len(photo.places) and len(reference.places)):
+        return np.eye(3)
+    pairs = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True).match(photo.descriptors, reference.descriptors)
+    if len(pairs) < _LEAST_PAIRS:
+        return np.eye(3)
+    similarity, _ = cv2.estimateAffinePartial2D(
+        photo.places[[pair.queryIdx for pair in pairs]],
+        reference.places[[pair.trainIdx for pair in pairs]],
+        ransacReprojThreshold=_MATCH_TOLERANCE * side / MIDDLE,
+        maxIters=_MATCH_ROUNDS,
+    )
+    if similarity is None or abs(np.linalg.det(similarity[:, :2])) < _LEAST_MATCHED_AREA:
+        return np.eye(3)
+    return np.vstack([similarity, [0, 0, 1]])

@@ -1,0 +1,119 @@
+"""The genuine reference of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.records import require
+from inference.reference.alignment import Registration, align, align_from, edge_correlation
+from inference.reference.edges import MIDDLE, EdgePyramid, require_pixels
+from inference.reference.features import GenuineFeatures
+from inference.reference.geometry import Pixels, Plane, flipped, quarter_turns
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What genuine parts of a series are like.
+
+    Attributes:
+        series: Its name.
+        picture: Mean of the registered genuine photos, uint8 (h, w, 3), read-only.
+        mean: Mean edge strength, float32 (h, w), 0 to 1, lightly blurred to bear what registration leaves, read-only.
+        spread: Its standard deviation from photo to photo, float32 (h, w), >= 0, read-only.
+        least_score: A fit that scores less is a bad one. It was set between what genuine photos reach and what they
+            reach on the mirror image; -1 to 1.
+        most_enlarged: How many pixels a pixel of a genuine photo became along a side, in the one that shows the part
+            smallest; > 0. A smaller part is softer than what the reference knows.
+        most_blurred: Blur (`measures.blur`) that all but 1% of genuine photos stay below in the reference's frame; 0 to
+            1, the softest.
+        photos: How many photos it was made from, >= 1.
+        features: What a trained network's features of genuine parts are; None before there is one.
+
+    Raises:
+        ValueError: if a field is not so.
+    """
+
+    series: str
+    picture: Pixels = field(repr=False)
+    mean: Plane = field(repr=False)
+    spread: Plane = field(repr=False)
+    least_score: float
+    most_enlarged: float
+    most_blurred: float
+    photos: int
+    features: GenuineFeatures | None = None
+
+    def __post_init__(self) -> None:
+        require(bool(self.series), "a reference names its series")
+        require_pixels(self.picture, "a reference's picture")
+        require(
+            self.picture.shape[:2] == self.mean.shape == self.spread.shape,
+            f"picture, mean and spread have one frame, not {self.picture.shape[:2]}, {self.mean.shape} and "
+            f"{self.spread.shape}",
+        )
+        require(self.mean.dtype == self.spread.dtype == np.float32, "mean and spread are float32")
+        require(bool(((self.mean >= 0) & (self.mean <= 1)).all()), "a mean edge strength lies between 0 and 1")
+        require(bool(((self.spread >= 0) & np.isfinite(self.spread)).all()), "a spread is finite and >= 0")
+        require(-1 <= self.least_score <= 1, f"a correlation lies between -1 and 1, not {self.least_score}")
+        require(0 < self.most_enlarged < np.inf, f"an enlargement is above 0, not {self.most_enlarged}")
+        require(0 <= self.most_blurred <= 1, f"blur lies between 0 and 1, not {self.most_blurred}")
+        require(self.photos >= 1, "a reference is made from photos")
+        for array in (self.picture, self.mean, self.spread):
+            array.setflags(write=False)
+
+    @cached_property
+    def handedness(self) -> float:
+        """How much tells the reference from its mirror image, 0 (nothing) to 1; found once, in half a second.
+
+        It is the share of its correlation with itself that the mirror image does not reach, laid over it at its best.
+        """
+        own = edge_correlation(EdgePyramid.of_edges(self.mean), self.mean, np.eye(3), MIDDLE)[0]
+        return float(np.clip(1 - self.mirror_image.score / own, 0, 1)) if own > 0 else 0.0
+
+    @cached_property
+    def mirror_image(self) -> Registration:
+        """The reference's own mirror image, flipped left to right, laid over it at its best."""
+        mirror, means = EdgePyramid.of_edges(flipped(self.mean)), {self.series: self.mean}
+        starts = (quarter_turns(quarters, self.mean.shape) for quarters in range(4))
+        tried = (align_from(self.series, mirror, self.mean, start) for start in starts)
+        return max((align(mirror, means)[0], *tried), key=lambda fit: fit.score)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a weights file holds of it; the name of the series is kept elsewhere."""
+        return {
+            "picture": self.picture,
+            "mean": self.mean.astype(np.float16),
+            "spread": self.spread.astype(np.float16),
+            "least_score": np.array([self.least_score], np.float32),
+            "most_enlarged": np.array([self.most_enlarged], np.float32),
+            "most_blurred": np.array([self.most_blurred], np.float32),
+            "photos": np.array([self.photos], np.int32),
+            **(self.features.arrays() if self.features else {}),
+        }
+
+    @classmethod
+    def from_arrays(cls, series: str, arrays: Mapping[str, NDArray[Any]]) -> Reference:
+        """The reference that `arrays` was made of; edge strengths keep eleven bits.
+
+        Raises:
+            KeyError: if an array is missing.
+            ValueError: if they make no reference.
+        """
+        mean, spread = (arrays[name].astype(np.float32) for name in ("mean", "spread"))
+        return cls(
+            series,
+            arrays["picture"],
+            mean,
+            spread,
+            float(arrays["least_score"][0]),
+            float(arrays["most_enlarged"][0]),
+            float(arrays["most_blurred"][0]),
+            int(arrays["photos"][0]),
+            GenuineFeatures.from_arrays(arrays),
+        )

@@ -1,0 +1,102 @@
+"""Registration: a photo of a flat part is laid over the genuine reference of its series.
+
+Only the strength of edges is compared, never their sign: a letter is bright or dark as the lamp stands. Three steps,
+coarse to fine: landmarks of the edges are matched (`landmarks`), and the turn, size and place that most matches agree
+on are taken; tiles of the reference are then looked for near where they should be, and the homography that most of them
+agree on is taken, so that a cover or an altered letter does not pull at the rest (`tiles`); at last the enhanced
+correlation coefficient is maximised (`alignment`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from inference.records import require
+from inference.reference.alignment import Registration, align, align_from
+from inference.reference.edges import FINE, EdgePyramid, require_pixels
+from inference.reference.geometry import Pixels, Plane, flipped, flipping, normalised
+from inference.reference.reference import Reference
+
+
+def register(part: Pixels, reference: Reference) -> Registration:
+    """The part laid over one reference; whether it fits, its score against `least_score` says."""
+    return register_best(part, [reference])[0]
+
+
+def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Registration, ...]:
+    """The part laid over each of several references, the best fit first.
+
+    Scores compare: all are taken at one size. Only the best fit is polished to the last pixel.
+
+    Args:
+        part: uint8 (H, W, 3), of which the part fills half or more.
+        references: At least one, of different series.
+
+    Raises:
+        ValueError: if the part is not such pixels, or the references are none or name a series twice.
+    """
+    views, by_series = EdgePyramid(part), _by_series(part, references)
+    fits = align(views, _means(by_series))
+    if not _fits(fits[0], by_series):
+        # Before it is called a bad fit, it is looked for with twice the detail.
+        fits = max(fits, align(views, _means(by_series), FINE), key=lambda tried: tried[0].score)
+    return tuple(fits)
+
+
+def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[tuple[Registration, ...], Registration]:
+    """The part laid over each of several references, and its mirror image over the one that it fits best.
+
+    A mirror image that is turned as well is found like any turned part, so that one trial serves all flips. Outlines
+    are much alike when mirrored, so that each is tried from where the other lies too: neither is to lose by a fit that
+    was missed.
+
+    Args:
+        part: As in `register_best`.
+        references: As in `register_best`.
+
+    Returns:
+        What `register_best` gives; and the best fit of the mirror image, whose homography leads from its pixels,
+        flipped left to right.
+
+    Raises:
+        ValueError: as `register_best`.
+    """
+    by_series = _by_series(part, references)
+    fits, mirrored = register_best(part, references), flipped(part)
+    if _fits(fits[0], by_series):
+        mirror = max(
+            align(EdgePyramid(mirrored), _means(by_series))[0],
+            register_across(mirrored, by_series[fits[0].series], fits[0]),
+            key=lambda fit: fit.score,
+        )
+    else:
+        mirror = register_best(mirrored, references)[0]
+    if mirror.score > fits[0].score:
+        back = register_across(part, by_series[mirror.series], mirror)
+        if back.score > fits[0].score:
+            fits = (back, *(fit for fit in fits if fit.series != back.series))
+    return fits, mirror
+
+
+def register_across(part: Pixels, reference: Reference, other: Registration) -> Registration:
+    """The part laid over a reference, starting from where its mirror image lies."""
+    width = reference.mean.shape[1]
+    start = reference.mirror_image.homography @ flipping(width) @ other.homography @ flipping(part.shape[1])
+    return align_from(reference.series, EdgePyramid(part), reference.mean, normalised(start))
+
+
+def _by_series(part: Pixels, references: Sequence[Reference]) -> dict[str, Reference]:
+    """References by the name of their series, once they and the part are what a registration takes."""
+    require_pixels(part, "a part")
+    by_series = {reference.series: reference for reference in references}
+    require(bool(references), "a part is registered to at least one reference")
+    require(len(by_series) == len(references), "each series has one reference")
+    return by_series
+
+
+def _means(by_series: Mapping[str, Reference]) -> dict[str, Plane]:
+    return {series: reference.mean for series, reference in by_series.items()}
+
+
+def _fits(fit: Registration, by_series: Mapping[str, Reference]) -> bool:
+    return fit.score >= by_series[fit.series].least_score

@@ -1,0 +1,40 @@
+"""The frozen embedding: what a network that was never trained on the goods makes of a part."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.preprocessing import Preprocessing
+
+
+class FrozenEmbedding:
+    """A pretrained backbone, averaged over the picture; safe to share between threads.
+
+    Args:
+        backbone: Images (B, 3, S, S) to its last feature map (B, C, h, w).
+        preprocessing: What it is to see.
+        sha256: SHA-256 of its weights file.
+    """
+
+    def __init__(self, backbone: nn.Module, preprocessing: Preprocessing, sha256: str) -> None:
+        self.sha256 = sha256
+        self._backbone = backbone.eval().requires_grad_(False)
+        self._preprocessing = preprocessing
+        self._lock = Lock()
+
+    def __call__(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embedding (C,), of length 1, of a part, uint8 (H, W, 3).
+
+        Parts are embedded one at a time, so that the last bits of one never depend on its company.
+        """
+        image = torch.from_numpy(self._preprocessing(part).values)[None]
+        with self._lock, torch.no_grad():
+            feature_map = cast("Tensor", self._backbone(image))
+        return np.asarray(functional.normalize(feature_map.mean((2, 3)))[0].numpy())

@@ -1,0 +1,1 @@
+"""Trademarks: are two marks visually similar."""

@@ -1,0 +1,71 @@
+"""What marks may be compared: checks of a framed mark, each with the number behind it."""
+
+from __future__ import annotations
+
+from inference.records import FramedMark, ScopeCheck
+from inference.scope.checks import resolution_check
+from inference.trademark.lettering import MOST_LETTERING, lettering
+
+LEAST_CONTRAST = 5.0
+"""Levels of 255; under so many, rounding alone takes too much of a drawing."""
+
+
+def mark_checks(mark: FramedMark, size: int) -> tuple[ScopeCheck, ...]:
+    """Checks of a framed mark against the side in pixels of what the network sees."""
+    return (
+        resolution_check(mark.box.width, mark.box.height, size),
+        _contrast(mark),
+        _ground(mark),
+        _drawings(mark),
+        _lettering(mark),
+    )
+
+
+def _contrast(mark: FramedMark) -> ScopeCheck:
+    if mark.contrast < LEAST_CONTRAST:
+        text = (
+            f"The mark is too faint: it stands out from its ground by {mark.contrast:.1f} of 255 levels, and "
+            f"{LEAST_CONTRAST:.0f} are needed; hand in a darker copy, or lay it on another ground."
+        )
+        return ScopeCheck("contrast", "refuse", mark.contrast, text)
+    text = f"The mark stands out from its ground by {mark.contrast:.0f} of 255 levels; all marks are compared at 255."
+    return ScopeCheck("contrast", "ok", mark.contrast, text)
+
+
+def _ground(mark: FramedMark) -> ScopeCheck:
+    if mark.ground is None:
+        text = (
+            "The edge of the picture is of no one colour, so that the mark is not told from its ground and the whole "
+            "picture is compared; crop to the mark, or hand it in on one colour."
+        )
+        return ScopeCheck("ground", "warn", 0.0, text)
+    red, green, blue = mark.ground
+    if not mark.ground_is_sure:
+        text = (
+            f"The mark meets the edge of its picture; its ground was taken to be {red}, {green}, {blue} (red, green, "
+            "blue): hand it in with a margin if that is wrong."
+        )
+        return ScopeCheck("ground", "warn", 0.5, text)
+    return ScopeCheck("ground", "ok", 1.0, f"The mark stands on {red}, {green}, {blue} (red, green, blue).")
+
+
+def _drawings(mark: FramedMark) -> ScopeCheck:
+    count = float(mark.drawings)
+    if mark.drawings > 1:
+        text = (
+            f"The picture shows {mark.drawings} separate drawings, which are compared as one mark; crop to one of them "
+            "if they are several."
+        )
+        return ScopeCheck("drawings", "warn", count, text)
+    return ScopeCheck("drawings", "ok", count, "The picture shows one drawing.")
+
+
+def _lettering(mark: FramedMark) -> ScopeCheck:
+    share = lettering(mark.pixels)
+    if share > MOST_LETTERING:
+        text = (
+            f"The mark is mostly lettering ({share:.0%} of what is drawn), and the model was not trained on words: two "
+            "of them in one typeface look alike to it, whatever they say; crop to the figurative element."
+        )
+        return ScopeCheck("lettering", "refuse", share, text)
+    return ScopeCheck("lettering", "ok", share, f"Lettering makes up {share:.0%} of what is drawn.")

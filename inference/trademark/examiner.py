@@ -1,0 +1,306 @@
+"""Two exhibits to a comparison: are the signs visually similar, and where does that lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.evidence.scale import ENFSI_2015, VerbalScale
+from inference.examiner import Examiner
+from inference.models.card import WeightsRefused
+from inference.models.weights import Model
+from inference.networks.hms import Siamese
+from inference.preprocessing import Prepared
+from inference.records import Comparison, Crop, Exhibit, FramedMark, ScopeCheck, SimilarityOutcome, SubScore
+from inference.scope.embedding import FrozenEmbedding
+from inference.trademark.checks import mark_checks
+from inference.trademark.correspondence import correspondences
+from inference.trademark.framing import FRAMING, as_ink, frame_mark
+from inference.trademark.local_features import LocalFeatures, local_agreement, local_features
+from inference.trademark.sub_scores import Variants, sub_scores, variants
+
+Pair = tuple[Exhibit, Exhibit]
+Crops = tuple[Crop | None, Crop | None]
+Maps = NDArray[np.float32]
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class MarkView:
+    """What a mark is compared by.
+
+    Attributes:
+        exhibit: What is compared.
+        crop: The part of it; None for the whole picture.
+        mark: The mark as it was framed.
+        prepared: The same for the network, with what was done to it.
+        points: Its local features.
+        checks: Whether it can be compared at all.
+    """
+
+    exhibit: Exhibit
+    crop: Crop | None
+    mark: FramedMark
+    prepared: Prepared
+    points: LocalFeatures
+    checks: tuple[ScopeCheck, ...]
+
+    @property
+    def image(self) -> Tensor:
+        """What the network sees of it, (3, S, S)."""
+        return torch.from_numpy(self.prepared.values)
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """What two marks are put in order by, whichever comes first."""
+        return self.exhibit.sha256, str(self.crop), str(self.exhibit.ground)
+
+
+class PairMaps(NamedTuple):
+    """What the network shows of one mark of a pair.
+
+    Attributes:
+        leaning: Raw evidence for the side that the pair leans to (h, w).
+        shared: Raw evidence for similarity (h, w).
+        finer: The finer feature map (C, h', w'), in which places are told.
+    """
+
+    leaning: Maps
+    shared: Maps
+    finer: Maps
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the network makes of B pairs: all first marks, then all second marks.
+
+    Attributes:
+        logits: (B, 2).
+        leaning: Raw maps of evidence for the side that each pair leans to (2 * B, h, w).
+        shared: Raw maps of evidence for similarity (2 * B, h, w).
+        finer: Finer feature maps (2 * B, C, h', w').
+        embedded: Embeddings (2 * B, C).
+    """
+
+    logits: Tensor
+    leaning: Maps
+    shared: Maps
+    finer: Maps
+    embedded: Tensor
+
+    def of(self, index: int) -> list[PairMaps]:
+        """The maps of the two marks of a pair."""
+        both = index, len(self.logits) + index
+        return [PairMaps(self.leaning[mark], self.shared[mark], self.finer[mark]) for mark in both]
+
+
+class TrademarkExaminer(Examiner):
+    """Compares marks with one trademark model; safe to share between threads."""
+
+    task = "trademark"
+    sides = ("similar", "dissimilar")
+    propositions = ("the two signs show one design", "the two signs show two unrelated designs")
+
+    def __init__(
+        self,
+        model: Model,
+        device: str = "cpu",
+        scale: VerbalScale = ENFSI_2015,
+        embed: FrozenEmbedding | None = None,
+    ) -> None:
+        if model.card.task == self.task and model.card.mark_framing != FRAMING:
+            msg = (
+                f"{model.card.name} was calibrated on marks framed in another way (rule {model.card.mark_framing}, "
+                f"and this Assay frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
+            )
+            raise WeightsRefused(msg)
+        super().__init__(model, device, scale, embed)
+        self._siamese = cast("Siamese", model.network)
+
+    def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
+        """One comparison; the same, to the bit, whichever mark comes first.
+
+        Raises:
+            Refusal: if a crop reaches outside its picture.
+        """
+        return self.compare_batch([(first, second)], [crops])[0]
+
+    def compare_batch(
+        self, pairs: Sequence[Pair], crops: Sequence[Crops] | None = None, *, in_other_ways: bool = True
+    ) -> tuple[Comparison, ...]:
+        """A comparison for each pair, with one pass of the network for all of them; see `compare`.
+
+        Args:
+            pairs: The marks.
+            crops: The part of each that is compared; the whole of all when left out.
+            in_other_ways: Whether the sub-scores are made as well, which take most of the time and enter no verdict.
+        """
+        crops = crops or [(None, None)] * len(pairs)
+        views = [
+            (self.view(first, crop), self.view(second, other_crop))
+            for (first, second), (crop, other_crop) in zip(pairs, crops, strict=True)
+        ]
+        return self.judge(views, in_other_ways=in_other_ways)
+
+    def view(self, exhibit: Exhibit, crop: Crop | None = None) -> MarkView:
+        """What a mark is compared by; a mark that is compared several times needs one.
+
+        Raises:
+            Refusal: if the crop reaches outside the picture.
+        """
+        mark = frame_mark(exhibit.crop(crop))
+        checks = (
+            *mark_checks(mark, self.card.preprocessing.size),
+            *self._gate_checks(mark.pixels, {"ink": as_ink(mark.pixels)}),
+        )
+        return MarkView(exhibit, crop, mark, self.card.preprocessing(mark.pixels), local_features(mark.pixels), checks)
+
+    def judge(
+        self, pairs: Sequence[tuple[MarkView, MarkView]], *, in_other_ways: bool = True
+    ) -> tuple[Comparison, ...]:
+        """A comparison for each pair of views, with one pass of the network for all; see `compare_batch`."""
+        if not pairs:
+            return ()
+        # A canonical order inside each pair makes the comparison symmetric for any head and any kernel.
+        swapped = [second.order < first.order for first, second in pairs]
+        ordered = [pair[::-1] if swap else pair for pair, swap in zip(pairs, swapped, strict=True)]
+        seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in ordered])
+        log_odds = log_odds_similar(seen.logits.double())
+        similar = torch.sigmoid(log_odds).tolist()
+        further: list[tuple[SubScore, ...]] = [()] * len(pairs)
+        if in_other_ways:
+            others = [
+                tuple(
+                    variants(one.mark.pixels, one.image, self.card.preprocessing, turn=turn)
+                    for one, turn in zip(pair, (swap, not swap), strict=True)
+                )
+                for pair, swap in zip(pairs, swapped, strict=True)
+            ]
+            further = self._sub_scores(log_odds.tolist(), seen.embedded, others, swapped)
+        return tuple(
+            self._comparison(
+                pair, swapped[index], float(log_odds[index]), similar[index], seen.of(index), further[index]
+            )
+            for index, pair in enumerate(pairs)
+        )
+
+    def _comparison(
+        self,
+        pair: tuple[MarkView, MarkView],
+        swapped: bool,
+        log_odds: float,
+        similar: float,
+        maps: Sequence[PairMaps],
+        further: tuple[SubScore, ...],
+    ) -> Comparison:
+        """What one pair comes to; its maps are in canonical order, which may be the other one."""
+        first, second = pair
+        side = self._leaning(similar)
+        in_order = maps[::-1] if swapped else maps
+        heatmaps, answering = [], []
+        for one, own in zip(pair, in_order, strict=True):
+            heatmaps.append(self._heatmap(own.leaning, side, one.prepared.placement))
+            answering.append((own.finer, self._heatmap(own.shared, self.sides[0], one.prepared.placement)))
+        agreement = local_agreement(first.points, second.points)
+        score = log_odds + self.card.agreement_weight * agreement.share
+        checks = (*second.checks, *first.checks) if swapped else (*first.checks, *second.checks)
+        outcome, reason, evidence = self._outcome(score, similar, checks)
+        numbered = [*enumerate(pair, 1)]
+        return Comparison(
+            outcome=cast("SimilarityOutcome", outcome),
+            reason=reason,
+            exhibits=(first.exhibit, second.exhibit),
+            crops=(first.crop, second.crop),
+            marks=(first.mark, second.mark),
+            probability_similar=similar,
+            log_odds=log_odds,
+            agreement=agreement,
+            score=score,
+            band=self.band,
+            heatmaps=(heatmaps[0], heatmaps[1]),
+            scope_checks=(first.checks, second.checks),
+            provenance=self._provenance(
+                {f"crop of mark {number}": str(one.crop) if one.crop else "whole picture" for number, one in numbered},
+                tuple(
+                    f"mark {number}: {sentence}"
+                    for number, one in numbered
+                    for sentence in (one.mark.sentence, *one.prepared.sentences)
+                ),
+            ),
+            evidence=evidence,
+            correspondences=correspondences(answering[0], answering[1], swapped=swapped),
+            sub_scores=further,
+        )
+
+    def _sub_scores(
+        self, overall: Sequence[float], wholes: Tensor, others: Sequence[tuple[Variants, ...]], swapped: Sequence[bool]
+    ) -> list[tuple[SubScore, ...]]:
+        """The sub-scores of each pair, from one embedding of every further variant.
+
+        Args:
+            overall: Log odds of each pair.
+            wholes: Embeddings of all first marks in canonical order, then of all second ones.
+            others: What else is looked at of the marks of each pair, in the caller's order.
+            swapped: Whether the canonical order is the other one.
+        """
+        ordered = [pair[::-1] if swap else pair for pair, swap in zip(others, swapped, strict=True)]
+        rest = iter(self.embed([tensor for pair in ordered for mark in pair for tensor in mark.tensors]))
+        found = []
+        for index, ((first, second), swap) in enumerate(zip(ordered, swapped, strict=True)):
+            a, b = wholes[index], wholes[len(ordered) + index]
+            grey_a, *windows_a = (next(rest) for _ in first.tensors)
+            grey_b, *further = (next(rest) for _ in second.tensors)
+            turned_b, windows_b = further[: len(second.turned)], further[len(second.turned) :]
+            pairs = [(grey_a, grey_b), *((a, each) for each in turned_b)]
+            pairs += [*((each, b) for each in windows_a), *((a, each) for each in windows_b)]
+            scores = self.compare_embedded(pairs)
+            turns = 1 + len(turned_b)
+            inside = scores[turns : turns + len(windows_a)], scores[turns + len(windows_a) :]
+            crops = first.crops, second.crops
+            found.append(
+                sub_scores(
+                    overall[index],
+                    scores[0],
+                    scores[1:turns],
+                    inside[::-1] if swap else inside,
+                    crops[::-1] if swap else crops,
+                    turned_mark=1 if swap else 2,
+                )
+            )
+        return found
+
+    def embed(self, images: Sequence[Tensor]) -> Tensor:
+        """Embeddings (n, C) of images (3, S, S)."""
+        batches = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+        with self._lock, torch.no_grad():
+            return torch.cat([self._siamese(torch.stack(list(batch)).to(self.device)) for batch in batches])
+
+    def compare_embedded(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[float]:
+        """Log odds of pairs of embeddings (C,)."""
+        head = self._siamese.head
+        first, second = (torch.stack(marks) for marks in zip(*pairs, strict=True))
+        with torch.no_grad():
+            return log_odds_similar(head.logits(head.pair(first, second)).double()).tolist()
+
+    def _forward_pairs(self, tensors: Sequence[Tensor]) -> _Seen:
+        """What the network makes of all first marks, then all second marks (2 * B, 3, S, S)."""
+        with self._lock:
+            with torch.no_grad():
+                feature_map, finer = self._siamese.features_and_finer(torch.stack(list(tensors)).to(self.device))
+            logits, leaning = self._grad_cam(feature_map, lambda logits: log_odds_similar(logits).abs())
+            _, shared = self._grad_cam(feature_map, log_odds_similar)
+            with torch.no_grad():
+                embedded = self._siamese.head.embed(feature_map)
+        return _Seen(logits.cpu(), leaning, shared, finer.float().cpu().numpy(), embedded)
+
+
+def log_odds_similar(logits: Tensor) -> Tensor:
+    """Log P(similar) - log P(dissimilar) from logits (B, 2: dissimilar, similar), in nats, (B,)."""
+    return logits[:, 1] - logits[:, 0]

@@ -1,0 +1,371 @@
+"""One framing of marks for everything that sees them: ground found, ink boxed, a fixed border, a standard contrast.
+
+How wide the margins of a picture are, what colour the paper has, whether a mark is printed light on dark and how
+faintly, says nothing of the sign. So whatever sees a mark, in training and in use, sees what `frame_mark` makes
+of it: the box around what is drawn, with a margin of a fourteenth of its long side, on white, each channel showing how
+far it stands out from the ground as a share of what stands out most. A mark and its negative become one picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.records import Crop, FramedMark
+
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Colour = NDArray[np.float32]
+
+FRAMING = 1
+"""The number of this rule, which cards state: a calibration holds for marks that are framed by the same one."""
+
+MARGIN = 1 / 14
+"""Ground kept on each side of the box, as a fraction of its long side."""
+
+_LONG_SIDE = 640
+"""A box is reduced to this long side in pixels, and never enlarged: more than any network or eye asks for."""
+_LOOKED_AT = 1600
+"""Long side in pixels at which ink is first looked for; a smaller box in it is looked for again, closer."""
+_SMOOTH = 0.8
+"""Standard deviation in pixels of the blur before ink is told from ground: single pixels are no ink."""
+_ALIKE = 0.12
+"""Colours nearer than this share of a picture's range are one colour."""
+_LEAST_ALIKE = 3.0
+_DRAWN = 0.08
+"""Ink stands out by more than this share of what stands out most."""
+_OVER_PAPER = 1.5
+"""And by more than this multiple of how far all but a few pixels of the ground stray themselves."""
+_LEAST_DRAWN = 1.5
+_STRONGEST = 0.98
+"""Of what is drawn, all but the few pixels above this quantile stand out by no more than the stated contrast."""
+_SPECK = 5e-4
+"""A spot with less than this share of the ink is dust, and does not widen the box."""
+_ALL_GROUND, _MAYBE_GROUND, _LEAST_GROUND = 0.9, 0.15, 0.25
+"""Shares of the edge: from the first on one colour is the ground; of several, each from the second on may be; under the
+third none is."""
+_PANEL_EDGE, _PANEL_AREA, _PANEL_INK = 0.97, 0.35, 0.02
+"""A panel's rim is of one colour but for this, the colour covers so much of it, and the ink on it spans so much."""
+_MOST_PANELS = 3
+_APART = 0.5
+"""Drawings are separate when the gap between them is more than this share of the smaller one's long side."""
+_DRAWING = 0.05
+"""A separate drawing has at least this share of the ink."""
+
+
+class _Ground(NamedTuple):
+    colour: Colour
+    strays: float
+    sure: bool
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where the ink of a part lies, on which ground, inside which panel; boxes in pixels of the part."""
+
+    ground: _Ground
+    panel: Crop | None
+    box: Crop
+
+
+def frame_mark(part: Pixels) -> FramedMark:
+    """A mark as everything sees it.
+
+    Args:
+        part: The examined picture of it, uint8 (H, W, 3), sRGB, at any size, on any ground.
+
+    Returns:
+        The framed mark. A picture without one ground at its edge is kept whole and as it is; one with nothing on it
+        has a contrast of 0.
+    """
+    ground = _ground(part)
+    if ground is None:
+        whole = Crop(0, 0, part.shape[1], part.shape[0])
+        kept = _reduced(part)
+        return FramedMark(None, whole, None, _range(part), 0.0, 1, True, kept, kept)
+    box = _ink_box(part, ground)
+    if box is None:
+        return _framed(part, _Found(ground, None, Crop(0, 0, part.shape[1], part.shape[0])))
+    return _framed(part, _on_its_panel(part, _Found(ground, None, box)))
+
+
+def as_ink(mark: Pixels) -> Pixels:
+    """A framed mark, uint8 (h, w, 3), without its colours: grey, darker by how far it stands out in any channel."""
+    return np.asarray(mark.min(axis=2, keepdims=True).repeat(3, axis=2))
+
+
+def _framed(part: Pixels, found: _Found) -> FramedMark:
+    """The box with its margin, in its own colours and at the standard contrast."""
+    shown = _reduced(_with_margin(part, found))
+    apart = np.abs(shown.astype(np.float32) - found.ground.colour)
+    most = _most(apart)
+    smooth = _smoothed(most)
+    drawn = smooth > _least_drawn(float(smooth.max()), found.ground)
+    contrast = float(np.quantile(most[drawn], _STRONGEST)) if drawn.any() else float(most.max())
+    paper = most[~drawn]
+    noise = min(float(np.quantile(paper, 0.95)) if paper.size else 0.0, contrast * _DRAWN)
+    share = np.clip((apart - noise) / max(contrast - noise, 1e-6), 0, 1) if contrast > noise else np.zeros_like(apart)
+    return FramedMark(
+        ground=_rounded(found.ground.colour),
+        box=found.box,
+        panel=found.panel,
+        contrast=contrast,
+        noise=noise,
+        drawings=_drawings(drawn),
+        ground_is_sure=found.ground.sure,
+        pixels=np.round(255 * (1 - share)).astype(np.uint8),
+        shown=shown,
+    )
+
+
+def _rounded(colour: Colour) -> tuple[int, int, int]:
+    red, green, blue = (round(value) for value in colour.tolist())
+    return red, green, blue
+
+
+def _with_margin(part: Pixels, found: _Found) -> Pixels:
+    """The box with its margin; ground where that reaches out of the picture, or off the panel."""
+    box, (height, width) = found.box, part.shape[:2]
+    margin = max(1, round(MARGIN * max(box.width, box.height)))
+    inside = found.panel or Crop(0, 0, width, height)
+    left, top = max(box.x - margin, inside.x), max(box.y - margin, inside.y)
+    right = min(box.x + box.width + margin, inside.x + inside.width)
+    bottom = min(box.y + box.height + margin, inside.y + inside.height)
+    x, y = left - box.x + margin, top - box.y + margin
+    under, beside = box.height + 2 * margin - y - (bottom - top), box.width + 2 * margin - x - (right - left)
+    cut, filling = part[top:bottom, left:right], _rounded(found.ground.colour)
+    return np.asarray(cv2.copyMakeBorder(cut, y, under, x, beside, cv2.BORDER_CONSTANT, value=filling), np.uint8)
+
+
+def _reduced(picture: Pixels, long_side: int = _LONG_SIDE) -> Pixels:
+    height, width = picture.shape[:2]
+    scale = long_side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _smoothed(plane: Plane) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), _SMOOTH), np.float32)
+
+
+def _least_drawn(contrast: float, ground: _Ground) -> float:
+    return max(_DRAWN * contrast, _OVER_PAPER * ground.strays, _LEAST_DRAWN)
+
+
+def _ground(part: Pixels) -> _Ground | None:
+    """The colour that the edge of a picture is of; None where no colour is enough of it.
+
+    A mark that fills its picture meets the edge, which then has colours of both. The four corners around a disc or a
+    tile do not hang together: their colour is the ground. Else it is the colour that covers most of the picture.
+    """
+    near = _one_colour(part)
+    edge = np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).astype(np.float32)
+    colours = _colours(edge, near)
+    chosen, share = colours[0]
+    if share < _ALL_GROUND:
+        possible = [(colour, of_edge) for colour, of_edge in colours if of_edge >= _MAYBE_GROUND] or colours[:1]
+        around = next((found for found in possible if _in_loose_corners(part, found[0], near)), None)
+        chosen, share = around or max(possible, key=lambda found: _covered(part, found[0], near))
+    if share < _LEAST_GROUND:
+        return None
+    strays = np.abs(edge - chosen).max(axis=1)
+    own = strays[strays <= near]
+    return _Ground(chosen, float(np.quantile(own, 0.95)), share >= _ALL_GROUND)
+
+
+def _one_colour(part: Pixels) -> float:
+    """How far two pixels of one colour may lie apart."""
+    return max(_ALIKE * _range(part), _LEAST_ALIKE)
+
+
+def _range(part: Pixels) -> float:
+    """The widest range of a channel, 0 to 255."""
+    least, most = (cv2.reduce(part, 0, kind)[0] for kind in (cv2.REDUCE_MIN, cv2.REDUCE_MAX))
+    return float((most.max(axis=0).astype(np.int16) - least.min(axis=0)).max())
+
+
+def _most(apart: Plane) -> Plane:
+    """The largest of three channels (H, W, 3), (H, W)."""
+    red, green, blue = cv2.split(apart)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
+
+
+def _apart(part: Pixels, colour: Colour) -> Plane:
+    """How far each pixel lies from a colour, in the channel where it does most, float32 (H, W)."""
+    return _most(np.abs(part.astype(np.float32) - colour))
+
+
+def _colours(pixels: Colour, near: float) -> list[tuple[Colour, float]]:
+    """The colours of pixels (n, 3) and the share of each, the commonest first; each takes what is near it."""
+    left = pixels
+    found: list[tuple[Colour, float]] = []
+    while len(left) and len(found) < 4:
+        cells, counts = np.unique((left // near).astype(np.int32), axis=0, return_counts=True)
+        middle = (cells[counts.argmax()] + 0.5) * near
+        kept = np.abs(left - middle).max(axis=1) <= near
+        colour = np.median(left[kept], axis=0).astype(np.float32)
+        kept |= np.abs(left - colour).max(axis=1) <= near
+        found.append((colour, float(kept.sum()) / len(pixels)))
+        left = left[~kept]
+    return sorted(found, key=lambda colour: -colour[1])
+
+
+def _in_loose_corners(part: Pixels, colour: Colour, near: float) -> bool:
+    """Whether the four corners are of this colour and nothing of it joins two of them."""
+    if min(part.shape[:2]) < 8:
+        return False
+    small = _reduced(part, _LONG_SIDE)
+    _, labels = cv2.connectedComponents(_is_colour(small, colour, near).astype(np.uint8), connectivity=4)
+    corners = {int(labels[y, x]) for y in (0, -1) for x in (0, -1)}
+    return 0 not in corners and len(corners) == 4
+
+
+def _covered(part: Pixels, colour: Colour, near: float) -> float:
+    return float(_is_colour(_reduced(part), colour, near).mean())
+
+
+def _is_colour(part: Pixels, colour: Colour, near: float) -> Mask:
+    return np.asarray(_apart(part, colour) <= near)
+
+
+def _ink_box(part: Pixels, ground: _Ground) -> Crop | None:
+    """The box around what is drawn, dust left out; looked for in the reduced picture first, then closer."""
+    step = math.ceil(max(part.shape[:2]) / _LOOKED_AT)
+    looked_at = _reduced(part, max(1, max(part.shape[:2]) // step)) if step > 1 else part
+    apart = _apart(looked_at, ground.colour)
+    # The blur keeps noise from counting, and must not widen what is drawn.
+    smooth = _smoothed(apart)
+    drawn = _without_specks(np.minimum(apart, smooth) > _least_drawn(float(smooth.max()), ground))
+    if not drawn.any():
+        return None
+    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+    down, across = part.shape[0] / drawn.shape[0], part.shape[1] / drawn.shape[1]
+    slack = 0 if step == 1 else 2
+    left, top = (
+        max(0, math.floor((first - slack) * scale)) for first, scale in ((columns[0], across), (rows[0], down))
+    )
+    right = min(part.shape[1], math.ceil((columns[-1] + 1 + slack) * across))
+    bottom = min(part.shape[0], math.ceil((rows[-1] + 1 + slack) * down))
+    box = Crop(left, top, right - left, bottom - top)
+    if step == 1 or max(box.width, box.height) > 0.9 * max(part.shape[:2]):
+        return box
+    closer = _ink_box(_cut(part, box), ground)
+    return box if closer is None else _moved(closer, box)
+
+
+def _without_specks(drawn: Mask) -> Mask:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(drawn.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    kept = areas >= max(2, _SPECK * areas.sum())
+    return np.asarray(kept[labels]) if count > 1 else drawn
+
+
+def _cut(part: Pixels, box: Crop) -> Pixels:
+    return part[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+def _moved(box: Crop, into: Crop) -> Crop:
+    return replace(box, x=box.x + into.x, y=box.y + into.y)
+
+
+def _on_its_panel(part: Pixels, found: _Found) -> _Found:
+    """The ink on a rectangle of one colour, where that stands on the ground: a card, a label, a filled field."""
+    for _ in range(_MOST_PANELS):
+        inner = _panel(part, found)
+        if inner is None:
+            break
+        found = inner
+    return found
+
+
+def _panel(part: Pixels, found: _Found) -> _Found | None:
+    box = found.box
+    rim = max(1, round(0.01 * min(box.width, box.height)))
+    if min(box.width, box.height) < 8 + 2 * rim:
+        return None
+    panel = Crop(box.x + rim, box.y + rim, box.width - 2 * rim, box.height - 2 * rim)
+    field = _cut(part, panel)
+    near = _one_colour(_cut(part, box))
+    edge = np.concatenate([field[0], field[-1], field[:, 0], field[:, -1]]).astype(np.float32)
+    colour, share = _colours(edge, near)[0]
+    stands_out = float(np.abs(colour - found.ground.colour).max()) > near
+    if share < _PANEL_EDGE or not stands_out or _covered(field, colour, near) < _PANEL_AREA:
+        return None
+    strays = np.abs(edge - colour).max(axis=1)
+    ground = _Ground(colour, float(np.quantile(strays[strays <= near], 0.95)), True)
+    inner = _ink_box(field, ground)
+    if inner is None or inner.width * inner.height < _PANEL_INK * panel.width * panel.height:
+        return None
+    return _Found(ground, panel, _moved(inner, panel))
+
+
+def _drawings(drawn: Mask) -> int:
+    """How many separate drawings there are: groups of ink, wide gaps between them, each with its share of the ink."""
+    small = _reduced_mask(drawn)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
+    boxes = [_Box.of(row) for row in stats[1:count]]
+    total = sum(box.ink for box in boxes)
+    groups = _joined(sorted(boxes, key=lambda box: -box.ink))
+    return max(1, sum(group.ink >= _DRAWING * total for group in groups))
+
+
+def _reduced_mask(drawn: Mask, long_side: int = 160) -> Mask:
+    scale = long_side / max(drawn.shape)
+    if scale >= 1:
+        return drawn
+    size = max(1, round(drawn.shape[1] * scale)), max(1, round(drawn.shape[0] * scale))
+    return np.asarray(cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.1)
+
+
+@dataclass(frozen=True)
+class _Box:
+    left: int
+    top: int
+    right: int
+    bottom: int
+    ink: int
+
+    @classmethod
+    def of(cls, row: NDArray[np.int32]) -> _Box:
+        left, top, width, height, ink = (int(value) for value in row)
+        return cls(left, top, left + width, top + height, ink)
+
+    @property
+    def long_side(self) -> int:
+        return max(self.right - self.left, self.bottom - self.top)
+
+    def gap(self, other: _Box) -> int:
+        across = max(self.left, other.left) - min(self.right, other.right)
+        down = max(self.top, other.top) - min(self.bottom, other.bottom)
+        return max(across, down, 0)
+
+    def with_(self, other: _Box) -> _Box:
+        return _Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+            self.ink + other.ink,
+        )
+
+
+def _joined(boxes: Sequence[_Box]) -> list[_Box]:
+    """Boxes joined as long as two lie near each other for their size."""
+    groups: list[_Box] = []
+    for box in boxes:
+        joining = box
+        while near := next((g for g in groups if g.gap(joining) <= _APART * min(g.long_side, joining.long_side)), None):
+            groups.remove(near)
+            joining = near.with_(joining)
+        groups.append(joining)
+    return groups

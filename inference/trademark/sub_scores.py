@@ -1,0 +1,167 @@
+"""What else two marks are looked at for: without colour, turned or mirrored, one inside the other.
+
+Each is the best log odds over several variants of the marks, by the same network. None is calibrated: the best of many
+variants is high even for negatives. They say where to look again, and none replaces the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.preprocessing import Preprocessing
+from inference.records import Crop, SubScore
+
+Pixels = NDArray[np.uint8]
+
+OVERALL, WITHOUT_COLOUR, TURNED, PART_OF = "overall", "without colour", "turned or mirrored", "one inside the other"
+
+_VIEWS = tuple(product((False, True), range(4)))
+_INK = 24
+_LEAST_INK = 0.03
+_LEAST_SIDE = 16
+_WIDE = 1.6
+_WINDOW = 0.65
+
+
+@dataclass(frozen=True)
+class Variants:
+    """The pictures of one mark that are embedded beside it, and what each shows.
+
+    Attributes:
+        grey: The mark without colour, (3, S, S).
+        turned: The mark in the seven other rotations and mirrorings, empty where it is not the one that is turned.
+        windows: Windows of it, each filling the square.
+        crops: Where they lie, in pixels of the mark.
+    """
+
+    grey: Tensor
+    turned: tuple[Tensor, ...]
+    windows: tuple[Tensor, ...]
+    crops: tuple[Crop, ...]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in this order."""
+        return (self.grey, *self.turned, *self.windows)
+
+
+def variants(mark: Pixels, framed: Tensor, preprocessing: Preprocessing, *, turn: bool) -> Variants:
+    """What is looked at of a mark, uint8 (H, W, 3), which the network sees as `framed`.
+
+    Args:
+        mark: The framed mark, uint8 (H, W, 3).
+        framed: The same, prepared.
+        preprocessing: The model's.
+        turn: Whether this is the mark that is turned; of two it suffices to turn one.
+    """
+    crops = windows(mark)
+    return Variants(
+        grey=torch.from_numpy(preprocessing(without_colour(mark)).values),
+        turned=tuple(view(framed, mirrored, quarters) for mirrored, quarters in _VIEWS[1:]) if turn else (),
+        windows=tuple(
+            torch.from_numpy(preprocessing(mark[c.y : c.y + c.height, c.x : c.x + c.width]).values) for c in crops
+        ),
+        crops=crops,
+    )
+
+
+def view(framed: Tensor, mirrored: bool, quarters: int) -> Tensor:
+    """A square picture (3, S, S), mirrored left to right or not, then turned clockwise by quarters."""
+    return torch.rot90(framed.flip(2) if mirrored else framed, -quarters, (1, 2)).contiguous()
+
+
+def without_colour(mark: Pixels) -> Pixels:
+    """Luminance (Rec. 601) in all three channels."""
+    grey = np.round(mark @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return grey[..., None].repeat(3, axis=2)
+
+
+def windows(mark: Pixels) -> tuple[Crop, ...]:
+    """Parts of a mark that may be another mark: square windows over what is drawn, at most four.
+
+    A wide or tall mark (a symbol beside a word) is taken apart in three along its length, another one in its corners.
+    Windows with next to nothing in them are left out, and so is a mark too small to be taken apart.
+    """
+    drawn = ink(mark)
+    if not drawn.any():
+        return ()
+    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    height, width = int(rows[-1]) - top + 1, int(columns[-1]) - left + 1
+    short, long = sorted((height, width))
+    side = short if long >= _WIDE * short else round(_WINDOW * long)
+    if side < _LEAST_SIDE:
+        return ()
+    found = []
+    for y, x in product(_starts(top, height, side), _starts(left, width, side)):
+        crop = Crop(x, y, min(side, left + width - x), min(side, top + height - y))
+        if drawn[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width].mean() >= _LEAST_INK:
+            found.append(crop)
+    return tuple(found)
+
+
+def ink(mark: Pixels) -> NDArray[np.bool_]:
+    """What differs from the ground, bool (H, W)."""
+    return np.asarray(np.abs(mark - ground(mark)).max(axis=2) > _INK)
+
+
+def ground(mark: Pixels) -> NDArray[np.float64]:
+    """The median colour along the edge of a mark, uint8 (H, W, 3), float (3,)."""
+    return np.median(np.concatenate([mark[0], mark[-1], mark[:, 0], mark[:, -1]]), axis=0)
+
+
+def _starts(start: int, extent: int, side: int) -> list[int]:
+    """Where windows begin along one side: one, two, or three along a length."""
+    count = 1 if extent <= side else 2 if extent < _WIDE * side else 3
+    return [start + round(step) for step in np.linspace(0, max(extent - side, 0), count)]
+
+
+def sub_scores(
+    overall: float,
+    grey: float,
+    turned: Sequence[float],
+    windows: tuple[Sequence[float], Sequence[float]],
+    crops: tuple[Sequence[Crop], Sequence[Crop]],
+    turned_mark: int,
+) -> tuple[SubScore, ...]:
+    """The record's sub-scores from log odds.
+
+    Args:
+        overall: Of the marks as they are.
+        grey: Of both without colour.
+        turned: Of the seven other views of one mark beside the other mark.
+        windows: Of each window of the first mark beside the whole second one, and the other way round.
+        crops: Where these windows lie.
+        turned_mark: Which mark was turned, 1 or 2.
+    """
+    best_turn, how = max(zip((overall, *turned), _VIEWS, strict=True), key=lambda found: found[0])
+    inside = [(overall, "the whole marks, better than any part")]
+    for number, (values, places) in enumerate(zip(windows, crops, strict=True), 1):
+        inside += [
+            (
+                value,
+                f"a part of mark {number} ({crop.width} x {crop.height} pixels from {crop.x}, {crop.y}) beside all "
+                f"of mark {3 - number}",
+            )
+            for value, crop in zip(values, places, strict=True)
+        ]
+    best_part, where = max(inside, key=lambda found: found[0])
+    return (
+        SubScore(OVERALL, overall, "both marks as they are"),
+        SubScore(WITHOUT_COLOUR, grey, "both marks in grey"),
+        SubScore(TURNED, best_turn, _turn_in_words(turned_mark, *how)),
+        SubScore(PART_OF, best_part, where),
+    )
+
+
+def _turn_in_words(mark: int, mirrored: bool, quarters: int) -> str:
+    turn = f"turned clockwise by {90 * quarters} degrees" if quarters else ""
+    done = " and ".join(filter(None, ["mirrored" if mirrored else "", turn]))
+    return f"mark {mark} {done}" if done else "both marks as they are, better than any turn"

@@ -1,0 +1,1 @@
+"""A finished model against samples whose truth is known."""

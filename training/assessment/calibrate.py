@@ -1,0 +1,97 @@
+"""Calibrating a finished model with scores of the examiner that is used in earnest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from inference.evidence.calibration import Calibration
+from inference.files import write_whole
+from inference.models.card import Card
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import Model, load_model, save_model
+from inference.trademark.framing import FRAMING
+from training.assessment.evaluate import read_photos_for
+from training.assessment.heatmaps import json_bytes
+from training.assessment.mark_trials import mark_embeddings, trial_pairs
+from training.assessment.pairs import judge_pairs
+from training.assessment.photos import judged_by_photos
+from training.data.marks.mark_set import Pair, read_mark_set
+from training.data.photos.photo import Split
+from training.figures.calibration import CalibrationRefused
+from training.figures.evidence_plots import draw_evidence
+from training.figures.weighing import Weighing
+from training.fitting.run_folder import require_another_folder, require_setting, set_name
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """Calibrate a finished model on the validation samples of a set, and judge it on the test samples."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set, as for training; best the one the model was trained on, whose split is then the same."""
+    out: Path
+    """Folder for the model's two files, the figures and the plots."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+
+
+def calibrate_finished(settings: CalibrationSettings) -> Card:
+    """Write the model with its calibration, figures.json, tippett.png, pav.png and ece.png into the folder.
+
+    Raises:
+        Refusal: if the model or the data cannot be used, or no likelihood ratio can be based on the scores.
+    """
+    require_another_folder(settings.out, settings.weights)
+    model = load_model(settings.model, settings.weights)
+    require_setting(
+        model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
+    )
+    weighing, card = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(model, settings.data)
+    calibration = weighing.calibration
+    if calibration is None:
+        raise CalibrationRefused(weighing.limit)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    write_whole(settings.out / "figures.json", json_bytes({"likelihood ratios": weighing.metrics}))
+    _draw(calibration, settings.out)
+    return save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
+
+
+def _draw(calibration: Calibration, folder: Path) -> None:
+    first, second = (np.array(side) for side in calibration.held_out)
+    if len(first) and len(second):
+        draw_evidence(first, second, calibration.sides, folder)
+
+
+def _judge_photos(model: Model, data: Path) -> tuple[Weighing, Card]:
+    photos = read_photos_for(model.card, data)
+    card, judgement = judged_by_photos(model, photos, _named(data, model.card, photos.manifest_sha256))
+    return judgement.weighing, card
+
+
+def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
+    """How pairs are weighed, and the card that says so; what was framed in another way is so no more."""
+    model = replace(model, card=replace(model.card, mark_framing=FRAMING))
+    every = read_mark_set(data, seed=model.card.seed)
+    marks = every.subset([*every.of("val"), *every.of("test")])
+    embedding = mark_embeddings(marks, model.card.preprocessing)
+    trials: dict[Split, dict[str, list[Pair]]] = {
+        "val": trial_pairs(marks, embedding, "val"),
+        "test": trial_pairs(marks, embedding, "test"),
+    }
+    card, weighing = judge_pairs(model, marks, trials, _named(data, model.card, every.manifest_sha256))
+    return weighing, card
+
+
+def _named(data: Path, card: Card, manifest_sha256: str) -> str:
+    """What the set is called; another one than the model's own may hold what the model was trained on."""
+    if manifest_sha256 == card.data_sha256:
+        return set_name(data)
+    return f"{set_name(data)}, which is not the set it was trained on"

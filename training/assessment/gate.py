@@ -1,0 +1,344 @@
+"""Fitting the scope gate of a model to its own training photos or marks, and measuring what it lets through."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.models.card import Card, Metric, Task
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.embedding import frozen_embedding
+from inference.models.weights import load_model, save_model
+from inference.records import Refusal
+from inference.reference.reference import Reference
+from inference.reference.registration import register_best
+from inference.scope.checks import gate_checks, physical_checks
+from inference.scope.gate import ScopeGate, Spread, as_rows, neighbour_distance
+from inference.scope.gate_card import LEAST_SOURCES, GateCard
+from inference.scope.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
+from inference.trademark.framing import as_ink
+from training.assessment.gate_pictures import (
+    COMMON_SIZE,
+    DEGRADATIONS,
+    Degradation,
+    Picture,
+    Pixels,
+    evenly,
+    parts_in,
+    pictures_in,
+    pictures_of,
+)
+from training.data.processes import worker_processes
+from training.data.scenes.scene_set import read_scene_set
+from training.data.set_files import DataRefused
+from training.figures.metrics import auc_metric, share_by_source
+
+logger = logging.getLogger(__name__)
+Values = NDArray[np.float64]
+FALSE_REFUSALS = 0.05
+_MOST_ROWS = 600
+_MOST_NEIGHBOURS = 5
+_UNUSUAL = 0.01
+_IN_SCENES = "scope, in scenes: refused"
+
+_RULE = (
+    "Each training source was measured against all others. Both thresholds stand at the same rank, the one that all "
+    "but {share:.0%} of the sources keep to in both distances (conformal quantile by source over the worse of the two "
+    "ranks), so that the two votes together refuse {share:.0%} of new parts of this kind."
+)
+
+
+@dataclass(frozen=True)
+class ScopeSettings:
+    """Fit the scope gate of a finished model to its training split, and measure it."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set it was trained on."""
+    out: Path
+    """Folder for the model's two files, with the gate in them."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the model."""
+    scenes: Path | None = None
+    """Folder of scenes with boxes: the model's part as it is found in photos of whole goods is of its kind as well."""
+    near: tuple[Path, ...] = ()
+    """Folders of pictures that resemble the model's kind and are not of it: another part, another house."""
+    far: tuple[Path, ...] = ()
+    """Folders of pictures of anything else."""
+
+
+def gate_model(settings: ScopeSettings) -> Card:
+    """Fit, measure and write.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        Refusal: if the model cannot be loaded, the set is not the one it was trained on, or has too few sources.
+    """
+    model = load_model(settings.model, settings.weights)
+    folders = {"near": settings.near, "far": settings.far}
+    foreign = {
+        kind: [picture for folder in of for picture in pictures_in(folder, model.card.task)]
+        for kind, of in folders.items()
+        if of
+    }
+    own = pictures_of(model.card, settings.data)
+    scenes = read_scene_set(settings.scenes) if settings.scenes else None
+    found = parts_in(scenes, model.card, "train") if scenes else []
+    gate = fit_scope_gate(own("train"), model.card.task, model.references, found)
+    metrics = model.card.metrics | gate_metrics(gate, own("test"), foreign, model.references)
+    if scenes:
+        refused = refused_share(gate, parts_in(scenes, model.card, "test"), model.references)
+        metrics |= {_IN_SCENES: refused.named("scope_refused", "in scenes")}
+    return save_model(
+        replace(model.card, metrics=metrics), model.network.state_dict(), settings.out, model.references, gate
+    )
+
+
+def fit_scope_gate(
+    pictures: Sequence[Picture],
+    task: Task,
+    references: Sequence[Reference] = (),
+    in_scenes: Sequence[Picture] = (),
+) -> ScopeGate:
+    """The gate of a model.
+
+    Args:
+        pictures: Training photos with their items, or marks with their families.
+        task: What the model is for; photos and marks are measured differently.
+        references: Of a model that sees parts registered to them.
+        in_scenes: Parts of its kind as they are found in photos of whole goods.
+
+    Raises:
+        DataRefused: if there are fewer than 19 sources.
+    """
+    count = len({picture.source for picture in pictures})
+    if count < LEAST_SOURCES:
+        msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, and there are {count}; add some."
+        raise DataRefused(msg)
+    most = _MOST_ROWS // 2 if in_scenes else _MOST_ROWS
+    chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
+    sources = np.array([picture.source for picture in chosen])
+    measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
+    embed = frozen_embedding()
+    rows, measured = [], []
+    for part, seen in tqdm(_as_seen(chosen, references), "fitting the scope gate", total=len(chosen), leave=False):
+        rows.append(embed(seen).astype(np.float16))
+        measured.append([measure.of(part) for measure in measures.values()])
+    embeddings = np.stack(rows)
+    kept = len({*sources})
+    neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
+    thresholds = joint_thresholds(leave_one_source_out(embeddings, sources, neighbours), sources, FALSE_REFUSALS)
+    card = GateCard(
+        neighbours=neighbours,
+        farthest_neighbour=thresholds[0],
+        farthest_spread=thresholds[1],
+        false_refusals=FALSE_REFUSALS,
+        rule=_RULE.format(share=FALSE_REFUSALS),
+        sources=kept,
+        usual=_usual(measures, np.array(measured), sources),
+        embedding_sha256=embed.sha256,
+        sees="ink" if task == "trademark" else "registered part" if references else "part",
+    )
+    return ScopeGate(card, embeddings)
+
+
+def gate_or_none(pictures: Sequence[Picture], task: Task, references: Sequence[Reference] = ()) -> ScopeGate | None:
+    """The gate of a model just trained; none, with a warning, where there can be none: no long run is lost for it."""
+    try:
+        return fit_scope_gate(pictures, task, references)
+    except Refusal as refusal:
+        logger.warning("The model gets no scope gate. %s", refusal)
+        return None
+
+
+def _spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
+    return [pictures[index] for index in spread_over_sources([picture.source for picture in pictures], most)]
+
+
+def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
+    """Indices of at most `most` pictures: a first one of every source, then a second one, and so on.
+
+    Sources come in the order of their hashes, so that which are left out does not follow from their names.
+    """
+    seen: dict[str, int] = {}
+    turns = []
+    for index, source in enumerate(sources):
+        seen[source] = seen.get(source, -1) + 1
+        turns.append((seen[source], hashlib.sha256(source.encode()).digest(), index))
+    return sorted(index for _, _, index in sorted(turns)[:most])
+
+
+def leave_one_source_out(embeddings: NDArray[np.float16], sources: NDArray[np.str_], neighbours: int) -> Values:
+    """Distances of each row to the rows of all other sources, as the gate would take them of a new part.
+
+    Args:
+        embeddings: (n, d).
+        sources: (n,).
+        neighbours: The nearest neighbour that counts.
+
+    Returns:
+        (n, 2): to that neighbour, and to the middle in units of spread.
+    """
+    rows = as_rows(embeddings)
+    gram = rows @ rows.T
+    distances = np.empty((len(rows), 2))
+    for source in np.unique(sources):
+        own = sources == source
+        products = gram[np.ix_(~own, own)]
+        distances[own, 0] = [neighbour_distance(similarity, neighbours) for similarity in products.T]
+        distances[own, 1] = Spread(gram[np.ix_(~own, ~own)], rows.shape[1])(products, np.diag(gram)[own])
+    return distances
+
+
+def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: float) -> tuple[float, float]:
+    """Thresholds of both distances that together refuse the stated share of new sources' pictures.
+
+    Two thresholds at half the share each would refuse less than stated, because what is far in one distance mostly is
+    in the other; so both stand at one rank, found over the worse of a picture's two ranks. Sources count alike, however
+    many pictures they have.
+
+    Args:
+        distances: (n, 2), of `leave_one_source_out`.
+        sources: (n,).
+        refusals: Share that may be refused; at least 1 / (sources + 1).
+
+    Source:
+        Y. Lee, R. F. Barber, R. Willett: Distribution-free inference with hierarchical data, 2023, for the weights.
+    """
+    weights = source_weights(sources)
+    ranks = np.stack([_ranks(column, weights) for column in distances.T], axis=1)
+    level = weighted_quantile(ranks.max(1), weights, 1 - refusals)
+    neighbour, spread = (float(column[rank <= level].max()) for column, rank in zip(distances.T, ranks.T, strict=True))
+    return neighbour, spread
+
+
+def source_weights(sources: NDArray[np.str_]) -> Values:
+    """Weight of each picture (n,): every source has the same, and so has the new one, which has no picture yet."""
+    _, index, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(counts) + 1) / counts[index])
+
+
+def weighted_quantile(values: Values, weights: Values, level: float) -> float:
+    """The least value (n,) that a share `level` of the weight lies at or below; the greatest where there is none."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) >= level - 1e-9
+    return float(values[order[np.argmax(reached) if reached.any() else -1]])
+
+
+def _ranks(values: Values, weights: Values) -> Values:
+    """Weight that lies at or below each value."""
+    order = np.argsort(values)
+    ranks = np.empty(len(values))
+    ranks[order] = np.cumsum(weights[order])
+    return ranks
+
+
+def _usual(measures: Mapping[str, Measure], measured: Values, sources: NDArray[np.str_]) -> dict[str, float]:
+    weights = source_weights(sources)
+    columns = zip(measures, measured.T, strict=True)
+    return {name: weighted_quantile(column, weights, 1 - _UNUSUAL) for name, column in columns}
+
+
+def gate_metrics(
+    gate: ScopeGate,
+    own: Sequence[Picture],
+    foreign: Mapping[str, Sequence[Picture]],
+    references: Sequence[Reference] = (),
+) -> dict[str, Metric]:
+    """What a gate refuses: of its own kind, of foreign pictures, and of its own kind degraded on purpose.
+
+    Args:
+        gate: The gate.
+        own: Test pictures with their sources, none of which the gate was fitted on.
+        foreign: Foreign pictures by kind (near, far), each its own source.
+        references: Of a model that sees parts registered to them.
+    """
+    own = evenly(own)
+    items = [picture.source for picture in own]
+    excess = _excesses(gate, own, references)
+    metrics = {
+        "scope: false refusals": share_by_source(
+            excess > 1, items, "test pictures of the model's own kind refused"
+        ).named("false_refusals")
+    }
+    passed = float(np.quantile(excess, 0.95))
+    for kind, pictures in foreign.items():
+        others, names = _excesses(gate, pictures, references), [picture.source for picture in pictures]
+        over = f"{kind} pictures"
+        metrics |= {
+            f"scope, {kind}: AUC": auc_metric(
+                others, excess, names, items, f"{over} against the model's own kind"
+            ).named("scope_auc", kind),
+            f"scope, {kind}: false positives at 95% true": share_by_source(
+                others <= passed, names, f"{over} that pass where 95% of the model's own kind do"
+            ).named("scope_false_positives", kind),
+            f"scope, {kind}: refused": share_by_source(others > 1, names, over).named("scope_refused", kind),
+        }
+    for name, degrade in DEGRADATIONS.items():
+        statuses = [
+            _statuses(gate, part, seen)
+            for part, seen in tqdm(_as_seen(own, references, degrade), name, total=len(own), leave=False)
+        ]
+        refused = ["refuse" in found for found in statuses]
+        noticed = [bool(found & {"refuse", "warn"}) for found in statuses]
+        over = f"test pictures, {name}"
+        metrics |= {
+            f"scope, {name}: refused": share_by_source(refused, items, over).named("scope_refused", name),
+            f"scope, {name}: refused or warned of": share_by_source(noticed, items, over).named("scope_noticed", name),
+        }
+    return metrics
+
+
+def refused_share(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Metric:
+    """Which share of parts found in photos of whole goods a gate refuses."""
+    pictures = evenly(pictures)
+    refused = _excesses(gate, pictures, references) > 1
+    return share_by_source(refused, [picture.source for picture in pictures], "parts at their true box in test scenes")
+
+
+def _excesses(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Values:
+    embed = frozen_embedding()
+    bar = tqdm(_as_seen(pictures, references), "embedding", total=len(pictures), unit="picture", leave=False)
+    return np.array([gate.check(embed(seen)).value for _, seen in bar])
+
+
+def _as_seen(
+    pictures: Sequence[Picture], references: Sequence[Reference], degrade: Degradation | None = None
+) -> Iterator[tuple[Pixels, Pixels]]:
+    """Pictures, degraded or not, and what a model sees of each: the same, or the part registered to its references."""
+    with worker_processes() as pool:
+        yield from pool.map(_seen, pictures, repeat(tuple(references)), repeat(degrade), chunksize=4)
+
+
+def _seen(picture: Picture, references: tuple[Reference, ...], degrade: Degradation | None) -> tuple[Pixels, Pixels]:
+    part = picture.pixels(degrade)
+    if picture.task == "trademark":
+        return part, as_ink(part)
+    if not references:
+        return part, part
+    best = register_best(part, [one for one in references if picture.series in (None, one.series)])[0]
+    shape = next(reference.picture.shape for reference in references if reference.series == best.series)
+    return part, best.apply(part, shape)[0]
+
+
+def _statuses(gate: ScopeGate, part: Pixels, seen: Pixels) -> set[str]:
+    # Of the size only whether a part is too small is asked, and that for no network in particular.
+    return {
+        check.status
+        for check in (
+            *physical_checks(part, COMMON_SIZE),
+            *gate_checks(part, {gate.card.sees: seen}, gate, frozen_embedding()),
+        )
+    }

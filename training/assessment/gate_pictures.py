@@ -1,0 +1,139 @@
+"""The pictures that a scope gate is fitted to and measured on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.intake.exhibit import ExhibitRefused, read_exhibit
+from inference.locator.examiner import crop_around
+from inference.models.card import Card, Task
+from inference.trademark.framing import frame_mark
+from training.data.degradations import blurred, jpeg, noisy, scaled
+from training.data.marks.mark_set import read_mark_set
+from training.data.photos.photo import Split
+from training.data.photos.photo_set import read_photo_set
+from training.data.scenes.scene_set import MARGIN, SceneSet
+from training.data.set_files import PICTURES, DataRefused
+
+Pixels = NDArray[np.uint8]
+logger = logging.getLogger(__name__)
+
+Degradation = Callable[[Pixels], Pixels]
+MOST_MEASURED = 200
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is measured.
+
+    Attributes:
+        path: Its file.
+        source: The item or mark family that it shows; what a gate refuses is counted by source.
+        box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
+        series: The series that the part is meant to be; None where every reference is tried.
+        task: For what kind of model it is looked at: marks are framed.
+    """
+
+    path: Path
+    source: str
+    box: tuple[int, int, int, int] | None = None
+    series: str | None = None
+    task: Task = "authenticity"
+
+    def pixels(self, degrade: Degradation | None = None) -> Pixels:
+        """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it, a mark framed."""
+        exhibit = read_exhibit(self.path)
+        part = exhibit.crop(crop_around(exhibit, self.box, MARGIN) if self.box else None)
+        part = degrade(part) if degrade else part
+        return frame_mark(part).pixels if self.task == "trademark" else part
+
+
+def at_most(part: Pixels, long_side: float) -> Pixels:
+    """A part (H, W, 3) with a long side of at most so many pixels."""
+    return scaled(part, min(1.0, long_side / max(part.shape[:2])))
+
+
+COMMON_SIZE = 224
+
+
+def _noisy(part: Pixels) -> Pixels:
+    return noisy(part, 40, np.random.default_rng(0))
+
+
+DEGRADATIONS: Mapping[str, Degradation] = {
+    "heavily blurred": partial(blurred, sigma=12.5),
+    "noisy": _noisy,
+    "JPEG quality 10": partial(jpeg, quality=10),
+    "40 pixels long": partial(at_most, long_side=40),
+}
+"""What is done to a part to see whether it is noticed."""
+
+
+def pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
+    """The pictures of each split of the set a model was trained on."""
+    if card.task == "trademark":
+        marks = read_mark_set(data, seed=card.seed)
+        listed = [(Picture(mark.path, mark.family, task=card.task), mark.split) for mark in marks.marks]
+        sha256 = marks.manifest_sha256
+    else:
+        photos = read_photo_set(data, seed=card.seed)
+        listed = [(Picture(photo.path, photo.item, series=photo.series), photo.split) for photo in photos.photos]
+        sha256 = photos.manifest_sha256
+    if sha256 != card.data_sha256:
+        msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
+        raise DataRefused(msg)
+    return lambda split: [picture for picture, of in listed if of == split]
+
+
+def parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
+    """The parts of a model's kind and series in the scenes of a split.
+
+    Raises:
+        DataRefused: if there is none.
+    """
+    found = [
+        Picture(scene.path, scene.path.name, part.box, part.series)
+        for scene in scenes.of(split)
+        for part in scene.parts
+        if part.part == card.part and part.series in card.series
+    ]
+    if not found:
+        msg = f"The {split} scenes show no {card.part or 'part'} of a series that {card.name} knows; leave them out."
+        raise DataRefused(msg)
+    return found
+
+
+def pictures_in(folder: Path, task: Task) -> list[Picture]:
+    """The readable pictures of a folder and those below it, each its own source."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES]
+    readable = [
+        picture
+        for picture in evenly([Picture(path, str(path), task=task) for path in paths])
+        if _readable(picture.path)
+    ]
+    if not readable:
+        msg = f"{folder} holds no readable picture; name a folder with some."
+        raise DataRefused(msg)
+    return readable
+
+
+def _readable(path: Path) -> bool:
+    try:
+        read_exhibit(path)
+    except ExhibitRefused as refusal:
+        logger.info("Left out: %s", refusal)
+        return False
+    return True
+
+
+def evenly(pictures: Sequence[Picture]) -> list[Picture]:
+    """At most two hundred of them, evenly taken."""
+    taken = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_MEASURED)).round().astype(int)
+    return [pictures[index] for index in taken]

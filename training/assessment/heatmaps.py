@@ -1,0 +1,375 @@
+"""Heatmaps against the truth: do they point at what was altered, better than maps that know nothing?
+
+A set that knows where its counterfeits were altered, pixel by pixel, lets a heatmap be scored as a search: its energy
+inside the altered area, its peak, its ranking of pixels. The same scores for a centre prior, an edge map, a random map
+and the map of a network with random weights say what they are worth.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import spearmanr
+from torch import nn
+from tqdm import tqdm
+
+from inference.authenticity.examiner import AuthenticityExaminer, View
+from inference.drawing import overlay
+from inference.files import write_whole
+from inference.heatmap import CamMethod, over_part
+from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
+from inference.models.card import Metric
+from inference.models.weights import Model
+from inference.networks import build_network
+from inference.preprocessing import resize
+from inference.records import Exhibit, Verdict
+from inference.request import Request
+from training.data.photos.photo import Photo
+from training.figures.metrics import auc, mean_by_source, share_by_source
+from training.fitting.run_folder import plain, require_setting
+
+logger = logging.getLogger(__name__)
+
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Table = dict[str, dict[str, Metric]]
+
+_LONG_SIDE = 448
+_JPEG_QUALITY, _SHIFT = 90, 2
+_LAYERS = (0, 2, 4, 6)
+
+
+@dataclass(frozen=True)
+class MapScore:
+    """One map against the truth.
+
+    Attributes:
+        lift: Energy inside the altered area over the area's share of the frame; 1 is chance.
+        pointing: Whether the peak lies in the altered area, widened by one cell.
+        pixel_auc: Probability that an altered pixel ranks above another one.
+    """
+
+    lift: float
+    pointing: float
+    pixel_auc: float
+
+
+def score_map(values: Plane, mask: Mask, reach: float) -> MapScore:
+    """A map (h, w), >= 0, against what was altered, bool (h, w).
+
+    Args:
+        values: The map.
+        mask: What was altered; neither none nor all of the frame.
+        reach: How far from it, in pixels, a peak still counts: one cell of the feature map.
+    """
+    total = float(values.sum())
+    lift = float(values[mask].sum()) / total / float(mask.mean()) if total > 0 else 0.0
+    near = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= reach
+    pointing = float(near.ravel()[int(values.argmax())]) if total > 0 else 0.0
+    return MapScore(lift, pointing, auc(values[mask].astype(np.float64), values[~mask].astype(np.float64)))
+
+
+def rank_correlation(first: Plane, second: Plane) -> float:
+    """Spearman's correlation of two maps, ties at their mean rank; NaN where one of them is flat."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A counterfeit that was found, with the truth in the frame its heatmap lies over.
+
+    Attributes:
+        photo: What the set says of it.
+        view: What the network saw.
+        verdict: What the examiner said.
+        mask: Where it was altered, bool (h, w), at a long side of at most `_LONG_SIDE`.
+    """
+
+    photo: Photo
+    view: View
+    verdict: Verdict
+    mask: Mask
+
+    @property
+    def values(self) -> Plane:
+        """The heatmap, float32 (h, w)."""
+        return over_part(self.verdict.heatmap, self.mask.shape[1], self.mask.shape[0])
+
+    @property
+    def cell(self) -> float:
+        """Side of a cell of the feature map in pixels of the mask."""
+        heatmap = self.verdict.heatmap
+        return self.mask.shape[1] / (heatmap.placement.width * heatmap.raw.shape[1])
+
+
+def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, limit: int) -> Table:
+    """Score a model's maps and write heatmaps.json, which states whose they are, and the contact sheet.
+
+    Args:
+        model: An authenticity model.
+        photos: Photos of one split; those with a mask are scored.
+        out: Folder to write to.
+        choices: Score every layer and method instead of the model's own.
+        limit: At most so many counterfeits, evenly taken.
+
+    Raises:
+        Refusal: if no photo has a mask, or none of those that have is found.
+    """
+    forged = [photo for photo in photos if photo.truth.mask is not None]
+    require_setting(bool(forged), "The data names no mask for any of these photos: there is no truth to score by.")
+    forged = [forged[i] for i in np.unique(np.linspace(0, len(forged) - 1, min(len(forged), limit)).astype(int))]
+    table = _choices(model, forged) if choices else _report(model, forged, photos, out)
+    write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
+    return table
+
+
+def _choices(model: Model, photos: Sequence[Photo]) -> Table:
+    """Every layer and method, on the same photos."""
+    table: Table = {}
+    views = _views(AuthenticityExaminer(model), photos)
+    for steps, method in product(_LAYERS, get_args(CamMethod)):
+        flagged = _find(AuthenticityExaminer(_with_map(model, steps, method)), photos, views)
+        table[f"{method}, {steps} steps in the head"] = _scores(flagged, lambda one: one.values)
+    return table
+
+
+def _with_map(model: Model, steps: int, method: CamMethod) -> Model:
+    """The same model with its heatmap taken elsewhere, or otherwise."""
+    card = replace(model.card, arguments={**model.card.arguments, "steps_in_head": steps}, heatmap_method=method)
+    network = build_network(card.network, card.arguments)
+    network.load_state_dict(model.network.state_dict())
+    return replace(model, card=card, network=network.eval())
+
+
+def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out: Path) -> Table:
+    """The model's own map beside maps that know nothing, and whether it depends on the weights and on little else."""
+    examiner = AuthenticityExaminer(model)
+    flagged = _find(examiner, forged, _views(examiner, forged))
+    rng = np.random.default_rng(0)
+    blind = AuthenticityExaminer(randomised(model, lambda _: True))
+    table = {
+        "heatmap": _scores(flagged, lambda one: one.values),
+        "centre prior": _scores(flagged, lambda one: _centre(one.mask.shape)),
+        "edge map": _scores(flagged, lambda one: _edges(one)),
+        "random map": _scores(flagged, lambda one: _noise(one, rng)),
+        "random weights": _scores(flagged, lambda one: _same(blind, one)),
+    }
+    view = flagged[0].verdict.reference
+    if view is not None:
+        table[f"difference map, of {view.measured}"] = _scores(flagged, _difference)
+    headless = AuthenticityExaminer(randomised(model, _in_head_or_last_stage))
+    items = [one.photo.item for one in flagged]
+
+    def agreement(name: str, other: Callable[[Flagged], Plane]) -> None:
+        values = np.array([rank_correlation(one.values, other(one)) for one in flagged])
+        table[name] = {"rank correlation": mean_by_source(values, items, "Spearman, map by map")}
+
+    agreement("head and last stage randomised", lambda one: _same(headless, one))
+    agreement(f"JPEG quality {_JPEG_QUALITY}", lambda one: _of(examiner, _recompressed(one.verdict.exhibit), one))
+    agreement(f"shifted by {_SHIFT} pixels", lambda one: _of(examiner, _shifted(one.verdict.exhibit), one))
+    twins = [one for one in flagged if one.photo.truth.twin is not None]
+    if twins:
+        cleared = [
+            examiner.examine(read_exhibit(one.photo.truth.twin), one.photo.series).probability_genuine > 0.5
+            for one in tqdm(twins, "twins", leave=False)
+            if one.photo.truth.twin
+        ]
+        named = [one.photo.item for one in twins]
+        table["their genuine twins"] = {
+            "taken for genuine": share_by_source(cleared, named, "the same photo without the alteration")
+        }
+    write_whole(out / "contact_sheet.jpg", contact_sheet(examiner, flagged, photos))
+    return table
+
+
+def _views(examiner: AuthenticityExaminer, photos: Sequence[Photo]) -> list[View]:
+    """What the network sees of each photo; registering it takes longer than judging it."""
+    return [
+        examiner.view(Request(read_exhibit(photo.path), photo.series))
+        for photo in tqdm(photos, "reading photos", leave=False)
+    ]
+
+
+def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequence[View]) -> list[Flagged]:
+    """Those counterfeits that the examiner finds, at P(genuine) below a half.
+
+    Raises:
+        TrainingRefused: if it finds none.
+    """
+    flagged = []
+    for photo, view in zip(photos, tqdm(views, "examining", leave=False), strict=True):
+        verdict = examiner.judge([view])[0]
+        mask = in_frame(read_mask(photo), verdict)
+        found = verdict.outcome != "out of scope" and verdict.probability_genuine < 0.5
+        if found and mask.any() and not mask.all():
+            flagged.append(Flagged(photo, view, verdict, mask))
+    require_setting(bool(flagged), "The model finds none of the counterfeits: there is no heatmap to score.")
+    logger.info("%d of %d counterfeits were found", len(flagged), len(photos))
+    return flagged
+
+
+def read_mask(photo: Photo) -> NDArray[np.uint8]:
+    """Where a photo's part was altered (H, W), above 127."""
+    with Image.open(str(photo.truth.mask)) as picture:
+        return np.asarray(picture.convert("L"))
+
+
+def in_frame(mask: NDArray[np.uint8], verdict: Verdict) -> Mask:
+    """A photo's mask in the frame its heatmap lies over, at a long side of at most `_LONG_SIDE`."""
+    height, width = verdict.seen.shape[:2]
+    if verdict.reference is not None:
+        mask = np.asarray(cv2.warpPerspective(mask, np.array(verdict.reference.homography), (width, height)), np.uint8)
+    ratio = min(1.0, _LONG_SIDE / max(height, width))
+    return resize(mask, max(1, round(width * ratio)), max(1, round(height * ratio))) > 127
+
+
+def _scores(flagged: Sequence[Flagged], values: Callable[[Flagged], Plane]) -> dict[str, Metric]:
+    """Mean scores of a map over the counterfeits that were found."""
+    scores = [score_map(values(one), one.mask, one.cell) for one in tqdm(flagged, "scoring", leave=False)]
+    items = [one.photo.item for one in flagged]
+    figures = {
+        ("lift", "heatmap_lift"): [score.lift for score in scores],
+        ("pointing", "heatmap_pointing"): [score.pointing for score in scores],
+        ("pixel AUC", "heatmap_pixel_auc"): [score.pixel_auc for score in scores],
+    }
+    return {
+        name: mean_by_source(np.array(values), items, "counterfeits that were found").named(key)
+        for (name, key), values in figures.items()
+    }
+
+
+def _centre(shape: tuple[int, ...]) -> Plane:
+    down, across = (np.exp(-0.5 * (np.linspace(-1, 1, side) / 0.5) ** 2) for side in shape[:2])
+    return np.outer(down, across).astype(np.float32)
+
+
+def _edges(one: Flagged) -> Plane:
+    height, width = one.mask.shape
+    grey = cv2.cvtColor(resize(one.verdict.seen, width, height), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)).astype(np.float32)
+
+
+def _noise(one: Flagged, rng: np.random.Generator) -> Plane:
+    """Noise in the cells of the heatmap."""
+    raw = rng.random(one.verdict.heatmap.raw.shape, np.float32)
+    return over_part(replace(one.verdict.heatmap, raw=raw), one.mask.shape[1], one.mask.shape[0])
+
+
+def _difference(one: Flagged) -> Plane:
+    view = one.verdict.reference
+    if view is None:
+        msg = "only a registered part has a difference map"
+        raise ValueError(msg)
+    height, width = one.mask.shape
+    return cv2.resize(view.difference, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _same(examiner: AuthenticityExaminer, one: Flagged) -> Plane:
+    """What another network shows of the same view."""
+    return over_part(examiner.judge([one.view])[0].heatmap, one.mask.shape[1], one.mask.shape[0])
+
+
+def _of(examiner: AuthenticityExaminer, exhibit: Exhibit, one: Flagged) -> Plane:
+    heatmap = examiner.examine(exhibit, one.photo.series).heatmap
+    return over_part(heatmap, one.mask.shape[1], one.mask.shape[0])
+
+
+def _recompressed(exhibit: Exhibit) -> Exhibit:
+    encoded = io.BytesIO()
+    Image.fromarray(exhibit.pixels).save(encoded, "JPEG", quality=_JPEG_QUALITY)
+    return read_exhibit(encoded.getvalue(), exhibit.name)
+
+
+def _shifted(exhibit: Exhibit) -> Exhibit:
+    moved = np.roll(exhibit.pixels, (_SHIFT, _SHIFT), axis=(0, 1))
+    return exhibit_from_pixels(moved, exhibit.name)
+
+
+def randomised(model: Model, chosen: Callable[[str], bool]) -> Model:
+    """The model with fresh random weights in the modules whose names are chosen."""
+    network = copy.deepcopy(model.network)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for name, module in network.named_modules():
+            if chosen(name) and isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm2d)):
+                module.reset_parameters()
+    return replace(model, network=network.eval())
+
+
+def _in_head_or_last_stage(name: str) -> bool:
+    """Whether a module belongs to the classifier or to the last stage of its backbone."""
+    last = ("main", "backbone.body.conv_head", "backbone.body.bn2", "backbone.body.blocks.6", "backbone.body.layer4")
+    return name.startswith(last)
+
+
+def contact_sheet(examiner: AuthenticityExaminer, flagged: Sequence[Flagged], photos: Sequence[Photo]) -> bytes:
+    """For each series a genuine photo, then two counterfeits, each with its twin, its mask and its heatmap, as JPEG."""
+    width, height, caption = 250, 200, 34
+    by_series = {name: [one for one in flagged if one.photo.series == name] for name in examiner.card.series}
+    sheet = Image.new("RGB", (9 * width, len(by_series) * (height + caption)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+
+    def put(row: int, column: int, pixels: NDArray[np.uint8], words: str) -> None:
+        shown = Image.fromarray(pixels)
+        shown.thumbnail((width - 6, height), Image.Resampling.LANCZOS)
+        left, top = column * width, row * (height + caption)
+        sheet.paste(shown, (left, top + caption))
+        draw.text((left + 2, top + 2), words, "black", font)
+
+    for row, (series, found) in enumerate(by_series.items()):
+        genuine = next((photo for photo in photos if photo.series == series and photo.label == "genuine"), None)
+        if genuine is not None:
+            put(row, 0, read_exhibit(genuine.path).pixels, f"{series}\ngenuine")
+        for number, one in enumerate([found[0], found[-1]] if len(found) > 1 else found):
+            truth, left = one.photo.truth, 1 + 4 * number
+            put(row, left, one.verdict.exhibit.pixels, f"{truth.counterfeiter}\n{truth.severity}")
+            if truth.twin is not None:
+                put(row, left + 1, read_exhibit(truth.twin).pixels, "its genuine twin")
+            put(row, left + 2, np.where(one.mask, np.uint8(255), np.uint8(0)), "what is altered")
+            put(row, left + 3, overlay(one.verdict.heatmap, one.verdict.seen), "heatmap")
+    encoded = io.BytesIO()
+    sheet.save(encoded, "JPEG", quality=88)
+    return encoded.getvalue()
+
+
+def json_bytes(table: Table) -> bytes:
+    """A table of figures as JSON."""
+    return (json.dumps(_stated(table), indent=1) + "\n").encode()
+
+
+def json_bytes_of(model: Model, name: str, table: Table) -> bytes:
+    """A table of figures under a name as JSON that states whose they are."""
+    whose = {"model": model.card.name, "weights_sha256": model.card.weights_sha256}
+    return (json.dumps({**whose, name: _stated(table)}, indent=1) + "\n").encode()
+
+
+def _stated(table: Table) -> Any:
+    return plain({row: {name: asdict(metric) for name, metric in figures.items()} for row, figures in table.items()})
+
+
+def table_lines(table: Table, rows: str = "map") -> Iterable[str]:
+    """A table of figures in Markdown; `rows` says what its rows are."""
+    columns = list(dict.fromkeys(name for figures in table.values() for name in figures))
+    yield f"| {rows} | {' | '.join(columns)} |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for row, figures in table.items():
+        cells = [
+            f"{figures[name].value:.3f} [{figures[name].low:.3f}, {figures[name].high:.3f}]" if name in figures else ""
+            for name in columns
+        ]
+        yield f"| {row} | {' | '.join(cells)} |"

@@ -1,0 +1,117 @@
+"""The pairs of marks that a trademark network is judged by, and the lookalikes that it learns from.
+
+The ImageNet network as it came says which marks are similar, so that what counts as hard does not depend on the network
+under test.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from inference.intake.exhibit import read_exhibit
+from inference.preprocessing import Preprocessing
+from inference.trademark.framing import frame_mark
+from training.data.marks.mark_set import Mark, MarkSet, Pair
+from training.data.photos.photo import Split
+from training.data.set_files import DataRefused
+from training.fitting.pretrained import frozen_backbone
+
+Pixels = NDArray[np.uint8]
+
+_BATCH = 64
+_NEIGHBOURS = 16
+_MOST_OF_A_FAMILY = 3
+
+
+def framed(path: Path) -> Pixels:
+    """The framed mark in a file, uint8 (h, w, 3); see `inference.trademark.framing`."""
+    return frame_mark(read_exhibit(path).pixels).pixels
+
+
+def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+    """The framed marks' pixels (h, w, 3) at the scale the network sees, before they are padded to a square."""
+    bar = tqdm(marks, "reading marks", unit="mark", leave=False)
+    return [preprocessing.tone_and_scale(framed(mark.path)) for mark in bar]
+
+
+def mark_embeddings(marks: MarkSet, preprocessing: Preprocessing) -> Tensor:
+    """Frozen embeddings of framed marks (n, C), at the size in which the examiner sees them."""
+    return frozen_embeddings(read_pictures(marks.marks, preprocessing), preprocessing.size, torch.device("cpu"))
+
+
+def frozen_embeddings(pictures: Sequence[Pixels], size: int, device: torch.device) -> Tensor:
+    """Embeddings of unit length (n, C) of pictures, framed to `size`, on the CPU."""
+    backbone, preprocessing = frozen_backbone()
+    preprocessing = replace(preprocessing, size=size, padding="white")
+    backbone.to(device)
+    found = []
+    with torch.no_grad():
+        for start in tqdm(range(0, len(pictures), _BATCH), "embedding marks", unit="batch", leave=False):
+            framed = [torch.from_numpy(preprocessing(picture).values) for picture in pictures[start : start + _BATCH]]
+            found.append(functional.normalize(backbone(torch.stack(framed).to(device)).mean((2, 3))).cpu())
+    return torch.cat(found)
+
+
+def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
+    """For each mark the nearest unrelated marks of its split, the nearest first."""
+    nearest: list[list[int]] = [[] for _ in marks.marks]
+    for split in ("train", "val", "test"):
+        members = list(marks.of(split))
+        of_split = embedding[members]
+        for start in range(0, len(members), _BATCH):  # all rows at once would fill the memory
+            rows = members[start : start + _BATCH]
+            similarity = embedding[rows] @ of_split.T
+            for index, order in zip(rows, similarity.argsort(dim=1, descending=True).tolist(), strict=True):
+                others = (members[place] for place in order if marks.unrelated(index, members[place]))
+                nearest[index] = [other for other, _ in zip(others, range(_NEIGHBOURS), strict=False)]
+    return nearest
+
+
+def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, list[Pair]]:
+    """Pairs a network is judged by: `similar`, as many `random` and `hard` dissimilar ones, and `labelled` ones.
+
+    A dissimilar pair is the first mark of a similar pair beside a second mark of another one, which is of the same kind
+    and of an unrelated brand: edited marks look edited, and must not be known for similar by that. A random pair takes
+    any of them, a hard one the nearest. Pairs that somebody labelled dissimilar are kept apart. A family gives at most
+    three similar pairs, so that one with many drawings does not decide the figures.
+
+    Args:
+        marks: The set.
+        embedding: Of its marks, by `frozen_embeddings` (n, C).
+        split: The split.
+
+    Raises:
+        DataRefused: if some mark has no negative.
+    """
+    rng = np.random.default_rng(0)
+    by_family: dict[str, list[Pair]] = defaultdict(list)
+    seconds: dict[str, dict[int, None]] = defaultdict(dict)
+    for pair in marks.pairs(split, similar=True):
+        by_family[marks.marks[pair[0]].family].append(pair)
+        seconds[marks.kind(pair)][pair[1]] = None
+    pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}
+    for family, similar in by_family.items():
+        for chosen in rng.permutation(len(similar))[:_MOST_OF_A_FAMILY].tolist():
+            a, b = similar[chosen]
+            negatives = [other for other in seconds[marks.kind((a, b))] if marks.unrelated(a, other)]
+            negatives = negatives or [other for other in marks.of(split) if marks.unrelated(a, other)]
+            if not negatives:
+                msg = (
+                    f"The {split} marks are all of one brand, {family}; give more families, at least three for {split}."
+                )
+                raise DataRefused(msg)
+            pairs["similar"].append((a, b))
+            pairs["random"].append((a, negatives[rng.integers(len(negatives))]))
+            pairs["hard"].append((a, negatives[int((embedding[negatives] @ embedding[a]).argmax())]))
+    labelled = marks.pairs(split, similar=False)
+    return {**pairs, "labelled": list(labelled)} if labelled else pairs

@@ -1,0 +1,261 @@
+"""A finished trademark model against marks of brands it never saw: pairs, retrieval, invariance, and its heatmaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.files import write_whole
+from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
+from inference.models.card import Card, Metric
+from inference.models.weights import Model
+from inference.trademark.examiner import MarkView, TrademarkExaminer
+from training.assessment.heatmaps import Table, json_bytes_of
+from training.assessment.mark_heatmaps import check_heatmaps
+from training.assessment.mark_trials import mark_embeddings, trial_pairs
+from training.assessment.pairs import JudgedPairs, compare_all, evenly, in_scope, judge_all
+from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
+from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
+from training.data.marks.transforms import TRANSFORMS
+from training.data.photos.photo import Split
+from training.figures.metrics import auc_metric, mean_by_source, most_accurate_threshold, share_by_source, tpr_at_tnr
+
+_FIRST = (1, 10)
+_WITHIN = 100
+_ACCURACIES = {
+    "accuracy": "accuracy",
+    "accuracy at the threshold of validation": "accuracy_at_validation_threshold",
+}
+
+Values = NDArray[np.float64]
+
+
+def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps: bool, limit: int) -> Table:
+    """The figures of a trademark model, also written into the folder as marks.json or heatmaps.json.
+
+    Args:
+        model: The model.
+        data: A mark set, as for training; best the one the model was trained on, whose split is then the same.
+        split: Which brands.
+        out: Folder to write to.
+        heatmaps: Check the heatmaps instead.
+        limit: Transforms and heatmaps are measured on at most so many pairs of a kind, evenly taken.
+
+    Raises:
+        Refusal: if the marks cannot be used.
+    """
+    every, examiner = read_mark_set(data, seed=model.card.seed), TrademarkExaminer(model)
+    marks = every.subset(every.of(split))
+    if heatmaps:
+        table = check_heatmaps(examiner, marks, limit)
+        write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
+        return table
+    seen, even = _judge(examiner, marks, split), even_score(model.card)
+    validation = None if split == "val" else _judge(examiner, every.subset(every.of("val")), "val").judged
+    table = {f"pairs, {split}": pair_figures(seen.judged, validation, even)}
+    table |= kind_figures(marks, seen.pairs, seen.judged, even)
+    table["shortcut audit"] = shortcuts(marks, seen.pairs)
+    table[f"retrieval among {len(marks.marks)} {split} marks"] = retrieval(examiner, marks)
+    table |= invariance(examiner, marks, seen.pairs, limit)
+    write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
+    return table
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The trial pairs of a split, and what a model makes of them by their scores."""
+
+    pairs: dict[str, list[Pair]]
+    judged: JudgedPairs
+
+
+def _judge(examiner: TrademarkExaminer, marks: MarkSet, split: Split) -> _Seen:
+    pairs = trial_pairs(marks, mark_embeddings(marks, examiner.card.preprocessing), split)
+    judged = JudgedPairs.of(marks, compare_all(examiner, marks, pairs))
+    return _Seen(pairs, judged.raised(examiner.card.agreement_weight))
+
+
+def even_score(card: Card) -> float:
+    """The score at which findings favour neither side: a likelihood ratio of 1, or P = .5 without a calibration."""
+    line = card.calibration
+    return -line.intercept / line.slope if line else 0.0
+
+
+def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None, even: float = 0.0) -> dict[str, Metric]:
+    """AUC, accuracy, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared.
+
+    Args:
+        judged: The pairs, by their scores.
+        validation: Those of validation brands: where they are given, the accuracy stands also at the threshold that
+            is best for them, for each kind of dissimilar pairs. `even` weighs random and hard pairs together, and is
+            not where either kind alone is best told apart.
+        even: The score at which findings favour neither side.
+    """
+    figures: dict[str, Metric] = {}
+    judged, validation = judged.in_scope(), validation.in_scope() if validation else None
+    similar, families = judged.log_odds["similar"], judged.families["similar"]
+    for kind in judged.dissimilar:
+        others, of = judged.log_odds[kind], judged.families[kind]
+        over = f"{len(similar)} similar and {len(others)} {kind} dissimilar pairs"
+        figures[f"AUC, {kind} pairs"] = auc_metric(similar, others, families, of, over).named("auc", f"{kind} pairs")
+        thresholds = {"accuracy": even}
+        if validation and kind in validation.dissimilar:
+            best = most_accurate_threshold(validation.log_odds["similar"], validation.log_odds[kind])
+            thresholds["accuracy at the threshold of validation"] = best
+        for name, threshold in thresholds.items():
+            right = [*(similar > threshold), *(others <= threshold)]
+            stated = f"{over}, similar above a score of {threshold:.2f}"
+            right_share = share_by_source(right, families + of, stated)
+            figures[f"{name}, {kind} pairs"] = right_share.named(_ACCURACIES[name], f"{kind} pairs")
+        for tnr in (0.9, 0.95):
+            found = tpr_at_tnr(similar, others, families, of, tnr, over)
+            figures[f"TPR at TNR {tnr:.2f}, {kind} pairs"] = found.named(f"tpr_at_tnr_{100 * tnr:.0f}", f"{kind} pairs")
+    return figures
+
+
+def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs, even: float = 0.0) -> Table:
+    """A row for each kind of similar pair that the set states, and of pairs that are labelled dissimilar."""
+    table: Table = {}
+    for side, others in (("similar", ("random", "hard")), ("labelled", ("similar",))):
+        stated = np.array([marks.kind(pair) for pair in pairs.get(side, [])])
+        for kind in sorted({*stated.tolist()} - {""}):
+            here = (stated == kind) & np.isfinite(judged.log_odds[side])
+            if not here.any():
+                continue  # a scope check refuses all of them
+            scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
+            over = f"{len(scores)} {side} pairs that are {kind}"
+            right = scores > even if side == "similar" else scores <= even
+            table[f"{side}: {kind}"] = {
+                **{f"AUC, {other} pairs": _auc(judged, side, here, other, over) for other in others},
+                "on their side": share_by_source(right, families, over),
+            }
+    return table
+
+
+def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, over: str) -> Metric:
+    """How well chosen pairs of one side are told from all pairs of the other."""
+    own = judged.log_odds[side][chosen], np.array(judged.families[side])[chosen]
+    in_scope = judged.in_scope()
+    beside = in_scope.log_odds[other], in_scope.families[other]
+    (first, of_first), (second, of_second) = (own, beside) if side == "similar" else (beside, own)
+    return auc_metric(first, second, of_first, of_second, f"{over} against all {other} ones")
+
+
+def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]:
+    """AUC of small networks that never compare: one scores size, colours and noise of the first mark, one the second's.
+
+    What the sum of their scores tells apart tells how the pairs were chosen or drawn, and not that two marks are alike.
+    Of too few brands there is no figure.
+    """
+    used = {index for listed in pairs.values() for pair in listed for index in pair}
+    seen = {index: photographic_traces(marks.marks[index].path) for index in used}
+    figures: dict[str, Metric] = {}
+    for kind in (kind for kind in pairs if kind != "similar"):
+        listed = [*pairs["similar"], *pairs[kind]]
+        both = np.array([(seen[a], seen[b]) for a, b in listed])
+        similar = np.arange(len(both)) < len(pairs["similar"])
+        families = np.array([[marks.marks[index].family for index in pair] for pair in listed])
+        scores, folds = guessed_out_of_fold(standardised(both), similar, families, seed=0)
+        kept = np.isfinite(scores)
+        if similar[kept].all() or not similar[kept].any():
+            continue  # so few brands that no pair of one side lies in one fold
+        ranks, similar, families = ranks_within(folds[kept], scores[kept]), similar[kept], families[kept, 0]
+        figures[f"AUC, {kind} pairs"] = auc_metric(
+            ranks[similar],
+            ranks[~similar],
+            families[similar],
+            families[~similar],
+            "traces of each mark, never compared",
+        )
+    return figures
+
+
+def retrieval(examiner: TrademarkExaminer, marks: MarkSet) -> dict[str, Metric]:
+    """Where the counterparts of each mark stand among all marks, the most similar first; means over marks.
+
+    Marks of the same family that are no counterpart (another design) are left out of its ranking.
+    """
+    bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
+    embedded = examiner.embed([examiner.view(read_exhibit(mark.path)).image for mark in bar])
+    counterparts: dict[int, set[int]] = {}
+    for a, b in marks.similar:
+        counterparts.setdefault(a, set()).add(b)
+        counterparts.setdefault(b, set()).add(a)
+    families = np.array(marks.families)
+    found = []
+    for query, wanted in sorted(counterparts.items()):
+        others = np.array([i for i in range(len(families)) if i in wanted or families[i] != families[query]])
+        scores = examiner.compare_embedded([(embedded[query], embedded[other]) for other in others.tolist()])
+        found.append(ranked(np.array(scores), np.isin(others, [*wanted])))
+    over = f"{len(found)} marks with a counterpart among {len(families)}"
+    sources = families[sorted(counterparts)]
+    return {
+        name: mean_by_source(np.array([one[name] for one in found]), sources, over).named("retrieval", name)
+        for name in found[0]
+    }
+
+
+def ranked(scores: Values, wanted: NDArray[np.bool_]) -> dict[str, float]:
+    """The retrieval figures of one query from the scores (n,) of the others and which of them are wanted (n,).
+
+    Equal scores stand as they are given. Normalised average rank: 0 where all wanted ones come first, .5 at random.
+    Average precision within the first 100. Recall at k: whether a wanted one is among the first k.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranks = np.flatnonzero(wanted[order]) + 1
+    count, of = len(ranks), len(scores)
+    precision = np.arange(1, count + 1) / ranks
+    return {
+        "normalised average rank": float((ranks.sum() - count * (count + 1) / 2) / (of * count)),
+        f"MAP@{_WITHIN}": float(precision[ranks <= _WITHIN].sum() / min(count, _WITHIN)),
+        **{f"recall at {first}": float(ranks[0] <= first) for first in _FIRST},
+    }
+
+
+def invariance(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, list[Pair]], limit: int) -> Table:
+    """What each transform of the second mark does to the score of similar and of hard dissimilar pairs."""
+    even = even_score(examiner.card)
+    chosen = {kind: evenly(pairs[kind], limit) for kind in ("similar", "hard")}
+    used = sorted({index for listed in chosen.values() for pair in listed for index in pair})
+    exhibits = {index: read_exhibit(marks.marks[index].path) for index in used}
+    plain = {index: examiner.view(exhibit) for index, exhibit in exhibits.items()}
+    seconds = {b for listed in chosen.values() for _, b in listed}
+    before = {kind: _scores(examiner, [(plain[a], plain[b]) for a, b in listed]) for kind, listed in chosen.items()}
+    table: Table = {}
+    for name, transform in TRANSFORMS.items():
+        bar = tqdm(sorted(seconds), name, unit="mark", leave=False)
+        changed = {
+            index: examiner.view(exhibit_from_pixels(transform(exhibits[index].pixels), exhibits[index].name))
+            for index in bar
+        }
+        table[name] = {}
+        for kind, listed in chosen.items():
+            after = _scores(examiner, [(plain[a], changed[b]) for a, b in listed])
+            families = np.array([marks.marks[a].family for a, _ in listed])
+            over = f"{kind} pairs, the second mark {name}"
+            table[name] |= _changed(kind, before[kind], after, families, even, over)
+    return table
+
+
+def _changed(
+    kind: str, before: Values, after: Values, families: NDArray[np.str_], even: float, over: str
+) -> dict[str, Metric]:
+    """Change of the score, share that stays on its side, and share that is refused after a transform."""
+    row = {f"refused, {kind}": share_by_source(np.isnan(after), families, over)}
+    seen = np.isfinite(before) & np.isfinite(after)
+    if seen.any():
+        row[f"change, {kind}"] = mean_by_source((after - before)[seen], families[seen], over)
+        kept = (after[seen] > even) == (kind == "similar")
+        row[f"on their side, {kind}"] = share_by_source(kept, families[seen], over)
+    return row
+
+
+def _scores(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> Values:
+    """What is weighed of pairs (n,), NaN where a scope check refuses one."""
+    found = judge_all(examiner, pairs)
+    return np.array([in_scope(one, one.score) for one in found])

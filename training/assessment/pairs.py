@@ -1,0 +1,251 @@
+"""What pairs of marks whose truth is known say of a trademark model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from statistics import fmean
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.intake.exhibit import read_exhibit
+from inference.models.card import Card, Confusion, Histogram, Metric
+from inference.models.topics import Topic
+from inference.models.weights import Model
+from inference.records import Comparison, InconclusiveBand
+from inference.scope.checks import refusal
+from inference.trademark.examiner import MarkView, TrademarkExaminer
+from training.data.marks.mark_set import MarkSet, Pair
+from training.data.photos.photo import Split
+from training.data.set_files import DataRefused
+from training.figures.metrics import auc, auc_metric, full_scale, histogram, inconclusive_band, share_by_source
+from training.figures.trials import Trial, trial
+from training.figures.weighing import Weighing, weigh
+
+AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+"""Nats that full agreement of local features may add to the log odds; which, validation says."""
+_NEARLY = 5e-4
+_BATCH = 16
+_OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
+
+
+@dataclass(frozen=True)
+class JudgedPairs:
+    """Trial pairs of one split and what a network makes of them, by kind: `similar`, and those of `dissimilar`.
+
+    Attributes:
+        families: The family of each pair's first mark (n,), its source.
+        log_odds: Log P(similar) - log P(dissimilar) in nats (n,), NaN where a scope check refuses the pair.
+        agreement: Share of their points that lie on each other (n,), 0 to 1; empty where nothing is made of it.
+    """
+
+    families: dict[str, list[str]]
+    log_odds: dict[str, NDArray[np.float64]]
+    agreement: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, marks: MarkSet, compared: Mapping[str, Sequence[tuple[Pair, Comparison]]]) -> JudgedPairs:
+        """What an examiner made of pairs of a set, by kind."""
+        return cls(
+            {kind: [marks.marks[pair[0]].family for pair, _ in listed] for kind, listed in compared.items()},
+            {kind: np.array([in_scope(one, one.log_odds) for _, one in listed]) for kind, listed in compared.items()},
+            {kind: np.array([one.agreement.share for _, one in listed]) for kind, listed in compared.items()},
+        )
+
+    def in_scope(self) -> JudgedPairs:
+        """The pairs that no scope check refuses."""
+        kept = {kind: np.isfinite(log_odds) for kind, log_odds in self.log_odds.items()}
+        return JudgedPairs(
+            {kind: [*compress(families, kept[kind])] for kind, families in self.families.items()},
+            {kind: log_odds[kept[kind]] for kind, log_odds in self.log_odds.items()},
+            {kind: shares[kept[kind]] for kind, shares in self.agreement.items()},
+        )
+
+    def raised(self, weight: float) -> JudgedPairs:
+        """The same pairs by their scores: log odds raised by so many nats for full agreement."""
+        scores = {kind: log_odds + weight * self.agreement[kind] for kind, log_odds in self.log_odds.items()}
+        return replace(self, log_odds=scores, agreement={})
+
+    def agreement_weight(self) -> float:
+        """The least weight in `AGREEMENT_WEIGHTS` whose scores tell similar pairs from all kinds of others nearly best.
+
+        A degraded mark loses its points first: a weight that hardly helps is not worth depending on them.
+        """
+        seen = self.in_scope()
+
+        def told(weight: float) -> float:
+            scores = seen.raised(weight).log_odds
+            return fmean(auc(scores["similar"], scores[kind]) for kind in seen.dissimilar)
+
+        aucs = {weight: told(weight) for weight in AGREEMENT_WEIGHTS}
+        return next(weight for weight, found in aucs.items() if found >= max(aucs.values()) - _NEARLY)
+
+    @property
+    def dissimilar(self) -> tuple[str, ...]:
+        """The kinds of dissimilar pairs: `random`, `hard`, and `labelled` where somebody labelled some."""
+        return tuple(kind for kind in self.families if kind != "similar")
+
+    @property
+    def probabilities(self) -> dict[str, NDArray[np.float64]]:
+        """P(similar) (n,), by kind."""
+        return {kind: torch.sigmoid(torch.from_numpy(values)).numpy() for kind, values in self.log_odds.items()}
+
+    def trial(self, *dissimilar: str) -> Trial:
+        """The similar pairs against those kinds of dissimilar ones."""
+        kinds = ("similar", *dissimilar)
+        log_odds = np.concatenate([self.log_odds[kind] for kind in kinds])
+        similar = np.repeat([kind == "similar" for kind in kinds], [len(self.log_odds[kind]) for kind in kinds])
+        families = np.array([family for kind in kinds for family in self.families[kind]])
+        kept = np.isfinite(log_odds)
+        return trial(log_odds[kept], similar[kept], families[kept])
+
+
+def compare_all(
+    examiner: TrademarkExaminer, marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]
+) -> dict[str, list[tuple[Pair, Comparison]]]:
+    """A comparison of each pair of each kind; each mark is read and framed once."""
+    used = sorted({index for listed in pairs.values() for pair in listed for index in pair})
+    bar = tqdm(used, "reading marks", unit="mark", leave=False)
+    views = {index: examiner.view(read_exhibit(marks.marks[index].path)) for index in bar}
+    return {
+        kind: list(zip(listed, judge_all(examiner, [(views[a], views[b]) for a, b in listed]), strict=True))
+        for kind, listed in pairs.items()
+    }
+
+
+def judge_all(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> list[Comparison]:
+    """A comparison of each pair of views, without sub-scores, which enter no verdict."""
+    found: list[Comparison] = []
+    for start in tqdm(range(0, len(pairs), _BATCH), "comparing", leave=False):
+        found += examiner.judge(pairs[start : start + _BATCH], in_other_ways=False)
+    return found
+
+
+def evenly(pairs: Sequence[Pair], limit: int) -> list[Pair]:
+    """At most so many pairs, evenly taken."""
+    places = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), limit)).astype(int))
+    return [pairs[place] for place in places]
+
+
+def judge_pairs(
+    model: Model, marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], data: str, device: str = "cpu"
+) -> tuple[Card, Weighing]:
+    """The model's card with what validation pairs say to weigh by, and with figures on test pairs, as it examines.
+
+    Args:
+        model: The model; what its card says of band, heatmap scale, agreement and calibration is found anew.
+        marks: The set.
+        trials: Its trial pairs, by split.
+        data: What the set is called.
+        device: Where the model runs.
+
+    Raises:
+        DataRefused: if no pair of a kind is in scope.
+    """
+    examiner = TrademarkExaminer(model, device)
+    compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
+    validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
+    weight = validation.agreement_weight() if _both_sides(validation, "validation") else 0.0
+    weighing = weigh_pairs(validation.raised(weight), test.raised(weight), data)
+    p = validation.in_scope().probabilities
+    band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
+    peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
+    figures = band_figures(test, band) if _both_sides(test, "test") else {}
+    others = {name: metric for name, metric in model.card.metrics.items() if metric.topic in _OTHERS}
+    card = replace(
+        model.card,
+        band=band,
+        heatmap_full_scale=full_scale(np.array(peaks)),
+        agreement_weight=weight,
+        calibration=weighing.calibration,
+        item_calibrations=weighing.of_items,
+        metrics=weighing.figures(others | figures),
+        limits=weighing.limits(model.card.limits),
+    )
+    return stating_test(card, test), weighing
+
+
+def _both_sides(judged: JudgedPairs, which: str) -> bool:
+    seen = judged.in_scope()
+    empty = [kind for kind, log_odds in seen.log_odds.items() if not len(log_odds)]
+    if empty:
+        msg = f"No {which} pair that is {empty[0]} is in scope, so that nothing is known of the model; add marks."
+        raise DataRefused(msg)
+    return True
+
+
+def band_figures(judged: JudgedPairs, band: InconclusiveBand) -> dict[str, Metric]:
+    """AUC and accuracy of pairs in scope by kind, the share that is inconclusive, and the share that is refused."""
+    seen = judged.in_scope()
+    test, families = seen.probabilities, seen.families
+    counts = _counted(seen)
+    metrics = {}
+    for kind in seen.dissimilar:
+        over = f"{counts} against {len(test[kind])} {kind} dissimilar pairs"
+        scores = seen.log_odds["similar"], seen.log_odds[kind]
+        metrics[f"AUC, {kind} pairs"] = auc_metric(*scores, families["similar"], families[kind], over).named(
+            "auc", f"{kind} pairs"
+        )
+        metrics[f"accuracy, {kind} pairs"] = share_by_source(
+            [*(test["similar"] > 0.5), *(test[kind] <= 0.5)],
+            families["similar"] + families[kind],
+            f"{over}, at P(similar) = 0.5",
+        ).named("accuracy", f"{kind} pairs")
+    metrics["inconclusive share"] = share_by_source(
+        [band.side(value) is None for value in np.concatenate(list(test.values()))],
+        [family for kind in test for family in families[kind]],
+        f"{', '.join(test)} test pairs inside the band",
+    ).named("inconclusive")
+    metrics["refused share"] = share_by_source(
+        np.isnan(np.concatenate([*judged.log_odds.values()])),
+        [family for listed in judged.families.values() for family in listed],
+        "test pairs that a scope check refuses",
+    ).named("unweighed")
+    return metrics
+
+
+def stating_test(card: Card, judged: JudgedPairs) -> Card:
+    """The card with confusion and histogram of test pairs in scope."""
+    seen = judged.in_scope()
+    test = seen.probabilities
+    dissimilar = np.concatenate([test[kind] for kind in seen.dissimilar])
+    counts = _counted(seen)
+    confusion = Confusion(
+        f"{counts}, and {len(dissimilar)} dissimilar ones ({', '.join(seen.dissimilar)}); at P(similar) = 0.5",
+        TrademarkExaminer.sides,
+        (_sides_taken(test["similar"]), _sides_taken(dissimilar)),
+    )
+    shown = Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()})
+    return replace(card, confusion=confusion, histogram=shown)
+
+
+def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:
+    """How a model weighs pairs of a set, calibrated on its validation pairs; `data` is what the set is called."""
+    counts = {kind: int(np.isfinite(log_odds).sum()) for kind, log_odds in validation.log_odds.items()}
+    against = ", ".join(f"{counts[kind]} {kind}" for kind in validation.dissimilar)
+    return weigh(
+        validation.trial(*validation.dissimilar),
+        test.trial(*test.dissimilar),
+        {f"{kind} pairs": test.trial(kind) for kind in test.dissimilar},
+        sides=TrademarkExaminer.sides,
+        propositions=TrademarkExaminer.propositions,
+        population=f"{counts['similar']} similar validation pairs of marks in {data}, and dissimilar ones: {against}",
+    )
+
+
+def in_scope(comparison: Comparison, value: float) -> float:
+    """The value, or NaN where a scope check refuses the pair."""
+    return float("nan") if refusal(sum(comparison.scope_checks, ())) else value
+
+
+def _counted(seen: JudgedPairs) -> str:
+    return f"{len(seen.families['similar'])} similar pairs of {len(set(seen.families['similar']))} test families"
+
+
+def _sides_taken(probabilities: NDArray[np.float64]) -> tuple[int, int]:
+    similar = int((probabilities > 0.5).sum())
+    return similar, len(probabilities) - similar

@@ -1,0 +1,333 @@
+"""What a finished model makes of photos and marks that suffered on their way: each corruption at five severities.
+
+Every sample is judged as it is and once a cell, a corruption at a severity, with random numbers of its own that are
+the same in every run. What was judged is written after each cell, and a run that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tyro
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.authenticity.examiner import AuthenticityExaminer
+from inference.evidence.scale import NEUTRAL_LR
+from inference.files import write_whole
+from inference.heatmap import over_part
+from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
+from inference.models.card import Metric
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import Model, load_model
+from inference.records import Comparison, Exhibit, Refusal, Verdict
+from inference.trademark.examiner import TrademarkExaminer
+from training.assessment.evaluate import read_photos_for
+from training.assessment.heatmaps import in_frame, json_bytes, read_mask, score_map
+from training.assessment.mark_trials import mark_embeddings, trial_pairs
+from training.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from training.data.marks.mark_set import read_mark_set
+from training.data.photos.photo import Photo
+from training.figures.evidence import cllr_metric
+from training.figures.metrics import mean_by_source, share_by_source
+from training.figures.plots import png_of
+from training.figures.trials import trial
+from training.fitting.run_folder import TrainingRefused, require_setting
+
+CLEAN = "as it is"
+FIGURES = ("accuracy", "Cllr", "abstained", "flips", "heatmap lift")
+_FILE = "robustness.json"
+
+
+@dataclass(frozen=True)
+class RobustnessSettings:
+    """Examine test samples of a set as they are and corrupted in fifteen ways, at five severities each."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set it was trained on."""
+    out: Path
+    """Folder for the figures, the table and the plot; a run that was cut off there goes on."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    limit: int = 100
+    """At most so many samples, half of either side: a photo an item, or a pair of marks a family."""
+    seed: int = 0
+    """Draws the samples and the corruptions."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What an examiner said of a sample.
+
+    Attributes:
+        log_odds: Of the first side, in nats.
+        log10_lr: None where nothing was weighed.
+        outcome: What the findings came to.
+        lift: Of the heatmap, where a counterfeit was found and its alteration is known.
+    """
+
+    log_odds: float
+    log10_lr: float | None
+    outcome: str
+    lift: float | None = None
+
+
+class Sample(Protocol):
+    """A photo or a pair of marks whose truth is known."""
+
+    @property
+    def source(self) -> str:
+        """The item or family it is of."""
+
+    @property
+    def of_first(self) -> bool:
+        """Whether it is of the first side: genuine, or similar."""
+
+    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        """What the examiner says of it, corrupted or as it is."""
+
+
+@dataclass(frozen=True)
+class _PhotoSample:
+    examiner: AuthenticityExaminer
+    photo: Photo
+
+    @property
+    def source(self) -> str:
+        return self.photo.item
+
+    @property
+    def of_first(self) -> bool:
+        return self.photo.label == "genuine"
+
+    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        exhibit = _corrupted(read_exhibit(self.photo.path), corruption, severity, seed)
+        verdict = self.examiner.examine(exhibit, self.photo.series)
+        return _judged(verdict, self._lift(verdict, corruption, severity, seed))
+
+    def _lift(self, verdict: Verdict, corruption: Corruption | None, severity: int, seed: int) -> float | None:
+        if self.photo.truth.mask is None or verdict.outcome == "out of scope" or verdict.probability_genuine >= 0.5:
+            return None
+        mask = read_mask(self.photo)
+        if corruption is not None:
+            mask = corruption.on_mask(mask, severity, _generator(seed), verdict.exhibit.pixels.shape)
+        framed = in_frame(mask, verdict)
+        if not framed.any() or framed.all():
+            return None
+        return score_map(over_part(verdict.heatmap, framed.shape[1], framed.shape[0]), framed, 0).lift
+
+
+@dataclass(frozen=True)
+class _PairSample:
+    """A pair of marks, of which the second one suffers."""
+
+    examiner: TrademarkExaminer
+    paths: tuple[Path, Path]
+    source: str
+    of_first: bool
+
+    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        first, second = (read_exhibit(path) for path in self.paths)
+        pair = first, _corrupted(second, corruption, severity, seed)
+        return _judged(self.examiner.compare_batch([pair], in_other_ways=False)[0])
+
+
+def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:
+    return Judged(record.log_odds, record.evidence.log10_lr if record.evidence else None, record.outcome, lift)
+
+
+def _corrupted(exhibit: Exhibit, corruption: Corruption | None, severity: int, seed: int) -> Exhibit:
+    if corruption is None:
+        return exhibit
+    pixels = corruption(exhibit.pixels, severity, _generator(seed))
+    return exhibit_from_pixels(np.ascontiguousarray(pixels), exhibit.name)
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def measure_robustness(settings: RobustnessSettings) -> dict[str, dict[str, Metric]]:
+    """The figures of every cell, also written with their table and plot.
+
+    Raises:
+        Refusal: if the model or the data cannot be used, or the folder holds another run.
+    """
+    model = load_model(settings.model, settings.weights)
+    samples = _samples(model, settings)
+    run = {
+        "model": model.card.name,
+        "weights_sha256": model.card.weights_sha256,
+        "calibrated": model.card.calibration is not None,
+        "sources": [sample.source for sample in samples],
+        "seed": settings.seed,
+    }
+    judged = judge_all(samples, settings.out / _FILE, run, settings.seed)
+    examiner = AuthenticityExaminer if model.card.task == "authenticity" else TrademarkExaminer
+    table = {
+        cell: figures(samples, judged[CLEAN], found, examiner.sides, calibrated=model.card.calibration is not None)
+        for cell, found in judged.items()
+    }
+    write_whole(settings.out / "robustness_figures.json", json_bytes(table))
+    write_whole(settings.out / "robustness.md", ("\n".join(table_lines(table)) + "\n").encode())
+    draw_table(table, settings.out / "robustness.png")
+    return table
+
+
+def judge_all(samples: Sequence[Sample], file: Path, run: dict[str, Any], seed: int) -> dict[str, list[Judged]]:
+    """What the examiner says of every sample in every cell, by cell; cells that the file holds are taken from there.
+
+    Raises:
+        TrainingRefused: if the file is of another run.
+    """
+    content = json.loads(file.read_bytes()) if file.exists() else {"run": run, "cells": {}}
+    if content["run"] != run:
+        msg = f"{file} is of another model, other samples or another seed; choose another --out."
+        raise TrainingRefused(msg)
+    cells: list[tuple[str, Corruption | None, int]] = [(CLEAN, None, 0)]
+    cells += [(cell(name, severity), CORRUPTIONS[name], severity) for name in CORRUPTIONS for severity in SEVERITIES]
+    for name, corruption, severity in tqdm(cells, "corrupting", unit="cell", leave=False):
+        if name not in content["cells"]:
+            # A sample's random numbers do not hang on which others are drawn with it.
+            seeds = [zlib.crc32(f"{seed} {name} {sample.source} {sample.of_first}".encode()) for sample in samples]
+            found = [one.judge(corruption, severity, own) for one, own in zip(samples, seeds, strict=True)]
+            content["cells"][name] = [list(astuple(one)) for one in found]
+            write_whole(file, json.dumps(content).encode())
+    return {name: [Judged(*stated) for stated in content["cells"][name]] for name, _, _ in cells}
+
+
+def cell(corruption: str, severity: int) -> str:
+    """The name of a cell."""
+    return f"{corruption}, severity {severity}"
+
+
+def figures(
+    samples: Sequence[Sample],
+    clean: Sequence[Judged],
+    found: Sequence[Judged],
+    sides: tuple[str, str],
+    calibrated: bool,
+) -> dict[str, Metric]:
+    """The figures of a cell, those that can be had.
+
+    Args:
+        samples: The samples (n,).
+        clean: What was said of each as it is.
+        found: What was said of each in this cell.
+        sides: Names of the sides.
+        calibrated: Whether the model weighs; where it does not there is neither Cllr nor a flip.
+    """
+    sources = np.array([sample.source for sample in samples])
+    of_first = np.array([sample.of_first for sample in samples])
+    log_odds = np.array([one.log_odds for one in found])
+    inside = np.array([one.outcome != "out of scope" for one in found])
+    abstained = [one.outcome not in sides for one in found]
+    metrics = {"abstained": share_by_source(abstained, sources, "inconclusive or out of scope")}
+    if inside.any():
+        right = (log_odds > 0) == of_first
+        metrics["accuracy"] = share_by_source(right[inside], sources[inside], "in scope, log odds on the right side")
+    if calibrated:
+        flips = [_side(one) * _side(other) < 0 for one, other in zip(clean, found, strict=True)]
+        metrics["flips"] = share_by_source(flips, sources, f"LR above {NEUTRAL_LR:g} for one side, then for the other")
+        log10_lrs = np.array([math.nan if one.log10_lr is None else one.log10_lr for one in found])
+        weighed = np.isfinite(log10_lrs)
+        tried = trial(log10_lrs[weighed], of_first[weighed], sources[weighed])
+        if tried.is_whole:
+            metrics["Cllr"] = cllr_metric(tried, "what was weighed")
+    lifts = np.array([math.nan if one.lift is None else one.lift for one in found])
+    if np.isfinite(lifts).any():
+        metrics["heatmap lift"] = mean_by_source(lifts, sources, "counterfeits that were found")
+    return {name: metrics[name] for name in FIGURES if name in metrics}
+
+
+def _side(one: Judged) -> int:
+    """1 where an LR above 2 supports the first side, -1 where it supports the second, else 0."""
+    if one.log10_lr is None or abs(one.log10_lr) <= math.log10(NEUTRAL_LR):
+        return 0
+    return 1 if one.log10_lr > 0 else -1
+
+
+def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
+    """As many samples of either side as are asked for, of sources drawn by the seed."""
+    if model.card.task == "authenticity":
+        photos = read_photos_for(model.card, settings.data).of("test")
+        examiner = AuthenticityExaminer(model)
+        listed: list[Sample] = [_PhotoSample(examiner, photo) for photo in photos]
+    elif model.card.task == "trademark":
+        every = read_mark_set(settings.data, seed=model.card.seed)
+        marks = every.subset(every.of("test"))
+        pairs = trial_pairs(marks, mark_embeddings(marks, model.card.preprocessing), "test")
+        comparer = TrademarkExaminer(model)
+        listed = [
+            _PairSample(comparer, (marks.marks[a].path, marks.marks[b].path), marks.marks[a].family, kind == "similar")
+            for kind in ("similar", "hard")
+            for a, b in pairs[kind]
+        ]
+    else:
+        msg = f"{model.card.name} is a start for training; there is nothing to corrupt."
+        raise Refusal(msg)
+    require_setting(settings.limit >= 2, "--limit is at least 2, a sample of either side.")
+    return [sample for first in (True, False) for sample in _drawn(listed, first, settings)]
+
+
+def _drawn(samples: Iterable[Sample], first: bool, settings: RobustnessSettings) -> list[Sample]:
+    by_source: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.of_first == first:
+            by_source.setdefault(sample.source, sample)
+    order = sorted(by_source, key=lambda source: zlib.crc32(f"{settings.seed} {source}".encode()))
+    return [by_source[source] for source in order[: settings.limit // 2]]
+
+
+def table_lines(table: dict[str, dict[str, Metric]]) -> Iterable[str]:
+    """A table of each figure in Markdown: corruptions by severities."""
+    for figure in FIGURES:
+        if figure not in table[CLEAN]:
+            continue
+        yield f"**{figure}**; as it is {table[CLEAN][figure].value:.3f}"
+        yield ""
+        yield f"| corruption | {' | '.join(f'severity {severity}' for severity in SEVERITIES)} |"
+        yield "|---" * (len(SEVERITIES) + 1) + "|"
+        for name in CORRUPTIONS:
+            found = [table[cell(name, severity)].get(figure) for severity in SEVERITIES]
+            yield f"| {name} | {' | '.join('none' if one is None else f'{one.value:.3f}' for one in found)} |"
+        yield ""
+
+
+def draw_table(table: dict[str, dict[str, Metric]], path: Path) -> None:
+    """Every figure as a shaded table, as a PNG."""
+    shown = [figure for figure in FIGURES if figure in table[CLEAN]]
+    drawing = Figure(figsize=(3.3 * len(shown) + 1.2, 5.2), layout="constrained")
+    for number, (figure, axes) in enumerate(zip(shown, drawing.subplots(1, len(shown), squeeze=False)[0], strict=True)):
+        values = _values(table, figure)
+        axes.imshow(values, cmap="Greys", aspect="auto", vmin=0, vmax=max(1.0, float(np.nanmax(values))) * 1.6)
+        for (row, column), value in np.ndenumerate(values):
+            axes.text(column, row, "–" if math.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=7)
+        axes.set_xticks(range(len(SEVERITIES)), SEVERITIES)
+        axes.set_yticks(range(len(CORRUPTIONS)), list(CORRUPTIONS) if number == 0 else [""] * len(CORRUPTIONS))
+        axes.set(title=f"{figure} (as it is {table[CLEAN][figure].value:.2f})", xlabel="severity")
+        axes.title.set_fontsize(9)
+    write_whole(path, png_of(drawing, 130))
+
+
+def _values(table: dict[str, dict[str, Metric]], figure: str) -> NDArray[np.float64]:
+    """A figure of every cell (corruptions, severities), NaN where it has none."""
+    return np.array(
+        [
+            [
+                table[cell(name, severity)][figure].value if figure in table[cell(name, severity)] else math.nan
+                for severity in SEVERITIES
+            ]
+            for name in CORRUPTIONS
+        ]
+    )

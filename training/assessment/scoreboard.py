@@ -1,0 +1,371 @@
+"""The scoreboard: ten rows that say how far a model's findings can be trusted, each with its bar and whether it is met.
+
+What stands in the card, and what the commands `evaluate` and `robustness` left in the folder, is collected; replay and
+the shortcut audit are run here. A row that was not measured says so, and is never met. The bars are those of this
+laboratory's own proposal, met on rendered sets they prove the machinery and no more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from matplotlib.figure import Figure
+
+from inference.authenticity.examiner import AuthenticityExaminer
+from inference.casework.report import run_id
+from inference.casework.stated import stated
+from inference.files import write_whole
+from inference.intake.exhibit import read_exhibit
+from inference.models.card import Card, Metric
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import Model, load_model
+from inference.records import Comparison, Verdict
+from inference.trademark.examiner import TrademarkExaminer
+from training.assessment.robustness import cell
+from training.data.audit import CHANCE, audit
+from training.data.corruptions import CORRUPTIONS, SEVERITIES
+from training.data.marks.mark_set import read_mark_set
+from training.data.photos.photo_set import read_photo_set
+from training.figures.plots import png_of
+
+Standing = Literal["met", "not met", "reported", "not measured"]
+
+_REPLAYED = 3
+_COSTS = ("cllr", "cllr_min", "cllr_cal", "cllr_cross_validated")
+_BASELINES = ("centre prior", "edge map", "random map", "random weights")
+
+
+@dataclass(frozen=True)
+class ScoreboardSettings:
+    """Collect how far a model's findings can be trusted, row by row, with bars."""
+
+    model: tyro.conf.Positional[str]
+    """Name of an authenticity or trademark model."""
+    data: Path
+    """The set it was trained on."""
+    out: Path
+    """Folder for the scoreboard; what `evaluate`, `evaluate --heatmaps` and `robustness` left there is read."""
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the scoreboard.
+
+    Attributes:
+        id: A to J.
+        measure: What is measured.
+        found: What was found, in words and figures.
+        bar: What is asked for.
+        standing: Whether it is met; a row without a bar is only reported.
+    """
+
+    id: str
+    measure: str
+    found: str
+    bar: str
+    standing: Standing
+
+
+def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
+    """The rows, also written as scoreboard.json, scoreboard.md and scoreboard.png.
+
+    Raises:
+        Refusal: if the model or the data cannot be used.
+    """
+    model = load_model(settings.model, settings.weights)
+    card = model.card
+    maps = _left(settings.out / "heatmaps.json", card)
+    marks = _left(settings.out / "marks.json", card)
+    run = _left(settings.out / "robustness.json", card, "run")
+    cells = _read(settings.out / "robustness_figures.json") if run else None
+    rows = (
+        calibration_row(card),
+        misleading_row(card),
+        risk_row(card),
+        scope_row(card),
+        (heatmap_row if card.task == "authenticity" else mark_heatmap_row)(maps and maps["maps"]),
+        corruption_row(cells),
+        Row(
+            "G",
+            "hostile files",
+            "run by the tests of the decoder: tests/inference/intake/test_hostile_files.py",
+            "",
+            "reported",
+        ),
+        replay_row(_replay(model, settings.data)),
+        marks_row(marks and marks["figures"]) if card.task == "trademark" else NO_MARKS,
+        mark_shortcut_row(marks and marks["figures"]) if card.task == "trademark" else shortcut_row(settings.data),
+    )
+    content = {"model": card.name, "weights_sha256": card.weights_sha256, "rows": [asdict(row) for row in rows]}
+    write_whole(settings.out / "scoreboard.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_whole(settings.out / "scoreboard.md", page(card, rows).encode())
+    draw(card, settings.out / "scoreboard.png")
+    return rows
+
+
+def calibration_row(card: Card) -> Row:
+    """A: what the likelihood ratios cost, in all and in every subgroup."""
+    measure, bar = "Cllr, Cllr min, Cllr cal", "Cllr cal at most .05; Cllr below 1 in each subgroup"
+    whole, least, cal = (card.figure(key) for key in ("cllr", "cllr_min", "cllr_cal"))
+    if whole is None or least is None or cal is None:
+        return _unmeasured("A", measure, bar)
+    costs = {name: metric for name, metric in card.metrics.items() if metric.key == "cllr"}
+    worst = max(costs, key=lambda name: costs[name].value)
+    met = cal.value <= 0.05 and costs[worst].value < 1
+    shown = [_said("Cllr", whole), _said("Cllr min", least), _said("Cllr cal", cal)]
+    return Row("A", measure, "; ".join([*shown, _said(f"worst: {worst}", costs[worst])]), bar, _met(met))
+
+
+def misleading_row(card: Card) -> Row:
+    """B: evidence that misleads, and how strongly at worst."""
+    measure, bar = "misleading evidence", "none above the bounds of the calibration"
+    strongest = card.figure("strongest_misleading_evidence")
+    if strongest is None or card.calibration is None:
+        return _unmeasured("B", measure, bar)
+    rates = [_said(name, metric) for name, metric in card.metrics.items() if metric.key == "misleading_evidence"]
+    reach = max(-card.calibration.least, card.calibration.greatest)
+    found = f"{'; '.join(rates)}; strongest log10 LR {strongest.value:.2f} of at most {reach:.2f}"
+    return Row("B", measure, found, bar, _met(strongest.value <= reach + 1e-9))
+
+
+def risk_row(card: Card) -> Row:
+    """C: errors where the least confident are given up."""
+    wanted = {"error at 3% abstention": "error_at_abstention", "AURC": "aurc"}
+    found = [_said(name, metric) for name, key in wanted.items() if (metric := card.figure(key))]
+    bar = "reported; beside 99.71% right at 3.06% rejected of Garcia-Cotte et al. 2024, on other goods"
+    return Row("C", "risk and coverage", "; ".join(found), bar, "reported") if found else _unmeasured("C", "risk", bar)
+
+
+def scope_row(card: Card) -> Row:
+    """D: what the scope gate lets through, and what it refuses of its own kind."""
+    measure = "scope gate"
+    bar = "AUC: near at least .90, far at least .99; far passing at most 2%; false refusals at most 5%, or 5% inside"
+    wanted = {
+        "scope, near: AUC": ("scope_auc", "near"),
+        "scope, far: AUC": ("scope_auc", "far"),
+        "scope, far: false positives at 95% true": ("scope_false_positives", "far"),
+        "scope: false refusals": ("false_refusals",),
+    }
+    found = {name: metric for name, at in wanted.items() if (metric := card.figure(*at))}
+    if len(found) < len(wanted):
+        known = "; ".join(_said(name, metric) for name, metric in found.items())
+        lacking = ", ".join(name for name in wanted if name not in found)
+        return Row("D", measure, f"{known + '; ' if known else ''}not measured: {lacking}", bar, "not measured")
+    near, far, passing, refusals = found.values()
+    least = refusals.low if refusals.low is not None else refusals.value
+    met = near.value >= 0.9 and far.value >= 0.99 and passing.value <= 0.02 and least <= 0.05
+    return Row("D", measure, "; ".join(_said(name, metric) for name, metric in found.items()), bar, _met(met))
+
+
+def heatmap_row(maps: Mapping[str, Any] | None) -> Row:
+    """E: whether heatmaps point at what was altered, better than maps that know nothing."""
+    measure = "heatmaps against masks"
+    bar = (
+        "lift at least 3; pointing at least .6 and above every baseline; pixel AUC at least .8; rank correlation below "
+        ".3 with head and last stage random, at least .8 under JPEG 90 and a shift of 2 pixels"
+    )
+    if maps is None:
+        return _unmeasured("E", measure, bar)
+    lift, pointing, pixel_auc = (maps["heatmap"][name]["value"] for name in ("lift", "pointing", "pixel AUC"))
+    best = max(maps[name]["pointing"]["value"] for name in _BASELINES)
+    randomised, *disturbed = (
+        maps[name]["rank correlation"]["value"]
+        for name in ("head and last stage randomised", "JPEG quality 90", "shifted by 2 pixels")
+    )
+    met = lift >= 3 and pointing >= 0.6 and pointing > best and pixel_auc >= 0.8
+    met = met and abs(randomised) < 0.3 and min(disturbed) >= 0.8
+    found = (
+        f"lift {lift:.2f}; pointing {pointing:.2f}, best baseline {best:.2f}; pixel AUC {pixel_auc:.2f}; rank "
+        f"correlation {randomised:.2f} randomised, {min(disturbed):.2f} disturbed"
+    )
+    return Row("E", measure, found, bar, _met(met))
+
+
+def mark_heatmap_row(maps: Mapping[str, Any] | None) -> Row:
+    """E, of marks: whether heatmaps claim what the score rests on, and are the network's."""
+    measure = "heatmaps against hiding"
+    bar = "hiding what a map claims costs the score more than hiding another part; rank correlation below .3 randomised"
+    if maps is None:
+        return _unmeasured("E", measure, bar)
+    falls = maps["hiding"]["claimed part falls more"]
+    blind = {name: row["rank correlation"]["value"] for name, row in maps.items() if "rank correlation" in row}
+    found = f"in {falls['value']:.3f} of the pairs, at least {falls['low']:.3f}; " + "; ".join(
+        f"{name} {value:.2f}" for name, value in blind.items()
+    )
+    return Row("E", measure, found, bar, _met(falls["low"] > 0.5 and all(abs(value) < 0.3 for value in blind.values())))
+
+
+def corruption_row(cells: Mapping[str, Any] | None) -> Row:
+    """F: what corruptions do to likelihood ratios."""
+    measure, bar = "corruption matrix", "verdicts flipped at most 1% up to severity 2; Cllr below 1 in every cell"
+    if cells is None:
+        return _unmeasured("F", measure, bar)
+    flips = {
+        name: cells[name]["flips"]["value"]
+        for name in (cell(corruption, severity) for corruption in CORRUPTIONS for severity in SEVERITIES[:2])
+        if "flips" in cells[name]
+    }
+    costs = {name: figures["Cllr"]["value"] for name, figures in cells.items() if "Cllr" in figures}
+    if not flips or not costs:
+        return _unmeasured("F", measure, bar)
+    flipped, costly = max(flips, key=flips.__getitem__), max(costs, key=costs.__getitem__)
+    silent = len(cells) - len(costs)
+    found = (
+        f"most flips {flips[flipped]:.3f} ({flipped}); greatest Cllr {costs[costly]:.2f} ({costly}); "
+        f"{silent} of {len(cells)} cells weigh too little for a Cllr"
+    )
+    return Row("F", measure, found, bar, _met(flips[flipped] <= 0.01 and costs[costly] < 1))
+
+
+def replay_row(replays: Sequence[bool]) -> Row:
+    """H: whether the same bytes give the same run id, outcome and log odds again."""
+    measure, bar = "replay of the same bytes", "same run id, outcome and log odds, always"
+    if not replays:
+        return _unmeasured("H", measure, bar)
+    return Row("H", measure, f"{sum(replays)} of {len(replays)} replays alike", bar, _met(all(replays)))
+
+
+def marks_row(figures: Mapping[str, Any] | None) -> Row:
+    """I: pairs, search and invariance, of marks."""
+    measure = "marks"
+    bar = "random pairs: AUC at least .999, accuracy at least .9897; hard pairs: AUC at least .97; the rest is reported"
+    shown = {
+        "AUC, random pairs": ("auc", "random pairs"),
+        "accuracy, random pairs": ("accuracy", "random pairs"),
+        "AUC, hard pairs": ("auc", "hard pairs"),
+        "TPR at TNR 0.90, hard pairs": ("tpr_at_tnr_90", "hard pairs"),
+        "TPR at TNR 0.95, hard pairs": ("tpr_at_tnr_95", "hard pairs"),
+    }
+    asked = {"AUC, random pairs": 0.999, "accuracy, random pairs": 0.9897, "AUC, hard pairs": 0.97}
+    keyed = {
+        (figure.get("key"), *figure.get("of", ())): figure
+        for row in (figures or {}).values()
+        for figure in row.values()
+    }
+    pairs = {name: keyed[at] for name, at in shown.items() if at in keyed}
+    if figures is None or len(pairs) < len(shown):
+        return _unmeasured("I", measure, bar)
+    search = {at[1]: figure for at, figure in keyed.items() if at[0] == "retrieval"}
+    moved = {name: row["change, similar"]["value"] for name, row in figures.items() if "change, similar" in row}
+    most = max(moved, key=lambda name: abs(moved[name]))
+    found = [
+        *(f"{name} {pairs[name]['value']:.4f}" for name in shown),
+        *(f"{name} {figure['value']:.3f}" for name, figure in search.items()),
+        f"most invariance lost: {most}, by {moved[most]:.1f} nats",
+    ]
+    met = all(pairs[name]["value"] >= least for name, least in asked.items())
+    return Row("I", measure, "; ".join(found), bar, _met(met))
+
+
+NO_MARKS = Row("I", "marks", "this model is for parts", "reported", "reported")
+"""I, of a model for parts."""
+
+
+def shortcut_row(data: Path) -> Row:
+    """J: whether size, file and compression alone tell the sides apart."""
+    measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}"
+    if data.suffix != ".csv":
+        return _unmeasured("J", measure, bar)
+    found = audit(data)
+    return Row("J", measure, str(found), bar, _met(found.passed))
+
+
+def mark_shortcut_row(figures: Mapping[str, Any] | None) -> Row:
+    """J, of marks: whether pairs can be told without comparing their marks."""
+    measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}, of marks that are not compared"
+    if figures is None:
+        return _unmeasured("J", measure, bar)
+    asked = ("AUC, random pairs", "AUC, hard pairs")
+    found = {name: figures["shortcut audit"][name] for name in asked if name in figures["shortcut audit"]}
+    if len(found) < len(asked):
+        return _unmeasured("J", measure, bar)
+    said = "; ".join(f"{name} {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]" for name, auc in found.items())
+    return Row("J", measure, said, bar, _met(all(CHANCE[0] <= auc["value"] <= CHANCE[1] for auc in found.values())))
+
+
+def page(card: Card, rows: Sequence[Row]) -> str:
+    """The scoreboard in Markdown."""
+    lines = [
+        f"# Scoreboard of {card.title}",
+        "",
+        f"Weights SHA-256 {card.weights_sha256}; {card.data}.",
+        "Met on rendered data, a bar says that the machinery works; it says nothing of casework.",
+        "",
+        "| row | measure | found | bar | |",
+        "|---|---|---|---|---|",
+        *(f"| {row.id} | {row.measure} | {row.found} | {row.bar} | **{row.standing}** |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def draw(card: Card, path: Path) -> None:
+    """Every Cllr of a card with its interval, against its bar, as a PNG."""
+    named = [(name, metric) for name, metric in card.metrics.items() if metric.key in _COSTS]
+    figure = Figure(figsize=(7, 1 + 0.35 * max(1, len(named))), layout="constrained")
+    axes = figure.add_subplot()
+    for height, (_, metric) in enumerate(reversed(named)):
+        low, high = (metric.value if end is None else end for end in (metric.low, metric.high))
+        axes.plot((low, high), (height, height), color="black", linewidth=1)
+        axes.plot((metric.value,), (height,), "o", color="black", markersize=4)
+    axes.axvline(1, color="grey", linestyle=":", linewidth=1)
+    axes.set_yticks(range(len(named)), [name for name, _ in reversed(named)], fontsize=7)
+    axes.set(xlabel="bits; 1 is what saying nothing costs", title=card.name)
+    write_whole(path, png_of(figure, 130))
+
+
+def _replay(model: Model, data: Path) -> list[bool]:
+    """A few test samples examined twice, from their bytes on, by two examiners."""
+    if model.card.task == "authenticity":
+        photos = read_photo_set(data, seed=model.card.seed).of("test")[:_REPLAYED]
+
+        def examine(index: int) -> Verdict | Comparison:
+            return AuthenticityExaminer(model).examine(read_exhibit(photos[index].path))
+
+        count = len(photos)
+    else:
+        marks = read_mark_set(data, seed=model.card.seed).marks[: 2 * _REPLAYED]
+
+        def examine(index: int) -> Verdict | Comparison:
+            one, other = (read_exhibit(mark.path) for mark in marks[2 * index : 2 * index + 2])
+            return TrademarkExaminer(model).compare(one, other)
+
+        count = len(marks) // 2
+    return [_alike(examine, index) for index in range(count)]
+
+
+def _alike(examine: Callable[[int], Verdict | Comparison], index: int) -> bool:
+    first, again = examine(index), examine(index)
+    same = first.outcome == again.outcome and first.log_odds == again.log_odds
+    return same and run_id([stated(first)]) == run_id([stated(again)])
+
+
+def _left(file: Path, card: Card, key: str | None = None) -> Any:
+    """What a command left in the folder for these very weights; None where there is none, or it is of others."""
+    content = _read(file)
+    about = content if key is None or content is None else content[key]
+    return content if about is not None and about.get("weights_sha256") == card.weights_sha256 else None
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_bytes()) if file.exists() else None
+
+
+def _unmeasured(row: str, measure: str, bar: str) -> Row:
+    return Row(row, measure, "not measured", bar, "not measured")
+
+
+def _met(met: bool) -> Standing:
+    return "met" if met else "not met"
+
+
+def _said(name: str, metric: Metric) -> str:
+    interval = "" if metric.low is None or metric.high is None else f" [{metric.low:.3f}, {metric.high:.3f}]"
+    return f"{name} {metric.value:.3f}{interval}"

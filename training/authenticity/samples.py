@@ -1,0 +1,105 @@
+"""Photos as they are drawn in training: whole, or with disturbed key areas. Source: KAG-MTLN paper, section 3.1."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from inference.preprocessing import resize
+from training.authenticity.settings import AuthenticitySettings
+from training.authenticity.views import View
+from training.data.kag import disturb, on_grid
+from training.data.key_area_warps import warp_key_areas
+from training.data.photos.photo import Photo, PhotoSet
+from training.fitting.fit import derive_seed
+from training.fitting.fusion_loss import UNLABELLED
+
+
+def training_share(photos: PhotoSet, share: float) -> PhotoSet:
+    """The set with only a share of the training items of each class, at least one; a larger share holds a smaller."""
+    if share == 1:
+        return photos
+    items: dict[str, list[str]] = {}
+    for photo in photos.of("train"):
+        items.setdefault(photo.class_name, []).append(photo.item)
+    kept = set()
+    for name, listed in items.items():
+        # By hash, so that which items are kept does not follow from their order in the set.
+        ordered = sorted({*listed}, key=lambda item: hashlib.sha256(item.encode()).digest())
+        kept |= {(name, item) for item in ordered[: max(1, round(len(ordered) * share))]}
+    chosen = tuple(p for p in photos.photos if p.split != "train" or (p.class_name, p.item) in kept)
+    rule = f"{photos.split_rule} Of the training items {share:.0%} of each class were used."
+    return replace(photos, photos=chosen, split_rule=rule)
+
+
+def genuine_training(photos: PhotoSet) -> PhotoSet:
+    """The set without its counterfeits in training; they stay in validation and test."""
+    kept = tuple(photo for photo in photos.photos if photo.split != "train" or photo.label == "genuine")
+    return replace(photos, photos=kept, split_rule=f"{photos.split_rule} Counterfeits were left out of training.")
+
+
+class TrainingPhotos(Dataset[dict[str, Tensor]]):
+    """Photos as they are drawn in training; (epoch, index) decides all that is random in one.
+
+    Photos are read once and kept as pixels; disturbances come after that and before the network's input is made.
+    """
+
+    def __init__(self, photos: PhotoSet, settings: AuthenticitySettings, how: View) -> None:
+        self._photos = photos.of("train")
+        self._classes = photos.classes
+        self._settings = settings
+        self._how = how
+        self._seen = how.read(self._photos)
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Tensor]:
+        """One sample: `image` (3, H, W), its main class `label`, and `disturbed` (0 or 1)."""
+        epoch, index = drawn
+        settings, photo, seen = self._settings, self._photos[index], self._seen[index]
+        generator = torch.Generator().manual_seed(derive_seed(settings.fit.seed, epoch, index))
+        swapped = bool(torch.rand(1, generator=generator) < settings.disturbed_share)
+        warped = bool(torch.rand(1, generator=generator) < settings.warped_share) and photo.label == "genuine"
+        pixels = seen.pixels
+        if swapped:
+            pixels = disturb(pixels, settings.segment_degree, generator)
+        elif warped:
+            rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+            pixels = warp_key_areas(pixels, self._how.key_edges(seen), settings.warps, rng)
+        if settings.disturbed_share > 0 and not swapped:
+            # KAG's grid costs a little sharpness, which must not tell disturbed photos apart.
+            pixels = on_grid(pixels, settings.segment_degree)
+        pixels = resize(pixels, seen.pixels.shape[1], seen.pixels.shape[0])
+        disturbed = swapped or warped
+        return {
+            "image": self._how.tensor(seen, pixels, generator if settings.augment else None),
+            "label": torch.tensor(self._label(photo, disturbed)),
+            "disturbed": torch.tensor(int(disturbed)),
+        }
+
+    def _label(self, photo: Photo, disturbed: bool) -> int:
+        if not disturbed:
+            return self._classes.index(photo.class_name)
+        known = self._settings.disturbed_are_counterfeits
+        return self._classes.index(f"{photo.series}/counterfeit") if known else UNLABELLED
+
+
+def class_weights(photos: PhotoSet, settings: AuthenticitySettings) -> Tensor:
+    """Weights (classes,) that give each class the same say, although disturbed photos may be counterfeits.
+
+    A weight is the inverse of how often the class is expected to be drawn; their mean is 1.
+    """
+    drawn = dict.fromkeys(photos.classes, 0.0)
+    for photo in photos.of("train"):
+        intact = (1 - settings.disturbed_share) * (1 - settings.warped_share if photo.label == "genuine" else 1)
+        drawn[photo.class_name] += intact
+        if settings.disturbed_are_counterfeits:
+            drawn[f"{photo.series}/counterfeit"] += 1 - intact
+    inverse = 1 / torch.tensor([drawn[name] for name in photos.classes]).clamp(min=1)
+    return inverse / inverse.mean()

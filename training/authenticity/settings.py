@@ -1,0 +1,141 @@
+"""What a training of KAG-MTLN is asked for. Source: KAG-MTLN paper, section 4.1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+
+from inference.heatmap import CamMethod
+from inference.networks.backbones import BackboneName, build_backbone
+from inference.preprocessing import HALF, Preprocessing
+from inference.reference.stack import Channel
+from training.authenticity.views import REFERENCE_CACHE
+from training.data.key_area_warps import WarpSettings
+from training.fitting.fit import FitSettings
+from training.fitting.run_folder import require_argument, require_name, require_setting
+
+
+@dataclass(frozen=True)
+class ReferenceSettings:
+    """How a reference-guided network lays photos beside genuine ones."""
+
+    long_side: int = 448
+    """Long side of the references, and of the network's input, in pixels."""
+    channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
+    """What the network's three input channels hold."""
+    cache: Path = REFERENCE_CACHE
+    """Folder that keeps references, and how photos were registered, from run to run."""
+
+
+@dataclass(frozen=True)
+class AuthenticitySettings:
+    """Train KAG-MTLN on photos of genuine and counterfeit parts."""
+
+    data: Path
+    """Folder <series>/<genuine|counterfeit>/*, or a CSV of path, series, label and optional item, split."""
+    fit: tyro.conf.OmitArgPrefixes[FitSettings]
+    preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
+    view: Literal["photo", "reference"] = "photo"
+    """`photo`: the paper's network. `reference`: the same on the photo registered to the genuine reference of its
+    series, which is built from the genuine training photos."""
+    reference: ReferenceSettings = ReferenceSettings()
+    """Of the view `reference`."""
+    name: str = "authenticity"
+    """Name of the model's two files, lower case with underscores."""
+    title: str = "KAG-MTLN"
+    """What an examiner reads in the list of models."""
+    part: str | None = None
+    """What the locator calls the part, such as leather_tag, so that photos of whole goods lead to this model."""
+    licence: str = "not stated"
+    """Licence the weights are given under."""
+    remarks: tuple[str, ...] = ()
+    """Sentences put first among the card's limits."""
+    backbone: BackboneName = "resnet50"
+    """Feature extractor."""
+    start_from: Path | None = None
+    """Card of a finished KAG-MTLN whose backbone is trained further, such as weights/leather_tag.json; without it the
+    backbone starts from ImageNet."""
+    hidden: int = 512
+    """Width of the classifiers' middle layer."""
+    alpha: float = 0.5
+    """Weight of the main task in the fusion loss (eq. 5)."""
+    segment_degree: int = 20
+    """KAG's N: a picture is cut into N x N patches (Table 3)."""
+    disturbed_share: float = 0.5
+    """Probability that a photo is disturbed by KAG when it is drawn."""
+    warped_share: float = 0.0
+    """Probability that a genuine photo gets key areas warped, where KAG leaves it alone."""
+    warps: WarpSettings = field(default_factory=WarpSettings)
+    """Which warps."""
+    disturbed_are_counterfeits: bool = True
+    """Whether the main task learns disturbed photos as counterfeits; otherwise they teach the auxiliary task alone."""
+    augment: bool = True
+    """Vary position, angle, light and colour of training photos a little; lettering is never flipped."""
+    genuine_only: bool = False
+    """Train on the genuine photos and what the disturbances make of them, with no counterfeit at all."""
+    training_share: float = 1.0
+    """Share of the training items of each class that is used, for learning curves (Fig. 10)."""
+    steps_in_head: int = 0
+    """How many of the backbone's last steps are left to the head: the more, the finer the heatmap."""
+    heatmap: CamMethod = "grad_cam"
+    """How the heatmap weighs the feature map."""
+
+    def __post_init__(self) -> None:
+        require_name(self.name)
+        require_setting(self.hidden >= 1, f"--hidden is at least 1, not {self.hidden}.")
+        require_argument("hidden", self.hidden)
+        require_setting(0 <= self.alpha <= 1, f"--alpha lies between 0 and 1, not {self.alpha}.")
+        require_setting(self.segment_degree >= 2, f"--segment-degree is at least 2, not {self.segment_degree}.")
+        for name in ("disturbed_share", "warped_share"):
+            share = getattr(self, name)
+            require_setting(0 <= share <= 1, f"--{name.replace('_', '-')} lies between 0 and 1, not {share}.")
+        require_setting(
+            not self.genuine_only or self.disturbed_share + self.warped_share > 0,
+            "--genuine-only needs --disturbed-share or --warped-share: something must make counterfeits.",
+        )
+        require_setting(
+            self.disturbed_are_counterfeits or not self.genuine_only,
+            "--genuine-only needs --disturbed-are-counterfeits: it has no others.",
+        )
+        if self.steps_in_head:
+            with torch.device("meta"):
+                steps = len(build_backbone(self.backbone).steps)
+            require_setting(
+                0 <= self.steps_in_head <= steps,
+                f"--steps-in-head lies between 0 and the {steps} steps of {self.backbone}, not {self.steps_in_head}.",
+            )
+        require_setting(
+            0 < self.training_share <= 1, f"--training-share lies above 0 and up to 1, not {self.training_share}."
+        )
+
+
+PRESETS = {
+    "paper": AuthenticitySettings(
+        data=tyro.MISSING,
+        fit=FitSettings(out=tyro.MISSING),
+        preprocessing=Preprocessing(size=448),
+        augment=False,
+    ),
+    "small": AuthenticitySettings(
+        data=tyro.MISSING,
+        fit=FitSettings(
+            out=tyro.MISSING,
+            epochs=20,
+            batch=16,
+            optimiser="adamw",
+            learning_rate=5e-4,
+            weight_decay=0.01,
+            schedule="one_cycle",
+            patience=10,
+            bf16=False,  # depthwise networks gain nothing from it
+        ),
+        preprocessing=Preprocessing(size=224, mean=HALF, std=HALF),
+        backbone="efficientnet_lite0",
+        hidden=128,
+    ),
+}
+"""`paper`: section 4.1. `small`: for machines without a GPU."""

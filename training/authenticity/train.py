@@ -1,0 +1,182 @@
+"""Training KAG-MTLN on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4.1."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+
+import torch
+from torch import Tensor, nn
+
+from inference.models.card import Card
+from inference.models.weights import Model
+from inference.networks.kag_mtln import KagMtln
+from inference.reference.reference import Reference
+from inference.reference.stack import ReferenceStack
+from training.assessment.gate import gate_metrics, gate_or_none
+from training.assessment.gate_pictures import Picture
+from training.assessment.photos import judged_by_photos
+from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
+from training.authenticity.deviation import features_or_none, fit_fusion
+from training.authenticity.learner import KagMtlnLearner, validation_scores
+from training.authenticity.samples import TrainingPhotos, class_weights, genuine_training, training_share
+from training.authenticity.settings import AuthenticitySettings
+from training.authenticity.views import PhotoView, RegisteredView, Seen, View, build_references
+from training.data.photos.photo import Photo, PhotoSet
+from training.data.photos.photo_set import read_photo_set
+from training.figures.metrics import draw_confusion
+from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
+from training.fitting.fusion_loss import FusionLoss
+from training.fitting.pretrained import start_from_imagenet, start_from_model
+from training.fitting.run_folder import RunFolder, recorded_manifest, set_name, stated_settings
+
+logger = logging.getLogger(__name__)
+_EVALUATION_BATCH = 32
+_MET = "It has met no counterfeiter but those of its training set, and knows no other series."
+
+
+def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card | None:
+    """Read the photos, fit, evaluate, and write weights and card into the run folder.
+
+    Args:
+        settings: What to train, and how.
+        for_examiners: Fit what only examinations need, scope gate and series rule, too. On two cores that takes as
+            long as a short training; a study of training goes without.
+
+    Returns:
+        The card; None in the processes of a distributed run that do not write it.
+
+    Raises:
+        Refusal: if the photos, the run folder or the device cannot be used; before any training.
+    """
+    before = recorded_manifest(settings.fit.out) if settings.fit.resume else None
+    every = read_photo_set(settings.data, seed=settings.fit.seed, called=before.called if before else "")
+    photos = training_share(every, settings.training_share)
+    photos = genuine_training(photos) if settings.genuine_only else photos
+    accelerator = accelerator_for(settings.fit)
+    manifest = every.manifest.with_start(settings.start_from)
+    run = RunFolder(settings.fit.out, settings, manifest, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    beside = settings.reference
+    references = build_references(photos, beside.long_side, beside.cache) if settings.view == "reference" else ()
+    stack = ReferenceStack.around(references, beside.channels) if references else None
+    how = RegisteredView(references, stack, beside.cache) if stack else PhotoView(settings.preprocessing)
+    torch.manual_seed(settings.fit.seed)
+    network = KagMtln(settings.backbone, len(photos.classes), settings.hidden)
+    start = (
+        start_from_model(network.backbone, settings.backbone, settings.start_from, "authenticity")
+        if settings.start_from
+        else start_from_imagenet(network.backbone, settings.backbone)
+    )
+    logger.info("%d photos of %d classes; the backbone starts from %s", len(photos.photos), len(photos.classes), start)
+
+    training = TrainingPhotos(photos, settings, how)
+    validation = how.read(photos.of("val"))
+    labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
+    weights = class_weights(photos, settings)
+    learner = KagMtlnLearner(network, FusionLoss(settings.alpha, weights))
+    sampler = EpochSampler(
+        lambda generator: torch.randperm(len(training), generator=generator).tolist(),
+        len(training),
+        settings.fit.seed,
+    )
+
+    def validate(_: nn.Module) -> Scores:
+        with torch.no_grad():
+            batches = _batches(validation, how, accelerator.device)
+            logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
+        return validation_scores(logits, labels, photos.classes)
+
+    fit(learner, training, sampler, validate, settings.fit, run, accelerator)
+    if not accelerator.is_main_process:
+        return None
+    best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
+    best.load_state_dict(network.state_dict())
+    best.eval().to(accelerator.device)
+    return _finish(best, photos, settings, how, Basis(start, references, stack), run, for_examiners)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a run stood on, for its card: where the backbone started, and what photos were laid beside."""
+
+    start: str
+    references: tuple[Reference, ...]
+    stack: ReferenceStack | None
+
+
+def _finish(
+    network: KagMtln,
+    photos: PhotoSet,
+    settings: AuthenticitySettings,
+    how: View,
+    basis: Basis,
+    run: RunFolder,
+    for_examiners: bool,
+) -> Card:
+    """The network becomes a model, is judged as it will examine, and is written."""
+    references = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
+    gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references) if for_examiners else None
+    card = replace(_draft(photos, settings, basis), scope_gate=gate.card if gate else None)
+    model = Model(card, network, "", references or basis.references, gate)
+    device = str(next(network.parameters()).device)
+    if references:
+        model = replace(model, card=replace(card, fusion=fit_fusion(model, photos, device)))
+    card, judgement = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
+    if gate:
+        figures = gate_metrics(gate, _pictures(photos.of("test")), {}, basis.references)
+        card = replace(card, metrics=card.metrics | figures)
+    run.write("confusion_matrix.png", draw_confusion(judgement.confusion))
+    run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
+    exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
+    return run.write_model(card, exported, model.references, gate)
+
+
+def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Card:
+    """The card of a network that has just been trained: all but what is judged."""
+    count = len({photo.item for photo in photos.photos})
+    return Card(
+        name=settings.name,
+        title=settings.title,
+        part=settings.part,
+        task="authenticity",
+        network="kag_mtln",
+        arguments={
+            "backbone": settings.backbone,
+            "classes": len(photos.classes),
+            "hidden": settings.hidden,
+            "auxiliary": False,
+            "steps_in_head": settings.steps_in_head,
+        },
+        classes=photos.classes,
+        preprocessing=settings.preprocessing,
+        stack=basis.stack,
+        band=UNJUDGED_BAND,
+        heatmap_method=settings.heatmap,
+        heatmap_full_scale=UNJUDGED_SCALE,
+        split_rule=photos.split_rule,
+        data=f"{len(photos.photos)} photos of {count} items, {set_name(settings.data)}",
+        data_sha256=photos.manifest_sha256,
+        seed=settings.fit.seed,
+        settings=stated_settings(settings) | {"backbone_start": basis.start},
+        metrics={},
+        confusion=None,
+        histogram=None,
+        licence=settings.licence,
+        source="trained with python -m training authenticity",
+        intended_use=f"Parts of the series {', '.join(photos.series)}, photographed like the training photos.",
+        limits=(*settings.remarks, "It has met no counterfeit in training." if settings.genuine_only else _MET),
+        made=date.today().isoformat(),
+        weights_sha256="",
+    )
+
+
+def _pictures(photos: Sequence[Photo]) -> list[Picture]:
+    return [Picture(photo.path, photo.item, series=photo.series) for photo in photos]
+
+
+def _batches(seen: Sequence[Seen], how: View, device: torch.device) -> Iterator[Tensor]:
+    for start in range(0, len(seen), _EVALUATION_BATCH):
+        chosen = seen[start : start + _EVALUATION_BATCH]
+        yield torch.stack([how.tensor(one, one.pixels) for one in chosen]).to(device)

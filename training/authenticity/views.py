@@ -1,0 +1,277 @@
+"""What a network in training sees: the photo alone, or the registered photo stacked with its genuine reference.
+
+Both views load photos once, leave them as pixels for the disturbances, and make a network's input of them the way
+`inference` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from inference.files import write_whole
+from inference.intake.exhibit import read_exhibit
+from inference.models.provenance import code_version
+from inference.preprocessing import Preprocessing
+from inference.reference.alignment import Registration
+from inference.reference.building import build_reference
+from inference.reference.channels import stacked
+from inference.reference.edges import edge_strength
+from inference.reference.reference import Reference
+from inference.reference.registration import register
+from inference.reference.stack import ReferenceStack
+from training.data.photos.photo import Photo, PhotoSet
+from training.data.processes import worker_processes
+
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+REFERENCE_CACHE = Path.home() / ".cache" / "assay" / "references"
+
+
+class View(Protocol):
+    """A view of photos; `Seen` is what it keeps of one."""
+
+    def read(self, photos: Sequence[Photo]) -> list[Seen]:
+        """The photos, as pixels to disturb."""
+
+    def key_edges(self, seen: Seen) -> Plane:
+        """Edge strength (h, w) that says where the key areas of a photo are."""
+
+    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
+        """A network's input (3, H, W) of its disturbed or undisturbed pixels, varied where a generator is given."""
+
+    def fits(self, seen: Seen) -> bool:
+        """Whether the photo lies over a reference as genuine ones do; always, where there is none to lie over."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A photo as a view keeps it.
+
+    Attributes:
+        pixels: uint8 (h, w, 3).
+        covered: bool (h, w), where the photo covers the reference's frame; None for the photo alone.
+        registration: How it was registered; None for the photo alone.
+    """
+
+    pixels: Pixels
+    covered: NDArray[np.bool_] | None = None
+    registration: Registration | None = None
+
+
+class PhotoView:
+    """The photo alone: toned, scaled, padded (FWD)."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        self._preprocessing = preprocessing
+
+    def read(self, photos: Sequence[Photo]) -> list[Seen]:
+        """The photos, toned and scaled."""
+        bar = tqdm(photos, "reading photos", unit="photo", leave=False)
+        return [Seen(self._preprocessing.tone_and_scale(read_exhibit(photo.path).pixels)) for photo in bar]
+
+    def key_edges(self, seen: Seen) -> Plane:
+        """The photo's own edges: without a reference nothing says which of them matter."""
+        return edge_strength(seen.pixels)
+
+    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
+        """A network's input (3, S, S)."""
+        del seen
+        framed, _ = self._preprocessing.frame(pixels)
+        if generator is not None:
+            framed = vary(framed, generator)
+        return torch.from_numpy(self._preprocessing.normalised(framed))
+
+    def fits(self, seen: Seen) -> bool:
+        """Always: there is nothing to lie over."""
+        del seen
+        return True
+
+
+class RegisteredView:
+    """The registered photo stacked with the genuine reference of its series.
+
+    Args:
+        references: One a series.
+        stack: How both become a network's input.
+        cache: Folder that keeps registrations, which take a fraction of a second each, from run to run.
+    """
+
+    def __init__(self, references: Sequence[Reference], stack: ReferenceStack, cache: Path) -> None:
+        self.references = tuple(references)
+        self._by_series = {reference.series: reference for reference in references}
+        self._stack = stack
+        self._folder = cache
+        digest = hashlib.sha256(code_version().encode())
+        for reference in references:
+            digest.update(reference.mean.tobytes() + reference.spread.tobytes())
+        self._cache = cache / f"registrations-{digest.hexdigest()[:16]}.jsonl"
+
+    def read(self, photos: Sequence[Photo]) -> list[Seen]:
+        """The photos, each in the frame of its series' reference.
+
+        The series is stated, as by an examiner who knows what a part is meant to be; `open_series` tells how often it
+        has to be.
+        """
+        registrations = self._register(photos)
+        bar = tqdm(photos, "reading photos", unit="photo", leave=False)
+        seen = []
+        for photo, registration in zip(bar, registrations, strict=True):
+            pixels, covered = registration.apply(read_exhibit(photo.path).pixels, self._shape(registration))
+            seen.append(Seen(pixels, covered, registration))
+        return seen
+
+    def key_edges(self, seen: Seen) -> Plane:
+        """The edges of the genuine reference."""
+        return self.reference(seen).mean
+
+    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
+        """A network's input (3, H, W)."""
+        if generator is not None:
+            pixels = vary_registered(pixels, generator)
+        return torch.from_numpy(stacked(self._stack, pixels, _covered(seen), self.reference(seen)))
+
+    def with_references(self, references: Sequence[Reference]) -> RegisteredView:
+        """The same view with more known of the references."""
+        return RegisteredView(references, self._stack, self._folder)
+
+    def covered_cells(self, seen: Seen) -> NDArray[np.bool_]:
+        """Which cells of a feature map, a quarter of the input's size, the photo covers (h, w)."""
+        return self._stack.covered_cells(_covered(seen), self.reference(seen))
+
+    def fits(self, seen: Seen) -> bool:
+        """Whether the photo fits its reference as genuine ones do."""
+        return seen.registration is not None and seen.registration.score >= self.reference(seen).least_score
+
+    def reference(self, seen: Seen) -> Reference:
+        """The reference of the photo's series."""
+        if seen.registration is None:
+            msg = "a registered photo says what it is registered to"
+            raise ValueError(msg)
+        return self._by_series[seen.registration.series]
+
+    def _shape(self, registration: Registration) -> tuple[int, int]:
+        height, width = self._by_series[registration.series].mean.shape
+        return height, width
+
+    def _register(self, photos: Sequence[Photo]) -> list[Registration]:
+        """How each photo lies over the reference of its series, from the cache where it is known."""
+        known = {}
+        if self._cache.exists():
+            for line in self._cache.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                    known[entry["sha256"]] = Registration.parse(entry)
+                except (ValueError, KeyError):
+                    # An interruption cut the line short: its photo is registered again.
+                    continue
+        missing = [photo for photo in photos if photo.sha256 not in known]
+        if missing:
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            with worker_processes() as pool, self._cache.open("a", encoding="utf-8") as file:
+                found = pool.map(_fit, missing, repeat(self.references), chunksize=8)
+                for photo, registration in zip(
+                    tqdm(missing, "registering", unit="photo", leave=False), found, strict=True
+                ):
+                    known[photo.sha256] = registration
+                    # The line break comes first: what follows a line cut short is a line of its own.
+                    file.write("\n" + json.dumps({"sha256": photo.sha256, **registration.stated()}))
+        return [known[photo.sha256] for photo in photos]
+
+
+def _covered(seen: Seen) -> NDArray[np.bool_]:
+    if seen.covered is None:
+        msg = "a registered photo says what it covers"
+        raise ValueError(msg)
+    return seen.covered
+
+
+def _fit(photo: Photo, references: tuple[Reference, ...]) -> Registration:
+    own = next(reference for reference in references if reference.series == photo.series)
+    return register(read_exhibit(photo.path).pixels, own)
+
+
+def build_references(photos: PhotoSet, long_side: int, cache: Path) -> tuple[Reference, ...]:
+    """The genuine reference of each series, from its genuine training photos.
+
+    Args:
+        photos: The set.
+        long_side: Of the references, in pixels.
+        cache: Folder that keeps references, which take a minute each, from run to run.
+
+    Raises:
+        Refusal: if a series has too few of them that fit each other.
+    """
+    genuine = [photo for photo in photos.of("train") if photo.label == "genuine"]
+    by_series = {series: [photo for photo in genuine if photo.series == series] for series in photos.series}
+    with worker_processes() as pool:
+        found = pool.map(_build_once, by_series, by_series.values(), repeat(long_side), repeat(cache))
+        return tuple(tqdm(found, "building references", total=len(by_series), unit="series", leave=False))
+
+
+def _build_once(series: str, photos: Sequence[Photo], long_side: int, cache: Path) -> Reference:
+    """A reference as an examiner will have it: the file keeps as few bits as a weights file does."""
+    of = json.dumps([code_version(), long_side, [photo.sha256 for photo in photos]])
+    kept = cache / f"reference-{hashlib.sha256(of.encode()).hexdigest()[:16]}.safetensors"
+    if not kept.exists():
+        built = build_reference(series, [read_exhibit(photo.path).pixels for photo in photos], long_side)
+        write_whole(kept, safetensors.numpy.save(built.arrays()))
+    return Reference.from_arrays(series, safetensors.numpy.load(kept.read_bytes()))
+
+
+def vary(framed: Pixels, generator: torch.Generator) -> Pixels:
+    """A little other position, angle, perspective, light and colour; uint8 (S, S, 3), never mirrored."""
+    return _varied(framed, _VARIATIONS, generator)
+
+
+def vary_registered(registered: Pixels, generator: torch.Generator) -> Pixels:
+    """A little other light, sharpness and fit, no more than registration leaves; uint8 (h, w, 3)."""
+    return _varied(registered, _REGISTERED_VARIATIONS, generator)
+
+
+def _varied(pixels: Pixels, variations: v2.Transform, generator: torch.Generator) -> Pixels:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+        image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+        return variations(image).numpy().transpose(1, 2, 0)
+
+
+_VARIATIONS = v2.Compose(
+    [
+        v2.RandomAffine(
+            degrees=5,
+            translate=(0.04, 0.04),
+            scale=(0.92, 1.08),
+            interpolation=v2.InterpolationMode.BILINEAR,
+            fill=128,
+        ),
+        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
+    ]
+)
+_REGISTERED_VARIATIONS = v2.Compose(
+    [
+        v2.RandomAffine(
+            degrees=0.4,
+            translate=(0.004, 0.004),
+            scale=(0.994, 1.006),
+            interpolation=v2.InterpolationMode.BILINEAR,
+            fill=128,
+        ),
+        v2.RandomApply([v2.GaussianBlur(3, (0.3, 0.9))], p=0.3),
+        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
+    ]
+)

@@ -1,0 +1,1 @@
+"""Marks: a set of them, its pairs, and lookalikes made from drawings."""

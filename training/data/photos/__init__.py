@@ -1,0 +1,1 @@
+"""Photos of parts: a laboratory's own folder as a set."""

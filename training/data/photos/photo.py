@@ -1,0 +1,130 @@
+"""A photo of a part, what it shows, and the set it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from training.data.manifest import Entry, Manifest
+
+Label = Literal["genuine", "counterfeit"]
+Split = Literal["train", "val", "test"]
+
+LABELS: dict[str, Label] = {
+    "genuine": "genuine",
+    "real": "genuine",
+    "authentic": "genuine",
+    "original": "genuine",
+    "counterfeit": "counterfeit",
+    "fake": "counterfeit",
+    "replica": "counterfeit",
+    "forged": "counterfeit",
+}
+"""What a label may be called, in any case."""
+
+SPLITS: dict[str, Split] = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+}
+"""What a split may be called, in any case."""
+SHARES: dict[Split, int] = {"train": 8, "val": 1, "test": 1}
+"""Parts of the items each split gets. Source: KAG-MTLN paper, section 4.1."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a set knows of a counterfeit beyond its label; empty or None where it does not.
+
+    Attributes:
+        counterfeiter: Who made it.
+        severity: How far it strays from a genuine item, in the set's own words.
+        mask: A picture of the photo's size, white where the counterfeit was altered.
+        twin: The same photo of a genuine item.
+    """
+
+    counterfeiter: str = ""
+    severity: str = ""
+    mask: Path | None = None
+    twin: Path | None = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of a set.
+
+    Attributes:
+        path: Where the file lies.
+        series: What kind of part or product it shows.
+        label: Whether that is genuine or counterfeit.
+        item: The physical item it shows, as the set states it; else as it is stated of one of its
+            near-duplicates; else the relative path of the first of these.
+        split: What it may be used for.
+        sha256: Lower-case hex SHA-256 of the file.
+        truth: What else is known of it.
+        name: Its path relative to the data folder (or the CSV's), with forward slashes.
+    """
+
+    path: Path
+    series: str
+    label: Label
+    item: str
+    split: Split
+    sha256: str = ""
+    truth: Truth = Truth()
+    name: str = ""
+
+    @property
+    def class_name(self) -> str:
+        """Name of its class, `series/label`."""
+        return f"{self.series}/{self.label}"
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """The photos of a set, each in one split.
+
+    Attributes:
+        photos: Every photo, in the order of their relative paths.
+        split_rule: How the split was made, for the model card.
+        manifest_sha256: Lower-case hex SHA-256 over one line a photo, in this order: its path relative to
+            the data folder (or the CSV's), SHA-256 of its bytes, series, label, item and split, with
+            tabs between.
+        called: What a single series without a folder of its own is called, if there is one.
+    """
+
+    photos: tuple[Photo, ...]
+    split_rule: str
+    manifest_sha256: str
+    called: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, `series/label`, sorted."""
+        return tuple(sorted({photo.class_name for photo in self.photos}))
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Names of the series, sorted."""
+        return tuple(sorted({photo.series for photo in self.photos}))
+
+    def of(self, split: Split) -> tuple[Photo, ...]:
+        """The photos of one split."""
+        return tuple(photo for photo in self.photos if photo.split == split)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What a run that is started with the set keeps of it."""
+        files = tuple(
+            Entry(photo.name, photo.sha256, _stated(photo), f"{photo.item}, {photo.split}") for photo in self.photos
+        )
+        return Manifest(self.manifest_sha256, files, called=self.called)
+
+
+def _stated(photo: Photo) -> str:
+    """What a set says of a photo, but for its item and its split, which may be drawn."""
+    return ", ".join(filter(None, (photo.class_name, photo.truth.counterfeiter, photo.truth.severity)))

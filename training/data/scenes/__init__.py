@@ -1,0 +1,1 @@
+"""Scenes: photos of whole goods with the boxes of their parts."""

@@ -1,0 +1,1 @@
+"""Figures: metrics with their intervals, calibration, and their plots."""

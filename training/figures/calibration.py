@@ -1,0 +1,80 @@
+"""From scores whose truth is known to the calibration of a card, with its intervals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from inference.evidence.calibration import LEAST_SOURCES, Calibration
+from inference.records import Refusal
+from training.figures.calibrators import fit_logistic
+from training.figures.trials import Side, Trial
+
+_REPLICATES = 200
+_ERROR = 0.05
+
+
+class CalibrationRefused(Refusal):
+    """Scores that no likelihood ratio can be based on."""
+
+
+def calibrate(
+    validation: Trial, *, sides: tuple[str, str], propositions: tuple[str, str], population: str
+) -> Calibration:
+    """Fit scores of samples that the network was not trained on.
+
+    The interval comes from 200 bootstraps that draw sources within each side, and fit line and bounds anew.
+
+    Args:
+        validation: The scores.
+        sides: Names of the two sides.
+        propositions: H1 and H2, in words.
+        population: What the samples were, in words.
+
+    Raises:
+        CalibrationRefused: if a side has fewer than 20 sources, or the scores do not separate the sides.
+    """
+    first, second = validation.first, validation.second
+    counts = len(first.names), len(second.names)
+    if min(counts) < LEAST_SOURCES:
+        msg = (
+            f"No likelihood ratio is given: {counts[0]} {sides[0]} and {counts[1]} {sides[1]} sources stand behind the "
+            f"calibration, and it needs {LEAST_SOURCES} a side."
+        )
+        raise CalibrationRefused(msg)
+    intercept, slope, least, greatest = fit_logistic(validation, first.weights, second.weights)
+    if slope <= 0:
+        msg = f"No likelihood ratio is given: the scores do not separate {sides[0]} from {sides[1]} samples."
+        raise CalibrationRefused(msg)
+    rng = np.random.default_rng(0)
+    draws = [rng.multinomial(count, np.full(count, 1 / count), size=_REPLICATES).astype(np.float64) for count in counts]
+    return Calibration(
+        sides=sides,
+        propositions=propositions,
+        intercept=intercept,
+        slope=slope,
+        least=least,
+        greatest=greatest,
+        replicates=tuple(
+            fit_logistic(validation, first.weights_of(of_first), second.weights_of(of_second))
+            for of_first, of_second in zip(*draws, strict=True)
+        ),
+        accepts=(conformal_threshold(first), -conformal_threshold(replace(second, scores=-second.scores))),
+        error=_ERROR,
+        sources=counts,
+        population=population,
+        held_out=((), ()),
+    )
+
+
+def conformal_threshold(side: Side, error: float = _ERROR) -> float:
+    """The least score that goes with a side: a new source's falls below it with a probability of at most `error`.
+
+    Split conformal prediction with the finite-sample correction, one vote a source (Lee, Barber and Willett:
+    Distribution-free inference with hierarchical data, 2023); it needs 19 sources at 5%.
+    """
+    order = np.argsort(side.scores, kind="stable")
+    # The new source's own vote is the 1.
+    share = (np.cumsum(side.weights[order]) + 1) / (len(side.names) + 1)
+    return float(side.scores[order][np.argmax(share > error + 1e-12)])

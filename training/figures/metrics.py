@@ -1,0 +1,257 @@
+"""Figures with intervals, the inconclusive band and the heatmap scale: what a card states of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from inference.models.card import HISTOGRAM_BINS, Confusion, Metric
+from inference.records import InconclusiveBand
+from training.figures.plots import png_of
+
+Scores = NDArray[np.float64]
+Sources = Sequence[str] | NDArray[np.str_]
+
+_BOOTSTRAPS = 2000
+_PEAK_QUANTILE = 0.9
+_BAND_ERROR = 0.05
+
+
+def auc(first: Scores, second: Scores) -> float:
+    """Probability that a score of the first side exceeds one of the second, ties counted half."""
+    return float(_weighted_auc(first, second, np.ones((1, len(first))), np.ones((1, len(second))))[0])
+
+
+def auc_metric(first: Scores, second: Scores, first_sources: Sources, second_sources: Sources, over: str) -> Metric:
+    """AUC with a 95% interval from a bootstrap by source (item or brand).
+
+    Args:
+        first: Scores of the first side (n,).
+        second: Scores of the second side (m,).
+        first_sources: The source of each score of the first side.
+        second_sources: The source of each score of the second side.
+        over: What was measured, in words.
+    """
+    names, index = np.unique([*first_sources, *second_sources], return_inverse=True)
+    rng = np.random.default_rng(0)
+    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    weights = draws[:, index].astype(np.float64)
+    weights_first, weights_second = weights[:, : len(first)], weights[:, len(first) :]
+    both_sides = (weights_first.sum(1) > 0) & (weights_second.sum(1) > 0)
+    values = _weighted_auc(first, second, weights_first[both_sides], weights_second[both_sides])
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Metric(
+        auc(first, second),
+        float(low),
+        float(high),
+        f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws",
+    )
+
+
+def _weighted_auc(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> Scores:
+    """AUC for each row of weights: (R, n) and (R, m) to (R,)."""
+    levels, rank = np.unique(np.concatenate([first, second]), return_inverse=True)
+    rank_first, rank_second = rank[: len(first)], rank[len(first) :]
+    result = np.empty(len(w_first))
+    for row, (weights_first, weights_second) in enumerate(zip(w_first, w_second, strict=True)):
+        at_level = np.bincount(rank_second, weights_second, len(levels))
+        below = np.cumsum(at_level) - at_level
+        wins = (weights_first * (below + at_level / 2)[rank_first]).sum()
+        result[row] = wins / (weights_first.sum() * weights_second.sum())
+    return result
+
+
+def most_accurate_threshold(first: Scores, second: Scores) -> float:
+    """The threshold that leaves most scores on their side: those of the first (n,) above it, of the second (m,) not.
+
+    Returns:
+        Halfway between two scores, the lowest of equally good ones; infinite where one side is best called everything.
+    """
+    scores = np.unique([*first, *second])
+    thresholds = np.array([-np.inf, *(scores[:-1] + scores[1:]) / 2, np.inf])
+    above = len(first) - np.searchsorted(np.sort(first), thresholds, side="right")
+    right = above + np.searchsorted(np.sort(second), thresholds, side="right")
+    return float(thresholds[right.argmax()])
+
+
+def tpr_at_tnr(
+    first: Scores, second: Scores, first_sources: Sources, second_sources: Sources, tnr: float, over: str
+) -> Metric:
+    """Share of the first side above the threshold that so large a share of the second side lies at or below.
+
+    Args:
+        first: Scores of the first side (n,).
+        second: Scores of the second side (m,).
+        first_sources: The source of each score of the first side.
+        second_sources: The source of each score of the second side.
+        tnr: The share of the second side, 0 to 1.
+        over: What was measured, in words.
+
+    Returns:
+        The share with a 95% interval from a bootstrap by source, which draws the threshold as well.
+    """
+    names, index = np.unique([*first_sources, *second_sources], return_inverse=True)
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    order = np.argsort(second, kind="stable")
+    values = []
+    for weights in [np.ones(len(index)), *draws[:, index]]:
+        of_first, of_second = weights[: len(first)], weights[len(first) :][order]
+        if of_first.sum() > 0 and of_second.sum() > 0:
+            below = np.cumsum(of_second)
+            threshold = second[order][np.searchsorted(below, tnr * below[-1] * (1 - 1e-12))]
+            values.append((of_first * (first > threshold)).sum() / of_first.sum())
+    low, high = np.quantile(values[1:], [0.025, 0.975])
+    return Metric(
+        float(values[0]), float(low), float(high), f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws"
+    )
+
+
+def share(successes: int, total: int, over: str) -> Metric:
+    """A share with its 95% Wilson interval."""
+    interval = binomtest(successes, total).proportion_ci(method="wilson")
+    over = f"{over}; {total} counted, Wilson interval"
+    return Metric(successes / total, float(interval.low), float(interval.high), over)
+
+
+def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources, over: str) -> Metric:
+    """A share of photos with a 95% interval from a bootstrap by source: photos of one item are not independent."""
+    names, index = np.unique(sources, return_inverse=True)
+    if all(right) or not any(right):
+        # A bootstrap of equal values has no width; every source right bounds the error by the number of sources.
+        bound = share(len(names) if all(right) else 0, len(names), over)
+        return Metric(
+            bound.value,
+            bound.low,
+            bound.high,
+            f"{over}; {len(right)} cases of {len(names)} sources, Wilson interval by source",
+        )
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    hits = np.bincount(index, np.array(right, float), len(names))
+    counts = np.bincount(index, minlength=len(names))
+    values = (draws @ hits) / (draws @ counts)
+    low, high = np.quantile(values, [0.025, 0.975])
+    over = f"{over}; {len(right)} cases of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
+    return Metric(float(np.mean(right)), float(low), float(high), over)
+
+
+def mean_by_source(values: Scores, sources: Sources, over: str) -> Metric:
+    """A mean over photos with a 95% interval from a bootstrap by source; what is not finite counts nowhere."""
+    known = np.isfinite(values)
+    values, sources = values[known], np.asarray(sources)[known]
+    names, index = np.unique(sources, return_inverse=True)
+    over = f"{over}; {len(values)} cases of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    means = (draws @ np.bincount(index, values, len(names))) / (draws @ np.bincount(index, minlength=len(names)))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Metric(float(values.mean()), float(low), float(high), over)
+
+
+def class_metrics(
+    predicted: NDArray[np.intp], labels: NDArray[np.intp], items: Sources, classes: Sequence[str]
+) -> dict[str, dict[str, Metric]]:
+    """Precision, recall and F1 of each class, as in Table 1 of the KAG-MTLN paper, with intervals by item.
+
+    Args:
+        predicted: Class of each photo as the network has it (N,).
+        labels: Its true class (N,).
+        items: The item it shows (N,).
+        classes: Names of the classes.
+    """
+    names, index = np.unique(items, return_inverse=True)
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    # One row of weights for the photos as they are, one for each draw of items.
+    weights = np.vstack([np.ones(len(labels)), draws[:, index]])
+    table = {}
+    for number, name in enumerate(classes):
+        hit = weights @ ((predicted == number) & (labels == number))
+        claimed, present = weights @ (predicted == number), weights @ (labels == number)
+        with np.errstate(invalid="ignore"):
+            values = {"precision": hit / claimed, "recall": hit / present, "F1": 2 * hit / (claimed + present)}
+        over = f"{int(present[0])} photos of the class, {int(claimed[0])} taken for it; bootstrap by item"
+        table[name] = {
+            figure: Metric(
+                float(drawn[0]),
+                float(np.nanquantile(drawn[1:], 0.025)),
+                float(np.nanquantile(drawn[1:], 0.975)),
+                over,
+            )
+            for figure, drawn in values.items()
+            if np.isfinite(drawn[0])
+        }
+    return table
+
+
+def inconclusive_band(first: Scores, second: Scores, sides: tuple[str, str]) -> InconclusiveBand:
+    """The band between what 95% of either side's validation scores reach.
+
+    The first side is taken only above what all but 5% of the second side's scores reach, and the
+    other way round; between the two both sides, or neither, would explain the score. Each quantile
+    has the finite-sample correction of split conformal prediction; with fewer than 19 scores a side
+    it is that side's most extreme score, and 5% is no promise.
+
+    Args:
+        first: P(first side) of validation samples of the first side.
+        second: The same of the second side.
+        sides: Names of the sides.
+    """
+    of_first = -_conformal_quantile(-first)
+    of_second = _conformal_quantile(second)
+    if of_second < of_first:
+        # A gap between the sides: the scores at its ends still belong to their own side.
+        lower, upper = np.nextafter(of_second, 1), np.nextafter(of_first, 0)
+    else:
+        lower, upper = of_first, of_second
+    rule = (
+        f"Between the probabilities that 95% of the {len(first)} {sides[0]} and of the {len(second)} {sides[1]} "
+        f"validation samples reach (class-conditional conformal quantiles), widened to hold 0.5."
+    )
+    if min(len(first), len(second)) < round(1 / _BAND_ERROR) - 1:
+        rule += " With fewer than 19 samples a side the edges are the most extreme scores, and promise no rate."
+    return InconclusiveBand(float(min(lower, 0.5)), float(max(upper, 0.5)), rule)
+
+
+def _conformal_quantile(scores: Scores) -> float:
+    rank = math.ceil((len(scores) + 1) * (1 - _BAND_ERROR))
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+
+
+def histogram(probabilities: Scores) -> tuple[int, ...]:
+    """Counts of probabilities in equal bins from 0 to 1."""
+    return tuple(np.histogram(probabilities, HISTOGRAM_BINS, (0, 1))[0].tolist())
+
+
+def full_scale(peaks: NDArray[np.floating]) -> float:
+    """The raw value drawn with the last colour, > 0: what the peak of one map in ten exceeds.
+
+    At the 99% quantile a few very sure findings made the heat of all others too pale to be seen on a photo.
+    """
+    return float(max(np.quantile(peaks, _PEAK_QUANTILE), 1e-6))
+
+
+def draw_confusion(confusion: Confusion) -> bytes:
+    """A confusion matrix as a PNG: counts, shaded by their share of the true class."""
+    counts = np.array(confusion.counts)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    side = 2.5 + 0.6 * len(confusion.classes)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ticks = range(len(confusion.classes))
+    axes.set_xticks(ticks, confusion.classes, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, confusion.classes)
+    axes.set(xlabel="predicted", ylabel="true", title=confusion.over)
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(
+            column,
+            row,
+            str(count),
+            ha="center",
+            va="center",
+            color="white" if shares[row, column] > 0.5 else "black",
+        )
+    return png_of(figure, 150)

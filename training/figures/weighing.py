@@ -1,0 +1,147 @@
+"""All that a card states of a model's evidence: calibration, figures, and the same of several photos of an item."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inference.evidence.calibration import Calibration
+from inference.models.card import Metric
+from training.figures.calibration import CalibrationRefused, calibrate
+from training.figures.evidence import challenger_metrics, cllr_metric, evidence_metrics, score_auc, weighed
+from training.figures.trials import Side, Trial
+
+logger = logging.getLogger(__name__)
+_MOST_PHOTOS = 5
+BAND_FIGURES = ("inconclusive", "accuracy_where_conclusive")
+"""Keys of what a card states of a model that is read against its inconclusive band."""
+_LIMIT = "Probabilities are uncalibrated: "
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How a model weighs evidence, for its card.
+
+    Attributes:
+        calibration: None where no likelihood ratio can be given.
+        metrics: What it is worth on held-out samples; none without a calibration.
+        limit: What holds of its probabilities and likelihood ratios, in a sentence.
+        of_items: Calibrations of the mean score of two photos of one item, of three, and so on.
+    """
+
+    calibration: Calibration | None
+    metrics: dict[str, Metric]
+    limit: str
+    of_items: tuple[Calibration, ...] = ()
+
+    def figures(self, others: Mapping[str, Metric]) -> dict[str, Metric]:
+        """A card's figures with these; a likelihood ratio takes the place of the band, and of what the band reached."""
+        dropped = () if self.calibration is None else BAND_FIGURES
+        kept = {name: metric for name, metric in others.items() if metric.key not in dropped}
+        return {**kept, **self.metrics}
+
+    def limits(self, others: Sequence[str]) -> tuple[str, ...]:
+        """A card's limits with this one for what stood there of the model's probabilities before."""
+        return *(limit for limit in others if not limit.startswith(_LIMIT)), self.limit
+
+
+def weigh(
+    validation: Trial,
+    test: Trial,
+    subgroups: dict[str, Trial],
+    *,
+    sides: tuple[str, str],
+    propositions: tuple[str, str],
+    population: str,
+) -> Weighing:
+    """Calibrate on validation scores and say what it is worth on test scores, or say why there is no calibration.
+
+    Args:
+        validation: Scores that the network was not trained on.
+        test: Scores that nothing was chosen by.
+        subgroups: Further test scores that have a Cllr of their own, by name; a part of one
+            has both names, such as "known, fine".
+        sides: Names of the two sides.
+        propositions: H1 and H2, in words.
+        population: What the validation samples were, in words.
+    """
+    try:
+        calibration = calibrate(validation, sides=sides, propositions=propositions, population=population)
+    except CalibrationRefused as refusal:
+        logger.warning("%s", refusal)
+        return Weighing(None, {}, f"{_LIMIT}they order samples, they do not weigh evidence. {refusal}")
+    held_out = tuple(tuple(calibration.log10_lrs(side.scores).tolist()) for side in (test.first, test.second))
+    metrics = evidence_metrics(calibration, test, "test samples") if test.is_whole else {}
+    for name, samples in subgroups.items():
+        if samples.is_whole:
+            over = f"{name}, test samples"
+            metrics[f"AUC of the score, {name}"] = score_auc(samples, over).named("score_auc", name)
+            metrics[f"Cllr, {name}"] = cllr_metric(weighed(calibration, samples), over).named("cllr", name)
+    limit = (
+        f"{_LIMIT}they order samples. Evidence is weighed by the likelihood ratio, which is based on the score alone: "
+        "it holds for samples like those it was calibrated on, and ignores how typical their features are (Morrison "
+        "and Enzinger 2018)."
+    )
+    return Weighing(
+        replace(calibration, held_out=(held_out[0], held_out[1])),
+        metrics | challenger_metrics(validation, "validation samples"),
+        limit,
+    )
+
+
+def weigh_items(weighing: Weighing, validation: Trial, test: Trial) -> Weighing:
+    """The same with what several photos of one source weigh together, by the mean of their scores.
+
+    There is a calibration for two photos, for three, and so on, as far as 20 sources a side have so many. Beside the
+    Cllr of each stands that of the same means read as the score of a single photo.
+
+    Args:
+        weighing: Of single photos.
+        validation: Scores that the network was not trained on.
+        test: Scores that nothing was chosen by.
+    """
+    single = weighing.calibration
+    if single is None:
+        return weighing
+    fitted: list[Calibration] = []
+    metrics: dict[str, Metric] = {}
+    for photos in range(2, _MOST_PHOTOS + 1):
+        means, tested = of_several(validation, photos), of_several(test, photos)
+        population = f"means of {photos} photos of one item; {single.population}"
+        try:
+            fit = calibrate(means, sides=single.sides, propositions=single.propositions, population=population)
+        except CalibrationRefused as refusal:
+            logger.info("Of %d photos of an item: %s", photos, refusal)
+            break
+        held_out = tuple(tuple(fit.log10_lrs(side.scores).tolist()) for side in (tested.first, tested.second))
+        fitted.append(replace(fit, photos=photos, held_out=(held_out[0], held_out[1])))
+        if tested.is_whole:
+            name, over = f"several photos: Cllr of {photos}", f"mean scores of {photos} photos of one item, test"
+            metrics[name] = cllr_metric(weighed(fit, tested), over).named("cllr_together", str(photos))
+            read_as_one = cllr_metric(weighed(single, tested), over)
+            metrics[f"{name}, read as one"] = read_as_one.named("cllr_together_read_as_one", str(photos))
+    return replace(weighing, metrics=weighing.metrics | metrics, of_items=tuple(fitted))
+
+
+def of_several(samples: Trial, photos: int) -> Trial:
+    """Mean scores of every `photos` consecutive photos of a source, in a ring; sources with fewer have none.
+
+    So every photo of a source counts alike, and a source weighs 1 as before.
+    """
+    return Trial(_means(samples.first, photos), _means(samples.second, photos))
+
+
+def _means(side: Side, photos: int) -> Side:
+    scores: list[float] = []
+    sources: list[str] = []
+    for name in side.names.tolist():
+        own = side.scores[side.sources == name]
+        if len(own) >= photos:
+            rings = np.concatenate([own, own[: photos - 1]]) if len(own) > photos else own
+            means = np.convolve(rings, np.full(photos, 1 / photos), "valid").tolist()
+            scores += means
+            sources += [name] * len(means)
+    return Side(np.array(scores), np.array(sources, dtype=np.str_))

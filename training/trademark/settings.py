@@ -1,0 +1,136 @@
+"""What a training of the Siamese network is asked for. Source: HMS paper, section 3.2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from inference.networks.backbones import Backbone, BackboneName
+from inference.networks.hms import PairFeature, Siamese
+from inference.preprocessing import HALF, Preprocessing
+from training.comparisons.arcface import ArcFace
+from training.comparisons.cosface import CosFace
+from training.comparisons.sphereface import SphereFace
+from training.fitting.fit import FitSettings
+from training.fitting.hms_loss import HybridMarginSoftmax
+from training.fitting.margin_softmax import MarginSoftmax
+from training.fitting.pretrained import start_from_imagenet, start_from_model
+from training.fitting.run_folder import require_argument, require_name, require_setting
+from training.trademark.learner import SiameseLearner
+
+LossName = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
+
+
+@dataclass(frozen=True)
+class TrademarkSettings:
+    """Train a Siamese network on similar marks with the HMS loss, or one that its paper compares it with."""
+
+    data: Path
+    """Folder with one subfolder a mark family (optionally below train, val, test), or a CSV of a, b, label."""
+    fit: tyro.conf.OmitArgPrefixes[FitSettings]
+    preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
+    name: str = "trademark"
+    """Name of the model's two files, lower case with underscores."""
+    title: str = "HMS"
+    """What an examiner reads in the list of models."""
+    licence: str = "not stated"
+    """Licence the weights are given under."""
+    remarks: tuple[str, ...] = ()
+    """Sentences put first among the card's limits."""
+    backbone: BackboneName = "resnet18"
+    """Feature extractor."""
+    pair_feature: PairFeature = "interacting"
+    """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
+    pretrained: bool = True
+    """Start the backbone from ImageNet, where such weights can be had."""
+    start_from: Path | None = None
+    """Card of a finished trademark model whose backbone is trained further, such as weights/hms_icon_marks.json."""
+    loss: LossName = "hms"
+    """What is minimised; each loss reads the margins that it has."""
+    scale: float = 90.0
+    """s, in all of them."""
+    angular_margin: float = 0.003
+    """d1 of HMS and m of ArcFace, added to the angle of the target class, in radians."""
+    additive_margin: float = 0.006
+    """d2 of HMS and m of CosFace, taken from the cosine of the target class."""
+    margin_inside: bool = True
+    """Whether d2 of HMS stands inside the norms, the reading that fits the printed boundary."""
+    angle_multiple: int = 4
+    """m of SphereFace."""
+    annealed: bool = False
+    """Whether SphereFace starts near plain softmax, as its authors have it."""
+    hardest: bool = True
+    """Also learn from the hard negative of each mark in a batch; without it, as the paper, from random ones."""
+    kinds: tuple[str, ...] = ()
+    """Of which kinds the similar training pairs are, where the set states kinds; all of them when left out."""
+    augment: bool = True
+    """Vary colour, position, angle, size and condition of training marks."""
+    vary_colour: bool = True
+    """Whether colour is varied then."""
+    degraded_share: float = 0.3
+    """How many of them are degraded then, as copying, compression and screens degrade a mark; 0 to 1."""
+
+    def __post_init__(self) -> None:
+        require_name(self.name)
+        require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
+        require_argument("scale", self.scale)
+        require_setting(0 <= self.degraded_share <= 1, f"--degraded-share is a share, not {self.degraded_share}.")
+        require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
+
+    def build_loss(self) -> MarginSoftmax:
+        """The loss of that name with its margins."""
+        match self.loss:
+            case "hms":
+                return HybridMarginSoftmax(self.scale, self.angular_margin, self.additive_margin, self.margin_inside)
+            case "hms_normalised":
+                return HybridMarginSoftmax(self.scale, self.angular_margin, self.additive_margin, normalised="both")
+            case "sphereface":
+                return SphereFace(self.scale, self.angle_multiple, self.annealed)
+            case "cosface":
+                return CosFace(self.scale, self.additive_margin)
+            case "arcface":
+                return ArcFace(self.scale, self.angular_margin)
+            case "softmax":
+                return HybridMarginSoftmax(self.scale, 0.0, 0.0)
+
+    def build_learner(self) -> tuple[SiameseLearner, str]:
+        """The network under its loss, and what its backbone starts from, in a sentence."""
+        loss = self.build_loss()
+        network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised)
+        return SiameseLearner(network, loss, self.hardest), self._start(network.backbone)
+
+    def _start(self, backbone: Backbone) -> str:
+        if self.start_from:
+            return start_from_model(backbone, self.backbone, self.start_from, "trademark")
+        return start_from_imagenet(backbone, self.backbone) if self.pretrained else "random weights"
+
+
+PRESETS = {
+    "paper": TrademarkSettings(
+        data=tyro.MISSING,
+        fit=FitSettings(out=tyro.MISSING, epochs=100, batch=16, learning_rate=0.001, weight_decay=0.0),
+        preprocessing=Preprocessing(size=224, padding="white", mean=HALF, std=HALF),
+        augment=False,
+        hardest=False,
+    ),
+    "small": TrademarkSettings(
+        data=tyro.MISSING,
+        fit=FitSettings(
+            out=tyro.MISSING,
+            epochs=16,
+            batch=48,
+            optimiser="adamw",
+            learning_rate=1e-3,
+            weight_decay=0.01,
+            schedule="one_cycle",
+            bf16=False,  # depthwise networks gain nothing from it
+        ),
+        preprocessing=Preprocessing(size=128, padding="white", mean=HALF, std=HALF),
+        backbone="efficientnet_lite0",
+        scale=1.0,
+    ),
+}
+"""`paper`: section 3.2. `small`: for machines without a GPU, with a scale that trains."""
