@@ -266,7 +266,7 @@ class Provenance:
         model: Name of the model.
         weights_sha256: SHA-256 of the weights file.
         card_sha256: SHA-256 of the card file.
-        code_version: Version of Assay, with the commit where it is known.
+        code_version: Version of Assay, and a hash of the code that computes findings.
         settings: What the examiner chose (series, crop), as text.
         preprocessing: What was done to the pixels, in order, as sentences.
         device: Where it ran.

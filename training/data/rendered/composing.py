@@ -12,12 +12,12 @@ from numpy.random import Generator
 
 from training.data.photos.photo import Split
 from training.data.rendered.goods import LOOKALIKES, bag, belt, box, garment
+from training.data.rendered.house import PARTS
 from training.data.rendered.lettering import Raster
 from training.data.rendered.photography import Photography, develop, ground, light, shade, under_the_lamp
 from training.data.rendered.plan import LABELS
 from training.data.rendered.specification import (
     GRADES,
-    PARTS,
     Counterfeiter,
     PartName,
     Series,

@@ -15,7 +15,8 @@ from numpy.random import Generator
 from inference.records import Refusal
 from training.data.npm import CACHE
 from training.data.photos.photo import Label, Split
-from training.data.rendered.specification import GRADES, PARTS, Counterfeiter, Grade, Part, PartName, Series
+from training.data.rendered.house import PARTS
+from training.data.rendered.specification import GRADES, Counterfeiter, Grade, Part, PartName, Series
 
 HELD_OUT = 0.1
 """Share of the items of each class that are for validation, and as many again for test, unless another is asked for."""

@@ -13,7 +13,7 @@ import pytest
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
-from training.data.rendered.specification import PARTS
+from training.data.rendered.house import PARTS
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
 
 STAND_INS = {

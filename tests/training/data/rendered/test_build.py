@@ -20,8 +20,9 @@ from PIL import Image
 from training.data.photos.photo_set import read_photo_set
 from training.data.rendered import build
 from training.data.rendered.build import build_rendered
+from training.data.rendered.house import PARTS
 from training.data.rendered.plan import LABELS, Item, RenderedSettings, RenderingRefusal, plan
-from training.data.rendered.specification import ALTERATIONS, GRADES, HOUSE, PARTS, SUBSTITUTED_LETTERS
+from training.data.rendered.specification import ALTERATIONS, GRADES, HOUSE, SUBSTITUTED_LETTERS
 from training.data.rendered.typefaces import Typeface
 from training.data.rendered.written import COLUMNS, severity_table
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from training.data.rendered.house import PARTS
 from training.data.rendered.lettering import edge_distance
 from training.data.rendered.specification import (
     ALTERATIONS,
     GRADES,
     HOUSE,
     PART_WIDTH,
-    PARTS,
     Counterfeiter,
     Grade,
     Leather,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.data.rendered.house import PARTS
 from training.data.rendered.photography import CAMERAS, Photography, photograph
-from training.data.rendered.specification import PARTS
 from training.data.rendered.surfaces import Surface, make_surface
 from training.data.rendered.typefaces import Typefaces
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training.data.rendered.house import PARTS
 from training.data.rendered.specification import (
     ALTERATIONS,
     DEPTH_TOLERANCE,
@@ -16,7 +17,6 @@ from training.data.rendered.specification import (
     HOUSE,
     LINE_TOLERANCES,
     PART_WIDTH,
-    PARTS,
     SUBSTITUTED_LETTERS,
     TOLERANCES,
     Counterfeiter,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from training.data.rendered.build import altered_area
-from training.data.rendered.specification import PART_WIDTH, PARTS, Part, Series, Specification
+from training.data.rendered.house import PARTS
+from training.data.rendered.specification import PART_WIDTH, Part, Series, Specification
 from training.data.rendered.surfaces import Surface, make_surface, ramp, rounded_rectangle, smooth_noise
 from training.data.rendered.typefaces import Typefaces
 

@@ -13,7 +13,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
 from inference.records import Refusal
-from training.data.rendered.specification import PARTS
+from training.data.rendered.house import PARTS
 from training.data.rendered.typefaces import TYPEFACES, Polygon, Typeface, Typefaces
 
 from .conftest import packed
