@@ -26,11 +26,11 @@ _APART = 2
 def correspondences(
     first: FeaturesAndHeatmap, second: FeaturesAndHeatmap, *, swapped: bool = False
 ) -> tuple[Correspondence, ...]:
-    """Cells of two feature maps that are each other's best match, the strongest first.
+    """Cells of two feature maps that are mutual nearest neighbours, the strongest first.
 
     A match is the cosine of two cells' features, less what all cells of both marks have in common, times the geometric
     mean of the evidence for similarity at the two cells, as shares of the model's fixed scale. A match counts where
-    each cell is the other's best and it is at least `LEAST` strong; of neighbours only the strongest does.
+    the cells are mutual nearest neighbours and it is at least `LEAST` strong; of neighbours only the strongest does.
 
     Args:
         first: Feature map (C, h, w) of the first mark, and a heatmap of its evidence for similarity.

@@ -22,8 +22,8 @@ from training.assessment.photos import judged_by_photos
 from training.data.marks.mark_set import Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.figures.calibration import CalibrationRefused
+from training.figures.calibration_result import CalibrationResult
 from training.figures.evidence_plots import draw_evidence
-from training.figures.weighing import Weighing
 from training.fitting.run_folder import require_another_folder, require_setting, set_name
 
 _BATCH = 16
@@ -54,12 +54,14 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     require_setting(
         model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
     )
-    weighing, card = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(model, settings.data)
-    calibration = weighing.calibration
+    calibration_result, card = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(
+        model, settings.data
+    )
+    calibration = calibration_result.calibration
     if calibration is None:
-        raise CalibrationRefused(weighing.limit)
+        raise CalibrationRefused(calibration_result.limit)
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_whole(settings.out / "figures.json", json_bytes({"likelihood ratios": weighing.metrics}))
+    write_whole(settings.out / "figures.json", json_bytes({"likelihood ratios": calibration_result.metrics}))
     _draw(calibration, settings.out)
     return save_model(card, model.network.state_dict(), settings.out, model.references, model.gate)
 
@@ -70,13 +72,13 @@ def _draw(calibration: Calibration, folder: Path) -> None:
         draw_evidence(first, second, calibration.sides, folder)
 
 
-def _judge_photos(model: Model, data: Path) -> tuple[Weighing, Card]:
+def _judge_photos(model: Model, data: Path) -> tuple[CalibrationResult, Card]:
     photos = read_photos_for(model.card, data)
     card, judgement = judged_by_photos(model, photos, _named(data, model.card, photos.manifest_sha256))
-    return judgement.weighing, card
+    return judgement.calibration_result, card
 
 
-def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
+def _judge_pairs(model: Model, data: Path) -> tuple[CalibrationResult, Card]:
     """How pairs are weighed, and the card that says so; what was framed in another way is so no more."""
     model = replace(model, card=replace(model.card, mark_framing=FRAMING))
     every = read_mark_set(data, seed=model.card.seed)
@@ -86,8 +88,8 @@ def _judge_pairs(model: Model, data: Path) -> tuple[Weighing, Card]:
         "val": trial_pairs(marks, embedding, "val"),
         "test": trial_pairs(marks, embedding, "test"),
     }
-    card, weighing = judge_pairs(model, marks, trials, _named(data, model.card, every.manifest_sha256))
-    return weighing, card
+    card, calibration_result = judge_pairs(model, marks, trials, _named(data, model.card, every.manifest_sha256))
+    return calibration_result, card
 
 
 def _named(data: Path, card: Card, manifest_sha256: str) -> str:

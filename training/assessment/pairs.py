@@ -22,9 +22,9 @@ from inference.trademark.examiner import MarkView, TrademarkExaminer
 from training.data.marks.mark_set import MarkSet, Pair
 from training.data.photos.photo import Split
 from training.data.set_files import DataRefused
+from training.figures.calibration_result import CalibrationResult, weigh
 from training.figures.metrics import auc, auc_metric, full_scale, histogram, inconclusive_band, share_by_source
 from training.figures.trials import Trial, trial
-from training.figures.weighing import Weighing, weigh
 
 AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 """Nats that full agreement of local features may add to the log odds; which, validation says."""
@@ -133,7 +133,7 @@ def evenly(pairs: Sequence[Pair], limit: int) -> list[Pair]:
 
 def judge_pairs(
     model: Model, marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], data: str, device: str = "cpu"
-) -> tuple[Card, Weighing]:
+) -> tuple[Card, CalibrationResult]:
     """The model's card with what validation pairs say to weigh by, and with figures on test pairs, as it examines.
 
     Args:
@@ -150,7 +150,7 @@ def judge_pairs(
     compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
     validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
     weight = validation.agreement_weight() if _both_sides(validation, "validation") else 0.0
-    weighing = weigh_pairs(validation.raised(weight), test.raised(weight), data)
+    calibration_result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
     peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
@@ -161,12 +161,12 @@ def judge_pairs(
         band=band,
         heatmap_full_scale=full_scale(np.array(peaks)),
         agreement_weight=weight,
-        calibration=weighing.calibration,
-        item_calibrations=weighing.of_items,
-        metrics=weighing.figures(others | figures),
-        limits=weighing.limits(model.card.limits),
+        calibration=calibration_result.calibration,
+        item_calibrations=calibration_result.of_items,
+        metrics=calibration_result.figures(others | figures),
+        limits=calibration_result.limits(model.card.limits),
     )
-    return stating_test(card, test), weighing
+    return stating_test(card, test), calibration_result
 
 
 def _both_sides(judged: JudgedPairs, which: str) -> bool:
@@ -223,7 +223,7 @@ def stating_test(card: Card, judged: JudgedPairs) -> Card:
     return replace(card, confusion=confusion, histogram=shown)
 
 
-def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Weighing:
+def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> CalibrationResult:
     """How a model weighs pairs of a set, calibrated on its validation pairs; `data` is what the set is called."""
     counts = {kind: int(np.isfinite(log_odds).sum()) for kind, log_odds in validation.log_odds.items()}
     against = ", ".join(f"{counts[kind]} {kind}" for kind in validation.dissimilar)

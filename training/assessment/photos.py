@@ -27,6 +27,7 @@ from inference.scope.checks import refusal
 from training.assessment.open_series import left_open
 from training.assessment.severities import LEAST_ITEMS, by_severity, count_items
 from training.data.photos.photo import Photo, PhotoSet, Split
+from training.figures.calibration_result import CalibrationResult, weigh, weigh_items
 from training.figures.metrics import (
     auc_metric,
     class_metrics,
@@ -36,7 +37,6 @@ from training.figures.metrics import (
     share_by_source,
 )
 from training.figures.trials import Trial, trial
-from training.figures.weighing import Weighing, weigh, weigh_items
 
 _OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 _BATCH = 16
@@ -80,7 +80,7 @@ class Judgement:
     confusion: Confusion
     histogram: Histogram
     series_rule: SeriesRule | None
-    weighing: Weighing
+    calibration_result: CalibrationResult
 
     def stated_in(self, card: Card) -> Card:
         """The card with it in the place of what it said before; figures of scope and heatmaps stay."""
@@ -88,14 +88,14 @@ class Judgement:
         return replace(
             card,
             band=self.band,
-            metrics=self.weighing.figures(others | self.metrics),
+            metrics=self.calibration_result.figures(others | self.metrics),
             per_class=self.per_class,
             confusion=self.confusion,
             histogram=self.histogram,
             series_rule=self.series_rule,
-            calibration=self.weighing.calibration,
-            item_calibrations=self.weighing.of_items,
-            limits=self.weighing.limits(card.limits),
+            calibration=self.calibration_result.calibration,
+            item_calibrations=self.calibration_result.of_items,
+            limits=self.calibration_result.limits(card.limits),
         )
 
 
@@ -190,11 +190,13 @@ def judge_photos(
         confusion=confusion,
         histogram=Histogram(confusion.over, "P(genuine)", sides),
         series_rule=rule,
-        weighing=weigh_photos(photos, validation.scores, test.scores, data),
+        calibration_result=weigh_photos(photos, validation.scores, test.scores, data),
     )
 
 
-def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str) -> Weighing:
+def weigh_photos(
+    photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str
+) -> CalibrationResult:
     """How a model weighs photos of a set, calibrated on its validation photos.
 
     Args:
@@ -213,7 +215,7 @@ def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArra
             groups[f"known counterfeiters, {grade}"] = group
     count = int(np.isfinite(validation).sum())
     fitted, judged = _trial(photos.of("val"), validation), _trial(tested, test, ~unseen if known.any() else None)
-    weighing = weigh(
+    calibration_result = weigh(
         fitted,
         judged,
         {name: _trial(tested, test, ~forged | group) for name, group in groups.items()},
@@ -221,7 +223,7 @@ def weigh_photos(photos: PhotoSet, validation: NDArray[np.float64], test: NDArra
         propositions=AuthenticityExaminer.propositions,
         population=f"{count} validation photos of the series {', '.join(photos.series)}, {data}",
     )
-    return weigh_items(weighing, fitted, judged)
+    return weigh_items(calibration_result, fitted, judged)
 
 
 def _trial(photos: Sequence[Photo], log_odds: NDArray[np.float64], chosen: NDArray[np.bool_] | None = None) -> Trial:

@@ -123,8 +123,8 @@ def test_pairs_are_weighed_by_the_family_of_their_first_mark() -> None:
     log_odds = {kind: mean + rng.normal(0, 1, 25) for kind, mean in kinds.items()}
     log_odds["hard"][3] = np.nan
     pairs = JudgedPairs(dict.fromkeys(kinds, families), log_odds)
-    weighing = weigh_pairs(pairs, pairs, "marks")
-    calibration = weighing.calibration
+    calibration_result = weigh_pairs(pairs, pairs, "marks")
+    calibration = calibration_result.calibration
     assert calibration is not None
     assert (calibration.sides, calibration.propositions) == (TrademarkExaminer.sides, TrademarkExaminer.propositions)
     assert calibration.sources == (25, 25)
@@ -132,7 +132,7 @@ def test_pairs_are_weighed_by_the_family_of_their_first_mark() -> None:
         "25 similar validation pairs of marks in marks, and dissimilar ones: 25 random, 24 hard"
     )
     assert [len(side) for side in calibration.held_out] == [25, 49]
-    assert weighing.metrics["Cllr, random pairs"].value < weighing.metrics["Cllr, hard pairs"].value
+    assert calibration_result.metrics["Cllr, random pairs"].value < calibration_result.metrics["Cllr, hard pairs"].value
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 from inference.evidence.calibration import Calibration
 from inference.evidence.figures import cllr, cllr_min
 from training.figures.calibration import CalibrationRefused, calibrate, conformal_threshold
+from training.figures.calibration_result import CalibrationResult, of_several, weigh, weigh_items
 from training.figures.calibrators import elub, platt
 from training.figures.evidence import CHALLENGED_FROM, challenger_metrics, evidence_metrics, risks
 from training.figures.evidence_plots import draw_evidence
 from training.figures.trials import Side, Trial, trial
-from training.figures.weighing import Weighing, of_several, weigh, weigh_items
 
 Scores = np.ndarray
 
@@ -180,13 +180,13 @@ def test_what_no_likelihood_ratio_can_stand_on_is_said(
     with pytest.raises(CalibrationRefused, match=words):
         fitted(drawn)
     with caplog.at_level(logging.WARNING):
-        weighing = weighed(drawn)
-    assert (weighing.calibration, weighing.metrics) == (None, {})
-    assert words in weighing.limit
+        calibration_result = weighed(drawn)
+    assert (calibration_result.calibration, calibration_result.metrics) == (None, {})
+    assert words in calibration_result.limit
     assert words in caplog.text
 
 
-def weighed(validation: Trial) -> Weighing:
+def weighed(validation: Trial) -> CalibrationResult:
     test, empty = samples(9), samples(8).second.of(np.zeros(30, bool))
     groups = {"clear": test, "absent": Trial(test.first, empty)}
     return weigh(validation, test, groups, sides=SIDES, propositions=PROPOSITIONS, population="parts")
@@ -271,18 +271,18 @@ def test_risk_is_counted_over_the_most_confident(seed: int) -> None:
     assert risks(first, second) == pytest.approx((shares[96], sum(shares) / 100))
 
 
-def test_a_weighing_keeps_the_held_out_ratios_and_judges_each_subgroup() -> None:
-    weighing = weighed(samples(0))
-    calibration = weighing.calibration
+def test_a_calibration_result_keeps_the_held_out_ratios_and_judges_each_subgroup() -> None:
+    calibration_result = weighed(samples(0))
+    calibration = calibration_result.calibration
     assert calibration is not None
     test = samples(9)
     assert calibration.held_out[0] == tuple(calibration.log10_lrs(test.first.scores).tolist())
     assert calibration.held_out[1] == tuple(calibration.log10_lrs(test.second.scores).tolist())
-    assert weighing.metrics["Cllr, clear"].value == weighing.metrics["Cllr"].value
-    assert "Cllr, absent" not in weighing.metrics
+    assert calibration_result.metrics["Cllr, clear"].value == calibration_result.metrics["Cllr"].value
+    assert "Cllr, absent" not in calibration_result.metrics
     before = ("A remark.", "Probabilities are uncalibrated: they order photos, they do not weigh evidence.")
-    assert weighing.limits(before) == ("A remark.", weighing.limit)
-    assert weighing.limits(weighing.limits(before)) == ("A remark.", weighing.limit)
+    assert calibration_result.limits(before) == ("A remark.", calibration_result.limit)
+    assert calibration_result.limits(calibration_result.limits(before)) == ("A remark.", calibration_result.limit)
 
 
 def test_challengers_come_with_enough_sources_and_are_no_worse_than_saying_nothing() -> None:
@@ -329,9 +329,9 @@ def test_means_are_of_photos_that_lie_together_in_a_ring() -> None:
 def test_several_photos_weigh_by_their_mean_as_far_as_there_are_sources_with_so_many() -> None:
     """Photos of a source differ little, so that the mean of three says hardly more than one."""
     validation, test = samples(0, photos=3), samples(1, photos=3)
-    weighing = weigh(validation, test, {}, sides=SIDES, propositions=PROPOSITIONS, population="parts")
-    several = weigh_items(weighing, validation, test)
-    assert several.calibration == weighing.calibration
+    calibration_result = weigh(validation, test, {}, sides=SIDES, propositions=PROPOSITIONS, population="parts")
+    several = weigh_items(calibration_result, validation, test)
+    assert several.calibration == calibration_result.calibration
     assert [one.photos for one in several.of_items] == [2, 3]
     assert several.of_items[1].population == "means of 3 photos of one item; parts"
     assert [len(side) for side in several.of_items[1].held_out] == [30, 30]
@@ -342,5 +342,5 @@ def test_several_photos_weigh_by_their_mean_as_far_as_there_are_sources_with_so_
 
 def test_items_are_not_weighed_where_photos_are_not() -> None:
     few = samples(0, sources=5, photos=3)
-    weighing = weigh(few, few, {}, sides=SIDES, propositions=PROPOSITIONS, population="parts")
-    assert weigh_items(weighing, few, few) == weighing
+    calibration_result = weigh(few, few, {}, sides=SIDES, propositions=PROPOSITIONS, population="parts")
+    assert weigh_items(calibration_result, few, few) == calibration_result

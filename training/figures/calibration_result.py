@@ -22,7 +22,7 @@ _LIMIT = "Probabilities are uncalibrated: "
 
 
 @dataclass(frozen=True)
-class Weighing:
+class CalibrationResult:
     """How a model weighs evidence, for its card.
 
     Attributes:
@@ -56,7 +56,7 @@ def weigh(
     sides: tuple[str, str],
     propositions: tuple[str, str],
     population: str,
-) -> Weighing:
+) -> CalibrationResult:
     """Calibrate on validation scores and say what it is worth on test scores, or say why there is no calibration.
 
     Args:
@@ -72,7 +72,7 @@ def weigh(
         calibration = calibrate(validation, sides=sides, propositions=propositions, population=population)
     except CalibrationRefused as refusal:
         logger.warning("%s", refusal)
-        return Weighing(None, {}, f"{_LIMIT}they order samples, they do not weigh evidence. {refusal}")
+        return CalibrationResult(None, {}, f"{_LIMIT}they order samples, they do not weigh evidence. {refusal}")
     held_out = tuple(tuple(calibration.log10_lrs(side.scores).tolist()) for side in (test.first, test.second))
     metrics = evidence_metrics(calibration, test, "test samples") if test.is_whole else {}
     for name, samples in subgroups.items():
@@ -85,27 +85,27 @@ def weigh(
         "it holds for samples like those it was calibrated on, and ignores how typical their features are (Morrison "
         "and Enzinger 2018)."
     )
-    return Weighing(
+    return CalibrationResult(
         replace(calibration, held_out=(held_out[0], held_out[1])),
         metrics | challenger_metrics(validation, "validation samples"),
         limit,
     )
 
 
-def weigh_items(weighing: Weighing, validation: Trial, test: Trial) -> Weighing:
+def weigh_items(calibration_result: CalibrationResult, validation: Trial, test: Trial) -> CalibrationResult:
     """The same with what several photos of one source weigh together, by the mean of their scores.
 
     There is a calibration for two photos, for three, and so on, as far as 20 sources a side have so many. Beside the
     Cllr of each stands that of the same means read as the score of a single photo.
 
     Args:
-        weighing: Of single photos.
+        calibration_result: Of single photos.
         validation: Scores that the network was not trained on.
         test: Scores that nothing was chosen by.
     """
-    single = weighing.calibration
+    single = calibration_result.calibration
     if single is None:
-        return weighing
+        return calibration_result
     fitted: list[Calibration] = []
     metrics: dict[str, Metric] = {}
     for photos in range(2, _MOST_PHOTOS + 1):
@@ -123,7 +123,7 @@ def weigh_items(weighing: Weighing, validation: Trial, test: Trial) -> Weighing:
             metrics[name] = cllr_metric(weighed(fit, tested), over).named("cllr_together", str(photos))
             read_as_one = cllr_metric(weighed(single, tested), over)
             metrics[f"{name}, read as one"] = read_as_one.named("cllr_together_read_as_one", str(photos))
-    return replace(weighing, metrics=weighing.metrics | metrics, of_items=tuple(fitted))
+    return replace(calibration_result, metrics=calibration_result.metrics | metrics, of_items=tuple(fitted))
 
 
 def of_several(samples: Trial, photos: int) -> Trial:
