@@ -16,11 +16,10 @@ from inference.models.weights import Model, load_model, save_model
 from inference.trademark.framing import FRAMING
 from training.assessment.evaluate import read_photos_for
 from training.assessment.heatmaps import json_bytes
-from training.assessment.mark_trials import mark_embeddings, trial_pairs
+from training.assessment.mark_trials import judged_trials, mark_embeddings
 from training.assessment.pairs import judge_pairs
 from training.assessment.photos import judged_by_photos
-from training.data.marks.mark_set import Pair, read_mark_set
-from training.data.photos.photo import Split
+from training.data.marks.mark_set import read_mark_set
 from training.figures.calibration import CalibrationRefused
 from training.figures.calibration_result import CalibrationResult
 from training.figures.evidence_plots import draw_evidence
@@ -54,7 +53,7 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     require_setting(
         model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
     )
-    calibration_result, card = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(
+    card, calibration_result = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(
         model, settings.data
     )
     calibration = calibration_result.calibration
@@ -72,24 +71,19 @@ def _draw(calibration: Calibration, folder: Path) -> None:
         draw_evidence(first, second, calibration.sides, folder)
 
 
-def _judge_photos(model: Model, data: Path) -> tuple[CalibrationResult, Card]:
+def _judge_photos(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
     photos = read_photos_for(model.card, data)
     card, judgement = judged_by_photos(model, photos, _named(data, model.card, photos.manifest_sha256))
-    return judgement.calibration_result, card
+    return card, judgement.calibration_result
 
 
-def _judge_pairs(model: Model, data: Path) -> tuple[CalibrationResult, Card]:
+def _judge_pairs(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
     """How pairs are weighed, and the card that says so; what was framed in another way is so no more."""
     model = replace(model, card=replace(model.card, mark_framing=FRAMING))
     every = read_mark_set(data, seed=model.card.seed)
     marks = every.subset([*every.of("val"), *every.of("test")])
-    embedding = mark_embeddings(marks, model.card.preprocessing)
-    trials: dict[Split, dict[str, list[Pair]]] = {
-        "val": trial_pairs(marks, embedding, "val"),
-        "test": trial_pairs(marks, embedding, "test"),
-    }
-    card, calibration_result = judge_pairs(model, marks, trials, _named(data, model.card, every.manifest_sha256))
-    return calibration_result, card
+    trials = judged_trials(marks, mark_embeddings(marks, model.card.preprocessing))
+    return judge_pairs(model, marks, trials, _named(data, model.card, every.manifest_sha256))
 
 
 def _named(data: Path, card: Card, manifest_sha256: str) -> str:

@@ -77,6 +77,11 @@ def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
     return nearest
 
 
+def judged_trials(marks: MarkSet, embedding: Tensor) -> dict[Split, dict[str, list[Pair]]]:
+    """The trial pairs that a network is chosen by, and those that it is judged by; see `trial_pairs`."""
+    return {"val": trial_pairs(marks, embedding, "val"), "test": trial_pairs(marks, embedding, "test")}
+
+
 def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, list[Pair]]:
     """Pairs a network is judged by: `similar`, as many `random` and `hard` dissimilar ones, and `labelled` ones.
 

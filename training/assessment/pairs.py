@@ -149,12 +149,13 @@ def judge_pairs(
     examiner = TrademarkExaminer(model, device)
     compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
     validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
-    weight = validation.agreement_weight() if _both_sides(validation, "validation") else 0.0
+    _require_in_scope(validation, "validation")
+    _require_in_scope(test, "test")
+    weight = validation.agreement_weight()
     calibration_result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
     peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
-    figures = band_figures(test, band) if _both_sides(test, "test") else {}
     others = {name: metric for name, metric in model.card.metrics.items() if metric.topic in _OTHERS}
     card = replace(
         model.card,
@@ -163,19 +164,18 @@ def judge_pairs(
         agreement_weight=weight,
         calibration=calibration_result.calibration,
         item_calibrations=calibration_result.of_items,
-        metrics=calibration_result.figures(others | figures),
+        metrics=calibration_result.figures(others | band_figures(test, band)),
         limits=calibration_result.limits(model.card.limits),
     )
     return stating_test(card, test), calibration_result
 
 
-def _both_sides(judged: JudgedPairs, which: str) -> bool:
+def _require_in_scope(judged: JudgedPairs, which: str) -> None:
     seen = judged.in_scope()
     empty = [kind for kind, log_odds in seen.log_odds.items() if not len(log_odds)]
     if empty:
         msg = f"No {which} pair that is {empty[0]} is in scope, so that nothing is known of the model; add marks."
         raise DataRefused(msg)
-    return True
 
 
 def band_figures(judged: JudgedPairs, band: InconclusiveBand) -> dict[str, Metric]:

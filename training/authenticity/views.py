@@ -115,7 +115,6 @@ class RegisteredView:
         self.references = tuple(references)
         self._by_series = {reference.series: reference for reference in references}
         self._stack = stack
-        self._folder = cache
         digest = hashlib.sha256(code_version().encode())
         for reference in references:
             digest.update(reference.mean.tobytes() + reference.spread.tobytes())
@@ -144,10 +143,6 @@ class RegisteredView:
         if generator is not None:
             pixels = vary_registered(pixels, generator)
         return torch.from_numpy(stacked(self._stack, pixels, _covered(seen), self.reference(seen)))
-
-    def with_references(self, references: Sequence[Reference]) -> RegisteredView:
-        """The same view with more known of the references."""
-        return RegisteredView(references, self._stack, self._folder)
 
     def covered_cells(self, seen: Seen) -> NDArray[np.bool_]:
         """Which cells of a feature map, a quarter of the input's size, the photo covers (h, w)."""

@@ -27,7 +27,7 @@ from inference.files import write_whole
 from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import PairFeature, Siamese
-from training.assessment.mark_trials import Pixels, frozen_embeddings, read_pictures, trial_pairs
+from training.assessment.mark_trials import Pixels, frozen_embeddings, judged_trials, read_pictures
 from training.assessment.pairs import JudgedPairs
 from training.data.faces import read_face, read_faces
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
@@ -196,11 +196,10 @@ class Study:
         return read_pictures(self.marks.marks, preprocessing)
 
     @cached_property
-    def trials(self) -> dict[str, dict[str, list[Pair]]]:
+    def trials(self) -> dict[Split, dict[str, list[Pair]]]:
         """Similar, random and hard pairs, by split."""
         embedding = frozen_embeddings(self.pictures, self.protocol.size, torch.device("cpu"))
-        splits: tuple[Split, ...] = ("val", "test")
-        return {split: trial_pairs(self.marks, embedding, split) for split in splits}
+        return judged_trials(self.marks, embedding)
 
     def judged(self, cell: Cell) -> JudgedPairs | None:
         """What a cell makes of the test pairs; None where it diverged."""

@@ -15,10 +15,15 @@ from inference.networks.hms import Siamese
 from inference.trademark.framing import FRAMING
 from training.assessment.gate import gate_metrics, gate_or_none
 from training.assessment.gate_pictures import Picture
-from training.assessment.mark_trials import frozen_embeddings, nearest_negatives, read_pictures, trial_pairs
+from training.assessment.mark_trials import (
+    frozen_embeddings,
+    judged_trials,
+    nearest_negatives,
+    read_pictures,
+)
 from training.assessment.pairs import judge_pairs
 from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
-from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
+from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.data.photos.photo import Split
 from training.figures.metrics import draw_confusion
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
@@ -51,10 +56,7 @@ def train(settings: TrademarkSettings) -> Card | None:
 
     embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
     training = TrainingPairs(marks, pictures, nearest_negatives(marks, embedding), settings)
-    trials: dict[Split, dict[str, list[Pair]]] = {
-        "val": trial_pairs(marks, embedding, "val"),
-        "test": trial_pairs(marks, embedding, "test"),
-    }
+    trials = judged_trials(marks, embedding)
 
     def validate(_: nn.Module) -> Scores:
         return mean_auc(log_odds_in_epoch(network, pictures, trials["val"], settings.preprocessing, accelerator.device))
