@@ -48,20 +48,51 @@ class Backbone(nn.Module):
             feature_map = step(feature_map)
         return feature_map
 
+    def levels(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (B, 3, H, W) to the last feature maps of an eighth, a sixteenth and a 32nd of their size."""
+        ends = self._ends_of_sizes[-3:]
+        maps, last = [], images
+        for number, step in enumerate(self.steps, 1):
+            last = step(last)
+            if number in ends:
+                maps.append(last)
+        eighth, sixteenth, coarsest = maps
+        return eighth, sixteenth, coarsest
+
+    @cached_property
+    def level_channels(self) -> tuple[int, int, int]:
+        """The channels of `levels`."""
+        shadow = self._shadow()
+        eighth, sixteenth, coarsest = (one.shape[1] for one in shadow.levels(torch.empty(1, 3, 64, 64, device="meta")))
+        return eighth, sixteenth, coarsest
+
+    @cached_property
+    def _ends_of_sizes(self) -> tuple[int, ...]:
+        """After how many steps maps of one size end, the largest first."""
+        feature_map = torch.empty(1, 3, 64, 64, device="meta")
+        sides = []
+        for step in self._shadow().steps:
+            feature_map = step(feature_map)
+            sides.append(feature_map.shape[-1])
+        return tuple(at for at, (one, after) in enumerate(pairwise([*sides, 0]), 1) if one != after)
+
+    def _shadow(self) -> Backbone:
+        """The same body with shapes and no values."""
+        return Backbone(deepcopy(self.body).to("meta").eval(), self.channels)
+
     def quarter(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to the last feature map (B, C, H / 4, W / 4) of a quarter of their size."""
         return self(images, self._steps_to_a_quarter)
 
     @cached_property
     def _steps_to_a_quarter(self) -> int:
-        """Counted on a shadow of the body, which has shapes and no values."""
-        shadow = Backbone(deepcopy(self.body).to("meta").eval(), self.channels)
         feature_map = torch.empty(1, 3, 64, 64, device="meta")
-        for count, step in enumerate(shadow.steps):
+        steps = self._shadow().steps
+        for count, step in enumerate(steps):
             feature_map = step(feature_map)
             if feature_map.shape[-1] < 16:
                 return count
-        return len(shadow.steps)
+        return len(steps)
 
 
 def build_backbone(name: BackboneName) -> Backbone:

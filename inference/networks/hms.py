@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.pyramid import FeaturePyramid
 
 PairFeature = Literal["interacting", "concat"]
 Normalised = Literal["nothing", "weight", "both"]
@@ -71,6 +72,7 @@ class Siamese(nn.Module):
         pair_feature: How the two embeddings meet, see `PairHead`.
         scale: The paper's s; 90 there, a parameter to search here.
         normalised: What has length 1 in the logits, see `PairHead`.
+        pyramid: Channels of the feature pyramid that tells places finer; 0 for the backbone's last map, as the paper.
     """
 
     classes = ("dissimilar", "similar")
@@ -81,17 +83,22 @@ class Siamese(nn.Module):
         pair_feature: PairFeature = "interacting",
         scale: float = 90.0,
         normalised: Normalised = "nothing",
+        pyramid: int = 0,
     ) -> None:
         super().__init__()
         self.backbone = build_backbone(backbone)
-        self.head = PairHead(self.backbone.channels, pair_feature, scale, normalised)
+        self.pyramid = FeaturePyramid(self.backbone.level_channels, pyramid) if pyramid else None
+        self.head = PairHead(pyramid or self.backbone.channels, pair_feature, scale, normalised)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to feature maps (B, C, h, w)."""
-        return self.backbone(images)
+        """Images (B, 3, H, W) to feature maps (B, C, h, w), of an eighth of their size by a pyramid, else of a 32nd."""
+        return self.backbone(images) if self.pyramid is None else self.pyramid(self.backbone.levels(images))
 
     def features_and_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The feature maps, and the last ones before them that have more cells, in which places are told better."""
+        if self.pyramid is not None:
+            joined = self.features(images)
+            return joined, joined
         finer = last = images
         for step in self.backbone.steps:
             following = step(last)

@@ -96,6 +96,32 @@ def frame_mark(part: Pixels) -> FramedMark:
     return _framed(part, _on_its_panel(part, _Found(ground, None, box)))
 
 
+def in_framed(mark: FramedMark, box: Crop) -> tuple[float, float, float, float]:
+    """Where a rectangle of the examined picture lies in the framed mark, in its pixels: left, top, right, bottom."""
+    scale, x, y = _placement(mark)
+    left, top = scale * (box.x - x), scale * (box.y - y)
+    return left, top, left + scale * box.width, top + scale * box.height
+
+
+def in_picture(mark: FramedMark, box: Crop) -> Crop:
+    """The rectangle of the examined picture that a rectangle of the framed mark shows, in whole pixels."""
+    scale, x, y = _placement(mark)
+    left, top = max(0, round(x + box.x / scale)), max(0, round(y + box.y / scale))
+    return Crop(left, top, max(1, round(box.width / scale)), max(1, round(box.height / scale)))
+
+
+def _placement(mark: FramedMark) -> tuple[float, float, float]:
+    """Pixels of the framed mark for one of the picture, and which place of the picture is its upper left corner."""
+    if mark.ground is None:
+        return mark.pixels.shape[1] / mark.box.width, 0, 0
+    margin = _margin(mark.box)
+    return mark.pixels.shape[1] / (mark.box.width + 2 * margin), mark.box.x - margin, mark.box.y - margin
+
+
+def _margin(box: Crop) -> int:
+    return max(1, round(MARGIN * max(box.width, box.height)))
+
+
 def as_ink(mark: Pixels) -> Pixels:
     """A framed mark, uint8 (h, w, 3), without its colours: grey, darker by how far it stands out in any channel."""
     return np.asarray(mark.min(axis=2, keepdims=True).repeat(3, axis=2))
@@ -133,7 +159,7 @@ def _rounded(colour: Colour) -> tuple[int, int, int]:
 def _with_margin(part: Pixels, found: _Found) -> Pixels:
     """The box with its margin; ground where that reaches out of the picture, or off the panel."""
     box, (height, width) = found.box, part.shape[:2]
-    margin = max(1, round(MARGIN * max(box.width, box.height)))
+    margin = _margin(box)
     inside = found.panel or Crop(0, 0, width, height)
     left, top = max(box.x - margin, inside.x), max(box.y - margin, inside.y)
     right = min(box.x + box.width + margin, inside.x + inside.width)

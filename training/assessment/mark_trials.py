@@ -102,6 +102,8 @@ def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, li
     by_family: dict[str, list[Pair]] = defaultdict(list)
     seconds: dict[str, dict[int, None]] = defaultdict(dict)
     for pair in marks.pairs(split, similar=True):
+        if pair in marks.boxes:
+            continue  # a part inside another mark, which is another question
         by_family[marks.marks[pair[0]].family].append(pair)
         seconds[marks.kind(pair)][pair[1]] = None
     pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from inference.networks.hms import PairHead, Siamese
 from inference.preprocessing import Preprocessing
@@ -42,15 +43,25 @@ class SiameseLearner(nn.Module):
         self.hardest = hardest
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """The loss over labelled pairs, and over a random and (by setting) a hardest dissimilar pair for each mark."""
+        """The loss over labelled pairs, and over a random and (by setting) a hardest dissimilar pair for each mark.
+
+        Pairs of one concept are to lie between both sides: their cross-entropy is against even odds, without margins.
+        """
         head = self.network.head
         images = torch.cat([batch["a"], batch["b"]]).to(memory_format=torch.channels_last)
         first, second = self.network(images).float().chunk(2)
         hardest, random = mine_dissimilar(first, second, batch["family_a"], batch["family_b"], head)
         mined = torch.cat([hardest, random]) if self.hardest else random
-        features = torch.cat([head.pair(first, second), head.pair(*pick(first, second, mined))])
-        label = torch.cat([batch["similar"], batch["similar"].new_zeros(len(mined))])
-        return self.loss(features, head.classifier.weight, label)
+        labelled = head.pair(first, second)
+        graded = batch["graded"]
+        features = torch.cat([labelled[~graded], head.pair(*pick(first, second, mined))])
+        label = torch.cat([batch["similar"][~graded], batch["similar"].new_zeros(len(mined))])
+        loss = self.loss(features, head.classifier.weight, label)
+        if not graded.any():
+            return loss
+        between = log_odds_similar(head.logits(labelled[graded]))
+        even = functional.binary_cross_entropy_with_logits(between, torch.full_like(between, 0.5))
+        return loss + graded.float().mean() * even
 
 
 def mine_dissimilar(

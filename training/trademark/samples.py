@@ -11,18 +11,25 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from inference.trademark.framing import frame_mark
 from training.assessment.mark_trials import Pixels
 from training.data.degradations import blurred, jpeg, noisy, resized, striped
 from training.data.marks.mark_set import MarkSet, Pair
+from training.data.marks.raster_styles import on_web
 from training.fitting.fit import derive_seed
+from training.trademark.parts import part_windows
 from training.trademark.settings import TrademarkSettings
+
+_GRADED = 8
+"""One in so many pairs of an epoch, at most, shows one concept."""
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
     """Pairs as they are drawn in training; (epoch, index) decides all that is random in one.
 
     An index below the number of families stands for two of the family's drawings, or, where it has
-    but one, for two variations of it; the indices above stand for the labelled dissimilar pairs.
+    but one, for two variations of it; the indices above stand for the labelled dissimilar pairs, and those above them
+    for drawings of one concept.
     """
 
     def __init__(
@@ -33,6 +40,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         settings: TrademarkSettings,
     ) -> None:
         self._pictures = pictures
+        self._parts = part_windows(marks, settings.preprocessing)
         self._settings = settings
         self._kind = marks.kind
         self._similar: dict[str, list[Pair]] = defaultdict(list)
@@ -48,6 +56,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         self._number = {name: number for number, name in enumerate(self._families)}
         self._family_of = [self._number.get(mark.family, -1) for mark in marks.marks]
         self._dissimilar = marks.pairs("train", similar=False)
+        self._graded = marks.graded_of("train")
         self._alike = min(2 * len(self._similar), len(self._families))
         self._neighbours = {
             name: sorted({self._family_of[near] for index in members[name] for near in nearest[index]} - {-1})
@@ -55,7 +64,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         }
 
     def __len__(self) -> int:
-        return self._alike + min(len(self._dissimilar), self._alike)
+        return self._alike + min(len(self._dissimilar), self._alike) + min(len(self._graded), self._alike // _GRADED)
 
     def draw(self, generator: torch.Generator) -> list[int]:
         """An epoch: every family of several drawings once, each followed by one near to it.
@@ -75,27 +84,37 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
                 drawn[near[int(torch.randint(len(near), (1,), generator=generator))]] = None
         drawn |= dict.fromkeys(torch.randperm(len(self._families), generator=generator).tolist())
         labelled = torch.randperm(len(self._dissimilar), generator=generator)[: self._alike] + len(self._families)
-        return [*drawn][: self._alike] + labelled.tolist()
+        graded = torch.randperm(len(self._graded), generator=generator)[: self._alike // _GRADED]
+        graded += len(self._families) + len(self._dissimilar)
+        return [*drawn][: self._alike] + labelled.tolist() + graded.tolist()
 
     def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Tensor]:
-        """One sample: pictures `a` and `b` (3, S, S), their `family_a` and `family_b`, and `similar`."""
+        """One sample: pictures `a` and `b` (3, S, S), their `family_a` and `family_b`, `similar` and `graded`."""
         epoch, index = drawn
         rng = np.random.default_rng(derive_seed(self._settings.fit.seed, epoch, index))
         similar = index < len(self._families)
+        place = index - len(self._families)
+        part = None
         if similar:
             name = self._families[index]
             pairs = self._similar.get(name)
             only = self._members[name][0]
             a, b = self._of_a_kind(pairs, rng) if pairs else (only, only)
+            part = self._parts.get((a, b))
+        elif place < len(self._dissimilar):
+            a, b = self._dissimilar[place]
         else:
-            a, b = self._dissimilar[index - len(self._families)]
-        a, b = (b, a) if rng.random() < 0.5 else (a, b)
+            a, b = self._graded[place - len(self._dissimilar)]
+        first = self._tensor(self._pictures[a], rng)
+        second = self._tensor(part.cut(rng) if part else self._pictures[b], rng)
+        swapped = rng.random() < 0.5
         return {
-            "a": self._tensor(a, rng),
-            "b": self._tensor(b, rng),
-            "family_a": torch.tensor(self._family_of[a]),
-            "family_b": torch.tensor(self._family_of[b]),
+            "a": second if swapped else first,
+            "b": first if swapped else second,
+            "family_a": torch.tensor(self._family_of[b if swapped else a]),
+            "family_b": torch.tensor(self._family_of[a if swapped else b]),
             "similar": torch.tensor(int(similar)),
+            "graded": torch.tensor(place >= len(self._dissimilar)),
         }
 
     def _of_a_kind(self, pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
@@ -105,9 +124,11 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         alike = [pair for pair in pairs if self._kind(pair) == kind]
         return alike[rng.integers(len(alike))]
 
-    def _tensor(self, index: int, rng: np.random.Generator) -> Tensor:
+    def _tensor(self, picture: Pixels, rng: np.random.Generator) -> Tensor:
         preprocessing = self._settings.preprocessing
-        mark, _ = preprocessing.frame(self._pictures[index])
+        if self._settings.augment and rng.random() < self._settings.raster_share:
+            picture = preprocessing.tone_and_scale(frame_mark(on_web(picture, rng)).pixels)
+        mark, _ = preprocessing.frame(picture)
         if self._settings.augment:
             mark = vary(mark, rng, self._settings.vary_colour)
             mark = degrade(mark, rng) if rng.random() < self._settings.degraded_share else mark

@@ -44,6 +44,8 @@ class TrademarkSettings:
     """Feature extractor."""
     pair_feature: PairFeature = "interacting"
     """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
+    pyramid: int = 0
+    """Channels of the feature pyramid that tells places finer; 0 for the backbone's last map, as the paper has it."""
     pretrained: bool = True
     """Start the backbone from ImageNet, where such weights can be had."""
     start_from: Path | None = None
@@ -70,6 +72,8 @@ class TrademarkSettings:
     """Vary colour, position, angle, size and condition of training marks."""
     vary_colour: bool = True
     """Whether colour is varied then."""
+    raster_share: float = 0.3
+    """How many of them are then shown as on the web or the street, in chrome or on a coloured ground; 0 to 1."""
     degraded_share: float = 0.3
     """How many of them are degraded then, as copying, compression and screens degrade a mark; 0 to 1."""
 
@@ -77,6 +81,8 @@ class TrademarkSettings:
         require_name(self.name)
         require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
         require_argument("scale", self.scale)
+        require_setting(0 <= self.raster_share <= 1, f"--raster-share is a share, not {self.raster_share}.")
+        require_setting(self.pyramid >= 0, f"--pyramid is a number of channels, not {self.pyramid}.")
         require_setting(0 <= self.degraded_share <= 1, f"--degraded-share is a share, not {self.degraded_share}.")
         require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
 
@@ -99,7 +105,7 @@ class TrademarkSettings:
     def build_learner(self) -> tuple[SiameseLearner, str]:
         """The network under its loss, and what its backbone starts from, in a sentence."""
         loss = self.build_loss()
-        network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised)
+        network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised, self.pyramid)
         return SiameseLearner(network, loss, self.hardest), self._start(network.backbone)
 
     def _start(self, backbone: Backbone) -> str:
@@ -131,6 +137,7 @@ PRESETS = {
         preprocessing=Preprocessing(size=128, padding="white", mean=HALF, std=HALF),
         backbone="efficientnet_lite0",
         scale=1.0,
+        pyramid=256,
     ),
 }
 """`paper`: section 3.2. `small`: for machines without a GPU, with a scale that trains."""

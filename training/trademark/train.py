@@ -89,6 +89,7 @@ def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start:
             "pair_feature": settings.pair_feature,
             "scale": settings.scale,
             "normalised": network.head.normalised,
+            "pyramid": settings.pyramid,
         },
         classes=Siamese.classes,
         preprocessing=settings.preprocessing,

@@ -319,6 +319,7 @@ def test_the_loss_is_over_labelled_hardest_and_random_pairs() -> None:
         "family_a": torch.tensor([0, 1]),
         "family_b": torch.tensor([0, 1]),
         "similar": torch.tensor([1, 1]),
+        "graded": torch.tensor([False, False]),
     }
     # of two families the hardest negative is the only one, and so is the random one
     with torch.no_grad():

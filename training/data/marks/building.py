@@ -9,38 +9,52 @@ of resvg-py and Pillow build the same folder.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.files import png_bytes, write_whole
+from inference.trademark.framing import frame_mark
+from inference.trademark.lettering import MOST_LETTERING, lettering
 from training.data.marks.designs import (
-    SAME_SHAPE,
     SAME_TRACING,
     alphabet,
     brand_of_each,
     design_of,
     family_of,
-    letter_of,
-    names_alike,
+    joined_names,
     one_design,
 )
-from training.data.marks.edits import TAKES_AN_ELEMENT, edits, glyph_changed
-from training.data.marks.elements import Elements, as_svg, possible, read_elements
-from training.data.marks.packages import PACKAGES, SPLIT_SALT, SPLITS, Drawing, MarksRefusal, Package, read_drawings
-from training.data.marks.rasters import MARGIN, framed, main_colours, open_picture, render, render_all
-from training.data.marks.rows import EDITED, GLYPH, Row, RowPair, SplitCount
+from training.data.marks.editing import Editor
+from training.data.marks.hard_pairs import hard_pairs
+from training.data.marks.lockups import PART_KINDS, boxes_of_parts, place_of
+from training.data.marks.motifs import CONCEPT, MOTIF_PACKAGES, read_motifs
+from training.data.marks.packages import (
+    PACKAGES,
+    SPLIT_SALT,
+    SPLITS,
+    Drawing,
+    MarksRefusal,
+    Package,
+    read_drawings,
+    read_lettering,
+)
+from training.data.marks.rasters import drawn_large, framed, on_white, open_picture, render_all
+from training.data.marks.rows import LOCKUP, Row, RowPair, SplitCount
 from training.data.marks.shapes import Shape, overlaps, shape_of
+from training.data.marks.word_faces import WORD_FACES
 from training.data.marks.written import write_records
 from training.data.npm import CACHE, fetch
-from training.data.rendered.typefaces import Typefaces
+from training.data.rendered.typefaces import TYPEFACES, Typefaces
 
 LOG = logging.getLogger(__name__)
 
@@ -51,12 +65,14 @@ class MarksSettings:
 
     out: Path
     """Folder the set is built in: a new one, an empty one, or one that this command did not finish."""
-    size: int = 160
-    """Side of the square pictures, in pixels; at least 32."""
+    size: int = 224
+    """Side of the pictures in pixels, at least 32; long drawings get a longer side."""
     cache: Path = CACHE
     """Folder that holds the packages once they are fetched."""
-    edited: int = 3
+    edited: int = 4
     """Lookalikes made of each brand's drawing, each of another kind; 0 makes none, and names no hard pairs."""
+    words: int = 2000
+    """Invented words, each with words that read or look alike, over all splits; none without lookalikes."""
 
     def __post_init__(self) -> None:
         if self.size < 32:
@@ -64,16 +80,20 @@ class MarksSettings:
             raise MarksRefusal(msg)
 
 
-def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES) -> dict[str, SplitCount]:
+def build_marks(
+    settings: MarksSettings, packages: Sequence[Package] = PACKAGES, motifs: Sequence[Package] = MOTIF_PACKAGES
+) -> dict[str, SplitCount]:
     """Build the set in `settings.out`, or finish it; a finished one is left as it is.
 
-    Writes SPLIT/BRAND/SET--ICON.png (uint8 RGB, `settings.size` squared), manifest.csv, pairs.csv (which
-    drawings of a brand show one design, and of what kind the pair is), dissimilar.csv (hard pairs of two brands, and
-    why), NOTICE.md, contact_sheet.png, edits.png and, last of all, summary.json.
+    Writes SPLIT/BRAND/SET--ICON.png (uint8 RGB, of `settings.size` or, where long, larger), manifest.csv, pairs.csv
+    (which drawings of a brand show one design, and of what kind the pair is), dissimilar.csv (hard pairs of two
+    brands, and why), graded.csv (drawings of one motif), NOTICE.md, contact_sheet.png, edits.png and, last of all,
+    summary.json.
 
     Args:
         settings: Where and how large.
-        packages: What to build from, in order of preference.
+        packages: What brands are taken from, in order of preference.
+        motifs: What motifs are taken from.
 
     Returns:
         What each split holds.
@@ -83,157 +103,155 @@ def build_marks(settings: MarksSettings, packages: Sequence[Package] = PACKAGES)
         MarksRefusal: if the folder holds something else.
     """
     summary = settings.out / "summary.json"
-    _claim(settings, packages)
+    _claim(settings, (*packages, *motifs))
     if summary.exists():
         LOG.info("%s is complete, nothing is left to do", settings.out)
         report = json.loads(summary.read_text())
         return {split: SplitCount(**count) for split, count in report["splits"].items()}
-    drawings = [drawing for package in packages for drawing in read_drawings(package, fetch(package, settings.cache))]
-    rendered = settings.out / ".rendered"
-    drawings = render_all(drawings, rendered, settings.size)
-    shapes = [shape_of(open_picture(rendered / f"{d.stem}.png")) for d in tqdm(drawings, desc="comparing", unit="mark")]
-    rows: list[Row] = []
-    pairs: list[RowPair] = []
-    shown: list[tuple[Row, Shape]] = []
-    editor = Editor(settings)
-    for brand, members in tqdm(brand_of_each(drawings, shapes).items(), desc="writing", unit="brand"):
-        kept = [members[i] for i in family_of([shapes[j] for j in members])]
-        family: list[Row] = []
-        for index in kept:
-            drawing, shape = drawings[index], shapes[index]
-            row = Row.of(drawing, brand, packages)
-            if not (settings.out / row.path).exists():
-                picture = framed(open_picture(rendered / f"{drawing.stem}.png"), settings.size, shape)
-                write_whole(settings.out / row.path, png_bytes(picture))
-            family.append(row)
-        designs = np.array([design_of(brand, drawings[index].stem) for index in kept])
-        one = one_design([shapes[index] for index in kept]) & (designs[:, None] == designs)
-        alike = np.argwhere(np.triu(one, k=1)).tolist()
-        pairs += [(family[a], family[b], _kind(family[a], family[b])) for a, b in alike]
-        rows += family
-        shown += [(row, shapes[index]) for row, index in zip(family, kept, strict=True)]
-        editor.take(brand, [(row, drawings[index]) for row, index in zip(family, kept, strict=True)])
+    made = _Building(settings, packages)
+    made.add_brands()
+    made.add_lockups()
+    made.add_motifs(motifs)
     hard: list[RowPair] = []
     if settings.edited:
-        edited, likenesses = editor.make()
-        rows, pairs = rows + edited, pairs + likenesses
-        hard = hard_pairs(shown, settings.out, alphabet(editor.typefaces))
-    counts = write_records(rows, pairs, hard, settings.out, packages)
-    shutil.rmtree(rendered)
+        hard = made.add_edited()
+    boxes = boxes_of_parts(made.pairs, settings.out)
+    # Where the part is not found again, too little of it is left to speak of a part.
+    made.pairs = [pair for pair in made.pairs if pair[2] not in PART_KINDS or pair in boxes]
+    counts = write_records(made.rows, made.pairs, hard, made.graded, boxes, settings.out, (*packages, *motifs))
+    shutil.rmtree(made.rendered)
     report = {
         "splits": {split: asdict(count) for split, count in counts.items()},
-        "similar": _counted(pairs),
+        "similar": _counted(made.pairs),
         "dissimilar": _counted(hard),
+        "graded": _counted(made.graded),
     }
     write_whole(summary, json.dumps(report, indent=1).encode())
     return counts
 
 
+class _Building:
+    """A set that is being built: its rows and pairs so far.
+
+    Attributes:
+        rows: What is in its folder.
+        pairs: Similar pairs, with their kinds.
+        graded: Pairs of one motif, neither similar nor not.
+        rendered: Where drawings lie as they were rendered.
+    """
+
+    def __init__(self, settings: MarksSettings, packages: Sequence[Package]) -> None:
+        self.rows: list[Row] = []
+        self.pairs: list[RowPair] = []
+        self.graded: list[RowPair] = []
+        self.rendered = settings.out / ".rendered"
+        self._settings = settings
+        self._packages = packages
+        self._typefaces = Typefaces(settings.cache, (*TYPEFACES, *WORD_FACES))
+        self._editor = Editor(settings.out, settings.size, settings.edited, self._typefaces)
+        self._shown: list[tuple[Row, Shape]] = []
+        self._families: dict[str, list[tuple[Row, Drawing]]] = {}
+        self._joined: dict[str, str] = {}
+
+    def add_brands(self) -> None:
+        """Each brand's drawings of one design, and their pairs."""
+        cache = self._settings.cache
+        found = [drawing for package in self._packages for drawing in read_drawings(package, fetch(package, cache))]
+        drawings = render_all(found, self.rendered, self._settings.size)
+        shapes = self._shapes(drawings)
+        self._joined = joined_names(drawings, shapes)
+        for brand, members in tqdm(brand_of_each(drawings, self._joined).items(), desc="writing", unit="brand"):
+            kept = [members[i] for i in family_of([shapes[j] for j in members])]
+            family = [self._written(drawings[index], brand, shapes[index], self._packages) for index in kept]
+            designs = np.array([design_of(brand, drawings[index].stem) for index in kept])
+            one = one_design([shapes[index] for index in kept]) & (designs[:, None] == designs)
+            alike = np.argwhere(np.triu(one, k=1)).tolist()
+            self.pairs += [(family[a], family[b], _kind(family[a], family[b])) for a, b in alike]
+            self._shown += [(row, shapes[index]) for row, index in zip(family, kept, strict=True)]
+            self._families[brand] = [(row, drawings[index]) for row, index in zip(family, kept, strict=True)]
+            self._editor.take(brand, self._families[brand])
+
+    def add_lockups(self) -> None:
+        """The brands' names in letters: those that hold the symbol beside it, and wordmarks without one."""
+        cache = self._settings.cache
+        found = [drawing for package in self._packages for drawing in read_lettering(package, fetch(package, cache))]
+        for drawing in tqdm(found, desc="lockups", unit="mark"):
+            brand = self._joined.get(drawing.brand, drawing.brand)
+            family = self._families.get(brand, [])
+            rgba = drawn_large(drawing.svg, self._settings.size)
+            if rgba is None:
+                continue
+            symbol = self._symbol_in(rgba, family, drawing)
+            if symbol is None and family and not _is_lettering(rgba):
+                continue  # another design, of which nothing is known
+            row = self._written(drawing, brand, shape_of(rgba), self._packages, rgba)
+            if symbol is not None:
+                self.pairs.append((symbol, row, LOCKUP))
+
+    def _symbol_in(self, rgba: NDArray[np.uint8], family: Sequence[tuple[Row, Drawing]], lockup: Drawing) -> Row | None:
+        """The drawing of a family that a lockup holds; one of the same package is asked first."""
+        own_first = sorted(family, key=lambda member: member[1].set != lockup.set)
+        for row, drawing in own_first:
+            symbol = open_picture(self.rendered / f"{drawing.stem}.png")
+            if place_of(on_white(symbol), on_white(rgba)) is not None:
+                return row
+        return None
+
+    def add_motifs(self, packages: Sequence[Package]) -> None:
+        """Drawings of one motif by several hands, and which of them show one concept."""
+        cache = self._settings.cache
+        found = [drawing for package in packages for drawing in read_motifs(package, fetch(package, cache))]
+        drawings = render_all(found, self.rendered, self._settings.size)
+        shapes = self._shapes(drawings)
+        by_motif: dict[str, list[int]] = defaultdict(list)
+        for index, drawing in enumerate(drawings):
+            by_motif[drawing.brand].append(index)
+        for motif, members in sorted(by_motif.items()):
+            silhouettes = np.stack([shapes[index].silhouette for index in members])
+            apart = np.triu(overlaps(silhouettes, silhouettes), k=1).max(axis=0) <= SAME_TRACING
+            kept = [index for index, new in zip(members, apart, strict=True) if new]
+            family = [self._written(drawings[index], motif, shapes[index], packages) for index in kept]
+            self.graded += [(a, b, CONCEPT) for a, b in combinations(family, 2) if a.set != b.set]
+            self._editor.take(motif, [(row, drawings[index]) for row, index in zip(family, kept, strict=True)])
+
+    def add_edited(self) -> list[RowPair]:
+        """Lookalikes, invented words, rasters; returns the hard pairs."""
+        rasters = self._editor.rasters([[row for row, _ in family] for family in self._families.values()])
+        edited = self._editor.lookalikes()
+        shared, with_own, sharing = self._editor.sharing()
+        words, alike, one_face = self._editor.words(self._settings.words)
+        self.rows += [*rasters[0], *edited[0], *shared, *words]
+        self.pairs += [*rasters[1], *edited[1], *with_own, *alike]
+        letters = alphabet(self._typefaces)
+        return [*hard_pairs(self._shown, self._settings.out, letters), *sharing, *one_face]
+
+    def _shapes(self, drawings: Sequence[Drawing]) -> list[Shape]:
+        bar = tqdm(drawings, desc="comparing", unit="mark")
+        return [shape_of(open_picture(self.rendered / f"{drawing.stem}.png")) for drawing in bar]
+
+    def _written(
+        self,
+        drawing: Drawing,
+        brand: str,
+        shape: Shape,
+        packages: Sequence[Package],
+        rgba: NDArray[np.uint8] | None = None,
+    ) -> Row:
+        """A drawing's picture in the set's folder, and its row."""
+        row = Row.of(drawing, brand, packages)
+        if not (self._settings.out / row.path).exists():
+            rgba = open_picture(self.rendered / f"{drawing.stem}.png") if rgba is None else rgba
+            write_whole(self._settings.out / row.path, png_bytes(framed(rgba, self._settings.size, shape)))
+        self.rows.append(row)
+        return row
+
+
+def _is_lettering(rgba: NDArray[np.uint8]) -> bool:
+    return lettering(frame_mark(on_white(rgba)).pixels) > MOST_LETTERING
+
+
 def _kind(first: Row, second: Row) -> str:
     return "redrawn" if first.set != second.set else "another version"
-
-
-class Editor:
-    """Makes lookalikes of one plain drawing a brand, from elements of its own and of another brand of its split.
-
-    What is made of a brand follows from its name, so that an interrupted build goes on alike.
-    """
-
-    def __init__(self, settings: MarksSettings) -> None:
-        self.typefaces = Typefaces(settings.cache)
-        self._settings = settings
-        self._taken: dict[str, dict[str, tuple[Row, Elements]]] = {split: {} for split in SPLITS}
-        self._brand_of: dict[str, str] = {}
-
-    def take(self, brand: str, family: Sequence[tuple[Row, Drawing]]) -> None:
-        """Keep the first drawing of a brand that can be taken apart."""
-        for row, drawing in family:
-            elements = read_elements(drawing.svg)
-            if elements is not None:
-                self._taken[row.split][brand] = (row, elements)
-                return
-
-    def make(self) -> tuple[list[Row], list[RowPair]]:
-        """Write all lookalikes: their rows, and their pairs with their kinds."""
-        kinds = edits(self.typefaces)
-        rows: list[Row] = []
-        pairs: list[RowPair] = []
-        for taken in self._taken.values():
-            donors = [(donor, elements) for donor, (_, elements) in taken.items()]
-            for brand, (row, own) in tqdm(taken.items(), desc="editing", unit="brand"):
-                rng = np.random.default_rng(list(hashlib.sha256(f"{SPLIT_SALT}:{brand}".encode()).digest()[:8]))
-                usable = [kind for kind in (*kinds, GLYPH) if possible(kind, own)]
-                for kind in rng.permutation(usable)[: self._settings.edited].tolist():
-                    donor, other = donors[int(rng.integers(len(donors)))]
-                    if kind == GLYPH:
-                        made = glyph_changed(own, self.typefaces, rng)
-                        first, second = (self._write(row, f"word-{n}", one) for n, one in enumerate(made, 1))
-                    else:
-                        second = self._write(row, kind.replace(" ", "-"), kinds[kind](own, other, rng))
-                        if second is not None and kind in TAKES_AN_ELEMENT:
-                            second = replace(second, donor=donor)
-                        first = row
-                    if first is not None and second is not None:
-                        rows += [one for one in (first, second) if one is not row]
-                        pairs.append((first, second, kind))
-        return rows, pairs
-
-    def _write(self, row: Row, kind: str, elements: Elements) -> Row | None:
-        """An edited drawing beside the one it was made of; None where nothing of it shows.
-
-        None, too, where another brand's has come out as the very same picture, such as a tile that nothing stands out
-        from: one file in two families would be a dissimilar pair of one mark.
-        """
-        size = self._settings.size
-        rgba = render(as_svg(elements), round(size * (1 - 2 * MARGIN)))
-        if rgba is None:
-            return None
-        path = f"{row.split}/{row.brand}/{EDITED}--{kind}--{row.set}--{row.icon}.png"
-        content = png_bytes(framed(rgba, size, shape_of(rgba)))
-        if self._brand_of.setdefault(hashlib.sha256(content).hexdigest(), row.brand) != row.brand:
-            LOG.info("%s is the same picture as one of another brand, and left out", path)
-            return None
-        if not (self._settings.out / path).exists():
-            write_whole(self._settings.out / path, content)
-        return replace(row, path=path, set=EDITED, icon=f"{kind}--{row.set}--{row.icon}")
-
-
-def hard_pairs(shown: Sequence[tuple[Row, Shape]], out: Path, letters_as: Sequence[Shape]) -> list[RowPair]:
-    """For each brand's first drawing the drawing of another brand of its split that is nearest in one respect.
-
-    In silhouette, and in colour (a histogram of 4 x 4 x 4 colours, of drawings that have a hue); and where the drawing
-    is a letter, another brand's drawing of the same letter. Brands of which one name contains the other are no two.
-
-    Args:
-        shown: Drawings as they came, by brand.
-        out: Where their pictures lie.
-        letters_as: What the capitals shape like, see `alphabet`.
-    """
-    found: list[RowPair] = []
-    for split in SPLITS:
-        members = [(row, shape) for row, shape in shown if row.split == split]
-        if len(members) < 2:
-            continue
-        first = {row.brand: i for i, (row, _) in reversed([*enumerate(members)])}
-        silhouettes = np.stack([shape.silhouette for _, shape in members])
-        colours = np.stack([main_colours(out / row.path) for row, _ in members])
-        hued = np.array([shape.coloured for _, shape in members])
-        letters = np.array([letter_of(shape, letters_as) for _, shape in members])
-        overlap = overlaps(silhouettes[[*first.values()]], silhouettes)
-        bar = tqdm(zip(first.items(), overlap, strict=True), "hard pairs", len(first), unit="brand")
-        for (brand, i), near in bar:
-            strange = np.array([not names_alike(brand, row.brand) and row.brand != brand for row, _ in members])
-            alike = np.minimum(colours[i], colours).sum(axis=1)
-            reasons = [("same silhouette", near, strange & (near >= SAME_SHAPE) & (near <= SAME_TRACING))]
-            if hued[i]:
-                reasons.append(("same colour", alike, strange & hued & (alike >= 0.8)))
-            if letters[i]:
-                reasons.append(("same letter", near, strange & (letters == letters[i])))
-            for reason, value, usable in reasons:
-                if usable.any():
-                    best = int(np.where(usable, value, -1).argmax())
-                    found.append((members[i][0], members[best][0], reason))
-    return found
 
 
 def _counted(pairs: Sequence[RowPair]) -> dict[str, dict[str, int]]:
@@ -253,6 +271,7 @@ def _claim(settings: MarksSettings, packages: Sequence[Package]) -> None:
             "size": settings.size,
             "split": SPLIT_SALT,
             "edited": settings.edited,
+            "words": settings.words,
             "packages": [asdict(p) for p in packages],
         },
         indent=1,

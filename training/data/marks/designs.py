@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import string
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +129,8 @@ def names_alike(first: str, second: str) -> bool:
     return len(short) >= 3 and (long.startswith(short) or long.endswith(short))
 
 
-def brand_of_each(drawings: Sequence[Drawing], shapes: Sequence[Shape]) -> dict[str, list[int]]:
-    """Brand to the indices of its drawings, both in order."""
-    joined = joined_names(drawings, shapes)
+def brand_of_each(drawings: Sequence[Drawing], joined: Mapping[str, str]) -> dict[str, list[int]]:
+    """Brand to the indices of its drawings, both in order; names are joined by `joined_names`."""
     members: dict[str, list[int]] = defaultdict(list)
     for i, drawing in enumerate(drawings):
         members[joined[drawing.brand]].append(i)

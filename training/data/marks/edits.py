@@ -20,6 +20,8 @@ from training.data.marks.elements import (
     principal,
     size,
 )
+from training.data.marks.frames import FILLED, FRAMES, in_frame
+from training.data.marks.imitations import hand_drawn, in_another_style
 from training.data.rendered.typefaces import Typefaces
 
 Rng = np.random.Generator
@@ -27,10 +29,13 @@ _LIGHTEST_INK = 0.9
 """Lightness from which on a colour is lost on white paper."""
 _FACES = ("Jost", "Outfit", "Montserrat", "Urbanist", "Garamond", "Playfair")
 _SYLLABLES = ("ka", "lo", "mi", "ren", "tos", "vel", "bra", "nu", "sol", "dex", "qui", "far")
+FRAMED, HAND_DRAWN, IMITATED = "framed", "hand-drawn", "imitated"
+BESIDE_WORD, PARTLY_COPIED = "beside a word", "partly copied"
 Edit = Callable[[Elements, Elements, Rng], Elements]
 
 
-def _colour(rng: Rng) -> str:
+def colour(rng: Rng) -> str:
+    """Any strong colour that shows on white, #rrggbb."""
     return _as_fill(colorsys.hls_to_rgb(rng.random(), rng.uniform(0.3, 0.55), rng.uniform(0.6, 1)))
 
 
@@ -55,7 +60,7 @@ def _ink(elements: Elements) -> str:
 
 def _recoloured(own: Elements, _: Elements, rng: Rng) -> Elements:
     """Every colour becomes another one."""
-    new = {fill: _colour(rng) for fill in sorted({element.fill for element in own})}
+    new = {fill: colour(rng) for fill in sorted({element.fill for element in own})}
     return tuple(replace(element, fill=new[element.fill]) for element in own)
 
 
@@ -101,9 +106,46 @@ def _tile(fill: str, corner: float, rng: Rng) -> Element:
 
 
 def _framed(own: Elements, _: Elements, rng: Rng) -> Elements:
-    """Inside a ring or a rounded square."""
-    frame = replace(_tile(_ink(own), 0.16, rng), stroke=rng.uniform(0.03, 0.06))
-    return frame, *fitted(own, (0.24, 0.24), (0.76, 0.76))
+    """Inside a rounded square, or one of the frames that many marks share."""
+    if rng.random() < 0.3:
+        frame = replace(_tile(_ink(own), 0.16, rng), stroke=rng.uniform(0.03, 0.06))
+        return frame, *fitted(own, (0.24, 0.24), (0.76, 0.76))
+    return framed_alike(own, str(rng.choice([*FRAMES])), rng)
+
+
+def framed_alike(own: Elements, frame: str, rng: Rng) -> Elements:
+    """Inside the frame of that name."""
+    return in_frame(own, FRAMES[frame](_ink(own), rng), "#ffffff" if frame in FILLED else "")
+
+
+def beside_word(own: Elements, letters: str, face: str, above: bool, typefaces: Typefaces) -> Elements:
+    """A symbol left of a word, or above it, as a lockup has it."""
+    drawn = word(letters, face, typefaces, _ink(own))
+    if above:
+        return *fitted(own, (0.0, 0.0), (1.0, 1.0)), *fitted(drawn, (-0.6, 1.12), (1.6, 1.4))
+    return *fitted(own, (0.0, 0.0), (1.0, 1.0)), *_at_left(fitted(drawn, (1.15, 0.22), (5.0, 0.78)), 1.15)
+
+
+def _at_left(elements: Elements, left: float) -> Elements:
+    by = np.array([left - min(element.box[0][0] for element in elements), 0.0])
+    return tuple(element.moved(np.eye(2), by) for element in elements)
+
+
+def _hand_drawn(own: Elements, _: Elements, rng: Rng) -> Elements:
+    """By another hand: every line runs a little otherwise."""
+    return hand_drawn(own, rng)
+
+
+def _imitated(own: Elements, other: Elements, rng: Rng) -> Elements:
+    """By another hand, in another style or proportion, other colours, and an element less or another one."""
+    own = hand_drawn(own, rng)
+    changes: list[Edit] = [_recoloured, _stretched, lambda mark, _, coin: in_another_style(mark, coin)]
+    if minor(own):
+        changes += [_left_out, _swapped]
+    for change in rng.permutation(len(changes))[: int(rng.integers(2, 4))].tolist():
+        if changes[change] not in (_left_out, _swapped) or minor(own):
+            own = changes[change](own, other, rng)
+    return own
 
 
 def word(letters: str, face: str, typefaces: Typefaces, fill: str) -> Elements:
@@ -120,6 +162,10 @@ def word(letters: str, face: str, typefaces: Typefaces, fill: str) -> Elements:
 def _with_word(own: Elements, letters: str, face: str, typefaces: Typefaces) -> Elements:
     below = fitted(word(letters, face, typefaces, _ink(own)), (0.05, 0.78), (0.95, 0.98))
     return *fitted(own, (0.15, 0.0), (0.85, 0.7)), *below
+
+
+def _beside_word(typefaces: Typefaces, own: Elements, _: Elements, rng: Rng) -> Elements:
+    return beside_word(own, _invented(rng), str(rng.choice(_FACES)), bool(rng.random() < 0.3), typefaces)
 
 
 def _invented(rng: Rng) -> str:
@@ -171,7 +217,7 @@ def _partly_copied(own: Elements, other: Elements, rng: Rng) -> Elements:
     """The whole mark small in another brand's company."""
     left = fitted(own, (0.0, 0.2), (0.58, 0.78))
     right = fitted(other, (0.66, 0.25), (1.0, 0.75))
-    fill = _ink(own) if rng.random() < 0.5 else _colour(rng)
+    fill = _ink(own) if rng.random() < 0.5 else colour(rng)
     return *left, *(replace(element, fill=fill) for element in right)
 
 
@@ -197,19 +243,22 @@ def edits(typefaces: Typefaces) -> dict[str, Edit]:
         "negative": _negative,
         "rotated": _turned,
         "mirrored": _mirrored,
-        "framed": _framed,
+        FRAMED: _framed,
         "word added": partial(_word_added, typefaces),
         "element removed": _left_out,
         "element added": _added,
         "element moved": _shifted,
         "element swapped": _swapped,
-        "partly copied": _partly_copied,
+        PARTLY_COPIED: _partly_copied,
         "proportions changed": _stretched,
         "redesigned": _redesigned,
+        HAND_DRAWN: _hand_drawn,
+        IMITATED: _imitated,
+        BESIDE_WORD: partial(_beside_word, typefaces),
     }
 
 
-TAKES_AN_ELEMENT = {"element added", "element swapped", "partly copied", "redesigned"}
+TAKES_AN_ELEMENT = {"element added", "element swapped", PARTLY_COPIED, "redesigned", IMITATED}
 """Kinds after which a drawing may bear another brand's element: beside that brand it is no negative."""
 
 

@@ -176,7 +176,11 @@ def as_svg(elements: Elements) -> str:
             else f'fill="{element.fill}" fill-rule="{element.rule}"'
         )
         shapes.append(f'<path d="{outline}" {paint}/>')
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-400 -400 1800 1800">{"".join(shapes)}</svg>'
+    (left, top), (right, bottom) = extent(elements)
+    box = (-400, -400, 1800, 1800)
+    if min(left, top) < -0.35 or max(right, bottom) > 1.35:  # a lockup: its word reaches beyond the symbol's square
+        box = tuple(round(1000 * side) for side in (left - 0.1, top - 0.1, right - left + 0.2, bottom - top + 0.2))
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(str, box))}">{"".join(shapes)}</svg>'
 
 
 def _points(polygon: Polygon) -> str:

@@ -16,6 +16,7 @@ from typing import get_args
 import numpy as np
 
 from inference.groups import connected_groups
+from inference.records import Crop
 from training.data.manifest import Entry, Manifest
 from training.data.photos.photo import Split
 from training.data.set_files import (
@@ -36,7 +37,7 @@ Pair = tuple[int, int]
 Row = dict[str, str]
 
 _HELD_OUT = 0.1
-_TABLES = ("pairs.csv", "dissimilar.csv")
+_TABLES = ("pairs.csv", "dissimilar.csv", "graded.csv")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class MarkSet:
         donors: The family that an edited mark bears an element of, by the mark's index, where the set states it.
         stated: What its tables say of pairs, by the names of both.
         families_named: Whether the set names its families, by folders; else they hang together by similar pairs.
+        graded: Pairs of one family that show one concept in other drawings: neither similar nor dissimilar.
+        boxes: Where the first mark of a pair lies in the second, in pixels of its picture, where the set states it.
     """
 
     marks: tuple[Mark, ...]
@@ -81,6 +84,8 @@ class MarkSet:
     donors: Mapping[int, str] = field(default_factory=dict)
     stated: Mapping[str, str] = field(default_factory=dict)
     families_named: bool = True
+    graded: tuple[Pair, ...] = ()
+    boxes: Mapping[Pair, Crop] = field(default_factory=dict)
 
     def kind(self, pair: tuple[int, int]) -> str:
         """The stated kind of a pair; empty where none is."""
@@ -106,6 +111,10 @@ class MarkSet:
         chosen = self.similar if similar else self.dissimilar
         return tuple(pair for pair in chosen if self.marks[pair[0]].split == split)
 
+    def graded_of(self, split: Split) -> tuple[Pair, ...]:
+        """Pairs of a split that show one concept."""
+        return tuple(pair for pair in self.graded if self.marks[pair[0]].split == split)
+
     def subset(self, indices: Sequence[int]) -> MarkSet:
         """The marks with these indices, in this order, with the pairs among them and all that is stated of both."""
         place = {index: position for position, index in enumerate(indices)}
@@ -120,6 +129,8 @@ class MarkSet:
             dissimilar=tuple(kept(self.dissimilar)),
             kinds={new: self.kinds[old] for new, old in kept(self.kinds).items()},
             donors={place[index]: donor for index, donor in self.donors.items() if index in place},
+            graded=tuple(kept(self.graded)),
+            boxes={new: self.boxes[old] for new, old in kept(self.boxes).items()},
         )
 
     @cached_property
@@ -128,7 +139,7 @@ class MarkSet:
         digest = hashlib.sha256()
         for mark in self.marks:
             digest.update(f"{mark.sha256}\t{mark.family}\t{mark.split}\n".encode())
-        digest.update(repr((self.similar, self.dissimilar)).encode())
+        digest.update(repr((self.similar, self.dissimilar, *([self.graded] if self.graded else []))).encode())
         return digest.hexdigest()
 
     @property
@@ -153,7 +164,9 @@ def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
     marks of a folder are similar, unless a `pairs.csv` (a, b, and if you like kind, and donor: the family that b bears
     an element of) beside the folders names those that are; the others of a family are then neither similar nor
     dissimilar. A `dissimilar.csv` names pairs of two families
-    that are hard, and may say why in its column kind. In a CSV, label is `similar` or
+    that are hard, and may say why in its column kind; a `graded.csv` those of one family that show one concept in other
+    drawings. Where the first mark of a similar pair lies in the second, the column box may say: x, y, width and height
+    in pixels. In a CSV, label is `similar` or
     `dissimilar` (or 1, 0), paths are relative to it, and a family is whatever hangs together by
     similar pairs.
 
@@ -203,22 +216,35 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
         ],
         "delete one of them, or make the two families one.",
     )
-    similar, hard = (root / name for name in _TABLES)
+    similar, hard, graded = (root / name for name in _TABLES)
     alike: dict[Pair, Row] = (
         _listed_pairs(similar, marks, one_family=True)
         if similar.exists()
         else {pair: {} for pair in _family_pairs(marks)}
     )
     unlike = _listed_pairs(hard, marks, one_family=False) if hard.exists() else {}
-    kinds = {pair: row["kind"] for pair, row in (alike | unlike).items() if row.get("kind")}
+    alike_in_concept = _listed_pairs(graded, marks, one_family=True) if graded.exists() else {}
+    kinds = {pair: row["kind"] for pair, row in (alike | unlike | alike_in_concept).items() if row.get("kind")}
+    boxes = {pair: _box(row["box"], similar.name) for pair, row in alike.items() if row.get("box")}
     donors = {pair[1]: row["donor"] for pair, row in alike.items() if row.get("donor")}
     stated = {
         f"{marks[a].name} and {marks[b].name}": ", ".join(filter(None, (said, row.get("kind"), row.get("donor"))))
-        for said, pairs in (("similar", alike), ("dissimilar", unlike))
+        for said, pairs in (("similar", alike), ("dissimilar", unlike), ("one concept", alike_in_concept))
         for (a, b), row in pairs.items()
         if row
     }
-    return MarkSet(marks, tuple(alike), tuple(unlike), rule, kinds, donors, stated)
+    return MarkSet(
+        marks, tuple(alike), tuple(unlike), rule, kinds, donors, stated, graded=tuple(alike_in_concept), boxes=boxes
+    )
+
+
+def _box(stated: str, table: str) -> Crop:
+    try:
+        x, y, width, height = (int(value) for value in stated.split())
+        return Crop(x, y, width, height)
+    except ValueError as error:
+        msg = f"{table}: the box {stated!r} is no x, y, width and height in pixels; write four numbers, or none."
+        raise DataRefused(msg) from error
 
 
 def _families(root: Path, found: Walk, splits: Sequence[str]) -> dict[Path, list[Path]]:
@@ -266,7 +292,7 @@ def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> di
     """Pairs of one family, or of two of one split, with what the table states of each."""
     index = {mark.path: position for position, mark in enumerate(marks)}
     pairs = {}
-    for number, row in read_table(table, ("a", "b"), ("kind", "donor")).named():
+    for number, row in read_table(table, ("a", "b"), ("kind", "donor", "box")).named():
         a, b = (index.get(table.parent / row.get(column, "")) for column in ("a", "b"))
         fits = a is not None and b is not None and a != b and (marks[a].family == marks[b].family) == one_family
         if a is None or b is None or not fits or marks[a].split != marks[b].split:

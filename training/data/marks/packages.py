@@ -191,21 +191,25 @@ def split_of(brand: str) -> str:
     return {0: "test", 1: "val"}.get(tenth, "train")
 
 
+def read_svgs(package: Package, tarball: Path) -> dict[str, str]:
+    """Every drawing's source in the package, by its name there."""
+    with tarfile.open(tarball) as archive:
+        if package.svg_folder is None:
+            return _iconify_svgs(json.loads(_member(archive, "package/icons.json")))
+        return {
+            Path(member.name).stem: _member(archive, member.name).decode()
+            for member in archive
+            if member.isfile() and member.name.startswith(f"{package.svg_folder}/") and member.name.endswith(".svg")
+        }
+
+
 def read_drawings(package: Package, tarball: Path) -> list[Drawing]:
     """Every symbol in the package, in order of name.
 
     Where a brand is there both as "name" and as "name icon", the former holds lettering: only the
     icon is taken.
     """
-    with tarfile.open(tarball) as archive:
-        if package.svg_folder is None:
-            sources = _iconify_svgs(json.loads(_member(archive, "package/icons.json")))
-        else:
-            sources = {
-                Path(member.name).stem: _member(archive, member.name).decode()
-                for member in archive
-                if member.isfile() and member.name.startswith(f"{package.svg_folder}/") and member.name.endswith(".svg")
-            }
+    sources = read_svgs(package, tarball)
     by_brand: dict[str, list[Drawing]] = defaultdict(list)
     for name in sorted(sources):
         brand = brand_of(name)
@@ -217,6 +221,20 @@ def read_drawings(package: Package, tarball: Path) -> list[Drawing]:
         symbols = [drawing for drawing in drawings if "icon" in drawing.icon.split("-")[1:]]
         chosen += symbols or drawings
     return chosen
+
+
+def read_lettering(package: Package, tarball: Path) -> list[Drawing]:
+    """What `read_drawings` leaves out: drawings that are, or hold, their brand's name in letters, in order of name."""
+    sources = read_svgs(package, tarball)
+    symbols = {(drawing.brand, drawing.icon) for drawing in read_drawings(package, tarball)}
+    found = []
+    for name in sorted(sources):
+        icon = re.sub(r"[^a-z0-9]+", "-", name.lower())
+        words = [word for word in icon.split("-") if word and word not in LETTERING_WORDS]
+        brand = brand_of("-".join(words)) if words else None
+        if brand and (brand, icon) not in symbols and not {"icon", "dark"} & {*words[1:]}:
+            found.append(Drawing(brand, package.set, icon, sources[name]))
+    return found
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:

@@ -21,6 +21,8 @@ LOG = logging.getLogger(__name__)
 
 MARGIN = 1 / 16
 """White kept on each side of the picture, as a fraction of its side."""
+LONG = 1.8
+"""From this proportion on a drawing is a long one, as a symbol beside a word is."""
 LARGEST_CANVAS = 16
 """No drawing is rasterised on more than this many times the side it is kept at."""
 WHITE, DARK_GREY = (255, 255, 255), (64, 64, 64)
@@ -78,6 +80,12 @@ def open_picture(path: Path) -> NDArray[np.uint8]:
         return np.asarray(picture)
 
 
+def on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A drawing, uint8 (h, w, 4), laid on white, uint8 (h, w, 3)."""
+    alpha = rgba[..., 3:].astype(np.float32) / 255
+    return np.round(alpha * rgba[..., :3] + 255 * (1 - alpha)).astype(np.uint8)
+
+
 def render_all(drawings: Sequence[Drawing], folder: Path, size: int) -> list[Drawing]:
     """Render what is not rendered yet, and return the drawings that show anything."""
     side = round(size * (1 - 2 * MARGIN))
@@ -94,9 +102,24 @@ def render_all(drawings: Sequence[Drawing], folder: Path, size: int) -> list[Dra
     return shown
 
 
+def drawn_large(svg: str, size: int) -> NDArray[np.uint8] | None:
+    """A drawing for a picture of that side; one that is wide or tall is drawn larger, so that its parts can be seen."""
+    side = round(size * (1 - 2 * MARGIN))
+    rgba = render(svg, side)
+    if rgba is None or max(rgba.shape[:2]) < LONG * min(rgba.shape[:2]):
+        return rgba
+    return render(svg, 2 * side)
+
+
 def framed(rgba: NDArray[np.uint8], size: int, shape: Shape) -> Image.Image:
-    """The drawing in the middle of a square RGB picture, on white or, where it is white itself, on grey."""
+    """The drawing in the middle of an RGB picture, on white or, where it is white itself, on grey.
+
+    The picture is a square of that side, or as much larger as the drawing needs.
+    """
     drawing = Image.fromarray(rgba)
-    picture = Image.new("RGB", (size, size), DARK_GREY if shape.white else WHITE)
-    picture.paste(drawing, ((size - drawing.width) // 2, (size - drawing.height) // 2), drawing)
+    across, down = (max(size, side + 2 * round(size * MARGIN)) for side in drawing.size)
+    if max(across, down) > size:
+        across, down = (side + 2 * round(size * MARGIN) for side in drawing.size)
+    picture = Image.new("RGB", (across, down), DARK_GREY if shape.white else WHITE)
+    picture.paste(drawing, ((across - drawing.width) // 2, (down - drawing.height) // 2), drawing)
     return picture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from training.data.marks.packages import Drawing, Package, split_of
 
-EDITED, GLYPH = "edited", "glyph changed"
+EDITED, GLYPH, LOCKUP = "edited", "glyph changed", "lockup"
 
 
 @dataclass(frozen=True)

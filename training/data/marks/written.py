@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from inference.files import png_bytes, write_whole
+from inference.records import Crop
 from training.data.marks.packages import SPLITS, Package
 from training.data.marks.rasters import WHITE
 from training.data.marks.rows import EDITED, Row, RowPair, SplitCount
@@ -20,7 +21,13 @@ SHEET_ROWS, SHEET_COLUMNS, SHEET_CELL, SHEET_PAIRS = 40, 8, 96, 7
 
 
 def write_records(
-    rows: Sequence[Row], pairs: Sequence[RowPair], hard: Sequence[RowPair], out: Path, packages: Sequence[Package]
+    rows: Sequence[Row],
+    pairs: Sequence[RowPair],
+    hard: Sequence[RowPair],
+    graded: Sequence[RowPair],
+    boxes: Mapping[RowPair, Crop],
+    out: Path,
+    packages: Sequence[Package],
 ) -> dict[str, SplitCount]:
     """Write the tables, the notice and the contact sheets of a set into its folder, and count what it holds."""
     rows = sorted(rows, key=lambda row: row.path)
@@ -29,17 +36,25 @@ def write_records(
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     write_whole(out / "manifest.csv", table.getvalue().encode())
-    tables = {"pairs.csv": pairs, **({"dissimilar.csv": hard} if hard else {})}
+    tables = {"pairs.csv": pairs, "dissimilar.csv": hard, "graded.csv": graded}
     for name, listed in tables.items():
-        lines = "".join(f"{first.path},{second.path},{kind},{second.donor}\n" for first, second, kind in listed)
-        write_whole(out / name, f"a,b,kind,donor\n{lines}".encode())
+        if not listed:
+            continue
+        lines = "".join(
+            f"{a.path},{b.path},{kind},{b.donor},{_box(boxes.get((a, b, kind)))}\n" for a, b, kind in listed
+        )
+        write_whole(out / name, f"a,b,kind,donor,box\n{lines}".encode())
     write_whole(out / "NOTICE.md", _notice(packages).encode())
     write_whole(out / "contact_sheet.png", png_bytes(_contact_sheet(rows, out)))
-    write_whole(out / "edits.png", png_bytes(_sheet_of_kinds([*pairs, *hard], out)))
+    write_whole(out / "edits.png", png_bytes(_sheet_of_kinds([*pairs, *hard, *graded], out)))
     return {
         split: _count([row for row in rows if row.split == split], sum(first.split == split for first, _, _ in pairs))
         for split in SPLITS
     }
+
+
+def _box(box: Crop | None) -> str:
+    return "" if box is None else " ".join(map(str, box.rectangle))
 
 
 def _count(rows: Iterable[Row], similar_pairs: int) -> SplitCount:
@@ -84,7 +99,7 @@ def _sheet_of_kinds(pairs: Sequence[RowPair], out: Path) -> Image.Image:
             left, top = (2 + 2 * column) * SHEET_CELL, line * SHEET_CELL
             for side, row in enumerate((first, second)):
                 with Image.open(out / row.path) as picture:
-                    small = picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))
+                    small = ImageOps.contain(picture, (SHEET_CELL - 4, SHEET_CELL - 4))
                 sheet.paste(small, (left + side * SHEET_CELL, top + 2))
             pen.line((left - 2, top, left - 2, top + SHEET_CELL), (0, 0, 0))
     return sheet

@@ -35,31 +35,30 @@ class Typeface(NpmPackage):
     file: str
 
 
-def _fontsource(name: str, family: str, weight: int, sha256: str, version: str = "5.3.0") -> Typeface:
+def fontsource(name: str, family: str, weight: int, sha256: str, version: str = "5.3.0") -> Typeface:
+    """A typeface of Fontsource: its name here, its family there, its weight and the SHA-256 of its tarball."""
     file = f"package/files/{family}-latin-{weight}-normal.woff"
     return Typeface(f"@fontsource/{family}", version, sha256, name, file)
 
 
 TYPEFACES = (
-    _fontsource("Cinzel", "cinzel", 600, "b80629f715b4603fd099c0ceaa94cc7a15308a75a9cf52f0613a312ee6d53c28"),
-    _fontsource("Marcellus", "marcellus", 400, "414f6e9a43d642ae1251ee79d74af1e3eeaf1d1b6bb6113e2b02504ce207f121"),
-    _fontsource("Forum", "forum", 400, "021b1ba77b6d7506de5b372d627ba8d513a67dc13a8f1ba9f56ef398b8bb6acc"),
-    _fontsource("Cormorant", "cormorant-sc", 700, "51d428d8ab8419fe87e4370e057f80ca82a07142df70ee667596a698d70ce040"),
-    _fontsource("Bodoni", "bodoni-moda", 600, "e79339978034bf8891a0f0eb4ef54551b6fd52df3c03bd29de00c1d9a9663406"),
-    _fontsource(
-        "Playfair", "playfair-display", 500, "564e61951ecc3e962793cd50395f718cda6350cb934f9000dbe0139c768dc023"
-    ),
-    _fontsource("Didot", "gfs-didot", 400, "4caf18278fd4abbbe246ecba38fac2b33c4dd675eb428e0ce61e294f4e6d4b9f"),
-    _fontsource(
+    fontsource("Cinzel", "cinzel", 600, "b80629f715b4603fd099c0ceaa94cc7a15308a75a9cf52f0613a312ee6d53c28"),
+    fontsource("Marcellus", "marcellus", 400, "414f6e9a43d642ae1251ee79d74af1e3eeaf1d1b6bb6113e2b02504ce207f121"),
+    fontsource("Forum", "forum", 400, "021b1ba77b6d7506de5b372d627ba8d513a67dc13a8f1ba9f56ef398b8bb6acc"),
+    fontsource("Cormorant", "cormorant-sc", 700, "51d428d8ab8419fe87e4370e057f80ca82a07142df70ee667596a698d70ce040"),
+    fontsource("Bodoni", "bodoni-moda", 600, "e79339978034bf8891a0f0eb4ef54551b6fd52df3c03bd29de00c1d9a9663406"),
+    fontsource("Playfair", "playfair-display", 500, "564e61951ecc3e962793cd50395f718cda6350cb934f9000dbe0139c768dc023"),
+    fontsource("Didot", "gfs-didot", 400, "4caf18278fd4abbbe246ecba38fac2b33c4dd675eb428e0ce61e294f4e6d4b9f"),
+    fontsource(
         "Old Standard", "old-standard-tt", 700, "21aa9a282a2d5643bb538da8886d69283aeed096d81d31ebc81fd84230564878"
     ),
-    _fontsource("Jost", "jost", 500, "c09334afaca948bbb5a674998a9fbcfbd8a8f5dd07eeceb6389357658d93fadf"),
-    _fontsource("Outfit", "outfit", 400, "1060497f324868b0a2173b6834248d48859faac5664184ec4c15aee0586fad8d"),
-    _fontsource("Montserrat", "montserrat", 500, "919dce59bbe45ace8a517c1e9de5076282bfeb97e8aa8f5f2dc989451c14c7cb"),
-    _fontsource("Urbanist", "urbanist", 500, "168782ccb6490682e711c53925eb2f432988bfe86847447e2741f03abba8eb9d"),
-    _fontsource("Garamond", "eb-garamond", 600, "2e61af0740104953d4fc5cb52a8c6de257ae6d83a4a89e0fd4be2f6132fd40d9"),
-    _fontsource("Crimson", "crimson-text", 600, "9ca1f89ed823a36d15fdb8d4883798955cd43b4ead4a15b305e76cf8429f0ca4"),
-    _fontsource("Caslon", "libre-caslon-text", 400, "0dbd17c7fb3403fb5325bb4ea4bfb2dd74e2180439a67db67ad599e536982a7c"),
+    fontsource("Jost", "jost", 500, "c09334afaca948bbb5a674998a9fbcfbd8a8f5dd07eeceb6389357658d93fadf"),
+    fontsource("Outfit", "outfit", 400, "1060497f324868b0a2173b6834248d48859faac5664184ec4c15aee0586fad8d"),
+    fontsource("Montserrat", "montserrat", 500, "919dce59bbe45ace8a517c1e9de5076282bfeb97e8aa8f5f2dc989451c14c7cb"),
+    fontsource("Urbanist", "urbanist", 500, "168782ccb6490682e711c53925eb2f432988bfe86847447e2741f03abba8eb9d"),
+    fontsource("Garamond", "eb-garamond", 600, "2e61af0740104953d4fc5cb52a8c6de257ae6d83a4a89e0fd4be2f6132fd40d9"),
+    fontsource("Crimson", "crimson-text", 600, "9ca1f89ed823a36d15fdb8d4883798955cd43b4ead4a15b305e76cf8429f0ca4"),
+    fontsource("Caslon", "libre-caslon-text", 400, "0dbd17c7fb3403fb5325bb4ea4bfb2dd74e2180439a67db67ad599e536982a7c"),
 )
 """All under the SIL Open Font License 1.1."""
 

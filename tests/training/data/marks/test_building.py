@@ -365,7 +365,7 @@ def test_the_most_drawn_name_stands_for_its_group() -> None:
 
 def test_the_set_is_built_from_the_packages(packages: list[Package], cache: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    counts = build_marks(MarksSettings(out, SIZE, cache, edited=0), packages)
+    counts = build_marks(MarksSettings(out, SIZE, cache, edited=0), packages, ())
     rows = manifest_of(out)
     assert sorted((row["brand"], row["set"], row["icon"]) for row in rows) == [
         ("ember", "first", "ember-logo"),
@@ -395,11 +395,34 @@ def test_the_set_is_built_from_the_packages(packages: list[Package], cache: Path
     assert "trademarks" in notice
 
 
+def test_a_lockup_is_paired_with_the_symbol_that_it_holds_and_a_wordmark_with_nothing(
+    cache: Path, tmp_path: Path
+) -> None:
+    letters = "".join(f'<rect x="{x}" y="6" width="3" height="12"/>' for x in range(30, 90, 8))
+    icons = {"fern-icon": CROSS, "fern": CROSS + letters, "moss-icon": TRIANGLE, "moss": letters}
+    bodies = {name: {"body": body, "width": 24 if "icon" in name else 96} for name, body in icons.items()}
+    package = pack(cache, "hand", {"package/icons.json": json.dumps({"height": 24, "icons": bodies})})
+    out = tmp_path / "set"
+    build_marks(MarksSettings(out, SIZE, cache, edited=0), [package], ())
+    with (out / "pairs.csv").open(newline="") as table:
+        (pair,) = csv.DictReader(table)
+    assert [Path(pair[side]).stem for side in "ab"] == ["hand--fern-icon", "hand--fern"]
+    assert pair["kind"] == "lockup"
+    x, y, width, height = map(int, pair["box"].split())
+    with Image.open(out / pair["b"]) as picture:
+        assert picture.width > 2 * picture.height
+        drawn = np.argwhere(np.asarray(picture.convert("L")) < 128)
+    assert abs(x - drawn[:, 1].min()) <= 3
+    assert abs(y - drawn[:, 0].min()) <= 3
+    assert 0.8 < width / height < 1.25
+    assert {row["icon"] for row in manifest_of(out)} == {"fern", "fern-icon", "moss", "moss-icon"}
+
+
 def test_a_mark_lies_in_the_middle_of_its_picture_and_shows(
     packages: list[Package], cache: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "set"
-    build_marks(MarksSettings(out, SIZE, cache, edited=0), packages)
+    build_marks(MarksSettings(out, SIZE, cache, edited=0), packages, ())
     for row in manifest_of(out):
         with Image.open(out / row["path"]) as picture:
             pixels = np.asarray(picture).astype(int)
@@ -413,7 +436,7 @@ def test_a_mark_lies_in_the_middle_of_its_picture_and_shows(
 def test_no_brand_lies_in_two_splits(cache: Path, tmp_path: Path) -> None:
     bodies = {f"brand{i}": f'<rect width="24" height="{i + 1}"/>' for i in range(20)}
     packages = [pack_icons(cache, "first", bodies), pack_files(cache, "second", bodies)]
-    build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages)
+    build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages, ())
     rows = manifest_of(tmp_path / "set")
     assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
     splits: dict[str, set[str]] = {}
@@ -425,7 +448,7 @@ def test_no_brand_lies_in_two_splits(cache: Path, tmp_path: Path) -> None:
 
 def test_the_same_packages_give_the_same_files(packages: list[Package], cache: Path, tmp_path: Path) -> None:
     for out in ("one", "two"):
-        build_marks(MarksSettings(tmp_path / out, SIZE, cache, edited=0), packages)
+        build_marks(MarksSettings(tmp_path / out, SIZE, cache, edited=0), packages, ())
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
@@ -444,20 +467,20 @@ def interrupt_build(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            build_marks(settings, packages)
+            build_marks(settings, packages, ())
 
 
 @pytest.mark.parametrize("writes", [0, 1, 4, 7, 9, 13, 14, 16])
 def test_an_interrupted_build_is_finished_by_the_next(
     writes: int, packages: list[Package], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build_marks(MarksSettings(tmp_path / "whole", SIZE, cache, edited=0), packages)
+    build_marks(MarksSettings(tmp_path / "whole", SIZE, cache, edited=0), packages, ())
     settings = MarksSettings(tmp_path / "set", SIZE, cache, edited=0)
     interrupt_build(settings, packages, writes, monkeypatch)
     assert not (settings.out / "summary.json").exists()
     done = {p: p.stat().st_mtime_ns for p in settings.out.rglob("*.png") if p.name != "contact_sheet.png"}
 
-    build_marks(settings, packages)
+    build_marks(settings, packages, ())
     assert files_of(settings.out) == files_of(tmp_path / "whole")
     assert all(p.stat().st_mtime_ns == time for p, time in done.items() if p.exists())
 
@@ -469,7 +492,7 @@ def test_what_was_rendered_before_an_interruption_is_not_rendered_again(
     interrupt_build(settings, packages, 8, monkeypatch)
     (half_done,) = settings.out.rglob("first--pine-icon.png")
     Image.new("RGBA", (9, 9), (0, 200, 0, 255)).save(half_done)
-    build_marks(settings, packages)
+    build_marks(settings, packages, ())
     (finished,) = settings.out.rglob("first--pine-icon.png")
     with Image.open(finished) as picture:
         assert picture.getpixel((SIZE // 2, SIZE // 2)) == (0, 200, 0)
@@ -477,23 +500,23 @@ def test_what_was_rendered_before_an_interruption_is_not_rendered_again(
 
 def test_a_finished_set_is_left_alone(packages: list[Package], cache: Path, tmp_path: Path) -> None:
     settings = MarksSettings(tmp_path / "set", SIZE, cache, edited=0)
-    counts = build_marks(settings, packages)
+    counts = build_marks(settings, packages, ())
     times = {p: p.stat().st_mtime_ns for p in settings.out.rglob("*")}
-    assert build_marks(settings, packages) == counts
+    assert build_marks(settings, packages, ()) == counts
     assert {p: p.stat().st_mtime_ns for p in settings.out.rglob("*")} == times
 
 
 def test_a_set_of_other_settings_is_not_mixed_in(packages: list[Package], cache: Path, tmp_path: Path) -> None:
-    build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages)
+    build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages, ())
     with pytest.raises(Refusal, match="other settings"):
-        build_marks(MarksSettings(tmp_path / "set", SIZE + 16, cache, edited=0), packages)
+        build_marks(MarksSettings(tmp_path / "set", SIZE + 16, cache, edited=0), packages, ())
 
 
 def test_a_folder_with_other_files_is_refused(packages: list[Package], cache: Path, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "thesis.txt").write_text("precious")
     with pytest.raises(Refusal, match="other files"):
-        build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages)
+        build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages, ())
     assert files_of(tmp_path / "set") == {"thesis.txt": b"precious"}
 
 
@@ -506,7 +529,7 @@ def test_a_damaged_package_is_refused_by_name(packages: list[Package], cache: Pa
     with (cache / packages[1].tarball).open("ab") as tarball:
         tarball.write(b"!")
     with pytest.raises(Refusal, match=r"@drawn/second 1\.0\.0"):
-        build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages)
+        build_marks(MarksSettings(tmp_path / "set", SIZE, cache, edited=0), packages, ())
 
 
 def test_the_pinned_packages_are_told_apart() -> None:

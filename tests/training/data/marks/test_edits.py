@@ -18,7 +18,8 @@ from inference.preprocessing import Preprocessing
 from inference.records import Refusal
 from training.data.marks import building as mark_sets
 from training.data.marks import designs, packages
-from training.data.marks.building import Editor, MarksSettings, build_marks
+from training.data.marks.building import MarksSettings, build_marks
+from training.data.marks.editing import Editor
 from training.data.marks.edits import edits, glyph_changed
 from training.data.marks.elements import Elements, as_svg, extent, fitted, minor, movable, possible, read_elements
 from training.data.marks.mark_set import read_mark_set
@@ -26,7 +27,7 @@ from training.data.marks.packages import Drawing, Package
 from training.data.marks.rasters import render
 from training.data.marks.rows import Row
 from training.data.marks.shapes import overlaps, shape_of
-from training.data.rendered.typefaces import Glyph
+from training.data.rendered.typefaces import Glyph, Typeface
 from training.trademark.samples import TrainingPairs
 from training.trademark.settings import PRESETS
 
@@ -44,7 +45,7 @@ def svg(body: str) -> str:
 class Blocks:
     """A typeface whose letters are blocks, one row a letter's place in the alphabet."""
 
-    def __init__(self, cache: Path | None = None) -> None:
+    def __init__(self, cache: Path | None = None, _: tuple[Typeface, ...] = ()) -> None:
         self.cache = cache
 
     def glyph(self, _: str, letter: str) -> Glyph:
@@ -238,7 +239,7 @@ def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
 ) -> None:
     monkeypatch.setattr(mark_sets, "Typefaces", Blocks)
     out = tmp_path / "set"
-    build_marks(MarksSettings(out, SIZE, tmp_path / "cache", edited=2), [package])
+    build_marks(MarksSettings(out, SIZE, tmp_path / "cache", edited=2, words=20), [package], ())
     with (out / "pairs.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     stated = {row["kind"] for row in rows}
@@ -251,14 +252,22 @@ def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
     for row in rows:
         if row["kind"] in ("element added", "element swapped", "partly copied"):
             assert row["donor"] in marks.families
-        elif row["kind"] != "redesigned":
+        elif row["kind"] not in ("redesigned", "imitated"):
             assert not row["donor"]
     assert {row["donor"] for row in rows} - {""} == {*marks.donors.values()}
     bearing = {str(marks.marks[index].path.relative_to(out)): donor for index, donor in marks.donors.items()}
     assert bearing == {row["b"]: row["donor"] for row in rows if row["donor"]}
     assert all(marks.marks[a].family != marks.marks[b].family for a, b in marks.dissimilar)
     assert all(marks.marks[a].split == marks.marks[b].split for a, b in marks.dissimilar)
-    assert {marks.kind(pair) for pair in marks.dissimilar} <= {"same silhouette", "same colour", "same letter"}
+    hard = {
+        "same silhouette",
+        "same colour",
+        "same letter",
+        "same frame",
+        "same layout",
+        "another word in its typeface",
+    }
+    assert {marks.kind(pair) for pair in marks.dissimilar} <= hard
 
     pictures = [np.full((SIZE, SIZE, 3), 255, np.uint8)] * len(marks.marks)
     settings = replace(PRESETS["small"], preprocessing=Preprocessing(SIZE, "white"))
@@ -274,12 +283,11 @@ def test_a_set_states_the_kind_of_every_pair_and_training_draws_kinds_alike(
 
 def test_no_lookalike_of_a_brand_is_the_same_picture_as_one_of_another(tmp_path: Path) -> None:
     """Two brands whose drawings are one: what is edited without chance comes out alike, and is kept of one of them."""
-    editor = Editor(MarksSettings(tmp_path, SIZE, tmp_path, edited=99))
-    editor.typefaces = Blocks()  # type: ignore[assignment]
+    editor = Editor(tmp_path, SIZE, 99, Blocks())  # type: ignore[arg-type]
     for brand in ("first", "second"):
         row = Row(f"train/{brand}/plain.png", brand, "plain", "plain", "train", "CC0-1.0", "@drawn/plain", "1.0.0")
         editor.take(brand, [(row, Drawing(brand, "plain", "plain", svg(SQUARE + DISC + RING)))])
-    rows, _ = editor.make()
+    rows, _ = editor.lookalikes()
     brands_of: dict[str, set[str]] = {}
     for row in rows:
         brands_of.setdefault(sha256((tmp_path / row.path).read_bytes()).hexdigest(), set()).add(row.brand)
@@ -293,7 +301,7 @@ def test_two_designs_of_one_brand_are_no_similar_pair_and_no_strangers(
     package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def built(out: Path) -> set[tuple[str, str]]:
-        build_marks(MarksSettings(out, SIZE, tmp_path / "cache", edited=0), [package])
+        build_marks(MarksSettings(out, SIZE, tmp_path / "cache", edited=0), [package], ())
         with (out / "pairs.csv").open(newline="") as table:
             return {(row["a"], row["b"]) for row in csv.DictReader(table)}
 
