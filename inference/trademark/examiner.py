@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.evidence.scale import ENFSI_2015, VerbalScale
-from inference.examiner import Examiner
+from inference.examiner import Examiner, ScopeViews
 from inference.models.card import WeightsRefused
 from inference.models.weights import Model
 from inference.networks.hms import Siamese
 from inference.preprocessing import Prepared
 from inference.records import Comparison, Crop, Exhibit, FramedMark, ScopeCheck, SimilarityOutcome, SubScore
+from inference.request import Request
 from inference.scope.embedding import FrozenEmbedding
 from inference.trademark.checks import mark_checks
 from inference.trademark.correspondence import correspondences
@@ -156,11 +157,12 @@ class TrademarkExaminer(Examiner):
             Refusal: if the crop reaches outside the picture.
         """
         mark = frame_mark(exhibit.crop(crop))
-        checks = (
-            *mark_checks(mark, self.card.preprocessing.size),
-            *self._gate_checks(mark.pixels, {"ink": as_ink(mark.pixels)}),
-        )
+        checks = *mark_checks(mark, self.card.preprocessing.size), *self._gate_checks(_shown_to_gate(mark))
         return MarkView(exhibit, crop, mark, self.card.preprocessing(mark.pixels), local_features(mark.pixels), checks)
+
+    def scope_views(self, request: Request) -> ScopeViews:
+        """The framed mark, and its ink."""
+        return _shown_to_gate(frame_mark(request.exhibit.crop(request.crop)))
 
     def judge(
         self, pairs: Sequence[tuple[MarkView, MarkView]], *, in_other_ways: bool = True
@@ -299,6 +301,10 @@ class TrademarkExaminer(Examiner):
             with torch.no_grad():
                 embedded = self._siamese.head.embed(feature_map)
         return _Seen(logits.cpu(), leaning, shared, finer.float().cpu().numpy(), embedded)
+
+
+def _shown_to_gate(mark: FramedMark) -> ScopeViews:
+    return mark.pixels, {"ink": as_ink(mark.pixels)}
 
 
 def log_odds_similar(logits: Tensor) -> Tensor:

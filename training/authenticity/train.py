@@ -15,8 +15,7 @@ from inference.models.weights import Model
 from inference.networks.kag_mtln import KagMtln
 from inference.reference.reference import Reference
 from inference.reference.stack import ReferenceStack
-from training.assessment.gate import gate_metrics, gate_or_none
-from training.assessment.gate_pictures import Picture
+from training.assessment.gate import measured_gate, with_gate
 from training.assessment.photos import judged_by_photos
 from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
 from training.authenticity.deviation import features_or_none, fit_fusion
@@ -24,7 +23,7 @@ from training.authenticity.learner import KagMtlnLearner, validation_scores
 from training.authenticity.samples import TrainingPhotos, class_weights, genuine_training, training_share
 from training.authenticity.settings import AuthenticitySettings
 from training.authenticity.views import PhotoView, RegisteredView, Seen, View, build_references
-from training.data.photos.photo import Photo, PhotoSet
+from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
 from training.figures.metrics import draw_confusion
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
@@ -117,20 +116,17 @@ def _finish(
 ) -> Card:
     """The network becomes a model, is judged as it will examine, and is written."""
     references = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
-    gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references) if for_examiners else None
-    card = replace(_draft(photos, settings, basis), scope_gate=gate.card if gate else None)
-    model = Model(card, network, "", references or basis.references, gate)
     device = str(next(network.parameters()).device)
+    model = Model(_draft(photos, settings, basis), network, "", references or basis.references)
+    model = with_gate(model, photos, device) if for_examiners else model
     if references:
-        model = replace(model, card=replace(card, fusion=fit_fusion(model, photos, device)))
+        model = replace(model, card=replace(model.card, fusion=fit_fusion(model, photos, device)))
     card, judgement = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
-    if gate:
-        figures = gate_metrics(gate, _pictures(photos.of("test")), {}, basis.references)
-        card = replace(card, metrics=card.metrics | figures)
+    card = replace(card, metrics=card.metrics | measured_gate(model, photos, device))
     run.write("confusion_matrix.png", draw_confusion(judgement.confusion))
     run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return run.write_model(card, exported, model.references, gate)
+    return run.write_model(card, exported, model.references, model.gate)
 
 
 def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Card:
@@ -170,10 +166,6 @@ def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Ca
         made=date.today().isoformat(),
         weights_sha256="",
     )
-
-
-def _pictures(photos: Sequence[Photo]) -> list[Picture]:
-    return [Picture(photo.path, photo.item, series=photo.series) for photo in photos]
 
 
 def _batches(seen: Sequence[Seen], how: View, device: torch.device) -> Iterator[Tensor]:

@@ -13,8 +13,7 @@ from inference.models.card import Card
 from inference.models.weights import Model
 from inference.networks.hms import Siamese
 from inference.trademark.framing import FRAMING
-from training.assessment.gate import gate_metrics, gate_or_none
-from training.assessment.gate_pictures import Picture
+from training.assessment.gate import measured_gate, with_gate
 from training.assessment.mark_trials import (
     frozen_embeddings,
     judged_trials,
@@ -24,7 +23,6 @@ from training.assessment.mark_trials import (
 from training.assessment.pairs import judge_pairs
 from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
 from training.data.marks.mark_set import MarkSet, read_mark_set
-from training.data.photos.photo import Split
 from training.figures.metrics import draw_confusion
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
 from training.fitting.run_folder import RunFolder, set_name, stated_settings
@@ -65,16 +63,14 @@ def train(settings: TrademarkSettings) -> Card | None:
     fit(learner, training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
-    gate = gate_or_none(_pictures(marks, "train"), "trademark")
-    draft = replace(_draft(settings, network, marks, start), scope_gate=gate.card if gate else None)
-    model = Model(draft, network.eval(), "", gate=gate)
-    card, _ = judge_pairs(model, marks, trials, set_name(settings.data), str(accelerator.device))
-    if gate is not None:
-        card = replace(card, metrics=card.metrics | gate_metrics(gate, _pictures(marks, "test"), {}))
+    device = str(accelerator.device)
+    model = with_gate(Model(_draft(settings, network, marks, start), network.eval(), ""), marks, device)
+    card, _ = judge_pairs(model, marks, trials, set_name(settings.data), device)
+    card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
     if card.confusion is not None:
         run.write("confusion_matrix.png", draw_confusion(card.confusion))
     run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
-    return run.write_model(card, network.state_dict(), gate=gate)
+    return run.write_model(card, network.state_dict(), gate=model.gate)
 
 
 def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str) -> Card:
@@ -114,8 +110,3 @@ def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start:
         made=date.today().isoformat(),
         weights_sha256="",
     )
-
-
-def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
-    """The marks of a split, each with its family."""
-    return [Picture(marks.marks[index].path, marks.marks[index].family, task="trademark") for index in marks.of(split)]
