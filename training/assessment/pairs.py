@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from statistics import fmean
@@ -18,7 +18,9 @@ from inference.models.topics import Topic
 from inference.models.weights import Model
 from inference.records import Comparison, InconclusiveBand
 from inference.scope.checks import refusal
+from inference.trademark.checks import mark_checks
 from inference.trademark.examiner import MarkView, TrademarkExaminer
+from inference.trademark.framing import frame_mark
 from training.data.marks.mark_set import MarkSet, Pair
 from training.data.photos.photo import Split
 from training.data.set_files import DataRefused
@@ -29,6 +31,7 @@ from training.figures.trials import Trial, trial
 AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 """Nats that full agreement of local features may add to the log odds; which, validation says."""
 _NEARLY = 5e-4
+_SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
 _OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 
@@ -149,8 +152,8 @@ def judge_pairs(
     examiner = TrademarkExaminer(model, device)
     compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
     validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
-    _require_in_scope(validation, "validation")
-    _require_in_scope(test, "test")
+    _require_of_each_kind(validation.in_scope().log_odds, "val")
+    _require_of_each_kind(test.in_scope().log_odds, "test")
     weight = validation.agreement_weight()
     calibration_result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
     p = validation.in_scope().probabilities
@@ -170,11 +173,42 @@ def judge_pairs(
     return stating_test(card, test), calibration_result
 
 
-def _require_in_scope(judged: JudgedPairs, which: str) -> None:
-    seen = judged.in_scope()
-    empty = [kind for kind, log_odds in seen.log_odds.items() if not len(log_odds)]
-    if empty:
-        msg = f"No {which} pair that is {empty[0]} is in scope, so that nothing is known of the model; add marks."
+def require_comparable(marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], size: int) -> None:
+    """Guard a training against trial pairs that could not judge it: what is known of their marks without a network.
+
+    Args:
+        marks: The set.
+        trials: Its trial pairs, by split.
+        size: Side in pixels of what the network will see.
+
+    Raises:
+        DataRefused: if checks of the framed marks refuse every pair of a kind.
+    """
+    pairs = [pair for kinds in trials.values() for listed in kinds.values() for pair in listed]
+    used = sorted({index for pair in pairs for index in pair})
+    bar = tqdm(used, "checking marks", unit="mark", leave=False)
+    refused = {
+        index: sentence
+        for index in bar
+        if (sentence := refusal(mark_checks(frame_mark(read_exhibit(marks.marks[index].path).pixels), size)))
+    }
+    for split, kinds in trials.items():
+        _require_of_each_kind(
+            {kind: [pair for pair in listed if not refused.keys() & {*pair}] for kind, listed in kinds.items()},
+            split,
+            next(iter(refused.values()), ""),
+        )
+
+
+def _require_of_each_kind(kept: Mapping[str, Sized], split: Split, reason: str = "") -> None:
+    """Refuse trial pairs by kind of which a kind has none; `reason` says of a mark why it is out of scope."""
+    empty = next((kind for kind, listed in kept.items() if not len(listed)), None)
+    if empty is not None:
+        why = f" (of a mark: {reason.rstrip('.')})" if reason else ""
+        msg = (
+            f"No {_SPLITS[split]} pair that is {empty} is in scope, so that nothing would be known of the model; add "
+            f"marks{why}."
+        )
         raise DataRefused(msg)
 
 

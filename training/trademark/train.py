@@ -20,7 +20,7 @@ from training.assessment.mark_trials import (
     nearest_negatives,
     read_pictures,
 )
-from training.assessment.pairs import judge_pairs
+from training.assessment.pairs import judge_pairs, require_comparable
 from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
 from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.figures.metrics import draw_confusion
@@ -45,6 +45,9 @@ def train(settings: TrademarkSettings) -> Card | None:
     marks = read_mark_set(settings.data, seed=settings.fit.seed)
     pictures = read_pictures(marks.marks, settings.preprocessing)
     accelerator = accelerator_for(settings.fit)
+    embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
+    trials = judged_trials(marks, embedding)
+    require_comparable(marks, trials, settings.preprocessing.size)
     manifest = marks.manifest.with_start(settings.start_from)
     run = RunFolder(settings.fit.out, settings, manifest, resume=settings.fit.resume, owner=accelerator.is_main_process)
     torch.manual_seed(settings.fit.seed)
@@ -52,9 +55,7 @@ def train(settings: TrademarkSettings) -> Card | None:
     network = learner.network
     logger.info("%d marks, %d similar pairs; the backbone starts from %s", len(marks.marks), len(marks.similar), start)
 
-    embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
     training = TrainingPairs(marks, pictures, nearest_negatives(marks, embedding), settings)
-    trials = judged_trials(marks, embedding)
 
     def validate(_: nn.Module) -> Scores:
         return mean_auc(log_odds_in_epoch(network, pictures, trials["val"], settings.preprocessing, accelerator.device))
