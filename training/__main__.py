@@ -18,12 +18,12 @@ from inference.models.card import Card
 from inference.records import Refusal
 from training.assessment import robustness
 from training.assessment.calibrate import CalibrationSettings, calibrate_finished
-from training.assessment.evaluate import AssessmentSettings, assess, metric_lines
+from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.gate import ScopeSettings, gate_model
-from training.assessment.heatmaps import table_lines
 from training.assessment.locator import LocatorAssessmentSettings, assess_locator
 from training.assessment.robustness import RobustnessSettings
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
+from training.assessment.tables import metric_lines, table_lines
 from training.authenticity import settings as authenticity_settings
 from training.authenticity import train as authenticity
 from training.authenticity.deviation import DeviationSettings, add_deviation

@@ -15,10 +15,10 @@ from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.trademark.framing import FRAMING
 from training.assessment.evaluate import read_photos_for
-from training.assessment.heatmaps import json_bytes
 from training.assessment.mark_trials import judged_trials, mark_embeddings
 from training.assessment.pairs import judge_pairs
 from training.assessment.photos import judged_by_photos
+from training.assessment.tables import json_bytes
 from training.data.marks.mark_set import read_mark_set
 from training.figures.calibration import CalibrationRefused
 from training.figures.calibration_result import CalibrationResult

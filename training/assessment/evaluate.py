@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from inference.models.card import Card, Metric
 from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.records import Verdict
-from training.assessment.heatmaps import Table, json_bytes, measure
+from training.assessment.heatmaps import measure
 from training.assessment.marks import assess_marks
 from training.assessment.photos import (
     class_probabilities,
@@ -25,6 +25,7 @@ from training.assessment.photos import (
     test_metrics,
     unseen_counterfeiters,
 )
+from training.assessment.tables import Table, json_bytes
 from training.data.photos.photo import PhotoSet, Split
 from training.data.photos.photo_set import read_photo_set
 from training.figures.metrics import auc_metric
@@ -147,13 +148,3 @@ def _strange_auc(
     if not forged.any():
         return Metric(float("nan"), None, None, f"no {over}")
     return auc_metric(values[forged], values[genuine], items[forged], items[genuine], f"{over} against genuine photos")
-
-
-def metric_lines(table: Table) -> Iterable[str]:
-    """The figures as lines, one a figure."""
-    for row, metrics in table.items():
-        yield f"{row}:"
-        for name, metric in metrics.items():
-            stated = asdict(metric)
-            interval = f" [{stated['low']:.3f}, {stated['high']:.3f}]" if metric.low is not None else ""
-            yield f"  {name}: {metric.value:.3f}{interval} ({metric.over})"

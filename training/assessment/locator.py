@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
-from inference.files import write_whole
+from inference.files import jpeg_bytes, write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.locator.examiner import Locator
 from inference.models.card import Metric
@@ -23,7 +22,7 @@ from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
 from inference.preprocessing import resize
 from inference.records import Crop, Detection, Verdict
 from training.assessment.detections import detect_all, truth
-from training.assessment.heatmaps import Table, json_bytes
+from training.assessment.tables import Table, json_bytes
 from training.data.corruptions import CORRUPTIONS, Corruption
 from training.data.photos.photo import Split
 from training.data.scenes.scene_set import LabelledScene, SceneSet, read_scene_set
@@ -126,9 +125,7 @@ def draw_detections(locator: Locator, scenes: Sequence[LabelledScene]) -> bytes:
             caption = f"{find.part} {find.score:.2f}{', close-up' if find.close_up else ''}"
             draw.text((left + 4, top + 3), caption, _INK, stroke_width=1, stroke_fill=(0, 0, 0))
         sheet.paste(small, (index % _COLUMNS * _TILE[0], index // _COLUMNS * _TILE[1]))
-    encoded = io.BytesIO()
-    sheet.save(encoded, "JPEG", quality=85)
-    return encoded.getvalue()
+    return jpeg_bytes(sheet, 85)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from inference.heatmap import over_part
 from inference.intake.exhibit import read_exhibit
 from inference.trademark.examiner import MarkView, TrademarkExaminer
 from inference.trademark.sub_scores import ink
-from training.assessment.heatmaps import Table, randomised, rank_correlation
+from training.assessment.heatmaps import randomised, rank_correlation
 from training.assessment.mark_trials import Pixels
 from training.assessment.pairs import evenly, judge_all
+from training.assessment.tables import Table
 from training.data.marks.mark_set import MarkSet, Pair
 from training.figures.metrics import mean_by_source, share_by_source
 from training.fitting.run_folder import require_setting
@@ -87,11 +88,11 @@ def check_heatmaps(examiner: TrademarkExaminer, marks: MarkSet, limit: int) -> T
         other = TrademarkExaminer(randomised(examiner.model, chosen))
         blind = {one.pair: one for one in explain(other, [one.pair for one in explained], views)}
         alike = np.array([rank_correlation(one.maps[1], blind[one.pair].maps[1]) for one in explained])
-        table[f"weights randomised: {name}"] = (
-            {"rank correlation": mean_by_source(alike, families, "Spearman, map by map")}
-            if np.isfinite(alike).any()
-            else {}
-        )
+        row = f"weights randomised: {name}"
+        table[row] = {}
+        if np.isfinite(alike).any():
+            metric = mean_by_source(alike, families, "Spearman, map by map")
+            table[row]["rank correlation"] = metric.named("heatmap_rank_correlation", row)
     return table
 
 

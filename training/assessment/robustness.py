@@ -31,8 +31,9 @@ from inference.models.weights import Model, load_model
 from inference.records import Comparison, Exhibit, Refusal, Verdict
 from inference.trademark.examiner import TrademarkExaminer
 from training.assessment.evaluate import read_photos_for
-from training.assessment.heatmaps import in_frame, json_bytes, read_mask, score_map
+from training.assessment.heatmaps import in_frame, read_mask, score_map
 from training.assessment.mark_trials import mark_embeddings, trial_pairs
+from training.assessment.tables import Table, json_bytes_of
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from training.data.marks.mark_set import read_mark_set
 from training.data.photos.photo import Photo
@@ -43,7 +44,14 @@ from training.figures.trials import trial
 from training.fitting.run_folder import TrainingRefused, require_setting
 
 CLEAN = "as it is"
-FIGURES = ("accuracy", "Cllr", "abstained", "flips", "heatmap lift")
+FIGURES = {
+    "accuracy": "accuracy",
+    "Cllr": "cllr",
+    "abstained": "abstained",
+    "flips": "flips",
+    "heatmap lift": "heatmap_lift",
+}
+"""What a person reads of each cell, and its key."""
 _FILE = "robustness.json"
 
 
@@ -157,7 +165,7 @@ def _generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def measure_robustness(settings: RobustnessSettings) -> dict[str, dict[str, Metric]]:
+def measure_robustness(settings: RobustnessSettings) -> Table:
     """The figures of every cell, also written with their table and plot.
 
     Raises:
@@ -174,11 +182,15 @@ def measure_robustness(settings: RobustnessSettings) -> dict[str, dict[str, Metr
     }
     judged = judge_all(samples, settings.out / _FILE, run, settings.seed)
     examiner = AuthenticityExaminer if model.card.task == "authenticity" else TrademarkExaminer
+    calibrated = model.card.calibration is not None
     table = {
-        cell: figures(samples, judged[CLEAN], found, examiner.sides, calibrated=model.card.calibration is not None)
-        for cell, found in judged.items()
+        name: {
+            figure: metric.named(FIGURES[figure], *() if name == CLEAN else (name,))
+            for figure, metric in figures(samples, judged[CLEAN], found, examiner.sides, calibrated).items()
+        }
+        for name, found in judged.items()
     }
-    write_whole(settings.out / "robustness_figures.json", json_bytes(table))
+    write_whole(settings.out / "robustness_figures.json", json_bytes_of(model, "cells", table))
     write_whole(settings.out / "robustness.md", ("\n".join(table_lines(table)) + "\n").encode())
     draw_table(table, settings.out / "robustness.png")
     return table
@@ -289,7 +301,7 @@ def _drawn(samples: Iterable[Sample], first: bool, settings: RobustnessSettings)
     return [by_source[source] for source in order[: settings.limit // 2]]
 
 
-def table_lines(table: dict[str, dict[str, Metric]]) -> Iterable[str]:
+def table_lines(table: Table) -> Iterable[str]:
     """A table of each figure in Markdown: corruptions by severities."""
     for figure in FIGURES:
         if figure not in table[CLEAN]:
@@ -304,7 +316,7 @@ def table_lines(table: dict[str, dict[str, Metric]]) -> Iterable[str]:
         yield ""
 
 
-def draw_table(table: dict[str, dict[str, Metric]], path: Path) -> None:
+def draw_table(table: Table, path: Path) -> None:
     """Every figure as a shaded table, as a PNG."""
     shown = [figure for figure in FIGURES if figure in table[CLEAN]]
     drawing = Figure(figsize=(3.3 * len(shown) + 1.2, 5.2), layout="constrained")
@@ -320,7 +332,7 @@ def draw_table(table: dict[str, dict[str, Metric]], path: Path) -> None:
     write_whole(path, png_of(drawing, 130))
 
 
-def _values(table: dict[str, dict[str, Metric]], figure: str) -> NDArray[np.float64]:
+def _values(table: Table, figure: str) -> NDArray[np.float64]:
     """A figure of every cell (corruptions, severities), NaN where it has none."""
     return np.array(
         [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,6 @@ from inference.reference.reference import Reference
 from inference.reference.stack import ReferenceStack
 from training.assessment.gate import measured_gate, with_gate
 from training.assessment.photos import judged_by_photos
-from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
 from training.authenticity.deviation import features_or_none, fit_fusion
 from training.authenticity.learner import KagMtlnLearner, validation_scores
 from training.authenticity.samples import TrainingPhotos, class_weights, genuine_training, training_share
@@ -26,10 +24,11 @@ from training.authenticity.views import PhotoView, RegisteredView, Seen, View, b
 from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
 from training.figures.metrics import draw_confusion
-from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
+from training.fitting.fit import Scores, accelerator_for, fit, shuffled
 from training.fitting.fusion_loss import FusionLoss
+from training.fitting.model_settings import UNJUDGED, draft_card
 from training.fitting.pretrained import start_from_imagenet, start_from_model
-from training.fitting.run_folder import RunFolder, recorded_manifest, set_name, stated_settings
+from training.fitting.run_folder import RunFolder, recorded_manifest, set_name
 
 logger = logging.getLogger(__name__)
 _EVALUATION_BATCH = 32
@@ -75,11 +74,6 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
     weights = class_weights(photos, settings)
     learner = KagMtlnLearner(network, FusionLoss(settings.alpha, weights))
-    sampler = EpochSampler(
-        lambda generator: torch.randperm(len(training), generator=generator).tolist(),
-        len(training),
-        settings.fit.seed,
-    )
 
     def validate(_: nn.Module) -> Scores:
         with torch.no_grad():
@@ -87,7 +81,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
             logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
         return validation_scores(logits, labels, photos.classes)
 
-    fit(learner, training, sampler, validate, settings.fit, run, accelerator)
+    fit(learner, training, shuffled(len(training), settings.fit.seed), validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
     best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
@@ -132,9 +126,10 @@ def _finish(
 def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Card:
     """The card of a network that has just been trained: all but what is judged."""
     count = len({photo.item for photo in photos.photos})
-    return Card(
-        name=settings.name,
-        title=settings.title,
+    return draft_card(
+        settings,
+        {"backbone_start": basis.start},
+        ("It has met no counterfeit in training." if settings.genuine_only else _MET,),
         part=settings.part,
         task="authenticity",
         network="kag_mtln",
@@ -146,25 +141,14 @@ def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Ca
             "steps_in_head": settings.steps_in_head,
         },
         classes=photos.classes,
-        preprocessing=settings.preprocessing,
         stack=basis.stack,
-        band=UNJUDGED_BAND,
         heatmap_method=settings.heatmap,
-        heatmap_full_scale=UNJUDGED_SCALE,
         split_rule=photos.split_rule,
         data=f"{len(photos.photos)} photos of {count} items, {set_name(settings.data)}",
         data_sha256=photos.manifest_sha256,
-        seed=settings.fit.seed,
-        settings=stated_settings(settings) | {"backbone_start": basis.start},
-        metrics={},
-        confusion=None,
-        histogram=None,
-        licence=settings.licence,
         source="trained with python -m training authenticity",
         intended_use=f"Parts of the series {', '.join(photos.series)}, photographed like the training photos.",
-        limits=(*settings.remarks, "It has met no counterfeit in training." if settings.genuine_only else _MET),
-        made=date.today().isoformat(),
-        weights_sha256="",
+        **UNJUDGED,
     )
 
 

@@ -95,6 +95,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return ((self.epoch, index) for index in self._draw(generator))
 
 
+def shuffled(length: int, seed: int) -> EpochSampler:
+    """Epochs that draw each of so many samples once."""
+    return EpochSampler(lambda generator: torch.randperm(length, generator=generator).tolist(), length, seed)
+
+
 def derive_seed(*parts: int) -> int:
     """A 63-bit seed that depends on every part and on their order."""
     seed = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
-from datetime import date
 
 import torch
 from torch import nn
@@ -21,11 +20,11 @@ from training.assessment.mark_trials import (
     read_pictures,
 )
 from training.assessment.pairs import judge_pairs, require_comparable
-from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
 from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.figures.metrics import draw_confusion
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
-from training.fitting.run_folder import RunFolder, set_name, stated_settings
+from training.fitting.model_settings import UNJUDGED, draft_card
+from training.fitting.run_folder import RunFolder, set_name
 from training.trademark.learner import log_odds_in_epoch, mean_auc
 from training.trademark.samples import TrainingPairs
 from training.trademark.settings import TrademarkSettings
@@ -76,9 +75,13 @@ def train(settings: TrademarkSettings) -> Card | None:
 
 def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str) -> Card:
     """The card of a network that has just been trained: all but what is judged."""
-    return Card(
-        name=settings.name,
-        title=settings.title,
+    return draft_card(
+        settings,
+        {"backbone_start": start},
+        (
+            "It was not trained on lettering: marks that are mostly words are out of scope.",
+            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
+        ),
         task="trademark",
         network="siamese",
         arguments={
@@ -88,26 +91,11 @@ def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start:
             "normalised": network.head.normalised,
         },
         classes=Siamese.classes,
-        preprocessing=settings.preprocessing,
-        band=UNJUDGED_BAND,
-        heatmap_full_scale=UNJUDGED_SCALE,
+        mark_framing=FRAMING,
         split_rule=marks.split_rule,
         data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {set_name(settings.data)}",
         data_sha256=marks.manifest_sha256,
-        seed=settings.fit.seed,
-        settings=stated_settings(settings) | {"backbone_start": start},
-        metrics={},
-        mark_framing=FRAMING,
-        confusion=None,
-        histogram=None,
-        licence=settings.licence,
         source="trained with python -m training trademark",
         intended_use="The visual similarity of two signs, shown flat and alone.",
-        limits=(
-            *settings.remarks,
-            "It was not trained on lettering: marks that are mostly words are out of scope.",
-            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
-        ),
-        made=date.today().isoformat(),
-        weights_sha256="",
+        **UNJUDGED,
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -15,6 +13,7 @@ from inference.files import png_bytes, write_whole
 from training.data.marks.packages import SPLITS, Package
 from training.data.marks.rasters import WHITE
 from training.data.marks.rows import EDITED, Row, RowPair, SplitCount
+from training.data.tables import csv_bytes
 
 SHEET_ROWS, SHEET_COLUMNS, SHEET_CELL, SHEET_PAIRS = 40, 8, 96, 7
 
@@ -24,11 +23,8 @@ def write_records(
 ) -> dict[str, SplitCount]:
     """Write the tables, the notice and the contact sheets of a set into its folder, and count what it holds."""
     rows = sorted(rows, key=lambda row: row.path)
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, [column.name for column in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    write_whole(out / "manifest.csv", table.getvalue().encode())
+    columns = [column.name for column in fields(Row)]
+    write_whole(out / "manifest.csv", csv_bytes(columns, [astuple(row) for row in rows]))
     tables = {"pairs.csv": pairs, **({"dissimilar.csv": hard} if hard else {})}
     for name, listed in tables.items():
         lines = "".join(f"{first.path},{second.path},{kind},{second.donor}\n" for first, second, kind in listed)
