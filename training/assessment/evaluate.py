@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.files import write_whole
 from inference.models.card import Card, Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.records import Verdict
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.heatmaps import measure
 from training.assessment.marks import assess_marks
 from training.assessment.photos import (
@@ -33,17 +32,13 @@ from training.fitting.run_folder import require_another_folder, require_setting,
 
 
 @dataclass(frozen=True)
-class AssessmentSettings:
+class AssessmentSettings(FinishedModelSettings):
     """Examine the photos or marks of a set with a finished model, and compare with the truth."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
     data: Path
     """The set, as for training."""
     out: Path
     """Folder for the figures; of heatmaps also for their contact sheet and, on test, for the model's two files."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
     split: Split = "test"
     """Which photos: choose on val, report on test."""
     heatmaps: bool = False

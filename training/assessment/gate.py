@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.bench import examiner_of
 from inference.examiner import Examiner
 from inference.models.card import Card, Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.embedding import frozen_embedding
 from inference.models.weights import Model, load_model, save_model
 from inference.records import Refusal
@@ -27,6 +25,7 @@ from inference.scope.checks import gate_checks, physical_checks
 from inference.scope.gate import ScopeGate, Spread, as_rows, neighbour_distance
 from inference.scope.gate_card import LEAST_SOURCES, GateCard, Sees
 from inference.scope.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.gate_pictures import (
     COMMON_SIZE,
     DEGRADATIONS,
@@ -64,17 +63,11 @@ _RULE = (
 
 
 @dataclass(frozen=True)
-class ScopeSettings:
+class ScopeSettings(FinishedModelSettings):
     """Fit the scope gate of a finished model to its training split, and measure it."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the model's two files, with the gate in them."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the model."""
     scenes: Path | None = None
     """Folder of scenes with boxes: the model's part as it is found in photos of whole goods is of its kind as well."""
     near: tuple[Path, ...] = ()

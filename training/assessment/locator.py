@@ -18,10 +18,11 @@ from inference.files import jpeg_bytes, write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.locator.examiner import Locator
 from inference.models.card import Metric
-from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
+from inference.models.catalogue import read_catalogue
 from inference.preprocessing import resize
 from inference.records import Crop, Detection, Verdict
 from training.assessment.detections import detect_all, truth
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.tables import Table, json_bytes
 from training.data.corruptions import CORRUPTIONS, Corruption
 from training.data.photos.photo import Split
@@ -39,7 +40,7 @@ _SHOWN, _COLUMNS, _TILE, _INK = 12, 4, (320, 240), (255, 240, 0)
 
 
 @dataclass(frozen=True)
-class LocatorAssessmentSettings:
+class LocatorAssessmentSettings(FinishedModelSettings):
     """Measure a finished locator on scenes whose parts are known."""
 
     model: tyro.conf.Positional[str]
@@ -48,8 +49,6 @@ class LocatorAssessmentSettings:
     """The scenes, as for training."""
     out: Path
     """Folder for the figures, and for a sheet of the first scenes with what is found."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
     split: Split = "test"
     """Which scenes: choose on val, report on test."""
     corruptions: bool = False

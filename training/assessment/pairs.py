@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Confusion, Histogram, Metric
-from inference.models.topics import Topic
 from inference.models.weights import Model
 from inference.records import Comparison, InconclusiveBand
 from inference.scope.checks import refusal
@@ -33,7 +32,6 @@ AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 _NEARLY = 5e-4
 _SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
-_OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 
 
 @dataclass(frozen=True)
@@ -159,16 +157,11 @@ def judge_pairs(
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
     peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
-    others = {name: metric for name, metric in model.card.metrics.items() if metric.topic in _OTHERS}
     card = replace(
-        model.card,
+        calibration_result.stated_in(model.card, band_figures(test, band)),
         band=band,
         heatmap_full_scale=full_scale(np.array(peaks)),
         agreement_weight=weight,
-        calibration=calibration_result.calibration,
-        item_calibrations=calibration_result.of_items,
-        metrics=calibration_result.figures(others | band_figures(test, band)),
-        limits=calibration_result.limits(model.card.limits),
     )
     return stating_test(card, test), calibration_result
 

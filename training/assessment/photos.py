@@ -18,7 +18,6 @@ from tqdm import tqdm
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Confusion, Histogram, Metric, SeriesRule
-from inference.models.topics import Topic
 from inference.models.weights import Model
 from inference.records import InconclusiveBand, Verdict
 from inference.request import Request
@@ -37,7 +36,6 @@ from training.figures.metrics import (
 )
 from training.figures.trials import Trial, trial
 
-_OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 _BATCH = 16
 
 
@@ -83,18 +81,13 @@ class Judgement:
 
     def stated_in(self, card: Card) -> Card:
         """The card with it in the place of what it said before; figures of scope and heatmaps stay."""
-        others = {name: metric for name, metric in card.metrics.items() if metric.topic in _OTHERS}
         return replace(
-            card,
+            self.calibration_result.stated_in(card, self.metrics),
             band=self.band,
-            metrics=self.calibration_result.figures(others | self.metrics),
             per_class=self.per_class,
             confusion=self.confusion,
             histogram=self.histogram,
             series_rule=self.series_rule,
-            calibration=self.calibration_result.calibration,
-            item_calibrations=self.calibration_result.of_items,
-            limits=self.calibration_result.limits(card.limits),
         )
 
 

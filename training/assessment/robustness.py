@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import tyro
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -26,11 +25,11 @@ from inference.files import write_whole
 from inference.heatmap import over_part
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model
 from inference.records import Comparison, Exhibit, Refusal, Verdict
 from inference.trademark.examiner import TrademarkExaminer
 from training.assessment.evaluate import read_photos_for
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.heatmaps import in_frame, read_mask, score_map
 from training.assessment.mark_trials import mark_embeddings, trial_pairs
 from training.assessment.tables import Table, json_bytes_of
@@ -56,17 +55,11 @@ _FILE = "robustness.json"
 
 
 @dataclass(frozen=True)
-class RobustnessSettings:
+class RobustnessSettings(FinishedModelSettings):
     """Examine test samples of a set as they are and corrupted in fifteen ways, at five severities each."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the figures, the table and the plot; a run that was cut off there goes on."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
     limit: int = 100
     """At most so many samples, half of either side: a photo an item, or a pair of marks a family."""
     seed: int = 0

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import tyro
 from matplotlib.figure import Figure
 
 from inference.authenticity.examiner import AuthenticityExaminer
@@ -22,10 +21,10 @@ from inference.casework.stated import stated
 from inference.files import write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model
 from inference.records import Comparison, Verdict
 from inference.trademark.examiner import TrademarkExaminer
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.robustness import CLEAN, cell
 from training.assessment.tables import Figures, by_key, read_figures
 from training.data.audit import CHANCE, audit
@@ -42,17 +41,11 @@ _BASELINES = ("centre prior", "edge map", "random map", "random weights")
 
 
 @dataclass(frozen=True)
-class ScoreboardSettings:
+class ScoreboardSettings(FinishedModelSettings):
     """Collect how far a model's findings can be trusted, row by row, with bars."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the scoreboard; what `evaluate`, `evaluate --heatmaps` and `robustness` left there is read."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,19 @@ Figures = Mapping[tuple[str, ...], Metric]
 
 _FORMAT = 2
 _WITHOUT_KEYS: Names = {
-    "(?!heatmap)(.+): lift": ("heatmap_lift", r"\1"),
-    "(?!heatmap)(.+): pointing": ("heatmap_pointing", r"\1"),
-    "(?!heatmap)(.+): pixel AUC": ("heatmap_pixel_auc", r"\1"),
+    "heatmap: lift": ("heatmap_lift",),
+    "heatmap: pointing": ("heatmap_pointing",),
+    "heatmap: pixel AUC": ("heatmap_pixel_auc",),
+    "(.+): lift": ("heatmap_lift", r"\1"),
+    "(.+): pointing": ("heatmap_pointing", r"\1"),
+    "(.+): pixel AUC": ("heatmap_pixel_auc", r"\1"),
     "(.+): rank correlation": ("heatmap_rank_correlation", r"\1"),
     "hiding: claimed part falls more": ("heatmap_claimed_falls_more",),
+    r"pairs, \w+: AUC, (.+)": ("auc", r"\1"),
+    r"pairs, \w+: accuracy, (.+)": ("accuracy", r"\1"),
+    r"pairs, \w+: TPR at TNR 0\.90, (.+)": ("tpr_at_tnr_90", r"\1"),
+    r"pairs, \w+: TPR at TNR 0\.95, (.+)": ("tpr_at_tnr_95", r"\1"),
+    "retrieval among .+: (.+)": ("retrieval", r"\1"),
     "shortcut audit: AUC, (.+)": ("shortcut_auc", r"\1"),
     r"(.+): change, (\w+)": ("score_change", r"\1", r"\2"),
     "as it is: Cllr": ("cllr",),
@@ -58,7 +66,11 @@ def read_figures(file: Path, card: Card, name: str) -> Figures | None:
 
 def by_key(stated: Mapping[str, Any], written_as: int = _FORMAT) -> Figures:
     """The figures of a table in JSON, those that have a key, from a file of a format."""
-    listed = {f"{row}: {name}": Metric(**one) for row, figures in stated.items() for name, one in figures.items()}
+    listed = {
+        f"{row}: {name}": Metric(**{**one, "of": tuple(one.get("of", ()))})
+        for row, figures in stated.items()
+        for name, one in figures.items()
+    }
     metrics = listed if written_as == _FORMAT else with_keys(listed, _WITHOUT_KEYS)
     return {(metric.key, *metric.of): metric for metric in metrics.values() if metric.key}
 

@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.models.card import Card
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.networks.kag_mtln import KagMtln
 from inference.records import Refusal
 from inference.reference.features import Fusion, GenuineFeatures
 from inference.reference.reference import Reference
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.photos import examine_all
 from training.authenticity.views import REFERENCE_CACHE, RegisteredView, Seen
 from training.data.photos.photo import PhotoSet
@@ -40,7 +40,7 @@ _LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class DeviationSettings:
+class DeviationSettings(FinishedModelSettings):
     """Give a finished reference-guided model the features of genuine parts, and a score that weighs them too.
 
     Its likelihood ratios were of another score and are taken out: calibrate it anew.
@@ -48,12 +48,8 @@ class DeviationSettings:
 
     model: tyro.conf.Positional[str]
     """Name of an authenticity model that sees the genuine reference."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the model's two files."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the model."""
     cache: Path = REFERENCE_CACHE
     """Folder that keeps how photos were registered, from run to run."""
 

@@ -32,7 +32,7 @@ from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.data.tables import csv_bytes
 from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
-from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
 from training.trademark.learner import log_odds_in_epoch
 from training.trademark.samples import TrainingPairs
@@ -148,16 +148,8 @@ class Cell:
         """What `python -m training trademark` would be given."""
         paper = PRESETS["paper"]
         out = protocol.out / "cells" / self.name
-        fitting = replace(
-            paper.fit,
-            out=out,
-            seed=self.seed,
-            epochs=protocol.epochs,
-            optimiser=protocol.optimiser,
-            device=protocol.device,
-            patience=10_000,
-            resume=(out / "settings.json").exists(),
-        )
+        how = {"epochs": protocol.epochs, "optimiser": protocol.optimiser, "device": protocol.device}
+        fitting = finished_once(paper.fit, out, self.seed, **how)
         return replace(
             paper,
             data=protocol.data,

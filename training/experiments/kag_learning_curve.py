@@ -23,6 +23,7 @@ from training.authenticity.settings import PRESETS, AuthenticitySettings, Refere
 from training.data.tables import csv_bytes
 from training.figures.metrics import over_seeds
 from training.figures.plots import png_of
+from training.fitting.fit import finished_once
 from training.fitting.run_folder import require_setting
 
 logger = logging.getLogger(__name__)
@@ -113,15 +114,8 @@ class Run:
     def settings(self, study: KagLearningCurve) -> AuthenticitySettings:
         """What `python -m training authenticity` would be given."""
         small = PRESETS["small"]
-        out = study.out / self.name
-        fitting = replace(
-            small.fit,
-            out=out,
-            seed=self.seed,
-            epochs=round(study.epochs / self.share),
-            patience=10_000,
-            resume=(out / "settings.json").exists(),
-        )
+        epochs = round(study.epochs / self.share)
+        fitting = finished_once(small.fit, study.out / self.name, self.seed, epochs=epochs)
         return replace(
             small,
             data=study.data,

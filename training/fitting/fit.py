@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +72,12 @@ class FitSettings:
         require_setting(self.patience >= 0, f"--patience is at least 0, not {self.patience}.")
         require_setting(self.learning_rate > 0, f"--learning-rate is above 0, not {self.learning_rate}.")
         require_setting(self.workers >= 0, f"--workers is at least 0, not {self.workers}.")
+
+
+def finished_once(fitting: FitSettings, out: Path, seed: int, **changed: Any) -> FitSettings:
+    """The settings of one run of a study, to its last epoch: where it was interrupted it is continued."""
+    resume = (out / "settings.json").exists()
+    return replace(fitting, out=out, seed=seed, patience=10_000, resume=resume, **changed)
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
