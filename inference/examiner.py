@@ -59,9 +59,7 @@ class Examiner(ABC):
         embed: FrozenEmbedding | None = None,
     ) -> None:
         card = model.card
-        if card.task != self.task:
-            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
-            raise WeightsRefused(msg)
+        self.require_task(card)
         if card.band is None or card.heatmap_full_scale is None:
             msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
             raise WeightsRefused(msg)
@@ -86,6 +84,16 @@ class Examiner(ABC):
         self._network = cast("TwoHalves", network)
         self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
+
+    def require_task(self, card: Card) -> None:
+        """Guard an examiner against a model that is not for its task.
+
+        Raises:
+            WeightsRefused: if it is not.
+        """
+        if card.task != self.task:
+            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
+            raise WeightsRefused(msg)
 
     @classmethod
     def load(

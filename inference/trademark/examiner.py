@@ -11,15 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.examiner import Examiner, ScopeViews
-from inference.models.card import WeightsRefused
-from inference.models.weights import Model
+from inference.models.card import Card, WeightsRefused
 from inference.networks.hms import Siamese
 from inference.preprocessing import Prepared
 from inference.records import Comparison, Crop, Exhibit, FramedMark, ScopeCheck, SimilarityOutcome, SubScore
 from inference.request import Request
-from inference.scope.embedding import FrozenEmbedding
 from inference.trademark.checks import mark_checks
 from inference.trademark.correspondence import correspondences
 from inference.trademark.framing import FRAMING, as_ink, frame_mark
@@ -109,21 +106,19 @@ class TrademarkExaminer(Examiner):
     sides = ("similar", "dissimilar")
     propositions = ("the two signs show one design", "the two signs show two unrelated designs")
 
-    def __init__(
-        self,
-        model: Model,
-        device: str = "cpu",
-        scale: VerbalScale = ENFSI_2015,
-        embed: FrozenEmbedding | None = None,
-    ) -> None:
-        if model.card.task == self.task and model.card.mark_framing != FRAMING:
+    def require_task(self, card: Card) -> None:
+        """Guard it also against a model that was calibrated on marks framed in another way."""
+        super().require_task(card)
+        if card.mark_framing != FRAMING:
             msg = (
-                f"{model.card.name} was calibrated on marks framed in another way (rule {model.card.mark_framing}, "
-                f"and this Assay frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
+                f"{card.name} was calibrated on marks framed in another way (rule {card.mark_framing}, and this Assay "
+                f"frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
             )
             raise WeightsRefused(msg)
-        super().__init__(model, device, scale, embed)
-        self._siamese = cast("Siamese", model.network)
+
+    @property
+    def _siamese(self) -> Siamese:
+        return cast("Siamese", self.model.network)
 
     def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
         """One comparison; the same, to the bit, whichever mark comes first.

@@ -24,8 +24,6 @@ from training.figures.calibration_result import CalibrationResult
 from training.figures.evidence_plots import draw_evidence
 from training.fitting.run_folder import require_another_folder, require_setting, set_name
 
-_BATCH = 16
-
 
 @dataclass(frozen=True)
 class CalibrationSettings(FinishedModelSettings):

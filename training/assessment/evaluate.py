@@ -67,11 +67,10 @@ def assess(settings: AssessmentSettings) -> Table:
             _state_in_card(model, table["hiding"], settings)
         return table
     photos = read_photos_for(model.card, settings.data)
-    if settings.choices:
-        return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
-    if settings.heatmaps:
-        table = measure(model, photos.of(settings.split), settings.out, choices=False, limit=settings.limit)
-        _state_in_card(model, table["heatmap"], settings)
+    if settings.choices or settings.heatmaps:
+        table = measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
+        if not settings.choices:
+            _state_in_card(model, table["heatmap"], settings)
         return table
     verdicts = examine_all(AuthenticityExaminer(model), photos.of(settings.split))
     table = figures(model, photos, settings.split, verdicts)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from inference.intake.exhibit import ExhibitRefused, exhibit_from_pixels, read_exhibit
 from inference.locator.examiner import crop_around
 from inference.models.card import Card
+from inference.preprocessing import at_most
 from inference.request import Request
-from training.data.degradations import blurred, jpeg, noisy, scaled
+from training.data.degradations import blurred, jpeg, noisy
 from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.data.photos.photo import PhotoSet, Split
 from training.data.photos.photo_set import read_photo_set
@@ -52,11 +53,6 @@ class Picture:
         if degrade is None:
             return Request(exhibit, self.series, crop)
         return Request(exhibit_from_pixels(degrade(exhibit.crop(crop)), exhibit.name), self.series)
-
-
-def at_most(part: Pixels, long_side: float) -> Pixels:
-    """A part (H, W, 3) with a long side of at most so many pixels."""
-    return scaled(part, min(1.0, long_side / max(part.shape[:2])))
 
 
 COMMON_SIZE = 224

@@ -32,7 +32,7 @@ from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Metric
 from inference.models.weights import Model
 from inference.networks import build_network
-from inference.preprocessing import resize
+from inference.preprocessing import at_most, resize
 from inference.records import Exhibit, Verdict
 from inference.request import Request
 from training.assessment.tables import Table, json_bytes_of
@@ -235,8 +235,7 @@ def in_frame(mask: NDArray[np.uint8], verdict: Verdict) -> Mask:
     height, width = verdict.seen.shape[:2]
     if verdict.reference is not None:
         mask = np.asarray(cv2.warpPerspective(mask, np.array(verdict.reference.homography), (width, height)), np.uint8)
-    ratio = min(1.0, _LONG_SIDE / max(height, width))
-    return resize(mask, max(1, round(width * ratio)), max(1, round(height * ratio))) > 127
+    return at_most(mask, _LONG_SIDE) > 127
 
 
 def _scores(flagged: Sequence[Flagged], values: Callable[[Flagged], Plane], *of: str) -> dict[str, Metric]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from statistics import fmean
@@ -20,7 +20,7 @@ from inference.scope.checks import refusal
 from inference.trademark.checks import mark_checks
 from inference.trademark.examiner import MarkView, TrademarkExaminer
 from inference.trademark.framing import frame_mark
-from training.data.marks.mark_set import MarkSet, Pair
+from training.data.marks.mark_set import MarkSet, Pair, members
 from training.data.photos.photo import Split
 from training.data.set_files import DataRefused
 from training.figures.calibration_result import CalibrationResult, weigh
@@ -109,13 +109,17 @@ def compare_all(
     examiner: TrademarkExaminer, marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]
 ) -> dict[str, list[tuple[Pair, Comparison]]]:
     """A comparison of each pair of each kind; each mark is read and framed once."""
-    used = sorted({index for listed in pairs.values() for pair in listed for index in pair})
-    bar = tqdm(used, "reading marks", unit="mark", leave=False)
-    views = {index: examiner.view(read_exhibit(marks.marks[index].path)) for index in bar}
+    views = view_all(examiner, marks, [pair for listed in pairs.values() for pair in listed])
     return {
         kind: list(zip(listed, judge_all(examiner, [(views[a], views[b]) for a, b in listed]), strict=True))
         for kind, listed in pairs.items()
     }
+
+
+def view_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Iterable[Pair]) -> dict[int, MarkView]:
+    """What the marks of some pairs are compared by, by their indices."""
+    bar = tqdm(members(pairs), "reading marks", unit="mark", leave=False)
+    return {index: examiner.view(read_exhibit(marks.marks[index].path)) for index in bar}
 
 
 def judge_all(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> list[Comparison]:
@@ -178,8 +182,7 @@ def require_comparable(marks: MarkSet, trials: Mapping[Split, dict[str, list[Pai
         DataRefused: if checks of the framed marks refuse every pair of a kind.
     """
     pairs = [pair for kinds in trials.values() for listed in kinds.values() for pair in listed]
-    used = sorted({index for pair in pairs for index in pair})
-    bar = tqdm(used, "checking marks", unit="mark", leave=False)
+    bar = tqdm(members(pairs), "checking marks", unit="mark", leave=False)
     refused = {
         index: sentence
         for index in bar

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
@@ -34,7 +33,7 @@ from training.assessment.heatmaps import in_frame, read_mask, score_map
 from training.assessment.mark_trials import mark_embeddings, trial_pairs
 from training.assessment.tables import Table, json_bytes_of
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
-from training.data.marks.mark_set import read_mark_set
+from training.data.marks.mark_set import Mark, read_mark_set
 from training.data.photos.photo import Photo
 from training.figures.evidence import cllr_metric
 from training.figures.metrics import mean_by_source, share_by_source
@@ -83,64 +82,50 @@ class Judged:
     lift: float | None = None
 
 
-class Sample(Protocol):
-    """A photo or a pair of marks whose truth is known."""
-
-    @property
-    def source(self) -> str:
-        """The item or family it is of."""
-
-    @property
-    def of_first(self) -> bool:
-        """Whether it is of the first side: genuine, or similar."""
-
-    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        """What the examiner says of it, corrupted or as it is."""
-
-
 @dataclass(frozen=True)
-class _PhotoSample:
-    examiner: AuthenticityExaminer
-    photo: Photo
+class Sample:
+    """A photo or a pair of marks whose truth is known.
 
-    @property
-    def source(self) -> str:
-        return self.photo.item
+    Attributes:
+        source: The item or family it is of.
+        of_first: Whether it is of the first side: genuine, or similar.
+        judge: What the examiner says of it, corrupted at a severity with a seed, or as it is.
+    """
 
-    @property
-    def of_first(self) -> bool:
-        return self.photo.label == "genuine"
-
-    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        exhibit = _corrupted(read_exhibit(self.photo.path), corruption, severity, seed)
-        verdict = self.examiner.examine(exhibit, self.photo.series)
-        return _judged(verdict, self._lift(verdict, corruption, severity, seed))
-
-    def _lift(self, verdict: Verdict, corruption: Corruption | None, severity: int, seed: int) -> float | None:
-        if self.photo.truth.mask is None or verdict.outcome == "out of scope" or verdict.probability_genuine >= 0.5:
-            return None
-        mask = read_mask(self.photo)
-        if corruption is not None:
-            mask = corruption.on_mask(mask, severity, _generator(seed), verdict.exhibit.pixels.shape)
-        framed = in_frame(mask, verdict)
-        if not framed.any() or framed.all():
-            return None
-        return score_map(over_part(verdict.heatmap, framed.shape[1], framed.shape[0]), framed, 0).lift
-
-
-@dataclass(frozen=True)
-class _PairSample:
-    """A pair of marks, of which the second one suffers."""
-
-    examiner: TrademarkExaminer
-    paths: tuple[Path, Path]
     source: str
     of_first: bool
+    judge: Callable[[Corruption | None, int, int], Judged]
 
-    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        first, second = (read_exhibit(path) for path in self.paths)
-        pair = first, _corrupted(second, corruption, severity, seed)
-        return _judged(self.examiner.compare_batch([pair], in_other_ways=False)[0])
+
+def _photo_sample(examiner: AuthenticityExaminer, photo: Photo) -> Sample:
+    def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        exhibit = _corrupted(read_exhibit(photo.path), corruption, severity, seed)
+        verdict = examiner.examine(exhibit, photo.series)
+        return _judged(verdict, _lift(photo, verdict, corruption, severity, seed))
+
+    return Sample(photo.item, photo.label == "genuine", judge)
+
+
+def _lift(photo: Photo, verdict: Verdict, corruption: Corruption | None, severity: int, seed: int) -> float | None:
+    if photo.truth.mask is None or verdict.outcome == "out of scope" or verdict.probability_genuine >= 0.5:
+        return None
+    mask = read_mask(photo)
+    if corruption is not None:
+        mask = corruption.on_mask(mask, severity, np.random.default_rng(seed), verdict.exhibit.pixels.shape)
+    framed = in_frame(mask, verdict)
+    if not framed.any() or framed.all():
+        return None
+    return score_map(over_part(verdict.heatmap, framed.shape[1], framed.shape[0]), framed, 0).lift
+
+
+def _pair_sample(examiner: TrademarkExaminer, first: Mark, second: Mark, of_first: bool) -> Sample:
+    """A pair of marks, of which the second one suffers."""
+
+    def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        pair = read_exhibit(first.path), _corrupted(read_exhibit(second.path), corruption, severity, seed)
+        return _judged(examiner.compare_batch([pair], in_other_ways=False)[0])
+
+    return Sample(first.family, of_first, judge)
 
 
 def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:
@@ -150,12 +135,8 @@ def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:
 def _corrupted(exhibit: Exhibit, corruption: Corruption | None, severity: int, seed: int) -> Exhibit:
     if corruption is None:
         return exhibit
-    pixels = corruption(exhibit.pixels, severity, _generator(seed))
+    pixels = corruption(exhibit.pixels, severity, np.random.default_rng(seed))
     return exhibit_from_pixels(np.ascontiguousarray(pixels), exhibit.name)
-
-
-def _generator(seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
 
 
 def measure_robustness(settings: RobustnessSettings) -> Table:
@@ -267,14 +248,14 @@ def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
     if model.card.task == "authenticity":
         photos = read_photos_for(model.card, settings.data).of("test")
         examiner = AuthenticityExaminer(model)
-        listed: list[Sample] = [_PhotoSample(examiner, photo) for photo in photos]
+        listed = [_photo_sample(examiner, photo) for photo in photos]
     elif model.card.task == "trademark":
         every = read_mark_set(settings.data, seed=model.card.seed)
         marks = every.subset(every.of("test"))
         pairs = trial_pairs(marks, mark_embeddings(marks, model.card.preprocessing), "test")
         comparer = TrademarkExaminer(model)
         listed = [
-            _PairSample(comparer, (marks.marks[a].path, marks.marks[b].path), marks.marks[a].family, kind == "similar")
+            _pair_sample(comparer, marks.marks[a], marks.marks[b], kind == "similar")
             for kind in ("similar", "hard")
             for a, b in pairs[kind]
         ]
@@ -303,8 +284,7 @@ def table_lines(table: Table) -> Iterable[str]:
         yield ""
         yield f"| corruption | {' | '.join(f'severity {severity}' for severity in SEVERITIES)} |"
         yield "|---" * (len(SEVERITIES) + 1) + "|"
-        for name in CORRUPTIONS:
-            found = [table[cell(name, severity)].get(figure) for severity in SEVERITIES]
+        for name, found in zip(CORRUPTIONS, _in_cells(table, figure), strict=True):
             yield f"| {name} | {' | '.join('none' if one is None else f'{one.value:.3f}' for one in found)} |"
         yield ""
 
@@ -314,7 +294,7 @@ def draw_table(table: Table, path: Path) -> None:
     shown = [figure for figure in FIGURES if figure in table[CLEAN]]
     drawing = Figure(figsize=(3.3 * len(shown) + 1.2, 5.2), layout="constrained")
     for number, (figure, axes) in enumerate(zip(shown, drawing.subplots(1, len(shown), squeeze=False)[0], strict=True)):
-        values = _values(table, figure)
+        values = np.array([[one.value if one else math.nan for one in row] for row in _in_cells(table, figure)])
         axes.imshow(values, cmap="Greys", aspect="auto", vmin=0, vmax=max(1.0, float(np.nanmax(values))) * 1.6)
         for (row, column), value in np.ndenumerate(values):
             axes.text(column, row, "–" if math.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=7)
@@ -325,14 +305,6 @@ def draw_table(table: Table, path: Path) -> None:
     write_whole(path, png_of(drawing, 130))
 
 
-def _values(table: Table, figure: str) -> NDArray[np.float64]:
-    """A figure of every cell (corruptions, severities), NaN where it has none."""
-    return np.array(
-        [
-            [
-                table[cell(name, severity)][figure].value if figure in table[cell(name, severity)] else math.nan
-                for severity in SEVERITIES
-            ]
-            for name in CORRUPTIONS
-        ]
-    )
+def _in_cells(table: Table, figure: str) -> list[list[Metric | None]]:
+    """A figure of every cell, a row a corruption and a column a severity; None where a cell has none."""
+    return [[table[cell(name, severity)].get(figure) for severity in SEVERITIES] for name in CORRUPTIONS]

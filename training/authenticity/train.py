@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from inference.models.card import Card
 from inference.models.weights import Model
 from inference.networks.kag_mtln import KagMtln
-from inference.reference.reference import Reference
 from inference.reference.stack import ReferenceStack
 from training.assessment.gate import measured_gate, with_gate
 from training.assessment.photos import judged_by_photos
@@ -23,7 +22,6 @@ from training.authenticity.settings import AuthenticitySettings
 from training.authenticity.views import PhotoView, RegisteredView, Seen, View, build_references
 from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
-from training.figures.metrics import draw_confusion
 from training.fitting.fit import Scores, accelerator_for, fit, shuffled
 from training.fitting.fusion_loss import FusionLoss
 from training.fitting.model_settings import UNJUDGED, draft_card
@@ -87,16 +85,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
     best.load_state_dict(network.state_dict())
     best.eval().to(accelerator.device)
-    return _finish(best, photos, settings, how, Basis(start, references, stack), run, for_examiners)
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What a run stood on, for its card: where the backbone started, and what photos were laid beside."""
-
-    start: str
-    references: tuple[Reference, ...]
-    stack: ReferenceStack | None
+    return _finish(best, photos, settings, how, start, run, for_examiners)
 
 
 def _finish(
@@ -104,31 +93,30 @@ def _finish(
     photos: PhotoSet,
     settings: AuthenticitySettings,
     how: View,
-    basis: Basis,
+    start: str,
     run: RunFolder,
     for_examiners: bool,
 ) -> Card:
     """The network becomes a model, is judged as it will examine, and is written."""
-    references = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
     device = str(next(network.parameters()).device)
-    model = Model(_draft(photos, settings, basis), network, "", references or basis.references)
+    featured = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
+    references = featured or (how.references if isinstance(how, RegisteredView) else ())
+    model = Model(_draft(photos, settings, how, start), network, "", references)
     model = with_gate(model, photos, device) if for_examiners else model
-    if references:
+    if featured:
         model = replace(model, card=replace(model.card, fusion=fit_fusion(model, photos, device)))
-    card, judgement = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
+    card, _ = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
     card = replace(card, metrics=card.metrics | measured_gate(model, photos, device))
-    run.write("confusion_matrix.png", draw_confusion(judgement.confusion))
-    run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
     return run.write_model(card, exported, model.references, model.gate)
 
 
-def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Card:
+def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: str) -> Card:
     """The card of a network that has just been trained: all but what is judged."""
     count = len({photo.item for photo in photos.photos})
     return draft_card(
         settings,
-        {"backbone_start": basis.start},
+        {"backbone_start": start},
         ("It has met no counterfeit in training." if settings.genuine_only else _MET,),
         part=settings.part,
         task="authenticity",
@@ -141,7 +129,7 @@ def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Ca
             "steps_in_head": settings.steps_in_head,
         },
         classes=photos.classes,
-        stack=basis.stack,
+        stack=how.stack if isinstance(how, RegisteredView) else None,
         heatmap_method=settings.heatmap,
         split_rule=photos.split_rule,
         data=f"{len(photos.photos)} photos of {count} items, {set_name(settings.data)}",

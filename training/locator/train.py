@@ -17,7 +17,6 @@ from inference.locator import examiner as location
 from inference.models.card import Card, DetectionRule
 from inference.models.weights import Model
 from inference.networks.locator import Locator
-from inference.records import as_json
 from training.assessment.detections import detect_all, truth
 from training.data.photos.photo import Split
 from training.data.scenes.scene_set import MARGIN, SceneSet, read_scene_set
@@ -93,9 +92,7 @@ def _finish(
     find_rule = DetectionRule(chosen, _OVERLAP, MARGIN, _CLOSE_UP, rule)
     found, known = detect_all(locator, test), [truth(scenes, scene) for scene in test]
     metrics = precision_metrics(found, known, scenes.parts) | detection_metrics(found, known, chosen)
-    card = run.write_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict())
-    run.write_json("metrics.json", {name: as_json(metric) for name, metric in metrics.items()})
-    return card
+    return run.write_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict())
 
 
 def _card(scenes: SceneSet, settings: LocatorSettings, start: str) -> Card:

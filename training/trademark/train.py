@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -21,7 +21,6 @@ from training.assessment.mark_trials import (
 )
 from training.assessment.pairs import judge_pairs, require_comparable
 from training.data.marks.mark_set import MarkSet, read_mark_set
-from training.figures.metrics import draw_confusion
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
 from training.fitting.model_settings import UNJUDGED, draft_card
 from training.fitting.run_folder import RunFolder, set_name
@@ -67,9 +66,6 @@ def train(settings: TrademarkSettings) -> Card | None:
     model = with_gate(Model(_draft(settings, network, marks, start), network.eval(), ""), marks, device)
     card, _ = judge_pairs(model, marks, trials, set_name(settings.data), device)
     card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
-    if card.confusion is not None:
-        run.write("confusion_matrix.png", draw_confusion(card.confusion))
-    run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
     return run.write_model(card, network.state_dict(), gate=model.gate)
 
 

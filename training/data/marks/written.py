@@ -79,9 +79,7 @@ def _sheet_of_kinds(pairs: Sequence[RowPair], out: Path) -> Image.Image:
         for column, (first, second, _) in enumerate(listed[:: max(1, len(listed) // SHEET_PAIRS)][:SHEET_PAIRS]):
             left, top = (2 + 2 * column) * SHEET_CELL, line * SHEET_CELL
             for side, row in enumerate((first, second)):
-                with Image.open(out / row.path) as picture:
-                    small = picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))
-                sheet.paste(small, (left + side * SHEET_CELL, top + 2))
+                sheet.paste(_small(out / row.path), (left + side * SHEET_CELL, top + 2))
             pen.line((left - 2, top, left - 2, top + SHEET_CELL), (0, 0, 0))
     return sheet
 
@@ -99,7 +97,10 @@ def _contact_sheet(rows: Sequence[Row], out: Path) -> Image.Image:
     for line, brand in enumerate(shown):
         pen.text((4, line * SHEET_CELL + SHEET_CELL // 2), brand, fill=(0, 0, 0))
         for column, row in enumerate(drawn[brand][:SHEET_COLUMNS]):
-            with Image.open(out / row.path) as picture:
-                small = picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))
-            sheet.paste(small, ((column + 2) * SHEET_CELL + 2, line * SHEET_CELL + 2))
+            sheet.paste(_small(out / row.path), ((column + 2) * SHEET_CELL + 2, line * SHEET_CELL + 2))
     return sheet
+
+
+def _small(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))

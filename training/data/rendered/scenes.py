@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +19,11 @@ from training.data.photos.photo import Split
 from training.data.processes import worker_processes
 from training.data.rendered.build import on_any_processor, opened_typefaces
 from training.data.rendered.composing import HEIGHT, KINDS, MOST_COVERED, WIDTH, Found, Kind, compose
-from training.data.rendered.plan import RenderingRefusal, generator
+from training.data.rendered.plan import generator, require_at_least
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
 from training.data.rendered.written import claim_folder, library_versions
 from training.data.tables import csv_bytes
 
-logger = logging.getLogger(__name__)
 SCENES_VERSION = 2
 
 COLUMNS = (
@@ -54,10 +52,7 @@ class ScenesSettings:
     """folder that holds the typefaces once they are fetched"""
 
     def __post_init__(self) -> None:
-        for name, least in {"scenes": 10, "seed": 0, "workers": 1}.items():
-            if getattr(self, name) < least:
-                msg = f"--{name} is at least {least}, not {getattr(self, name)}; give a larger number."
-                raise RenderingRefusal(msg)
+        require_at_least(self, {"scenes": 10, "seed": 0, "workers": 1})
 
 
 def build_scenes(settings: ScenesSettings, typefaces: Sequence[Typeface] = TYPEFACES) -> None:
