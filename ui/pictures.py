@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.drawing import difference_picture, lay_over, overlay, picture
+from inference.files import jpeg_bytes
 from inference.heatmap import strength
 from inference.preprocessing import at_most
 from inference.records import Comparison, Heatmap, Placement, Verdict
@@ -137,9 +138,7 @@ def reduced(pixels: Pixels) -> Pixels:
 
 def jpeg(pixels: Pixels) -> bytes:
     """Pixels as a JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG")
-    return file.getvalue()
+    return jpeg_bytes(Image.fromarray(np.ascontiguousarray(pixels)), 75)
 
 
 def png_address(pixels: Pixels) -> str:

@@ -19,13 +19,14 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
+from inference.bench import examiner_of
 from inference.evidence.scale import NEUTRAL_LR
 from inference.files import write_whole
 from inference.heatmap import over_part
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Metric
 from inference.models.weights import Model, load_model
-from inference.records import Comparison, Exhibit, Refusal, Verdict
+from inference.records import Comparison, Exhibit, Verdict
 from inference.trademark.examiner import TrademarkExaminer
 from training.assessment.evaluate import read_photos_for
 from training.assessment.finished import FinishedModelSettings
@@ -155,12 +156,12 @@ def measure_robustness(settings: RobustnessSettings) -> Table:
         "seed": settings.seed,
     }
     judged = judge_all(samples, settings.out / _FILE, run, settings.seed)
-    examiner = AuthenticityExaminer if model.card.task == "authenticity" else TrademarkExaminer
+    sides = examiner_of(model).sides
     calibrated = model.card.calibration is not None
     table = {
         name: {
             figure: metric.named(FIGURES[figure], *() if name == CLEAN else (name,))
-            for figure, metric in figures(samples, judged[CLEAN], found, examiner.sides, calibrated).items()
+            for figure, metric in figures(samples, judged[CLEAN], found, sides, calibrated).items()
         }
         for name, found in judged.items()
     }
@@ -245,23 +246,19 @@ def _side(one: Judged) -> int:
 
 def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
     """As many samples of either side as are asked for, of sources drawn by the seed."""
-    if model.card.task == "authenticity":
+    examiner = examiner_of(model)
+    if isinstance(examiner, AuthenticityExaminer):
         photos = read_photos_for(model.card, settings.data).of("test")
-        examiner = AuthenticityExaminer(model)
         listed = [_photo_sample(examiner, photo) for photo in photos]
-    elif model.card.task == "trademark":
+    else:
         every = read_mark_set(settings.data, seed=model.card.seed)
         marks = every.subset(every.of("test"))
         pairs = trial_pairs(marks, mark_embeddings(marks, model.card.preprocessing), "test")
-        comparer = TrademarkExaminer(model)
         listed = [
-            _pair_sample(comparer, marks.marks[a], marks.marks[b], kind == "similar")
+            _pair_sample(examiner, marks.marks[a], marks.marks[b], kind == "similar")
             for kind in ("similar", "hard")
             for a, b in pairs[kind]
         ]
-    else:
-        msg = f"{model.card.name} is a start for training; there is nothing to corrupt."
-        raise Refusal(msg)
     require_setting(settings.limit >= 2, "--limit is at least 2, a sample of either side.")
     return [sample for first in (True, False) for sample in _drawn(listed, first, settings)]
 

@@ -8,14 +8,14 @@ laboratory's own proposal, met on rendered sets they prove the machinery and no 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from matplotlib.figure import Figure
 
-from inference.authenticity.examiner import AuthenticityExaminer
+from inference.bench import examiner_of
 from inference.casework.report import run_id
 from inference.casework.stated import stated
 from inference.files import write_whole
@@ -311,26 +311,22 @@ def draw(card: Card, path: Path) -> None:
 
 def _replay(model: Model, data: Path) -> list[bool]:
     """A few test samples examined twice, from their bytes on, by two examiners."""
+    samples: list[tuple[Path, ...]]
     if model.card.task == "authenticity":
-        photos = read_photo_set(data, seed=model.card.seed).of("test")[:_REPLAYED]
-
-        def examine(index: int) -> Verdict | Comparison:
-            return AuthenticityExaminer(model).examine(read_exhibit(photos[index].path))
-
-        count = len(photos)
+        photos = read_photo_set(data, seed=model.card.seed).of("test")
+        samples = [(photo.path,) for photo in photos]
     else:
-        marks = read_mark_set(data, seed=model.card.seed).marks[: 2 * _REPLAYED]
-
-        def examine(index: int) -> Verdict | Comparison:
-            one, other = (read_exhibit(mark.path) for mark in marks[2 * index : 2 * index + 2])
-            return TrademarkExaminer(model).compare(one, other)
-
-        count = len(marks) // 2
-    return [_alike(examine, index) for index in range(count)]
+        marks = read_mark_set(data, seed=model.card.seed).marks
+        samples = [(one.path, other.path) for one, other in zip(marks[::2], marks[1::2], strict=False)]
+    return [_alike(_examined(model, files), _examined(model, files)) for files in samples[:_REPLAYED]]
 
 
-def _alike(examine: Callable[[int], Verdict | Comparison], index: int) -> bool:
-    first, again = examine(index), examine(index)
+def _examined(model: Model, files: Sequence[Path]) -> Verdict | Comparison:
+    examiner, (first, *rest) = examiner_of(model), [read_exhibit(file) for file in files]
+    return examiner.compare(first, rest[0]) if isinstance(examiner, TrademarkExaminer) else examiner.examine(first)
+
+
+def _alike(first: Verdict | Comparison, again: Verdict | Comparison) -> bool:
     same = first.outcome == again.outcome and first.log_odds == again.log_odds
     return same and run_id([stated(first)]) == run_id([stated(again)])
 
