@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,21 +39,19 @@ class CalibrationResult:
     of_items: tuple[Calibration, ...] = ()
 
     def stated_in(self, card: Card, metrics: dict[str, Metric]) -> Card:
-        """The card with it and with figures, in the place of what it said before; those of scope and heatmaps stay."""
-        others = {name: metric for name, metric in card.metrics.items() if metric.topic in _OTHERS}
+        """The card with it and with figures, in the place of what it said before; those of scope and heatmaps stay.
+
+        A likelihood ratio takes the place of the band, and of what the band reached.
+        """
+        others = {name: metric for name, metric in card.metrics.items() if metric.topic in _OTHERS} | metrics
+        dropped = () if self.calibration is None else BAND_FIGURES
         return replace(
             card,
-            metrics=self._figures(others | metrics),
+            metrics={name: one for name, one in others.items() if one.key not in dropped} | self.metrics,
             calibration=self.calibration,
             item_calibrations=self.of_items,
             limits=(*(limit for limit in card.limits if not limit.startswith(_LIMIT)), self.limit),
         )
-
-    def _figures(self, others: Mapping[str, Metric]) -> dict[str, Metric]:
-        """A card's figures with these; a likelihood ratio takes the place of the band, and of what the band reached."""
-        dropped = () if self.calibration is None else BAND_FIGURES
-        kept = {name: metric for name, metric in others.items() if metric.key not in dropped}
-        return {**kept, **self.metrics}
 
 
 def weigh(
