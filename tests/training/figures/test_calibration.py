@@ -291,7 +291,7 @@ def test_a_calibration_result_keeps_the_held_out_ratios_and_judges_each_subgroup
     stated = calibration_result.stated_in(card, new)
     assert stated.limits == ("A remark.", calibration_result.limit)
     assert stated.calibration is calibration
-    assert {*stated.metrics} == {"scope, far: AUC", "heatmap lift", *calibration_result.metrics}
+    assert {*stated.metrics} == {"scope, far: AUC", "heatmap lift", *new, *calibration_result.metrics}
     assert calibration_result.stated_in(stated, new) == stated
 
 
