@@ -20,6 +20,7 @@ from inference.examiner import Examiner
 from inference.locator.examiner import Locator
 from inference.models.card import Card, Task, WeightsRefused
 from inference.models.catalogue import WEIGHTS_FOLDER, Catalogue, read_catalogue
+from inference.models.weights import Model
 from inference.records import Comparison, Detection, Exhibit, Located, PartFinding, Refusal, Verdict
 from inference.request import Request
 from inference.trademark.examiner import Crops, TrademarkExaminer
@@ -192,3 +193,12 @@ class Bench:
             if name not in loaded:
                 loaded[name] = kind.load(name, self.weights, self.device, self.scale)
             return loaded[name]
+
+
+def examiner_of(model: Model, device: str = "cpu") -> AuthenticityExaminer | TrademarkExaminer:
+    """The examiner of a model for parts or for marks.
+
+    Raises:
+        WeightsRefused: if it is for something else, or its examiner refuses it.
+    """
+    return (TrademarkExaminer if model.card.task == "trademark" else AuthenticityExaminer)(model, device)

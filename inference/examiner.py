@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -23,12 +24,16 @@ from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.two_halves import TwoHalves
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
+from inference.request import Request
 from inference.scope.checks import gate_checks, refusal
 from inference.scope.embedding import FrozenEmbedding
 from inference.scope.gate_card import Sees
 
+ScopeViews = tuple[NDArray[np.uint8], Mapping[Sees, NDArray[np.uint8]]]
+"""A part whose quality is measured, uint8 (H, W, 3), and what there is to tell its kind by, uint8 (h, w, 3) each."""
 
-class Examiner:
+
+class Examiner(ABC):
     """One model, ready to examine; safe to share between threads.
 
     Args:
@@ -54,9 +59,7 @@ class Examiner:
         embed: FrozenEmbedding | None = None,
     ) -> None:
         card = model.card
-        if card.task != self.task:
-            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
-            raise WeightsRefused(msg)
+        self.require_task(card)
         if card.band is None or card.heatmap_full_scale is None:
             msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
             raise WeightsRefused(msg)
@@ -82,6 +85,16 @@ class Examiner:
         self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
 
+    def require_task(self, card: Card) -> None:
+        """Guard an examiner against a model that is not for its task.
+
+        Raises:
+            WeightsRefused: if it is not.
+        """
+        if card.task != self.task:
+            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
+            raise WeightsRefused(msg)
+
     @classmethod
     def load(
         cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu", scale: VerbalScale = ENFSI_2015
@@ -93,9 +106,17 @@ class Examiner:
         """
         return cls(load_model(name, folder), device, scale, frozen_embedding(folder))
 
-    def _gate_checks(self, part: NDArray[np.uint8], views: Mapping[Sees, NDArray[np.uint8]]) -> tuple[ScopeCheck, ...]:
-        """Whether a part, uint8 (H, W, 3), is of the model's kind, by one of its views; nothing without a gate."""
-        return gate_checks(part, views, self._gate, self._frozen) if self._gate and self._frozen else ()
+    @abstractmethod
+    def scope_views(self, request: Request) -> ScopeViews:
+        """What a scope gate is shown of an exhibit.
+
+        Raises:
+            Refusal: if the model does not know the series, or the crop reaches outside the picture.
+        """
+
+    def _gate_checks(self, shown: ScopeViews) -> tuple[ScopeCheck, ...]:
+        """Whether a part is of the model's kind, by one of its views; nothing without a gate."""
+        return gate_checks(*shown, self._gate, self._frozen) if self._gate and self._frozen else ()
 
     def _forward(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""

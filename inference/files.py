@@ -94,3 +94,10 @@ def png_bytes(picture: Image.Image) -> bytes:
     encoded = io.BytesIO()
     picture.save(encoded, "PNG")
     return encoded.getvalue()
+
+
+def jpeg_bytes(picture: Image.Image, quality: int) -> bytes:
+    """A picture as a JPEG."""
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=quality)
+    return encoded.getvalue()

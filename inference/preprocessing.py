@@ -144,5 +144,12 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
+def at_most(pixels: Pixels, long_side: int) -> Pixels:
+    """A picture (H, W, 3) with no side longer than so many pixels."""
+    height, width = pixels.shape[:2]
+    ratio = min(1.0, long_side / max(height, width))
+    return resize(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
+
+
 def _listed(values: RGB) -> str:
     return ", ".join(f"{value:g}" for value in values)

@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import tyro
@@ -18,12 +19,12 @@ from inference.models.card import Card
 from inference.records import Refusal
 from training.assessment import robustness
 from training.assessment.calibrate import CalibrationSettings, calibrate_finished
-from training.assessment.evaluate import AssessmentSettings, assess, metric_lines
+from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.gate import ScopeSettings, gate_model
-from training.assessment.heatmaps import table_lines
 from training.assessment.locator import LocatorAssessmentSettings, assess_locator
 from training.assessment.robustness import RobustnessSettings
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
+from training.assessment.tables import metric_lines, table_lines
 from training.authenticity import settings as authenticity_settings
 from training.authenticity import train as authenticity
 from training.authenticity.deviation import DeviationSettings, add_deviation
@@ -165,46 +166,15 @@ def study_few_genuine_items(study: FewGenuineItems) -> None:
         print("\n".join(table_lines(few_genuine_items.run(study), "reference of")))
 
 
-def study_hms_table1(protocol: HmsProtocol) -> None:
-    """HMS paper, Table 1: accuracy on pairs of marks, by loss and network."""
-    with alone_in(protocol.out):
-        print("\n".join(hms_table1.run(protocol)))
+def _of_paper(study: ModuleType, settings: type) -> Callable[[Any], None]:
+    """The command of a table or figure: its module says what it is; tyro asks for what the annotation names."""
 
+    def command(asked: Any) -> None:
+        with alone_in(asked.out):
+            print("\n".join(study.run(asked)))
 
-def study_hms_table2(protocol: HmsProtocol) -> None:
-    """HMS paper, Table 2: F1 on pairs of marks, from the cells of Table 1."""
-    with alone_in(protocol.out):
-        print("\n".join(hms_table2.run(protocol)))
-
-
-def study_hms_table3(protocol: HmsFaces) -> None:
-    """HMS paper, Table 3: accuracy on pairs of faces of networks trained on marks."""
-    with alone_in(protocol.out):
-        print("\n".join(hms_table3.run(protocol)))
-
-
-def study_hms_table4(protocol: HmsFaces) -> None:
-    """HMS paper, Table 4: F1 on pairs of faces, from the cells of Table 3."""
-    with alone_in(protocol.out):
-        print("\n".join(hms_table4.run(protocol)))
-
-
-def study_hms_fig3(protocol: HmsProtocol) -> None:
-    """HMS paper, Fig. 3: what each loss makes of two marks, drawn as spots."""
-    with alone_in(protocol.out):
-        print("\n".join(hms_fig3.run(protocol)))
-
-
-def study_hms_fig6(protocol: HmsProtocol) -> None:
-    """HMS paper, Fig. 6: accuracy over s, d1 and d2."""
-    with alone_in(protocol.out):
-        print("\n".join(hms_fig6.run(protocol)))
-
-
-def study_hms_choices(study: HmsChoices) -> None:
-    """What each choice behind the trademark model is worth, on validation brands."""
-    with alone_in(study.out):
-        print("\n".join(hms_choices.run(study)))
+    command.__annotations__["asked"], command.__doc__ = settings, study.__doc__
+    return command
 
 
 def name_experiments() -> None:
@@ -240,13 +210,13 @@ def main() -> int:
     experiments: dict[str, Callable[..., Any]] = {
         "kag_learning_curve": study_kag_learning_curve,
         "few_genuine_items": study_few_genuine_items,
-        "hms_table1": study_hms_table1,
-        "hms_table2": study_hms_table2,
-        "hms_table3": study_hms_table3,
-        "hms_table4": study_hms_table4,
-        "hms_fig3": study_hms_fig3,
-        "hms_fig6": study_hms_fig6,
-        "hms_choices": study_hms_choices,
+        "hms_table1": _of_paper(hms_table1, HmsProtocol),
+        "hms_table2": _of_paper(hms_table2, HmsProtocol),
+        "hms_table3": _of_paper(hms_table3, HmsFaces),
+        "hms_table4": _of_paper(hms_table4, HmsFaces),
+        "hms_fig3": _of_paper(hms_fig3, HmsProtocol),
+        "hms_fig6": _of_paper(hms_fig6, HmsProtocol),
+        "hms_choices": _of_paper(hms_choices, HmsChoices),
     }
     prog, arguments = "python -m training", sys.argv[1:]
     if arguments[:1] == ["experiment"]:

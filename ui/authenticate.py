@@ -14,7 +14,7 @@ from inference.bench import Bench
 from inference.records import Detection, Exhibit, Refusal, Verdict, as_json
 from inference.request import Request
 from ui.answers import QUEUE, answer_api, api_endpoint
-from ui.examination import Examination
+from ui.examination import Examination, example_buttons
 from ui.exhibit_input import ExhibitInput, handed_in, parse_crop
 from ui.file_names import file_input
 from ui.markup import render, spoken
@@ -237,14 +237,8 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             examine = gr.Button("Examine", variant="primary", elem_id="examine")
             examine_all = gr.Button("Examine all found parts", visible=False, elem_id="examine-all")
             examples = sorted(EXAMPLES.glob("*.jpg")) if models else []
-            buttons = []
-            if examples:
-                gr.HTML("<h3>Examples</h3><p>Rendered parts of a house that does not exist.</p>", elem_classes="aside")
-                with gr.Row(elem_classes="examples"):
-                    buttons = [
-                        gr.Button(_caption(path), icon=str(path), min_width=130, elem_classes="example")
-                        for path in examples
-                    ]
+            shown = [(_caption(path), path) for path in examples]
+            buttons = example_buttons("Rendered parts of a house that does not exist.", shown)
         with gr.Column(scale=7, min_width=320):
             result = gr.HTML(tab.wait(None), elem_id="verdict", elem_classes="result-area")
             form = ReportForm(desk, "verdict")

@@ -12,7 +12,7 @@ from gradio.components import Component
 from inference.bench import Bench
 from inference.records import Comparison, as_json
 from ui.answers import QUEUE, answer_api, api_endpoint
-from ui.examination import Examination
+from ui.examination import Examination, example_buttons
 from ui.exhibit_input import ExhibitInput, handed_in, parse_crop
 from ui.file_names import file_input
 from ui.report_desk import Examined, ReportDesk
@@ -136,15 +136,9 @@ class Compare:
         return answer_api(make)
 
     def _comparison(
-        self,
-        first: str | None,
-        second: str | None,
-        model: str | None,
-        first_crop: str | None,
-        second_crop: str | None,
-        first_ground: str | None,
-        second_ground: str | None,
+        self, first: str | None, second: str | None, model: str | None, *crops_and_grounds: str | None
     ) -> Comparison:
+        first_crop, second_crop, first_ground, second_ground = crops_and_grounds
         marks = (
             handed_in(first, first_ground, "The first mark is missing; add it before comparing."),
             handed_in(second, second_ground, "The second mark is missing; add it before comparing."),
@@ -165,14 +159,8 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
                 models, value=models[0][1] if models else None, label="Model", elem_id="trademark-model"
             )
             compare = gr.Button("Compare", variant="primary", elem_id="compare")
-            buttons = []
-            if pairs:
-                gr.HTML("<h3>Examples</h3><p>Fictional marks, drawn for this page.</p>", elem_classes="aside")
-                with gr.Row(elem_classes="examples"):
-                    buttons = [
-                        gr.Button(_caption(pair), icon=str(_pair(pair)[1]), min_width=130, elem_classes="example")
-                        for pair in pairs
-                    ]
+            shown = [(_caption(pair), _pair(pair)[1]) for pair in pairs]
+            buttons = example_buttons("Fictional marks, drawn for this page.", shown)
         with gr.Column(scale=7, min_width=320):
             result = gr.HTML(tab.wait(None, None), elem_id="comparison", elem_classes="result-area")
             form = ReportForm(desk, "comparison")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -99,6 +100,18 @@ class Examination:
         running = event(partial(self.run, examine), self._inputs, self._outputs, **QUEUE)
         # Inputs may have changed while it ran.
         self.on_change(running.then)
+
+
+def example_buttons(words: str, examples: Sequence[tuple[str, Path]]) -> list[gr.Button]:
+    """A button for each example, with its caption and its picture, under what they are; nothing without examples."""
+    if not examples:
+        return []
+    gr.HTML(f"<h3>Examples</h3><p>{words}</p>", elem_classes="aside")
+    with gr.Row(elem_classes="examples"):
+        return [
+            gr.Button(caption, icon=str(picture), min_width=130, elem_classes="example")
+            for caption, picture in examples
+        ]
 
 
 def stands(stands_for: Inputs | None, *inputs: Any) -> bool:

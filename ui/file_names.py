@@ -20,7 +20,9 @@ from gradio_client.utils import strip_invalid_filename_characters
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from ui.doors.refusals import Door
 
 _KNOWN = 10_000
 """Names that are kept; a page states its own as well."""
@@ -69,15 +71,8 @@ def _named(payload: ListFiles | FileData | None) -> NamedPath | None:
     return NamedPath(payload.path, _name_of(payload)) if payload else None
 
 
-class NamedUploads:
-    """Replaces names of uploads that would not come through whole, and knows them afterwards.
-
-    Args:
-        app: What is wrapped.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+class NamedUploads(Door):
+    """Replaces names of uploads that would not come through whole, and knows them afterwards."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, an upload with signs for names."""

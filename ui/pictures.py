@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.drawing import difference_picture, lay_over, overlay, picture
+from inference.files import jpeg_bytes
 from inference.heatmap import strength
-from inference.preprocessing import resize
+from inference.preprocessing import at_most
 from inference.records import Comparison, Heatmap, Placement, Verdict
 
 Pixels = NDArray[np.uint8]
@@ -132,16 +133,12 @@ def scale_strip() -> str:
 
 def reduced(pixels: Pixels) -> Pixels:
     """Pixels (H, W, 3) with no side longer than `LONG_SIDE`."""
-    height, width = pixels.shape[:2]
-    ratio = min(1.0, LONG_SIDE / max(height, width))
-    return resize(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
+    return at_most(pixels, LONG_SIDE)
 
 
 def jpeg(pixels: Pixels) -> bytes:
     """Pixels as a JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG")
-    return file.getvalue()
+    return jpeg_bytes(Image.fromarray(np.ascontiguousarray(pixels)), 75)
 
 
 def png_address(pixels: Pixels) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from ui.doors.refusals import Door
 
 MOST_WAITING = 96
 """Calls of pages and clients together: what an office sends at once, 64, and half as much again."""
@@ -13,15 +15,8 @@ MOST_WAITING = 96
 FULL = f"The bench is busy: {MOST_WAITING} calls wait already, and no more are taken; try again in a few minutes."
 
 
-class FullQueue:
-    """Says in a sentence that the queue is full, where Gradio gives numbers only.
-
-    Args:
-        app: What is wrapped.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+class FullQueue(Door):
+    """Says in a sentence that the queue is full, where Gradio gives numbers only."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its response back."""

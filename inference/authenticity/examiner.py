@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.authenticity.near_duplicates import originals
-from inference.examiner import Examiner
+from inference.examiner import Examiner, ScopeViews
 from inference.heatmap import over_frame
 from inference.networks.kag_mtln import KagMtln
 from inference.records import (
@@ -37,7 +37,6 @@ from inference.reference.reference import Reference
 from inference.reference.registration import register_both_ways
 from inference.request import Request
 from inference.scope.checks import fit_checks, physical_checks, refusal
-from inference.scope.gate_card import Sees
 from inference.scope.measures import blur
 
 
@@ -193,6 +192,10 @@ class AuthenticityExaminer(Examiner):
         size = max(stack.width, stack.height)
         return View(request, tensor, stack.placement(reference), sentences, size, beside)
 
+    def scope_views(self, request: Request) -> ScopeViews:
+        """The part as it was cropped, and registered where it is laid beside a reference."""
+        return _shown_to_gate(self.view(request))
+
     def _difference(
         self, registered: NDArray[np.uint8], covered: NDArray[np.bool_], reference: Reference, tensor: Tensor
     ) -> tuple[NDArray[np.float32], float]:
@@ -259,12 +262,9 @@ class AuthenticityExaminer(Examiner):
         How it fits its reference comes before the gate: over the wrong reference a part of the model's kind looks
         strange.
         """
-        part, beside = view.request.exhibit.crop(view.request.crop), view.reference
-        physical = physical_checks(part, view.size)
-        if beside is None:
-            return *physical, *self._gate_checks(part, {"part": part})
-        views: dict[Sees, NDArray[np.uint8]] = {"part": part, "registered part": beside.registered}
-        return *physical, *fit_checks(beside), *self._gate_checks(part, views)
+        shown, beside = _shown_to_gate(view), view.reference
+        fit = fit_checks(beside) if beside else ()
+        return *physical_checks(shown[0], view.size), *fit, *self._gate_checks(shown)
 
     def _score(self, log_odds: float, view: View) -> float:
         """What is weighed: the log odds, or what the fusion makes of them and the deviation."""
@@ -280,6 +280,11 @@ class AuthenticityExaminer(Examiner):
         for name, probability in zip(self.card.classes, probabilities, strict=True):
             by_series[name.rpartition("/")[0]] += probability
         return max(by_series, key=by_series.__getitem__)
+
+
+def _shown_to_gate(view: View) -> ScopeViews:
+    part = view.request.exhibit.crop(view.request.crop)
+    return part, {"part": part, **({"registered part": view.reference.registered} if view.reference else {})}
 
 
 def _counted(verdicts: Sequence[Verdict]) -> tuple[int | None, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inference.bench import Bench
-from inference.command_line.options import CompareOptions, ExamineOptions, ReportOptions, VerifyOptions
+from inference.command_line.options import BenchOptions, ExamineOptions, ReportOptions
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.records import Crop, Exhibit, Refusal, Verdict
 from inference.request import Request
 
 
-def bench_for(options: ExamineOptions | CompareOptions | ReportOptions | VerifyOptions) -> Bench:
+def bench_for(options: BenchOptions) -> Bench:
     """The bench of the folder, the device and the laboratory's words that a command names.
 
     Raises:

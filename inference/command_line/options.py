@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from inference.casework.facts import CaseFacts
 from inference.models.catalogue import WEIGHTS_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
@@ -21,8 +22,27 @@ def now() -> datetime:
     return datetime.now().astimezone()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Where models lie, and where they run."""
+
+    weights: Path = WEIGHTS_FOLDER
+    """Folder of the models."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(ModelOptions):
+    """The same, and the words in which a likelihood ratio is stated."""
+
+    verbal_scale: Path | None = None
+    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015. A report is verified
+    with the one that it was made with."""
+
+
 @dataclass(frozen=True)
-class ExamineOptions:
+class ExamineOptions(BenchOptions):
     """Examine a photo: is the part genuine or counterfeit."""
 
     photo: tyro.conf.Positional[Path]
@@ -41,16 +61,10 @@ class ExamineOptions:
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
-    verbal_scale: Path | None = None
-    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
-    device: str = "cpu"
-    """cpu, cuda or mps."""
 
 
 @dataclass(frozen=True)
-class LocateOptions:
+class LocateOptions(ModelOptions):
     """List the parts on a photo of whole goods: what to examine, and where it is."""
 
     photo: tyro.conf.Positional[Path]
@@ -61,14 +75,10 @@ class LocateOptions:
     """What transparent parts of the picture are laid on; left open, what the picture stands out from most."""
     json: bool = False
     """Print the finds as JSON."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
-    device: str = "cpu"
-    """cpu, cuda or mps."""
 
 
 @dataclass(frozen=True)
-class CompareOptions:
+class CompareOptions(BenchOptions):
     """Compare two marks: are the signs visually similar."""
 
     first: tyro.conf.Positional[Path]
@@ -87,16 +97,10 @@ class CompareOptions:
     heatmaps: Path | None = None
     """Folder to write to, as PNG: both heatmaps, their overlays, both marks with their answering parts numbered, one
     laid over the other where points of them agree (red: dark in the first alone, cyan: in the second alone)."""
-    verbal_scale: Path | None = None
-    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
-    device: str = "cpu"
-    """cpu, cuda or mps."""
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(BenchOptions):
     """Examine photos, or compare two marks, log it in a case folder and issue a report there: a PDF and its JSON twin.
 
     A model for marks compares two; one for parts examines each photo by itself, a page a photo or a part of it.
@@ -106,22 +110,9 @@ class ReportOptions:
     """JPEG, PNG, WebP, TIFF or BMP; MODEL=PICTURE for a photo of a part that another model is for."""
     case: Path
     """The case's folder; made if it is not there."""
-    case_number: str
-    """The laboratory's number of the case."""
-    examiner: str
-    """Who answers for the report."""
+    facts: tyro.conf.OmitArgPrefixes[CaseFacts]
     one_item: bool = False
     """The photos show one item: those of the same part are weighed together, different parts stand by themselves."""
-    item: str = ""
-    """What was handed in."""
-    laboratory: str = ""
-    """Name and address."""
-    request: str = ""
-    """What was asked, by whom."""
-    remarks: str = ""
-    """Whatever else belongs into the report."""
-    reviewer: str = ""
-    """Who is to review it."""
     model: str | None = None
     """Name of a model; the first one for parts, in alphabetical order, or with --locate the part's."""
     series: str | None = None
@@ -137,12 +128,6 @@ class ReportOptions:
         default_factory=now
     )
     """When the report is made, local time with its zone, such as 2026-11-22T16:30:05+08:00."""
-    verbal_scale: Path | None = None
-    """JSON file of your laboratory's words for likelihood ratios; without it those of ENFSI 2015."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
-    device: str = "cpu"
-    """cpu, cuda or mps."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +159,7 @@ class DeleteOptions:
 
 
 @dataclass(frozen=True)
-class VerifyOptions:
+class VerifyOptions(BenchOptions):
     """Verify a report by its JSON twin, making its findings again; a case, all of it; or the log of a case.
 
     Exit status: 0 all agrees, 1 something differs, 2 refused, 3 nothing differs and not all could be verified.
@@ -184,9 +169,3 @@ class VerifyOptions:
     """The .json of a report, the folder of a case, or a log.jsonl."""
     images: tuple[Path, ...] = ()
     """Folders that hold the images; those in the report's own case folder are found without."""
-    verbal_scale: Path | None = None
-    """The verbal scale that the report was made with; without it that of ENFSI 2015."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
-    device: str = "cpu"
-    """cpu, cuda or mps."""

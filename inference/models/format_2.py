@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from inference.models.card import Metric
 
-_NAMES: dict[str, tuple[str, ...]] = {
+Names = Mapping[str, tuple[str, ...]]
+
+_NAMES: Names = {
     "Cllr": ("cllr",),
     "Cllr min": ("cllr_min",),
     "Cllr cal": ("cllr_cal",),
@@ -58,13 +60,13 @@ _NAMES: dict[str, tuple[str, ...]] = {
 """Patterns of whole names: the key of each, and what the figure is of."""
 
 
-def with_keys(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    """The figures of a card of format 2 with their keys; one of another name stays as it is, without a key."""
-    return {name: _with_key(name, metric) for name, metric in metrics.items()}
+def with_keys(metrics: Mapping[str, Metric], names: Names = _NAMES) -> dict[str, Metric]:
+    """Figures with the keys of their names, those of a card of format 2; one of another name stays as it is."""
+    return {name: _with_key(name, metric, names) for name, metric in metrics.items()}
 
 
-def _with_key(name: str, metric: Metric) -> Metric:
-    for pattern, (key, *of) in _NAMES.items():
+def _with_key(name: str, metric: Metric, names: Names) -> Metric:
+    for pattern, (key, *of) in names.items():
         match = re.fullmatch(pattern, name)
         if match:
             return metric.named(key, *map(match.expand, of))

@@ -8,6 +8,7 @@ from typing import Literal
 from inference.records import require
 
 Sees = Literal["part", "registered part", "ink"]
+"""What a gate tells a kind by."""
 
 MEASURE_NAMES = ("blur", "exposure", "compression", "noise", "moire", "colours")
 """Every measure a gate may hold a usual value of; `inference.scope.measures` takes them."""

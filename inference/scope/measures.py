@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.preprocessing import resize
+from inference.preprocessing import at_most
 from inference.records import ScopeCheck
 
 Pixels = NDArray[np.uint8]
@@ -77,9 +77,7 @@ def blur(part: Pixels) -> float:
     Source: F. Crété et al.: The blur effect: perception and estimation with a new no-reference perceptual blur metric,
     2007; a blurred picture hardly changes when it is blurred again, whatever it shows. Noise counts as sharp.
     """
-    scale = min(1.0, _SCALE / max(part.shape[:2]))
-    width, height = (max(1, round(side * scale)) for side in part.shape[1::-1])
-    grey = _grey(resize(part, width, height))
+    grey = _grey(at_most(part, _SCALE))
     return max(_left_after_blur(grey), _left_after_blur(np.ascontiguousarray(grey.T)))
 
 

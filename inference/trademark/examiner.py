@@ -11,14 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.evidence.scale import ENFSI_2015, VerbalScale
-from inference.examiner import Examiner
-from inference.models.card import WeightsRefused
-from inference.models.weights import Model
+from inference.examiner import Examiner, ScopeViews
+from inference.models.card import Card, WeightsRefused
 from inference.networks.hms import Siamese
 from inference.preprocessing import Prepared
 from inference.records import Comparison, Crop, Exhibit, FramedMark, ScopeCheck, SimilarityOutcome, SubScore
-from inference.scope.embedding import FrozenEmbedding
+from inference.request import Request
 from inference.trademark.checks import mark_checks
 from inference.trademark.correspondence import correspondences
 from inference.trademark.framing import FRAMING, as_ink, frame_mark
@@ -108,21 +106,19 @@ class TrademarkExaminer(Examiner):
     sides = ("similar", "dissimilar")
     propositions = ("the two signs show one design", "the two signs show two unrelated designs")
 
-    def __init__(
-        self,
-        model: Model,
-        device: str = "cpu",
-        scale: VerbalScale = ENFSI_2015,
-        embed: FrozenEmbedding | None = None,
-    ) -> None:
-        if model.card.task == self.task and model.card.mark_framing != FRAMING:
+    def require_task(self, card: Card) -> None:
+        """Guard it also against a model that was calibrated on marks framed in another way."""
+        super().require_task(card)
+        if card.mark_framing != FRAMING:
             msg = (
-                f"{model.card.name} was calibrated on marks framed in another way (rule {model.card.mark_framing}, "
-                f"and this Assay frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
+                f"{card.name} was calibrated on marks framed in another way (rule {card.mark_framing}, and this Assay "
+                f"frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
             )
             raise WeightsRefused(msg)
-        super().__init__(model, device, scale, embed)
-        self._siamese = cast("Siamese", model.network)
+
+    @property
+    def _siamese(self) -> Siamese:
+        return cast("Siamese", self.model.network)
 
     def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
         """One comparison; the same, to the bit, whichever mark comes first.
@@ -156,11 +152,12 @@ class TrademarkExaminer(Examiner):
             Refusal: if the crop reaches outside the picture.
         """
         mark = frame_mark(exhibit.crop(crop))
-        checks = (
-            *mark_checks(mark, self.card.preprocessing.size),
-            *self._gate_checks(mark.pixels, {"ink": as_ink(mark.pixels)}),
-        )
+        checks = *mark_checks(mark, self.card.preprocessing.size), *self._gate_checks(_shown_to_gate(mark))
         return MarkView(exhibit, crop, mark, self.card.preprocessing(mark.pixels), local_features(mark.pixels), checks)
+
+    def scope_views(self, request: Request) -> ScopeViews:
+        """The framed mark, and its ink."""
+        return _shown_to_gate(frame_mark(request.exhibit.crop(request.crop)))
 
     def judge(
         self, pairs: Sequence[tuple[MarkView, MarkView]], *, in_other_ways: bool = True
@@ -299,6 +296,10 @@ class TrademarkExaminer(Examiner):
             with torch.no_grad():
                 embedded = self._siamese.head.embed(feature_map)
         return _Seen(logits.cpu(), leaning, shared, finer.float().cpu().numpy(), embedded)
+
+
+def _shown_to_gate(mark: FramedMark) -> ScopeViews:
+    return mark.pixels, {"ink": as_ink(mark.pixels)}
 
 
 def log_odds_similar(logits: Tensor) -> Tensor:

@@ -6,40 +6,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from inference.evidence.calibration import Calibration
 from inference.files import write_whole
 from inference.models.card import Card
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.trademark.framing import FRAMING
 from training.assessment.evaluate import read_photos_for
-from training.assessment.heatmaps import json_bytes
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.mark_trials import judged_trials, mark_embeddings
 from training.assessment.pairs import judge_pairs
 from training.assessment.photos import judged_by_photos
+from training.assessment.tables import json_bytes
 from training.data.marks.mark_set import read_mark_set
 from training.figures.calibration import CalibrationRefused
 from training.figures.calibration_result import CalibrationResult
 from training.figures.evidence_plots import draw_evidence
 from training.fitting.run_folder import require_another_folder, require_setting, set_name
 
-_BATCH = 16
-
 
 @dataclass(frozen=True)
-class CalibrationSettings:
+class CalibrationSettings(FinishedModelSettings):
     """Calibrate a finished model on the validation samples of a set, and judge it on the test samples."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
     data: Path
     """The set, as for training; best the one the model was trained on, whose split is then the same."""
     out: Path
     """Folder for the model's two files, the figures and the plots."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
 
 
 def calibrate_finished(settings: CalibrationSettings) -> Card:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.files import write_whole
 from inference.models.card import Card, Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.records import Verdict
-from training.assessment.heatmaps import Table, json_bytes, measure
+from training.assessment.finished import FinishedModelSettings
+from training.assessment.heatmaps import measure
 from training.assessment.marks import assess_marks
 from training.assessment.photos import (
     class_probabilities,
@@ -25,6 +24,7 @@ from training.assessment.photos import (
     test_metrics,
     unseen_counterfeiters,
 )
+from training.assessment.tables import Table, json_bytes
 from training.data.photos.photo import PhotoSet, Split
 from training.data.photos.photo_set import read_photo_set
 from training.figures.metrics import auc_metric
@@ -32,17 +32,13 @@ from training.fitting.run_folder import require_another_folder, require_setting,
 
 
 @dataclass(frozen=True)
-class AssessmentSettings:
+class AssessmentSettings(FinishedModelSettings):
     """Examine the photos or marks of a set with a finished model, and compare with the truth."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
     data: Path
     """The set, as for training."""
     out: Path
     """Folder for the figures; of heatmaps also for their contact sheet and, on test, for the model's two files."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
     split: Split = "test"
     """Which photos: choose on val, report on test."""
     heatmaps: bool = False
@@ -71,11 +67,10 @@ def assess(settings: AssessmentSettings) -> Table:
             _state_in_card(model, table["hiding"], settings)
         return table
     photos = read_photos_for(model.card, settings.data)
-    if settings.choices:
-        return measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
-    if settings.heatmaps:
-        table = measure(model, photos.of(settings.split), settings.out, choices=False, limit=settings.limit)
-        _state_in_card(model, table["heatmap"], settings)
+    if settings.choices or settings.heatmaps:
+        table = measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)
+        if not settings.choices:
+            _state_in_card(model, table["heatmap"], settings)
         return table
     verdicts = examine_all(AuthenticityExaminer(model), photos.of(settings.split))
     table = figures(model, photos, settings.split, verdicts)
@@ -147,13 +142,3 @@ def _strange_auc(
     if not forged.any():
         return Metric(float("nan"), None, None, f"no {over}")
     return auc_metric(values[forged], values[genuine], items[forged], items[genuine], f"{over} against genuine photos")
-
-
-def metric_lines(table: Table) -> Iterable[str]:
-    """The figures as lines, one a figure."""
-    for row, metrics in table.items():
-        yield f"{row}:"
-        for name, metric in metrics.items():
-            stated = asdict(metric)
-            interval = f" [{stated['low']:.3f}, {stated['high']:.3f}]" if metric.low is not None else ""
-            yield f"  {name}: {metric.value:.3f}{interval} ({metric.over})"

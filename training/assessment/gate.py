@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import repeat
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from inference.models.card import Card, Metric, Task
-from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.bench import examiner_of
+from inference.examiner import Examiner
+from inference.models.card import Card, Metric
 from inference.models.embedding import frozen_embedding
-from inference.models.weights import load_model, save_model
+from inference.models.weights import Model, load_model, save_model
 from inference.records import Refusal
-from inference.reference.reference import Reference
-from inference.reference.registration import register_best
 from inference.scope.checks import gate_checks, physical_checks
 from inference.scope.gate import ScopeGate, Spread, as_rows, neighbour_distance
-from inference.scope.gate_card import LEAST_SOURCES, GateCard
+from inference.scope.gate_card import LEAST_SOURCES, GateCard, Sees
 from inference.scope.measures import MARK_MEASURES, PHOTO_MEASURES, Measure
-from inference.trademark.framing import as_ink
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.gate_pictures import (
     COMMON_SIZE,
     DEGRADATIONS,
@@ -33,22 +33,27 @@ from training.assessment.gate_pictures import (
     Picture,
     Pixels,
     evenly,
+    own_set,
     parts_in,
     pictures_in,
     pictures_of,
 )
-from training.data.processes import worker_processes
+from training.data.marks.mark_set import MarkSet
+from training.data.photos.photo import PhotoSet
 from training.data.scenes.scene_set import read_scene_set
 from training.data.set_files import DataRefused
 from training.figures.metrics import auc_metric, share_by_source
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 Values = NDArray[np.float64]
 FALSE_REFUSALS = 0.05
 _MOST_ROWS = 600
 _MOST_NEIGHBOURS = 5
 _UNUSUAL = 0.01
 _IN_SCENES = "scope, in scenes: refused"
+_SHOWN: tuple[Sees, ...] = ("ink", "registered part", "part")
+"""What a gate tells by where an examiner shows it, the first of these first."""
 
 _RULE = (
     "Each training source was measured against all others. Both thresholds stand at the same rank, the one that all "
@@ -58,17 +63,11 @@ _RULE = (
 
 
 @dataclass(frozen=True)
-class ScopeSettings:
+class ScopeSettings(FinishedModelSettings):
     """Fit the scope gate of a finished model to its training split, and measure it."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the model's two files, with the gate in them."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the model."""
     scenes: Path | None = None
     """Folder of scenes with boxes: the model's part as it is found in photos of whole goods is of its kind as well."""
     near: tuple[Path, ...] = ()
@@ -88,36 +87,32 @@ def gate_model(settings: ScopeSettings) -> Card:
     """
     model = load_model(settings.model, settings.weights)
     folders = {"near": settings.near, "far": settings.far}
-    foreign = {
-        kind: [picture for folder in of for picture in pictures_in(folder, model.card.task)]
-        for kind, of in folders.items()
-        if of
-    }
-    own = pictures_of(model.card, settings.data)
+    foreign = {kind: [picture for one in of for picture in pictures_in(one)] for kind, of in folders.items() if of}
+    own = own_set(model.card, settings.data)
     scenes = read_scene_set(settings.scenes) if settings.scenes else None
     found = parts_in(scenes, model.card, "train") if scenes else []
-    gate = fit_scope_gate(own("train"), model.card.task, model.references, found)
-    metrics = model.card.metrics | gate_metrics(gate, own("test"), foreign, model.references)
+    examiner = examiner_of(without_gate(model))
+    gate = fit_scope_gate(examiner, pictures_of(own, "train"), found)
+    metrics = model.card.metrics | gate_metrics(gate, examiner, pictures_of(own, "test"), foreign)
     if scenes:
-        refused = refused_share(gate, parts_in(scenes, model.card, "test"), model.references)
+        refused = refused_share(gate, examiner, parts_in(scenes, model.card, "test"))
         metrics |= {_IN_SCENES: refused.named("scope_refused", "in scenes")}
     return save_model(
         replace(model.card, metrics=metrics), model.network.state_dict(), settings.out, model.references, gate
     )
 
 
-def fit_scope_gate(
-    pictures: Sequence[Picture],
-    task: Task,
-    references: Sequence[Reference] = (),
-    in_scenes: Sequence[Picture] = (),
-) -> ScopeGate:
+def without_gate(model: Model) -> Model:
+    """The model as its examiner sees before there is a gate, which may name another embedding."""
+    return replace(model, card=replace(model.card, scope_gate=None), gate=None)
+
+
+def fit_scope_gate(examiner: Examiner, pictures: Sequence[Picture], in_scenes: Sequence[Picture] = ()) -> ScopeGate:
     """The gate of a model.
 
     Args:
+        examiner: Of the model without a gate: it shows what the gate is to see.
         pictures: Training photos with their items, or marks with their families.
-        task: What the model is for; photos and marks are measured differently.
-        references: Of a model that sees parts registered to them.
         in_scenes: Parts of its kind as they are found in photos of whole goods.
 
     Raises:
@@ -130,12 +125,14 @@ def fit_scope_gate(
     most = _MOST_ROWS // 2 if in_scenes else _MOST_ROWS
     chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
     sources = np.array([picture.source for picture in chosen])
-    measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
+    measures = MARK_MEASURES if examiner.task == "trademark" else PHOTO_MEASURES
     embed = frozen_embedding()
-    rows, measured = [], []
-    for part, seen in tqdm(_as_seen(chosen, references), "fitting the scope gate", total=len(chosen), leave=False):
-        rows.append(embed(seen).astype(np.float16))
-        measured.append([measure.of(part) for measure in measures.values()])
+
+    def taken(part: Pixels, shown: Mapping[Sees, Pixels]) -> tuple[Sees, NDArray[np.float16], list[float]]:
+        sees = next(view for view in _SHOWN if view in shown)
+        return sees, embed(shown[sees]).astype(np.float16), [measure.of(part) for measure in measures.values()]
+
+    (sees, *_), rows, measured = zip(*_of_each(examiner, chosen, taken), strict=True)
     embeddings = np.stack(rows)
     kept = len({*sources})
     neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
@@ -149,18 +146,26 @@ def fit_scope_gate(
         sources=kept,
         usual=_usual(measures, np.array(measured), sources),
         embedding_sha256=embed.sha256,
-        sees="ink" if task == "trademark" else "registered part" if references else "part",
+        sees=sees,
     )
     return ScopeGate(card, embeddings)
 
 
-def gate_or_none(pictures: Sequence[Picture], task: Task, references: Sequence[Reference] = ()) -> ScopeGate | None:
-    """The gate of a model just trained; none, with a warning, where there can be none: no long run is lost for it."""
+def with_gate(model: Model, every: PhotoSet | MarkSet, device: str = "cpu") -> Model:
+    """A model just trained, with its gate; as it is, with a warning, where there can be none: no run is lost for it."""
     try:
-        return fit_scope_gate(pictures, task, references)
+        gate = fit_scope_gate(examiner_of(model, device), pictures_of(every, "train"))
     except Refusal as refusal:
         logger.warning("The model gets no scope gate. %s", refusal)
-        return None
+        return model
+    return replace(model, card=replace(model.card, scope_gate=gate.card), gate=gate)
+
+
+def measured_gate(model: Model, every: PhotoSet | MarkSet, device: str = "cpu") -> dict[str, Metric]:
+    """What the gate of a model just trained makes of the test pictures of its set; nothing without a gate."""
+    if model.gate is None:
+        return {}
+    return gate_metrics(model.gate, examiner_of(model, device), pictures_of(every, "test"), {})
 
 
 def _spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
@@ -252,22 +257,19 @@ def _usual(measures: Mapping[str, Measure], measured: Values, sources: NDArray[n
 
 
 def gate_metrics(
-    gate: ScopeGate,
-    own: Sequence[Picture],
-    foreign: Mapping[str, Sequence[Picture]],
-    references: Sequence[Reference] = (),
+    gate: ScopeGate, examiner: Examiner, own: Sequence[Picture], foreign: Mapping[str, Sequence[Picture]]
 ) -> dict[str, Metric]:
     """What a gate refuses: of its own kind, of foreign pictures, and of its own kind degraded on purpose.
 
     Args:
         gate: The gate.
+        examiner: Of its model.
         own: Test pictures with their sources, none of which the gate was fitted on.
         foreign: Foreign pictures by kind (near, far), each its own source.
-        references: Of a model that sees parts registered to them.
     """
     own = evenly(own)
     items = [picture.source for picture in own]
-    excess = _excesses(gate, own, references)
+    excess = _excesses(gate, examiner, own)
     metrics = {
         "scope: false refusals": share_by_source(
             excess > 1, items, "test pictures of the model's own kind refused"
@@ -275,7 +277,7 @@ def gate_metrics(
     }
     passed = float(np.quantile(excess, 0.95))
     for kind, pictures in foreign.items():
-        others, names = _excesses(gate, pictures, references), [picture.source for picture in pictures]
+        others, names = _excesses(gate, examiner, pictures), [picture.source for picture in pictures]
         over = f"{kind} pictures"
         metrics |= {
             f"scope, {kind}: AUC": auc_metric(
@@ -287,10 +289,7 @@ def gate_metrics(
             f"scope, {kind}: refused": share_by_source(others > 1, names, over).named("scope_refused", kind),
         }
     for name, degrade in DEGRADATIONS.items():
-        statuses = [
-            _statuses(gate, part, seen)
-            for part, seen in tqdm(_as_seen(own, references, degrade), name, total=len(own), leave=False)
-        ]
+        statuses = _of_each(examiner, own, partial(_statuses, gate), degrade)
         refused = ["refuse" in found for found in statuses]
         noticed = [bool(found & {"refuse", "warn"}) for found in statuses]
         over = f"test pictures, {name}"
@@ -301,44 +300,40 @@ def gate_metrics(
     return metrics
 
 
-def refused_share(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Metric:
+def refused_share(gate: ScopeGate, examiner: Examiner, pictures: Sequence[Picture]) -> Metric:
     """Which share of parts found in photos of whole goods a gate refuses."""
     pictures = evenly(pictures)
-    refused = _excesses(gate, pictures, references) > 1
+    refused = _excesses(gate, examiner, pictures) > 1
     return share_by_source(refused, [picture.source for picture in pictures], "parts at their true box in test scenes")
 
 
-def _excesses(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Values:
+def _excesses(gate: ScopeGate, examiner: Examiner, pictures: Sequence[Picture]) -> Values:
     embed = frozen_embedding()
-    bar = tqdm(_as_seen(pictures, references), "embedding", total=len(pictures), unit="picture", leave=False)
-    return np.array([gate.check(embed(seen)).value for _, seen in bar])
+    return np.array(_of_each(examiner, pictures, lambda _, seen: gate.check(embed(seen[gate.card.sees])).value))
 
 
-def _as_seen(
-    pictures: Sequence[Picture], references: Sequence[Reference], degrade: Degradation | None = None
-) -> Iterator[tuple[Pixels, Pixels]]:
-    """Pictures, degraded or not, and what a model sees of each: the same, or the part registered to its references."""
-    with worker_processes() as pool:
-        yield from pool.map(_seen, pictures, repeat(tuple(references)), repeat(degrade), chunksize=4)
+def _of_each(
+    examiner: Examiner,
+    pictures: Sequence[Picture],
+    taken: Callable[[Pixels, Mapping[Sees, Pixels]], T],
+    degrade: Degradation | None = None,
+) -> list[T]:
+    """What is taken of each picture, degraded or not, as the examiner shows it to a gate."""
+
+    def of(picture: Picture) -> T:
+        return taken(*examiner.scope_views(picture.request(degrade)))
+
+    with ThreadPoolExecutor() as threads:
+        found = threads.map(of, pictures)
+        return list(tqdm(found, "seeing what a scope gate sees", total=len(pictures), unit="picture", leave=False))
 
 
-def _seen(picture: Picture, references: tuple[Reference, ...], degrade: Degradation | None) -> tuple[Pixels, Pixels]:
-    part = picture.pixels(degrade)
-    if picture.task == "trademark":
-        return part, as_ink(part)
-    if not references:
-        return part, part
-    best = register_best(part, [one for one in references if picture.series in (None, one.series)])[0]
-    shape = next(reference.picture.shape for reference in references if reference.series == best.series)
-    return part, best.apply(part, shape)[0]
-
-
-def _statuses(gate: ScopeGate, part: Pixels, seen: Pixels) -> set[str]:
+def _statuses(gate: ScopeGate, part: Pixels, shown: Mapping[Sees, Pixels]) -> set[str]:
     # Of the size only whether a part is too small is asked, and that for no network in particular.
     return {
         check.status
         for check in (
             *physical_checks(part, COMMON_SIZE),
-            *gate_checks(part, {gate.card.sees: seen}, gate, frozen_embedding()),
+            *gate_checks(part, shown, gate, frozen_embedding()),
         )
     }

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.intake.exhibit import ExhibitRefused, read_exhibit
+from inference.intake.exhibit import ExhibitRefused, exhibit_from_pixels, read_exhibit
 from inference.locator.examiner import crop_around
-from inference.models.card import Card, Task
-from inference.trademark.framing import frame_mark
-from training.data.degradations import blurred, jpeg, noisy, scaled
-from training.data.marks.mark_set import read_mark_set
-from training.data.photos.photo import Split
+from inference.models.card import Card
+from inference.preprocessing import at_most
+from inference.request import Request
+from training.data.degradations import blurred, jpeg, noisy
+from training.data.marks.mark_set import MarkSet, read_mark_set
+from training.data.photos.photo import PhotoSet, Split
 from training.data.photos.photo_set import read_photo_set
 from training.data.scenes.scene_set import MARGIN, SceneSet
 from training.data.set_files import PICTURES, DataRefused
@@ -38,26 +39,20 @@ class Picture:
         source: The item or mark family that it shows; what a gate refuses is counted by source.
         box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
         series: The series that the part is meant to be; None where every reference is tried.
-        task: For what kind of model it is looked at: marks are framed.
     """
 
     path: Path
     source: str
     box: tuple[int, int, int, int] | None = None
     series: str | None = None
-    task: Task = "authenticity"
 
-    def pixels(self, degrade: Degradation | None = None) -> Pixels:
-        """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it, a mark framed."""
+    def request(self, degrade: Degradation | None = None) -> Request:
+        """What an examiner is asked of it, degraded or not: of a boxed part as a locator proposes it."""
         exhibit = read_exhibit(self.path)
-        part = exhibit.crop(crop_around(exhibit, self.box, MARGIN) if self.box else None)
-        part = degrade(part) if degrade else part
-        return frame_mark(part).pixels if self.task == "trademark" else part
-
-
-def at_most(part: Pixels, long_side: float) -> Pixels:
-    """A part (H, W, 3) with a long side of at most so many pixels."""
-    return scaled(part, min(1.0, long_side / max(part.shape[:2])))
+        crop = crop_around(exhibit, self.box, MARGIN) if self.box else None
+        if degrade is None:
+            return Request(exhibit, self.series, crop)
+        return Request(exhibit_from_pixels(degrade(exhibit.crop(crop)), exhibit.name), self.series)
 
 
 COMMON_SIZE = 224
@@ -76,20 +71,24 @@ DEGRADATIONS: Mapping[str, Degradation] = {
 """What is done to a part to see whether it is noticed."""
 
 
-def pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
-    """The pictures of each split of the set a model was trained on."""
-    if card.task == "trademark":
-        marks = read_mark_set(data, seed=card.seed)
-        listed = [(Picture(mark.path, mark.family, task=card.task), mark.split) for mark in marks.marks]
-        sha256 = marks.manifest_sha256
-    else:
-        photos = read_photo_set(data, seed=card.seed)
-        listed = [(Picture(photo.path, photo.item, series=photo.series), photo.split) for photo in photos.photos]
-        sha256 = photos.manifest_sha256
-    if sha256 != card.data_sha256:
+def own_set(card: Card, data: Path) -> PhotoSet | MarkSet:
+    """The set a model was trained on.
+
+    Raises:
+        DataRefused: if it cannot be read, or is another one.
+    """
+    every = (read_mark_set if card.task == "trademark" else read_photo_set)(data, seed=card.seed)
+    if every.manifest_sha256 != card.data_sha256:
         msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
         raise DataRefused(msg)
-    return lambda split: [picture for picture, of in listed if of == split]
+    return every
+
+
+def pictures_of(every: PhotoSet | MarkSet, split: Split) -> list[Picture]:
+    """The photos of a split, each with its item, or the marks, each with its family."""
+    if isinstance(every, MarkSet):
+        return [Picture(mark.path, mark.family) for mark in every.marks if mark.split == split]
+    return [Picture(photo.path, photo.item, series=photo.series) for photo in every.of(split)]
 
 
 def parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
@@ -110,14 +109,11 @@ def parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
     return found
 
 
-def pictures_in(folder: Path, task: Task) -> list[Picture]:
+def pictures_in(folder: Path) -> list[Picture]:
     """The readable pictures of a folder and those below it, each its own source."""
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURES]
-    readable = [
-        picture
-        for picture in evenly([Picture(path, str(path), task=task) for path in paths])
-        if _readable(picture.path)
-    ]
+    listed = evenly([Picture(path, str(path)) for path in paths])
+    readable = [picture for picture in listed if _readable(picture.path)]
     if not readable:
         msg = f"{folder} holds no readable picture; name a folder with some."
         raise DataRefused(msg)

@@ -8,14 +8,12 @@ and the map of a network with random weights say what they are worth.
 from __future__ import annotations
 
 import copy
-import io
-import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -28,24 +26,24 @@ from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer, View
 from inference.drawing import overlay
-from inference.files import write_whole
+from inference.files import jpeg_bytes, write_whole
 from inference.heatmap import CamMethod, over_part
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Metric
 from inference.models.weights import Model
 from inference.networks import build_network
-from inference.preprocessing import resize
+from inference.preprocessing import at_most, resize
 from inference.records import Exhibit, Verdict
 from inference.request import Request
+from training.assessment.tables import Table, json_bytes_of
 from training.data.photos.photo import Photo
 from training.figures.metrics import auc, mean_by_source, share_by_source
-from training.fitting.run_folder import plain, require_setting
+from training.fitting.run_folder import require_setting
 
 logger = logging.getLogger(__name__)
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Table = dict[str, dict[str, Metric]]
 
 _LONG_SIDE = 448
 _JPEG_QUALITY, _SHIFT = 90, 2
@@ -144,7 +142,8 @@ def _choices(model: Model, photos: Sequence[Photo]) -> Table:
     views = _views(AuthenticityExaminer(model), photos)
     for steps, method in product(_LAYERS, get_args(CamMethod)):
         flagged = _find(AuthenticityExaminer(_with_map(model, steps, method)), photos, views)
-        table[f"{method}, {steps} steps in the head"] = _scores(flagged, lambda one: one.values)
+        row = f"{method}, {steps} steps in the head"
+        table[row] = _scores(flagged, lambda one: one.values, row)
     return table
 
 
@@ -162,22 +161,24 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
     flagged = _find(examiner, forged, _views(examiner, forged))
     rng = np.random.default_rng(0)
     blind = AuthenticityExaminer(randomised(model, lambda _: True))
-    table = {
-        "heatmap": _scores(flagged, lambda one: one.values),
-        "centre prior": _scores(flagged, lambda one: _centre(one.mask.shape)),
-        "edge map": _scores(flagged, lambda one: _edges(one)),
-        "random map": _scores(flagged, lambda one: _noise(one, rng)),
-        "random weights": _scores(flagged, lambda one: _same(blind, one)),
+    others: dict[str, Callable[[Flagged], Plane]] = {
+        "centre prior": lambda one: _centre(one.mask.shape),
+        "edge map": _edges,
+        "random map": lambda one: _noise(one, rng),
+        "random weights": lambda one: _same(blind, one),
     }
     view = flagged[0].verdict.reference
     if view is not None:
-        table[f"difference map, of {view.measured}"] = _scores(flagged, _difference)
+        others[f"difference map, of {view.measured}"] = _difference
+    table = {"heatmap": _scores(flagged, lambda one: one.values)}
+    table |= {name: _scores(flagged, values, name) for name, values in others.items()}
     headless = AuthenticityExaminer(randomised(model, _in_head_or_last_stage))
     items = [one.photo.item for one in flagged]
 
     def agreement(name: str, other: Callable[[Flagged], Plane]) -> None:
         values = np.array([rank_correlation(one.values, other(one)) for one in flagged])
-        table[name] = {"rank correlation": mean_by_source(values, items, "Spearman, map by map")}
+        metric = mean_by_source(values, items, "Spearman, map by map").named("heatmap_rank_correlation", name)
+        table[name] = {"rank correlation": metric}
 
     agreement("head and last stage randomised", lambda one: _same(headless, one))
     agreement(f"JPEG quality {_JPEG_QUALITY}", lambda one: _of(examiner, _recompressed(one.verdict.exhibit), one))
@@ -234,12 +235,11 @@ def in_frame(mask: NDArray[np.uint8], verdict: Verdict) -> Mask:
     height, width = verdict.seen.shape[:2]
     if verdict.reference is not None:
         mask = np.asarray(cv2.warpPerspective(mask, np.array(verdict.reference.homography), (width, height)), np.uint8)
-    ratio = min(1.0, _LONG_SIDE / max(height, width))
-    return resize(mask, max(1, round(width * ratio)), max(1, round(height * ratio))) > 127
+    return at_most(mask, _LONG_SIDE) > 127
 
 
-def _scores(flagged: Sequence[Flagged], values: Callable[[Flagged], Plane]) -> dict[str, Metric]:
-    """Mean scores of a map over the counterfeits that were found."""
+def _scores(flagged: Sequence[Flagged], values: Callable[[Flagged], Plane], *of: str) -> dict[str, Metric]:
+    """Mean scores of a map over the counterfeits that were found; `of` names one that is not the model's own."""
     scores = [score_map(values(one), one.mask, one.cell) for one in tqdm(flagged, "scoring", leave=False)]
     items = [one.photo.item for one in flagged]
     figures = {
@@ -248,7 +248,7 @@ def _scores(flagged: Sequence[Flagged], values: Callable[[Flagged], Plane]) -> d
         ("pixel AUC", "heatmap_pixel_auc"): [score.pixel_auc for score in scores],
     }
     return {
-        name: mean_by_source(np.array(values), items, "counterfeits that were found").named(key)
+        name: mean_by_source(np.array(values), items, "counterfeits that were found").named(key, *of)
         for (name, key), values in figures.items()
     }
 
@@ -290,9 +290,7 @@ def _of(examiner: AuthenticityExaminer, exhibit: Exhibit, one: Flagged) -> Plane
 
 
 def _recompressed(exhibit: Exhibit) -> Exhibit:
-    encoded = io.BytesIO()
-    Image.fromarray(exhibit.pixels).save(encoded, "JPEG", quality=_JPEG_QUALITY)
-    return read_exhibit(encoded.getvalue(), exhibit.name)
+    return read_exhibit(jpeg_bytes(Image.fromarray(exhibit.pixels), _JPEG_QUALITY), exhibit.name)
 
 
 def _shifted(exhibit: Exhibit) -> Exhibit:
@@ -342,34 +340,4 @@ def contact_sheet(examiner: AuthenticityExaminer, flagged: Sequence[Flagged], ph
                 put(row, left + 1, read_exhibit(truth.twin).pixels, "its genuine twin")
             put(row, left + 2, np.where(one.mask, np.uint8(255), np.uint8(0)), "what is altered")
             put(row, left + 3, overlay(one.verdict.heatmap, one.verdict.seen), "heatmap")
-    encoded = io.BytesIO()
-    sheet.save(encoded, "JPEG", quality=88)
-    return encoded.getvalue()
-
-
-def json_bytes(table: Table) -> bytes:
-    """A table of figures as JSON."""
-    return (json.dumps(_stated(table), indent=1) + "\n").encode()
-
-
-def json_bytes_of(model: Model, name: str, table: Table) -> bytes:
-    """A table of figures under a name as JSON that states whose they are."""
-    whose = {"model": model.card.name, "weights_sha256": model.card.weights_sha256}
-    return (json.dumps({**whose, name: _stated(table)}, indent=1) + "\n").encode()
-
-
-def _stated(table: Table) -> Any:
-    return plain({row: {name: asdict(metric) for name, metric in figures.items()} for row, figures in table.items()})
-
-
-def table_lines(table: Table, rows: str = "map") -> Iterable[str]:
-    """A table of figures in Markdown; `rows` says what its rows are."""
-    columns = list(dict.fromkeys(name for figures in table.values() for name in figures))
-    yield f"| {rows} | {' | '.join(columns)} |"
-    yield "|---" * (len(columns) + 1) + "|"
-    for row, figures in table.items():
-        cells = [
-            f"{figures[name].value:.3f} [{figures[name].low:.3f}, {figures[name].high:.3f}]" if name in figures else ""
-            for name in columns
-        ]
-        yield f"| {row} | {' | '.join(cells)} |"
+    return jpeg_bytes(sheet, 88)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +14,16 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
-from inference.files import write_whole
+from inference.files import jpeg_bytes, write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.locator.examiner import Locator
 from inference.models.card import Metric
-from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
+from inference.models.catalogue import read_catalogue
 from inference.preprocessing import resize
 from inference.records import Crop, Detection, Verdict
 from training.assessment.detections import detect_all, truth
-from training.assessment.heatmaps import Table, json_bytes
+from training.assessment.finished import FinishedModelSettings
+from training.assessment.tables import Table, json_bytes
 from training.data.corruptions import CORRUPTIONS, Corruption
 from training.data.photos.photo import Split
 from training.data.scenes.scene_set import LabelledScene, SceneSet, read_scene_set
@@ -40,7 +40,7 @@ _SHOWN, _COLUMNS, _TILE, _INK = 12, 4, (320, 240), (255, 240, 0)
 
 
 @dataclass(frozen=True)
-class LocatorAssessmentSettings:
+class LocatorAssessmentSettings(FinishedModelSettings):
     """Measure a finished locator on scenes whose parts are known."""
 
     model: tyro.conf.Positional[str]
@@ -49,8 +49,6 @@ class LocatorAssessmentSettings:
     """The scenes, as for training."""
     out: Path
     """Folder for the figures, and for a sheet of the first scenes with what is found."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
     split: Split = "test"
     """Which scenes: choose on val, report on test."""
     corruptions: bool = False
@@ -126,9 +124,7 @@ def draw_detections(locator: Locator, scenes: Sequence[LabelledScene]) -> bytes:
             caption = f"{find.part} {find.score:.2f}{', close-up' if find.close_up else ''}"
             draw.text((left + 4, top + 3), caption, _INK, stroke_width=1, stroke_fill=(0, 0, 0))
         sheet.paste(small, (index % _COLUMNS * _TILE[0], index // _COLUMNS * _TILE[1]))
-    encoded = io.BytesIO()
-    sheet.save(encoded, "JPEG", quality=85)
-    return encoded.getvalue()
+    return jpeg_bytes(sheet, 85)
 
 
 @dataclass(frozen=True)

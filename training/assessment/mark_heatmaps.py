@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.heatmap import over_part
-from inference.intake.exhibit import read_exhibit
 from inference.trademark.examiner import MarkView, TrademarkExaminer
 from inference.trademark.sub_scores import ink
-from training.assessment.heatmaps import Table, randomised, rank_correlation
+from training.assessment.heatmaps import randomised, rank_correlation
 from training.assessment.mark_trials import Pixels
-from training.assessment.pairs import evenly, judge_all
+from training.assessment.pairs import evenly, judge_all, view_all
+from training.assessment.tables import Table
 from training.data.marks.mark_set import MarkSet, Pair
 from training.figures.metrics import mean_by_source, share_by_source
 from training.fitting.run_folder import require_setting
@@ -49,9 +49,7 @@ def check_heatmaps(examiner: TrademarkExaminer, marks: MarkSet, limit: int) -> T
     same shape elsewhere, of twelve random places the three that cover as much of what is drawn as nearly as can be.
     """
     pairs = evenly(marks.similar, limit)
-    used = sorted({index for pair in pairs for index in pair})
-    bar = tqdm(used, "reading marks", unit="mark", leave=False)
-    views = {index: examiner.view(read_exhibit(marks.marks[index].path)) for index in bar}
+    views = view_all(examiner, marks, pairs)
     explained = [one for one in explain(examiner, pairs, views) if one.log_odds > 0]
     require_setting(bool(explained), "The model takes none of the similar pairs for similar: there is no map to check.")
     rng = np.random.default_rng(0)
@@ -87,11 +85,11 @@ def check_heatmaps(examiner: TrademarkExaminer, marks: MarkSet, limit: int) -> T
         other = TrademarkExaminer(randomised(examiner.model, chosen))
         blind = {one.pair: one for one in explain(other, [one.pair for one in explained], views)}
         alike = np.array([rank_correlation(one.maps[1], blind[one.pair].maps[1]) for one in explained])
-        table[f"weights randomised: {name}"] = (
-            {"rank correlation": mean_by_source(alike, families, "Spearman, map by map")}
-            if np.isfinite(alike).any()
-            else {}
-        )
+        row = f"weights randomised: {name}"
+        table[row] = {}
+        if np.isfinite(alike).any():
+            metric = mean_by_source(alike, families, "Spearman, map by map")
+            table[row]["rank correlation"] = metric.named("heatmap_rank_correlation", row)
     return table
 
 

@@ -15,10 +15,10 @@ from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Card, Metric
 from inference.models.weights import Model
 from inference.trademark.examiner import MarkView, TrademarkExaminer
-from training.assessment.heatmaps import Table, json_bytes_of
 from training.assessment.mark_heatmaps import check_heatmaps
 from training.assessment.mark_trials import mark_embeddings, trial_pairs
 from training.assessment.pairs import JudgedPairs, compare_all, evenly, in_scope, judge_all
+from training.assessment.tables import Table, json_bytes_of
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.marks.transforms import TRANSFORMS
@@ -171,7 +171,7 @@ def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]
             families[similar],
             families[~similar],
             "traces of each mark, never compared",
-        )
+        ).named("shortcut_auc", f"{kind} pairs")
     return figures
 
 
@@ -237,19 +237,20 @@ def invariance(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, lis
         for kind, listed in chosen.items():
             after = _scores(examiner, [(plain[a], changed[b]) for a, b in listed])
             families = np.array([marks.marks[a].family for a, _ in listed])
-            over = f"{kind} pairs, the second mark {name}"
-            table[name] |= _changed(kind, before[kind], after, families, even, over)
+            table[name] |= _changed(kind, before[kind], after, families, even, name)
     return table
 
 
 def _changed(
-    kind: str, before: Values, after: Values, families: NDArray[np.str_], even: float, over: str
+    kind: str, before: Values, after: Values, families: NDArray[np.str_], even: float, transform: str
 ) -> dict[str, Metric]:
     """Change of the score, share that stays on its side, and share that is refused after a transform."""
+    over = f"{kind} pairs, the second mark {transform}"
     row = {f"refused, {kind}": share_by_source(np.isnan(after), families, over)}
     seen = np.isfinite(before) & np.isfinite(after)
     if seen.any():
-        row[f"change, {kind}"] = mean_by_source((after - before)[seen], families[seen], over)
+        change = mean_by_source((after - before)[seen], families[seen], over)
+        row[f"change, {kind}"] = change.named("score_change", transform, kind)
         kept = (after[seen] > even) == (kind == "similar")
         row[f"on their side, {kind}"] = share_by_source(kept, families[seen], over)
     return row

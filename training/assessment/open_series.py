@@ -7,19 +7,18 @@ by one photo, and beside the wrong one a genuine part looks altered; so the best
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Metric, SeriesRule
-from inference.reference.reference import Reference
-from inference.reference.registration import register_best
+from inference.request import Request
 from training.data.photos.photo import Photo, PhotoSet
-from training.data.processes import worker_processes
 from training.figures.metrics import share_by_source
 
 MOST_MISTAKEN = 0.02
@@ -40,29 +39,28 @@ class OpenFits:
     lead: NDArray[np.float64]
 
 
-def left_open(photos: PhotoSet, references: Sequence[Reference]) -> tuple[SeriesRule | None, dict[str, Metric]]:
+def left_open(photos: PhotoSet, examiner: AuthenticityExaminer) -> tuple[SeriesRule | None, dict[str, Metric]]:
     """The rule from validation photos, and its figures on test; none where there is no choice of references."""
-    if len(references) < 2:
+    if len(examiner.model.references) < 2:
         return None, {}
-    rule = series_rule(open_fits(photos.of("val"), references))
-    return rule, series_metrics(open_fits(photos.of("test"), references), rule)
+    rule = series_rule(open_fits(photos.of("val"), examiner))
+    return rule, series_metrics(open_fits(photos.of("test"), examiner), rule)
 
 
-def open_fits(photos: Sequence[Photo], references: Sequence[Reference]) -> OpenFits:
-    """Photos registered to each of several references, as an examiner's is whose series is left open."""
-    with worker_processes() as pool:
-        found = pool.map(_fit, photos, repeat(tuple(references)), chunksize=8)
-        bar = tqdm(found, "leaving the series open", total=len(photos), unit="photo", leave=False)
-        kept = [(photo.item, *fit) for photo, fit in zip(photos, bar, strict=True) if fit is not None]
-    items, own, lead = zip(*kept, strict=True) if kept else ((), (), ())
-    return OpenFits(np.array(items, np.str_), np.array(own, np.bool_), np.array(lead, np.float64))
+def open_fits(photos: Sequence[Photo], examiner: AuthenticityExaminer) -> OpenFits:
+    """How the examiner lays photos beside its references, the series left open."""
 
+    def lead(photo: Photo) -> tuple[str, bool, float] | None:
+        beside = examiner.view(Request(read_exhibit(photo.path))).reference
+        if beside is None or not beside.fits:
+            return None
+        return photo.item, beside.series == photo.series, beside.score - max(beside.runner_up.values())
 
-def _fit(photo: Photo, references: tuple[Reference, ...]) -> tuple[bool, float] | None:
-    """Whether a photo fits the reference of its series best, and by how much the best fit leads; None for a bad fit."""
-    best, second, *_ = register_best(read_exhibit(photo.path).pixels, references)
-    least = next(reference.least_score for reference in references if reference.series == best.series)
-    return None if best.score < least else (best.series == photo.series, best.score - second.score)
+    with ThreadPoolExecutor() as threads:
+        bar = tqdm(threads.map(lead, photos), "leaving the series open", total=len(photos), unit="photo", leave=False)
+        kept = [fit for fit in bar if fit is not None]
+    items, own, leads = zip(*kept, strict=True) if kept else ((), (), ())
+    return OpenFits(np.array(items, np.str_), np.array(own, np.bool_), np.array(leads, np.float64))
 
 
 def series_rule(validation: OpenFits) -> SeriesRule:

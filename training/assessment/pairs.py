@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from statistics import fmean
@@ -14,12 +14,13 @@ from tqdm import tqdm
 
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Confusion, Histogram, Metric
-from inference.models.topics import Topic
 from inference.models.weights import Model
 from inference.records import Comparison, InconclusiveBand
 from inference.scope.checks import refusal
+from inference.trademark.checks import mark_checks
 from inference.trademark.examiner import MarkView, TrademarkExaminer
-from training.data.marks.mark_set import MarkSet, Pair
+from inference.trademark.framing import frame_mark
+from training.data.marks.mark_set import MarkSet, Pair, members
 from training.data.photos.photo import Split
 from training.data.set_files import DataRefused
 from training.figures.calibration_result import CalibrationResult, weigh
@@ -29,8 +30,8 @@ from training.figures.trials import Trial, trial
 AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 """Nats that full agreement of local features may add to the log odds; which, validation says."""
 _NEARLY = 5e-4
+_SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
-_OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,17 @@ def compare_all(
     examiner: TrademarkExaminer, marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]
 ) -> dict[str, list[tuple[Pair, Comparison]]]:
     """A comparison of each pair of each kind; each mark is read and framed once."""
-    used = sorted({index for listed in pairs.values() for pair in listed for index in pair})
-    bar = tqdm(used, "reading marks", unit="mark", leave=False)
-    views = {index: examiner.view(read_exhibit(marks.marks[index].path)) for index in bar}
+    views = view_all(examiner, marks, [pair for listed in pairs.values() for pair in listed])
     return {
         kind: list(zip(listed, judge_all(examiner, [(views[a], views[b]) for a, b in listed]), strict=True))
         for kind, listed in pairs.items()
     }
+
+
+def view_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Iterable[Pair]) -> dict[int, MarkView]:
+    """What the marks of some pairs are compared by, by their indices."""
+    bar = tqdm(members(pairs), "reading marks", unit="mark", leave=False)
+    return {index: examiner.view(read_exhibit(marks.marks[index].path)) for index in bar}
 
 
 def judge_all(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> list[Comparison]:
@@ -149,32 +154,57 @@ def judge_pairs(
     examiner = TrademarkExaminer(model, device)
     compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
     validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
-    _require_in_scope(validation, "validation")
-    _require_in_scope(test, "test")
+    _require_of_each_kind(validation.in_scope().log_odds, "val")
+    _require_of_each_kind(test.in_scope().log_odds, "test")
     weight = validation.agreement_weight()
     calibration_result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
     peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
-    others = {name: metric for name, metric in model.card.metrics.items() if metric.topic in _OTHERS}
     card = replace(
-        model.card,
+        calibration_result.stated_in(model.card, band_figures(test, band)),
         band=band,
         heatmap_full_scale=full_scale(np.array(peaks)),
         agreement_weight=weight,
-        calibration=calibration_result.calibration,
-        item_calibrations=calibration_result.of_items,
-        metrics=calibration_result.figures(others | band_figures(test, band)),
-        limits=calibration_result.limits(model.card.limits),
     )
     return stating_test(card, test), calibration_result
 
 
-def _require_in_scope(judged: JudgedPairs, which: str) -> None:
-    seen = judged.in_scope()
-    empty = [kind for kind, log_odds in seen.log_odds.items() if not len(log_odds)]
-    if empty:
-        msg = f"No {which} pair that is {empty[0]} is in scope, so that nothing is known of the model; add marks."
+def require_comparable(marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], size: int) -> None:
+    """Guard a training against trial pairs that could not judge it: what is known of their marks without a network.
+
+    Args:
+        marks: The set.
+        trials: Its trial pairs, by split.
+        size: Side in pixels of what the network will see.
+
+    Raises:
+        DataRefused: if checks of the framed marks refuse every pair of a kind.
+    """
+    pairs = [pair for kinds in trials.values() for listed in kinds.values() for pair in listed]
+    bar = tqdm(members(pairs), "checking marks", unit="mark", leave=False)
+    refused = {
+        index: sentence
+        for index in bar
+        if (sentence := refusal(mark_checks(frame_mark(read_exhibit(marks.marks[index].path).pixels), size)))
+    }
+    for split, kinds in trials.items():
+        _require_of_each_kind(
+            {kind: [pair for pair in listed if not refused.keys() & {*pair}] for kind, listed in kinds.items()},
+            split,
+            next(iter(refused.values()), ""),
+        )
+
+
+def _require_of_each_kind(kept: Mapping[str, Sized], split: Split, reason: str = "") -> None:
+    """Refuse trial pairs by kind of which a kind has none; `reason` says of a mark why it is out of scope."""
+    empty = next((kind for kind, listed in kept.items() if not len(listed)), None)
+    if empty is not None:
+        why = f" (of a mark: {reason.rstrip('.')})" if reason else ""
+        msg = (
+            f"No {_SPLITS[split]} pair that is {empty} is in scope, so that nothing would be known of the model; add "
+            f"marks{why}."
+        )
         raise DataRefused(msg)
 
 

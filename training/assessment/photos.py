@@ -18,10 +18,8 @@ from tqdm import tqdm
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Confusion, Histogram, Metric, SeriesRule
-from inference.models.topics import Topic
 from inference.models.weights import Model
 from inference.records import InconclusiveBand, Verdict
-from inference.reference.reference import Reference
 from inference.request import Request
 from inference.scope.checks import refusal
 from training.assessment.open_series import left_open
@@ -38,7 +36,6 @@ from training.figures.metrics import (
 )
 from training.figures.trials import Trial, trial
 
-_OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 _BATCH = 16
 
 
@@ -84,18 +81,13 @@ class Judgement:
 
     def stated_in(self, card: Card) -> Card:
         """The card with it in the place of what it said before; figures of scope and heatmaps stay."""
-        others = {name: metric for name, metric in card.metrics.items() if metric.topic in _OTHERS}
         return replace(
-            card,
+            self.calibration_result.stated_in(card, self.metrics),
             band=self.band,
-            metrics=self.calibration_result.figures(others | self.metrics),
             per_class=self.per_class,
             confusion=self.confusion,
             histogram=self.histogram,
             series_rule=self.series_rule,
-            calibration=self.calibration_result.calibration,
-            item_calibrations=self.calibration_result.of_items,
-            limits=self.calibration_result.limits(card.limits),
         )
 
 
@@ -114,7 +106,7 @@ def judged_by_photos(
     examiner, classes = AuthenticityExaminer(model, device), model.card.classes
     validation, test = (examine_all(examiner, photos.of(split)) for split in ("val", "test"))
     scored = Scored.of(validation, classes), Scored.of(test, classes)
-    judgement = judge_photos(photos, classes, *scored, model.references, data, leave_series_open=leave_series_open)
+    judgement = judge_photos(photos, examiner, *scored, data, leave_series_open=leave_series_open)
     peaks = np.array([verdict.heatmap.peak for verdict in validation])
     return replace(judgement.stated_in(model.card), heatmap_full_scale=full_scale(peaks)), judgement
 
@@ -136,10 +128,9 @@ def class_probabilities(verdicts: Sequence[Verdict], classes: Sequence[str]) -> 
 
 def judge_photos(
     photos: PhotoSet,
-    classes: tuple[str, ...],
+    examiner: AuthenticityExaminer,
     validation: Scored,
     test: Scored,
-    references: Sequence[Reference],
     data: str,
     *,
     leave_series_open: bool = True,
@@ -148,17 +139,17 @@ def judge_photos(
 
     Args:
         photos: The set.
-        classes: Those of the model, which all photos' classes are among.
-        validation: What the model says of its validation photos.
+        examiner: Of the model, which knows all photos' classes.
+        validation: What it says of its validation photos.
         test: The same of its test photos.
-        references: What the model lays photos beside; none for one that sees them alone.
         data: What the set is called.
         leave_series_open: Fit the series rule, too, for which every photo is laid over every reference.
     """
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     p = validation.genuine
-    band = inconclusive_band(p[genuine], p[~genuine], AuthenticityExaminer.sides)
+    band = inconclusive_band(p[genuine], p[~genuine], examiner.sides)
 
+    classes = examiner.card.classes
     tested, p = photos.of("test"), test.genuine
     genuine = np.array([photo.label == "genuine" for photo in tested])
     labels = np.array([classes.index(photo.class_name) for photo in tested])
@@ -170,12 +161,12 @@ def judge_photos(
         known = np.ones_like(known)
     likeliest = test.classes.argmax(1)
     metrics |= test_metrics(likeliest[known] == labels[known], p[known], genuine[known], items[known], band)
-    if references:
+    if examiner.card.stack:
         unfit = np.isnan(test.scores)
         metrics["refused share"] = share_by_source(
             unfit, items, "photos that are not weighed: they do not fit the reference, or another check refuses them"
         ).named("unweighed")
-    rule, of_open_series = left_open(photos, references) if leave_series_open else (None, {})
+    rule, of_open_series = left_open(photos, examiner) if leave_series_open else (None, {})
     counted = torch.from_numpy(likeliest[known]), torch.from_numpy(labels[known])
     confusion = Confusion(
         f"{int(known.sum())} test photos, {data}",

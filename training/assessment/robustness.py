@@ -9,32 +9,32 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import tyro
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
+from inference.bench import examiner_of
 from inference.evidence.scale import NEUTRAL_LR
 from inference.files import write_whole
 from inference.heatmap import over_part
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model
-from inference.records import Comparison, Exhibit, Refusal, Verdict
+from inference.records import Comparison, Exhibit, Verdict
 from inference.trademark.examiner import TrademarkExaminer
 from training.assessment.evaluate import read_photos_for
-from training.assessment.heatmaps import in_frame, json_bytes, read_mask, score_map
+from training.assessment.finished import FinishedModelSettings
+from training.assessment.heatmaps import in_frame, read_mask, score_map
 from training.assessment.mark_trials import mark_embeddings, trial_pairs
+from training.assessment.tables import Table, json_bytes_of
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
-from training.data.marks.mark_set import read_mark_set
+from training.data.marks.mark_set import Mark, read_mark_set
 from training.data.photos.photo import Photo
 from training.figures.evidence import cllr_metric
 from training.figures.metrics import mean_by_source, share_by_source
@@ -43,22 +43,23 @@ from training.figures.trials import trial
 from training.fitting.run_folder import TrainingRefused, require_setting
 
 CLEAN = "as it is"
-FIGURES = ("accuracy", "Cllr", "abstained", "flips", "heatmap lift")
+FIGURES = {
+    "accuracy": "accuracy",
+    "Cllr": "cllr",
+    "abstained": "abstained",
+    "flips": "flips",
+    "heatmap lift": "heatmap_lift",
+}
+"""What a person reads of each cell, and its key."""
 _FILE = "robustness.json"
 
 
 @dataclass(frozen=True)
-class RobustnessSettings:
+class RobustnessSettings(FinishedModelSettings):
     """Examine test samples of a set as they are and corrupted in fifteen ways, at five severities each."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the figures, the table and the plot; a run that was cut off there goes on."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
     limit: int = 100
     """At most so many samples, half of either side: a photo an item, or a pair of marks a family."""
     seed: int = 0
@@ -82,64 +83,50 @@ class Judged:
     lift: float | None = None
 
 
-class Sample(Protocol):
-    """A photo or a pair of marks whose truth is known."""
-
-    @property
-    def source(self) -> str:
-        """The item or family it is of."""
-
-    @property
-    def of_first(self) -> bool:
-        """Whether it is of the first side: genuine, or similar."""
-
-    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        """What the examiner says of it, corrupted or as it is."""
-
-
 @dataclass(frozen=True)
-class _PhotoSample:
-    examiner: AuthenticityExaminer
-    photo: Photo
+class Sample:
+    """A photo or a pair of marks whose truth is known.
 
-    @property
-    def source(self) -> str:
-        return self.photo.item
+    Attributes:
+        source: The item or family it is of.
+        of_first: Whether it is of the first side: genuine, or similar.
+        judge: What the examiner says of it, corrupted at a severity with a seed, or as it is.
+    """
 
-    @property
-    def of_first(self) -> bool:
-        return self.photo.label == "genuine"
-
-    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        exhibit = _corrupted(read_exhibit(self.photo.path), corruption, severity, seed)
-        verdict = self.examiner.examine(exhibit, self.photo.series)
-        return _judged(verdict, self._lift(verdict, corruption, severity, seed))
-
-    def _lift(self, verdict: Verdict, corruption: Corruption | None, severity: int, seed: int) -> float | None:
-        if self.photo.truth.mask is None or verdict.outcome == "out of scope" or verdict.probability_genuine >= 0.5:
-            return None
-        mask = read_mask(self.photo)
-        if corruption is not None:
-            mask = corruption.on_mask(mask, severity, _generator(seed), verdict.exhibit.pixels.shape)
-        framed = in_frame(mask, verdict)
-        if not framed.any() or framed.all():
-            return None
-        return score_map(over_part(verdict.heatmap, framed.shape[1], framed.shape[0]), framed, 0).lift
-
-
-@dataclass(frozen=True)
-class _PairSample:
-    """A pair of marks, of which the second one suffers."""
-
-    examiner: TrademarkExaminer
-    paths: tuple[Path, Path]
     source: str
     of_first: bool
+    judge: Callable[[Corruption | None, int, int], Judged]
 
-    def judge(self, corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        first, second = (read_exhibit(path) for path in self.paths)
-        pair = first, _corrupted(second, corruption, severity, seed)
-        return _judged(self.examiner.compare_batch([pair], in_other_ways=False)[0])
+
+def _photo_sample(examiner: AuthenticityExaminer, photo: Photo) -> Sample:
+    def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        exhibit = _corrupted(read_exhibit(photo.path), corruption, severity, seed)
+        verdict = examiner.examine(exhibit, photo.series)
+        return _judged(verdict, _lift(photo, verdict, corruption, severity, seed))
+
+    return Sample(photo.item, photo.label == "genuine", judge)
+
+
+def _lift(photo: Photo, verdict: Verdict, corruption: Corruption | None, severity: int, seed: int) -> float | None:
+    if photo.truth.mask is None or verdict.outcome == "out of scope" or verdict.probability_genuine >= 0.5:
+        return None
+    mask = read_mask(photo)
+    if corruption is not None:
+        mask = corruption.on_mask(mask, severity, np.random.default_rng(seed), verdict.exhibit.pixels.shape)
+    framed = in_frame(mask, verdict)
+    if not framed.any() or framed.all():
+        return None
+    return score_map(over_part(verdict.heatmap, framed.shape[1], framed.shape[0]), framed, 0).lift
+
+
+def _pair_sample(examiner: TrademarkExaminer, first: Mark, second: Mark, of_first: bool) -> Sample:
+    """A pair of marks, of which the second one suffers."""
+
+    def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
+        pair = read_exhibit(first.path), _corrupted(read_exhibit(second.path), corruption, severity, seed)
+        return _judged(examiner.compare_batch([pair], in_other_ways=False)[0])
+
+    return Sample(first.family, of_first, judge)
 
 
 def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:
@@ -149,15 +136,11 @@ def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:
 def _corrupted(exhibit: Exhibit, corruption: Corruption | None, severity: int, seed: int) -> Exhibit:
     if corruption is None:
         return exhibit
-    pixels = corruption(exhibit.pixels, severity, _generator(seed))
+    pixels = corruption(exhibit.pixels, severity, np.random.default_rng(seed))
     return exhibit_from_pixels(np.ascontiguousarray(pixels), exhibit.name)
 
 
-def _generator(seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def measure_robustness(settings: RobustnessSettings) -> dict[str, dict[str, Metric]]:
+def measure_robustness(settings: RobustnessSettings) -> Table:
     """The figures of every cell, also written with their table and plot.
 
     Raises:
@@ -173,12 +156,16 @@ def measure_robustness(settings: RobustnessSettings) -> dict[str, dict[str, Metr
         "seed": settings.seed,
     }
     judged = judge_all(samples, settings.out / _FILE, run, settings.seed)
-    examiner = AuthenticityExaminer if model.card.task == "authenticity" else TrademarkExaminer
+    sides = examiner_of(model).sides
+    calibrated = model.card.calibration is not None
     table = {
-        cell: figures(samples, judged[CLEAN], found, examiner.sides, calibrated=model.card.calibration is not None)
-        for cell, found in judged.items()
+        name: {
+            figure: metric.named(FIGURES[figure], *() if name == CLEAN else (name,))
+            for figure, metric in figures(samples, judged[CLEAN], found, sides, calibrated).items()
+        }
+        for name, found in judged.items()
     }
-    write_whole(settings.out / "robustness_figures.json", json_bytes(table))
+    write_whole(settings.out / "robustness_figures.json", json_bytes_of(model, "cells", table))
     write_whole(settings.out / "robustness.md", ("\n".join(table_lines(table)) + "\n").encode())
     draw_table(table, settings.out / "robustness.png")
     return table
@@ -259,23 +246,19 @@ def _side(one: Judged) -> int:
 
 def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
     """As many samples of either side as are asked for, of sources drawn by the seed."""
-    if model.card.task == "authenticity":
+    examiner = examiner_of(model)
+    if isinstance(examiner, AuthenticityExaminer):
         photos = read_photos_for(model.card, settings.data).of("test")
-        examiner = AuthenticityExaminer(model)
-        listed: list[Sample] = [_PhotoSample(examiner, photo) for photo in photos]
-    elif model.card.task == "trademark":
+        listed = [_photo_sample(examiner, photo) for photo in photos]
+    else:
         every = read_mark_set(settings.data, seed=model.card.seed)
         marks = every.subset(every.of("test"))
         pairs = trial_pairs(marks, mark_embeddings(marks, model.card.preprocessing), "test")
-        comparer = TrademarkExaminer(model)
         listed = [
-            _PairSample(comparer, (marks.marks[a].path, marks.marks[b].path), marks.marks[a].family, kind == "similar")
+            _pair_sample(examiner, marks.marks[a], marks.marks[b], kind == "similar")
             for kind in ("similar", "hard")
             for a, b in pairs[kind]
         ]
-    else:
-        msg = f"{model.card.name} is a start for training; there is nothing to corrupt."
-        raise Refusal(msg)
     require_setting(settings.limit >= 2, "--limit is at least 2, a sample of either side.")
     return [sample for first in (True, False) for sample in _drawn(listed, first, settings)]
 
@@ -289,7 +272,7 @@ def _drawn(samples: Iterable[Sample], first: bool, settings: RobustnessSettings)
     return [by_source[source] for source in order[: settings.limit // 2]]
 
 
-def table_lines(table: dict[str, dict[str, Metric]]) -> Iterable[str]:
+def table_lines(table: Table) -> Iterable[str]:
     """A table of each figure in Markdown: corruptions by severities."""
     for figure in FIGURES:
         if figure not in table[CLEAN]:
@@ -298,18 +281,17 @@ def table_lines(table: dict[str, dict[str, Metric]]) -> Iterable[str]:
         yield ""
         yield f"| corruption | {' | '.join(f'severity {severity}' for severity in SEVERITIES)} |"
         yield "|---" * (len(SEVERITIES) + 1) + "|"
-        for name in CORRUPTIONS:
-            found = [table[cell(name, severity)].get(figure) for severity in SEVERITIES]
+        for name, found in zip(CORRUPTIONS, _in_cells(table, figure), strict=True):
             yield f"| {name} | {' | '.join('none' if one is None else f'{one.value:.3f}' for one in found)} |"
         yield ""
 
 
-def draw_table(table: dict[str, dict[str, Metric]], path: Path) -> None:
+def draw_table(table: Table, path: Path) -> None:
     """Every figure as a shaded table, as a PNG."""
     shown = [figure for figure in FIGURES if figure in table[CLEAN]]
     drawing = Figure(figsize=(3.3 * len(shown) + 1.2, 5.2), layout="constrained")
     for number, (figure, axes) in enumerate(zip(shown, drawing.subplots(1, len(shown), squeeze=False)[0], strict=True)):
-        values = _values(table, figure)
+        values = np.array([[one.value if one else math.nan for one in row] for row in _in_cells(table, figure)])
         axes.imshow(values, cmap="Greys", aspect="auto", vmin=0, vmax=max(1.0, float(np.nanmax(values))) * 1.6)
         for (row, column), value in np.ndenumerate(values):
             axes.text(column, row, "–" if math.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=7)
@@ -320,14 +302,6 @@ def draw_table(table: dict[str, dict[str, Metric]], path: Path) -> None:
     write_whole(path, png_of(drawing, 130))
 
 
-def _values(table: dict[str, dict[str, Metric]], figure: str) -> NDArray[np.float64]:
-    """A figure of every cell (corruptions, severities), NaN where it has none."""
-    return np.array(
-        [
-            [
-                table[cell(name, severity)][figure].value if figure in table[cell(name, severity)] else math.nan
-                for severity in SEVERITIES
-            ]
-            for name in CORRUPTIONS
-        ]
-    )
+def _in_cells(table: Table, figure: str) -> list[list[Metric | None]]:
+    """A figure of every cell, a row a corruption and a column a severity; None where a cell has none."""
+    return [[table[cell(name, severity)].get(figure) for severity in SEVERITIES] for name in CORRUPTIONS]

@@ -8,25 +8,25 @@ laboratory's own proposal, met on rendered sets they prove the machinery and no 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import tyro
 from matplotlib.figure import Figure
 
-from inference.authenticity.examiner import AuthenticityExaminer
+from inference.bench import examiner_of
 from inference.casework.report import run_id
 from inference.casework.stated import stated
 from inference.files import write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Metric
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model
 from inference.records import Comparison, Verdict
 from inference.trademark.examiner import TrademarkExaminer
-from training.assessment.robustness import cell
+from training.assessment.finished import FinishedModelSettings
+from training.assessment.robustness import CLEAN, cell
+from training.assessment.tables import Figures, by_key, read_figures
 from training.data.audit import CHANCE, audit
 from training.data.corruptions import CORRUPTIONS, SEVERITIES
 from training.data.marks.mark_set import read_mark_set
@@ -41,17 +41,11 @@ _BASELINES = ("centre prior", "edge map", "random map", "random weights")
 
 
 @dataclass(frozen=True)
-class ScoreboardSettings:
+class ScoreboardSettings(FinishedModelSettings):
     """Collect how far a model's findings can be trusted, row by row, with bars."""
 
-    model: tyro.conf.Positional[str]
-    """Name of an authenticity or trademark model."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the scoreboard; what `evaluate`, `evaluate --heatmaps` and `robustness` left there is read."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the models."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +75,15 @@ def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
     """
     model = load_model(settings.model, settings.weights)
     card = model.card
-    maps = _left(settings.out / "heatmaps.json", card)
-    marks = _left(settings.out / "marks.json", card)
-    run = _left(settings.out / "robustness.json", card, "run")
-    cells = _read(settings.out / "robustness_figures.json") if run else None
+    maps = read_figures(settings.out / "heatmaps.json", card, "maps")
+    marks = read_figures(settings.out / "marks.json", card, "figures")
     rows = (
         calibration_row(card),
         misleading_row(card),
         risk_row(card),
         scope_row(card),
-        (heatmap_row if card.task == "authenticity" else mark_heatmap_row)(maps and maps["maps"]),
-        corruption_row(cells),
+        (heatmap_row if card.task == "authenticity" else mark_heatmap_row)(maps),
+        corruption_row(_cells(settings.out, card)),
         Row(
             "G",
             "hostile files",
@@ -100,8 +92,8 @@ def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
             "reported",
         ),
         replay_row(_replay(model, settings.data)),
-        marks_row(marks and marks["figures"]) if card.task == "trademark" else NO_MARKS,
-        mark_shortcut_row(marks and marks["figures"]) if card.task == "trademark" else shortcut_row(settings.data),
+        marks_row(marks) if card.task == "trademark" else NO_MARKS,
+        mark_shortcut_row(marks) if card.task == "trademark" else shortcut_row(settings.data),
     )
     content = {"model": card.name, "weights_sha256": card.weights_sha256, "rows": [asdict(row) for row in rows]}
     write_whole(settings.out / "scoreboard.json", (json.dumps(content, indent=1) + "\n").encode())
@@ -164,7 +156,7 @@ def scope_row(card: Card) -> Row:
     return Row("D", measure, "; ".join(_said(name, metric) for name, metric in found.items()), bar, _met(met))
 
 
-def heatmap_row(maps: Mapping[str, Any] | None) -> Row:
+def heatmap_row(maps: Figures | None) -> Row:
     """E: whether heatmaps point at what was altered, better than maps that know nothing."""
     measure = "heatmaps against masks"
     bar = (
@@ -173,10 +165,10 @@ def heatmap_row(maps: Mapping[str, Any] | None) -> Row:
     )
     if maps is None:
         return _unmeasured("E", measure, bar)
-    lift, pointing, pixel_auc = (maps["heatmap"][name]["value"] for name in ("lift", "pointing", "pixel AUC"))
-    best = max(maps[name]["pointing"]["value"] for name in _BASELINES)
+    lift, pointing, pixel_auc = (maps[f"heatmap_{name}",].value for name in ("lift", "pointing", "pixel_auc"))
+    best = max(maps["heatmap_pointing", name].value for name in _BASELINES)
     randomised, *disturbed = (
-        maps[name]["rank correlation"]["value"]
+        maps["heatmap_rank_correlation", name].value
         for name in ("head and last stage randomised", "JPEG quality 90", "shifted by 2 pixels")
     )
     met = lift >= 3 and pointing >= 0.6 and pointing > best and pixel_auc >= 0.8
@@ -188,38 +180,39 @@ def heatmap_row(maps: Mapping[str, Any] | None) -> Row:
     return Row("E", measure, found, bar, _met(met))
 
 
-def mark_heatmap_row(maps: Mapping[str, Any] | None) -> Row:
+def mark_heatmap_row(maps: Figures | None) -> Row:
     """E, of marks: whether heatmaps claim what the score rests on, and are the network's."""
     measure = "heatmaps against hiding"
     bar = "hiding what a map claims costs the score more than hiding another part; rank correlation below .3 randomised"
     if maps is None:
         return _unmeasured("E", measure, bar)
-    falls = maps["hiding"]["claimed part falls more"]
-    blind = {name: row["rank correlation"]["value"] for name, row in maps.items() if "rank correlation" in row}
-    found = f"in {falls['value']:.3f} of the pairs, at least {falls['low']:.3f}; " + "; ".join(
+    falls = maps["heatmap_claimed_falls_more",]
+    low = falls.value if falls.low is None else falls.low
+    blind = {", ".join(of): one.value for (key, *of), one in maps.items() if key == "heatmap_rank_correlation"}
+    found = f"in {falls.value:.3f} of the pairs, at least {low:.3f}; " + "; ".join(
         f"{name} {value:.2f}" for name, value in blind.items()
     )
-    return Row("E", measure, found, bar, _met(falls["low"] > 0.5 and all(abs(value) < 0.3 for value in blind.values())))
+    return Row("E", measure, found, bar, _met(low > 0.5 and all(abs(value) < 0.3 for value in blind.values())))
 
 
-def corruption_row(cells: Mapping[str, Any] | None) -> Row:
+def corruption_row(cells: Figures | None) -> Row:
     """F: what corruptions do to likelihood ratios."""
     measure, bar = "corruption matrix", "verdicts flipped at most 1% up to severity 2; Cllr below 1 in every cell"
     if cells is None:
         return _unmeasured("F", measure, bar)
-    flips = {
-        name: cells[name]["flips"]["value"]
-        for name in (cell(corruption, severity) for corruption in CORRUPTIONS for severity in SEVERITIES[:2])
-        if "flips" in cells[name]
-    }
-    costs = {name: figures["Cllr"]["value"] for name, figures in cells.items() if "Cllr" in figures}
+    flips, costs = (
+        {", ".join(of) or CLEAN: one.value for (key, *of), one in cells.items() if key == asked}
+        for asked in ("flips", "cllr")
+    )
+    mild = {cell(corruption, severity) for corruption in CORRUPTIONS for severity in SEVERITIES[:2]}
+    flips = {name: share for name, share in flips.items() if name in mild}
     if not flips or not costs:
         return _unmeasured("F", measure, bar)
     flipped, costly = max(flips, key=flips.__getitem__), max(costs, key=costs.__getitem__)
-    silent = len(cells) - len(costs)
+    count = 1 + len(CORRUPTIONS) * len(SEVERITIES)
     found = (
         f"most flips {flips[flipped]:.3f} ({flipped}); greatest Cllr {costs[costly]:.2f} ({costly}); "
-        f"{silent} of {len(cells)} cells weigh too little for a Cllr"
+        f"{count - len(costs)} of {count} cells weigh too little for a Cllr"
     )
     return Row("F", measure, found, bar, _met(flips[flipped] <= 0.01 and costs[costly] < 1))
 
@@ -232,7 +225,7 @@ def replay_row(replays: Sequence[bool]) -> Row:
     return Row("H", measure, f"{sum(replays)} of {len(replays)} replays alike", bar, _met(all(replays)))
 
 
-def marks_row(figures: Mapping[str, Any] | None) -> Row:
+def marks_row(figures: Figures | None) -> Row:
     """I: pairs, search and invariance, of marks."""
     measure = "marks"
     bar = "random pairs: AUC at least .999, accuracy at least .9897; hard pairs: AUC at least .97; the rest is reported"
@@ -244,23 +237,18 @@ def marks_row(figures: Mapping[str, Any] | None) -> Row:
         "TPR at TNR 0.95, hard pairs": ("tpr_at_tnr_95", "hard pairs"),
     }
     asked = {"AUC, random pairs": 0.999, "accuracy, random pairs": 0.9897, "AUC, hard pairs": 0.97}
-    keyed = {
-        (figure.get("key"), *figure.get("of", ())): figure
-        for row in (figures or {}).values()
-        for figure in row.values()
-    }
-    pairs = {name: keyed[at] for name, at in shown.items() if at in keyed}
+    pairs = {name: figures[at] for name, at in shown.items() if at in figures} if figures else {}
     if figures is None or len(pairs) < len(shown):
         return _unmeasured("I", measure, bar)
-    search = {at[1]: figure for at, figure in keyed.items() if at[0] == "retrieval"}
-    moved = {name: row["change, similar"]["value"] for name, row in figures.items() if "change, similar" in row}
+    search = {at[1]: figure for at, figure in figures.items() if at[0] == "retrieval"}
+    moved = {at[1]: one.value for at, one in figures.items() if (at[0], at[-1]) == ("score_change", "similar")}
     most = max(moved, key=lambda name: abs(moved[name]))
     found = [
-        *(f"{name} {pairs[name]['value']:.4f}" for name in shown),
-        *(f"{name} {figure['value']:.3f}" for name, figure in search.items()),
+        *(f"{name} {pairs[name].value:.4f}" for name in shown),
+        *(f"{name} {figure.value:.3f}" for name, figure in search.items()),
         f"most invariance lost: {most}, by {moved[most]:.1f} nats",
     ]
-    met = all(pairs[name]["value"] >= least for name, least in asked.items())
+    met = all(pairs[name].value >= least for name, least in asked.items())
     return Row("I", measure, "; ".join(found), bar, _met(met))
 
 
@@ -277,17 +265,17 @@ def shortcut_row(data: Path) -> Row:
     return Row("J", measure, str(found), bar, _met(found.passed))
 
 
-def mark_shortcut_row(figures: Mapping[str, Any] | None) -> Row:
+def mark_shortcut_row(figures: Figures | None) -> Row:
     """J, of marks: whether pairs can be told without comparing their marks."""
     measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}, of marks that are not compared"
     if figures is None:
         return _unmeasured("J", measure, bar)
-    asked = ("AUC, random pairs", "AUC, hard pairs")
-    found = {name: figures["shortcut audit"][name] for name in asked if name in figures["shortcut audit"]}
+    asked = ("random pairs", "hard pairs")
+    found = {f"AUC, {of}": figures["shortcut_auc", of] for of in asked if ("shortcut_auc", of) in figures}
     if len(found) < len(asked):
         return _unmeasured("J", measure, bar)
-    said = "; ".join(f"{name} {auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]" for name, auc in found.items())
-    return Row("J", measure, said, bar, _met(all(CHANCE[0] <= auc["value"] <= CHANCE[1] for auc in found.values())))
+    said = "; ".join(_said(name, auc) for name, auc in found.items())
+    return Row("J", measure, said, bar, _met(all(CHANCE[0] <= auc.value <= CHANCE[1] for auc in found.values())))
 
 
 def page(card: Card, rows: Sequence[Row]) -> str:
@@ -323,39 +311,35 @@ def draw(card: Card, path: Path) -> None:
 
 def _replay(model: Model, data: Path) -> list[bool]:
     """A few test samples examined twice, from their bytes on, by two examiners."""
+    samples: list[tuple[Path, ...]]
     if model.card.task == "authenticity":
-        photos = read_photo_set(data, seed=model.card.seed).of("test")[:_REPLAYED]
-
-        def examine(index: int) -> Verdict | Comparison:
-            return AuthenticityExaminer(model).examine(read_exhibit(photos[index].path))
-
-        count = len(photos)
+        photos = read_photo_set(data, seed=model.card.seed).of("test")
+        samples = [(photo.path,) for photo in photos]
     else:
-        marks = read_mark_set(data, seed=model.card.seed).marks[: 2 * _REPLAYED]
-
-        def examine(index: int) -> Verdict | Comparison:
-            one, other = (read_exhibit(mark.path) for mark in marks[2 * index : 2 * index + 2])
-            return TrademarkExaminer(model).compare(one, other)
-
-        count = len(marks) // 2
-    return [_alike(examine, index) for index in range(count)]
+        marks = read_mark_set(data, seed=model.card.seed).marks
+        samples = [(one.path, other.path) for one, other in zip(marks[::2], marks[1::2], strict=False)]
+    return [_alike(_examined(model, files), _examined(model, files)) for files in samples[:_REPLAYED]]
 
 
-def _alike(examine: Callable[[int], Verdict | Comparison], index: int) -> bool:
-    first, again = examine(index), examine(index)
+def _examined(model: Model, files: Sequence[Path]) -> Verdict | Comparison:
+    examiner, (first, *rest) = examiner_of(model), [read_exhibit(file) for file in files]
+    return examiner.compare(first, rest[0]) if isinstance(examiner, TrademarkExaminer) else examiner.examine(first)
+
+
+def _alike(first: Verdict | Comparison, again: Verdict | Comparison) -> bool:
     same = first.outcome == again.outcome and first.log_odds == again.log_odds
     return same and run_id([stated(first)]) == run_id([stated(again)])
 
 
-def _left(file: Path, card: Card, key: str | None = None) -> Any:
-    """What a command left in the folder for these very weights; None where there is none, or it is of others."""
-    content = _read(file)
-    about = content if key is None or content is None else content[key]
-    return content if about is not None and about.get("weights_sha256") == card.weights_sha256 else None
-
-
-def _read(file: Path) -> Any:
-    return json.loads(file.read_bytes()) if file.exists() else None
+def _cells(folder: Path, card: Card) -> Figures | None:
+    """The figures of every cell that `robustness` left; in format 1 its run alone says whose they are."""
+    file, run = folder / "robustness_figures.json", folder / "robustness.json"
+    if not (file.exists() and run.exists()):
+        return None
+    stated, about = json.loads(file.read_bytes()), json.loads(run.read_bytes())["run"]
+    if "format" not in stated and about["weights_sha256"] == card.weights_sha256:
+        return by_key(stated, 1)
+    return read_figures(file, card, "cells")
 
 
 def _unmeasured(row: str, measure: str, bar: str) -> Row:

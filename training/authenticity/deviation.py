@@ -19,15 +19,15 @@ from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.models.card import Card
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.networks.kag_mtln import KagMtln
 from inference.records import Refusal
 from inference.reference.features import Fusion, GenuineFeatures
 from inference.reference.reference import Reference
+from training.assessment.finished import FinishedModelSettings
 from training.assessment.photos import examine_all
 from training.authenticity.views import REFERENCE_CACHE, RegisteredView, Seen
-from training.data.photos.photo import PhotoSet
+from training.data.photos.photo import Photo, PhotoSet
 from training.data.photos.photo_set import read_photo_set
 from training.data.set_files import DataRefused
 from training.fitting.run_folder import require_setting
@@ -40,7 +40,7 @@ _LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class DeviationSettings:
+class DeviationSettings(FinishedModelSettings):
     """Give a finished reference-guided model the features of genuine parts, and a score that weighs them too.
 
     Its likelihood ratios were of another score and are taken out: calibrate it anew.
@@ -48,12 +48,8 @@ class DeviationSettings:
 
     model: tyro.conf.Positional[str]
     """Name of an authenticity model that sees the genuine reference."""
-    data: Path
-    """The set it was trained on."""
     out: Path
     """Folder for the model's two files."""
-    weights: Path = WEIGHTS_FOLDER
-    """Folder of the model."""
     cache: Path = REFERENCE_CACHE
     """Folder that keeps how photos were registered, from run to run."""
 
@@ -91,13 +87,17 @@ def fit_fusion(model: Model, photos: PhotoSet, device: str = "cpu") -> Fusion:
     Raises:
         DataRefused: if fewer than five genuine photos stand in validation.
     """
+    verdicts = examine_all(AuthenticityExaminer(model, device), _genuine_validation(photos))
+    away = [verdict.reference.deviation for verdict in verdicts if verdict.reference]
+    return Fusion.of(np.array([verdict.log_odds for verdict in verdicts]), np.array(away))
+
+
+def _genuine_validation(photos: PhotoSet) -> list[Photo]:
     genuine = [photo for photo in photos.of("val") if photo.label == "genuine"]
     if len(genuine) < LEAST_PHOTOS:
         msg = f"The score is standardised over genuine validation photos, and there are {len(genuine)}; add some."
         raise DataRefused(msg)
-    verdicts = examine_all(AuthenticityExaminer(model, device), genuine)
-    away = [verdict.reference.deviation for verdict in verdicts if verdict.reference]
-    return Fusion.of(np.array([verdict.log_odds for verdict in verdicts]), np.array(away))
+    return genuine
 
 
 def features_or_none(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tuple[Reference, ...] | None:
@@ -106,9 +106,7 @@ def features_or_none(network: KagMtln, how: RegisteredView, photos: PhotoSet) ->
     No long run is lost for want of genuine photos: then only the network is weighed.
     """
     try:
-        if sum(photo.label == "genuine" for photo in photos.of("val")) < LEAST_PHOTOS:
-            msg = f"Fewer than {LEAST_PHOTOS} genuine photos stand in validation; add some."
-            raise DataRefused(msg)
+        _genuine_validation(photos)
         return with_features(network, how, photos)
     except Refusal as refusal:
         logger.warning("Only the network is weighed, not the deviation. %s", refusal)

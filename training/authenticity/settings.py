@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
 import tyro
 
 from inference.heatmap import CamMethod
-from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.backbones import BackboneName
 from inference.preprocessing import HALF, Preprocessing
 from inference.reference.stack import Channel
 from training.authenticity.views import REFERENCE_CACHE
 from training.data.key_area_warps import WarpSettings
 from training.fitting.fit import FitSettings
-from training.fitting.run_folder import require_argument, require_name, require_setting
+from training.fitting.model_settings import ON_A_CPU, ModelSettings
+from training.fitting.run_folder import require_argument, require_setting
 
 
 @dataclass(frozen=True)
@@ -31,31 +31,22 @@ class ReferenceSettings:
     """Folder that keeps references, and how photos were registered, from run to run."""
 
 
-@dataclass(frozen=True)
-class AuthenticitySettings:
+@dataclass(frozen=True, kw_only=True)
+class AuthenticitySettings(ModelSettings):
     """Train KAG-MTLN on photos of genuine and counterfeit parts."""
 
     data: Path
     """Folder <series>/<genuine|counterfeit>/*, or a CSV of path, series, label and optional item, split."""
-    fit: tyro.conf.OmitArgPrefixes[FitSettings]
-    preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
     view: Literal["photo", "reference"] = "photo"
     """`photo`: the paper's network. `reference`: the same on the photo registered to the genuine reference of its
     series, which is built from the genuine training photos."""
     reference: ReferenceSettings = ReferenceSettings()
     """Of the view `reference`."""
     name: str = "authenticity"
-    """Name of the model's two files, lower case with underscores."""
     title: str = "KAG-MTLN"
-    """What an examiner reads in the list of models."""
     part: str | None = None
     """What the locator calls the part, such as leather_tag, so that photos of whole goods lead to this model."""
-    licence: str = "not stated"
-    """Licence the weights are given under."""
-    remarks: tuple[str, ...] = ()
-    """Sentences put first among the card's limits."""
     backbone: BackboneName = "resnet50"
-    """Feature extractor."""
     start_from: Path | None = None
     """Card of a finished KAG-MTLN whose backbone is trained further, such as weights/leather_tag.json; without it the
     backbone starts from ImageNet."""
@@ -85,7 +76,7 @@ class AuthenticitySettings:
     """How the heatmap weighs the feature map."""
 
     def __post_init__(self) -> None:
-        require_name(self.name)
+        super().__post_init__()
         require_setting(self.hidden >= 1, f"--hidden is at least 1, not {self.hidden}.")
         require_argument("hidden", self.hidden)
         require_setting(0 <= self.alpha <= 1, f"--alpha lies between 0 and 1, not {self.alpha}.")
@@ -102,12 +93,7 @@ class AuthenticitySettings:
             "--genuine-only needs --disturbed-are-counterfeits: it has no others.",
         )
         if self.steps_in_head:
-            with torch.device("meta"):
-                steps = len(build_backbone(self.backbone).steps)
-            require_setting(
-                0 <= self.steps_in_head <= steps,
-                f"--steps-in-head lies between 0 and the {steps} steps of {self.backbone}, not {self.steps_in_head}.",
-            )
+            self.require_steps("steps_in_head")
         require_setting(
             0 < self.training_share <= 1, f"--training-share lies above 0 and up to 1, not {self.training_share}."
         )
@@ -122,17 +108,7 @@ PRESETS = {
     ),
     "small": AuthenticitySettings(
         data=tyro.MISSING,
-        fit=FitSettings(
-            out=tyro.MISSING,
-            epochs=20,
-            batch=16,
-            optimiser="adamw",
-            learning_rate=5e-4,
-            weight_decay=0.01,
-            schedule="one_cycle",
-            patience=10,
-            bf16=False,  # depthwise networks gain nothing from it
-        ),
+        fit=FitSettings(out=tyro.MISSING, epochs=20, batch=16, learning_rate=5e-4, patience=10, **ON_A_CPU),
         preprocessing=Preprocessing(size=224, mean=HALF, std=HALF),
         backbone="efficientnet_lite0",
         hidden=128,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,24 +12,21 @@ from torch import Tensor, nn
 from inference.models.card import Card
 from inference.models.weights import Model
 from inference.networks.kag_mtln import KagMtln
-from inference.reference.reference import Reference
 from inference.reference.stack import ReferenceStack
-from training.assessment.gate import gate_metrics, gate_or_none
-from training.assessment.gate_pictures import Picture
+from training.assessment.gate import measured_gate, with_gate
 from training.assessment.photos import judged_by_photos
-from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
 from training.authenticity.deviation import features_or_none, fit_fusion
 from training.authenticity.learner import KagMtlnLearner, validation_scores
 from training.authenticity.samples import TrainingPhotos, class_weights, genuine_training, training_share
 from training.authenticity.settings import AuthenticitySettings
 from training.authenticity.views import PhotoView, RegisteredView, Seen, View, build_references
-from training.data.photos.photo import Photo, PhotoSet
+from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
-from training.figures.metrics import draw_confusion
-from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
+from training.fitting.fit import Scores, accelerator_for, fit, shuffled
 from training.fitting.fusion_loss import FusionLoss
+from training.fitting.model_settings import UNJUDGED, draft_card
 from training.fitting.pretrained import start_from_imagenet, start_from_model
-from training.fitting.run_folder import RunFolder, recorded_manifest, set_name, stated_settings
+from training.fitting.run_folder import RunFolder, recorded_manifest, set_name
 
 logger = logging.getLogger(__name__)
 _EVALUATION_BATCH = 32
@@ -76,11 +72,6 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
     weights = class_weights(photos, settings)
     learner = KagMtlnLearner(network, FusionLoss(settings.alpha, weights))
-    sampler = EpochSampler(
-        lambda generator: torch.randperm(len(training), generator=generator).tolist(),
-        len(training),
-        settings.fit.seed,
-    )
 
     def validate(_: nn.Module) -> Scores:
         with torch.no_grad():
@@ -88,22 +79,13 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
             logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
         return validation_scores(logits, labels, photos.classes)
 
-    fit(learner, training, sampler, validate, settings.fit, run, accelerator)
+    fit(learner, training, shuffled(len(training), settings.fit.seed), validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
     best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
     best.load_state_dict(network.state_dict())
     best.eval().to(accelerator.device)
-    return _finish(best, photos, settings, how, Basis(start, references, stack), run, for_examiners)
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What a run stood on, for its card: where the backbone started, and what photos were laid beside."""
-
-    start: str
-    references: tuple[Reference, ...]
-    stack: ReferenceStack | None
+    return _finish(best, photos, settings, how, start, run, for_examiners)
 
 
 def _finish(
@@ -111,34 +93,31 @@ def _finish(
     photos: PhotoSet,
     settings: AuthenticitySettings,
     how: View,
-    basis: Basis,
+    start: str,
     run: RunFolder,
     for_examiners: bool,
 ) -> Card:
     """The network becomes a model, is judged as it will examine, and is written."""
-    references = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
-    gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references) if for_examiners else None
-    card = replace(_draft(photos, settings, basis), scope_gate=gate.card if gate else None)
-    model = Model(card, network, "", references or basis.references, gate)
     device = str(next(network.parameters()).device)
-    if references:
-        model = replace(model, card=replace(card, fusion=fit_fusion(model, photos, device)))
-    card, judgement = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
-    if gate:
-        figures = gate_metrics(gate, _pictures(photos.of("test")), {}, basis.references)
-        card = replace(card, metrics=card.metrics | figures)
-    run.write("confusion_matrix.png", draw_confusion(judgement.confusion))
-    run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
+    featured = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
+    references = featured or (how.references if isinstance(how, RegisteredView) else ())
+    model = Model(_draft(photos, settings, how, start), network, "", references)
+    model = with_gate(model, photos, device) if for_examiners else model
+    if featured:
+        model = replace(model, card=replace(model.card, fusion=fit_fusion(model, photos, device)))
+    card, _ = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
+    card = replace(card, metrics=card.metrics | measured_gate(model, photos, device))
     exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return run.write_model(card, exported, model.references, gate)
+    return run.write_model(card, exported, model.references, model.gate)
 
 
-def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Card:
+def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: str) -> Card:
     """The card of a network that has just been trained: all but what is judged."""
     count = len({photo.item for photo in photos.photos})
-    return Card(
-        name=settings.name,
-        title=settings.title,
+    return draft_card(
+        settings,
+        {"backbone_start": start},
+        ("It has met no counterfeit in training." if settings.genuine_only else _MET,),
         part=settings.part,
         task="authenticity",
         network="kag_mtln",
@@ -150,30 +129,15 @@ def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Ca
             "steps_in_head": settings.steps_in_head,
         },
         classes=photos.classes,
-        preprocessing=settings.preprocessing,
-        stack=basis.stack,
-        band=UNJUDGED_BAND,
+        stack=how.stack if isinstance(how, RegisteredView) else None,
         heatmap_method=settings.heatmap,
-        heatmap_full_scale=UNJUDGED_SCALE,
         split_rule=photos.split_rule,
         data=f"{len(photos.photos)} photos of {count} items, {set_name(settings.data)}",
         data_sha256=photos.manifest_sha256,
-        seed=settings.fit.seed,
-        settings=stated_settings(settings) | {"backbone_start": basis.start},
-        metrics={},
-        confusion=None,
-        histogram=None,
-        licence=settings.licence,
         source="trained with python -m training authenticity",
         intended_use=f"Parts of the series {', '.join(photos.series)}, photographed like the training photos.",
-        limits=(*settings.remarks, "It has met no counterfeit in training." if settings.genuine_only else _MET),
-        made=date.today().isoformat(),
-        weights_sha256="",
+        **UNJUDGED,
     )
-
-
-def _pictures(photos: Sequence[Photo]) -> list[Picture]:
-    return [Picture(photo.path, photo.item, series=photo.series) for photo in photos]
 
 
 def _batches(seen: Sequence[Seen], how: View, device: torch.device) -> Iterator[Tensor]:

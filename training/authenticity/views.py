@@ -114,7 +114,7 @@ class RegisteredView:
     def __init__(self, references: Sequence[Reference], stack: ReferenceStack, cache: Path) -> None:
         self.references = tuple(references)
         self._by_series = {reference.series: reference for reference in references}
-        self._stack = stack
+        self.stack = stack
         digest = hashlib.sha256(code_version().encode())
         for reference in references:
             digest.update(reference.mean.tobytes() + reference.spread.tobytes())
@@ -142,11 +142,11 @@ class RegisteredView:
         """A network's input (3, H, W)."""
         if generator is not None:
             pixels = vary_registered(pixels, generator)
-        return torch.from_numpy(stacked(self._stack, pixels, _covered(seen), self.reference(seen)))
+        return torch.from_numpy(stacked(self.stack, pixels, _covered(seen), self.reference(seen)))
 
     def covered_cells(self, seen: Seen) -> NDArray[np.bool_]:
         """Which cells of a feature map, a quarter of the input's size, the photo covers (h, w)."""
-        return self._stack.covered_cells(_covered(seen), self.reference(seen))
+        return self.stack.covered_cells(_covered(seen), self.reference(seen))
 
     def fits(self, seen: Seen) -> bool:
         """Whether the photo fits its reference as genuine ones do."""

@@ -19,8 +19,8 @@ from inference.models.card import Metric
 from inference.reference.difference import anomaly, difference
 from inference.reference.reference import Reference
 from inference.reference.stack import ReferenceStack
-from training.assessment.heatmaps import Table, json_bytes
 from training.assessment.photos import unseen_counterfeiters
+from training.assessment.tables import Table, json_bytes
 from training.authenticity.settings import ReferenceSettings
 from training.authenticity.views import RegisteredView, Seen, build_references
 from training.data.photos.photo import PhotoSet, Split

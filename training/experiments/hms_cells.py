@@ -8,8 +8,6 @@ silent (input size, epochs, start) the settings say what was done; all cells of 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +30,9 @@ from training.assessment.pairs import JudgedPairs
 from training.data.faces import read_face, read_faces
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
-from training.figures.metrics import auc, auc_metric, class_metrics, share_by_source
-from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.data.tables import csv_bytes
+from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
+from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
 from training.trademark.learner import log_odds_in_epoch
 from training.trademark.samples import TrainingPairs
@@ -149,16 +148,8 @@ class Cell:
         """What `python -m training trademark` would be given."""
         paper = PRESETS["paper"]
         out = protocol.out / "cells" / self.name
-        fitting = replace(
-            paper.fit,
-            out=out,
-            seed=self.seed,
-            epochs=protocol.epochs,
-            optimiser=protocol.optimiser,
-            device=protocol.device,
-            patience=10_000,
-            resume=(out / "settings.json").exists(),
-        )
+        how = {"epochs": protocol.epochs, "optimiser": protocol.optimiser, "device": protocol.device}
+        fitting = finished_once(paper.fit, out, self.seed, **how)
         return replace(
             paper,
             data=protocol.data,
@@ -357,11 +348,8 @@ def tabled(
             rows.append([*key, cell.seed, kind, figure, metric.value, metric.low, metric.high])
         text = list(_lines(protocol, found))
         write_whole(protocol.out / f"{name}.md", ("\n".join(text) + "\n").encode())
-        file = io.StringIO(newline="")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["loss", "head", "backbone", "seed", "dissimilar pairs", "figure", "value", "low", "high"])
-        writer.writerows(rows)
-        write_whole(protocol.out / f"{name}.csv", file.getvalue().encode())
+        columns = ["loss", "head", "backbone", "seed", "dissimilar pairs", "figure", "value", "low", "high"]
+        write_whole(protocol.out / f"{name}.csv", csv_bytes(columns, rows))
     return text
 
 
@@ -381,9 +369,4 @@ def stated_cell(metrics: list[Metric] | None) -> str:
     """A cell that is not there yet, or diverged; one run with its interval; of several the mean, least and greatest."""
     if metrics is None:
         return ""
-    if not metrics:
-        return "diverged"
-    values = [metric.value for metric in metrics]
-    if len(values) == 1:
-        return f"{values[0]:.3f} [{metrics[0].low:.3f}, {metrics[0].high:.3f}]"
-    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+    return over_seeds(metrics) or "diverged"

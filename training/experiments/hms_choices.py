@@ -6,8 +6,6 @@ brands and the same validation pairs. A finished run is not run again, an interr
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 from collections.abc import Iterator
@@ -25,8 +23,9 @@ from inference.models.card import Metric
 from training.assessment.mark_trials import Pixels, frozen_embeddings, nearest_negatives, read_pictures, trial_pairs
 from training.assessment.marks import pair_figures
 from training.data.marks.mark_set import MarkSet, read_mark_set
+from training.data.tables import csv_bytes
 from training.experiments.hms_cells import judged_in_epoch, read_judged, stated_cell, stated_pairs
-from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, fit
+from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
 from training.trademark.learner import SiameseLearner, log_odds_in_epoch, mean_auc
 from training.trademark.samples import TrainingPairs
@@ -170,28 +169,20 @@ def _settings(study: HmsChoices, choice: str, seed: int) -> TrademarkSettings:
     changed = {"size": small.preprocessing.size} | CHOICES[choice]
     size = changed.pop("size")
     out = study.out / _name(choice, seed)
-    fitting = replace(
-        small.fit,
-        out=out,
-        seed=seed,
-        epochs=study.epochs,
-        device=study.device,
-        patience=10_000,
-        resume=(out / "settings.json").exists(),
-    )
+    fitting = finished_once(small.fit, out, seed, epochs=study.epochs, device=study.device)
     return replace(
         small, data=study.data, fit=fitting, preprocessing=replace(small.preprocessing, size=size), **changed
     )
 
 
 def _write(study: HmsChoices, table: Table) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["choice", "figure", "value", "low", "high"])
-    for choice, runs in table.items():
-        for figures in runs:
-            writer.writerows([choice, name, m.value, m.low, m.high] for name, m in figures.items())
-    write_whole(study.out / "choices.csv", text.getvalue().encode())
+    rows = [
+        [choice, name, metric.value, metric.low, metric.high]
+        for choice, runs in table.items()
+        for figures in runs
+        for name, metric in figures.items()
+    ]
+    write_whole(study.out / "choices.csv", csv_bytes(["choice", "figure", "value", "low", "high"], rows))
     write_whole(study.out / "choices.md", ("\n".join(lines(table)) + "\n").encode())
 
 

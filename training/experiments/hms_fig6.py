@@ -5,8 +5,6 @@ Beyond the paper's range go margins that are usual elsewhere, and d2 outside the
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 
 from inference.files import write_whole
 from inference.models.card import Metric
+from training.data.tables import csv_bytes
 from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
 from training.figures.plots import png_of
 
@@ -69,11 +68,8 @@ def lines(points: list[Point]) -> list[str]:
 
 
 def _write(protocol: HmsProtocol, points: list[Point]) -> None:
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["varied", "value", "accuracy", "low", "high"])
-    writer.writerows([name, value, m.value, m.low, m.high] for name, value, metrics in points for m in metrics)
-    write_whole(protocol.out / "hms_fig6.csv", table.getvalue().encode())
+    rows = [[name, value, m.value, m.low, m.high] for name, value, metrics in points for m in metrics]
+    write_whole(protocol.out / "hms_fig6.csv", csv_bytes(["varied", "value", "accuracy", "low", "high"], rows))
     write_whole(protocol.out / "hms_fig6.md", ("\n".join(lines(points)) + "\n").encode())
     write_whole(protocol.out / "hms_fig6.png", _drawn(points))
 

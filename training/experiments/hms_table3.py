@@ -5,15 +5,13 @@ The networks are those of Table 1, trained on marks; no face is trained on. AUC 
 
 from __future__ import annotations
 
-from training.assessment.pairs import JudgedPairs
-from training.experiments.hms_cells import Cell, HmsFaces, Study, accuracy, ranking, tabled
+from functools import partial
+
+from training.experiments.hms_cells import HmsFaces, Study, accuracy, ranking, tabled
 
 
 def run(protocol: HmsFaces) -> list[str]:
     """Train whatever cell is missing, and write hms_table3.md and .csv; the table's lines in Markdown."""
     study = Study(protocol)
-
-    def judge(cell: Cell) -> JudgedPairs | None:
-        return study.judged_faces(cell, protocol.faces, protocol.face_pairs)
-
+    judge = partial(study.judged_faces, faces=protocol.faces, most=protocol.face_pairs)
     return tabled(protocol, judge, "hms_table3", {"accuracy": accuracy, "AUC": ranking}, ("random",))

@@ -6,8 +6,6 @@ and key-area warps. One run a variant, size and seed; a finished run is not run 
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,11 +16,14 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from inference.files import write_whole
-from inference.models.card import Card, Metric
+from inference.models.card import Card
 from inference.models.catalogue import read_card
 from training.authenticity import train as authenticity
 from training.authenticity.settings import PRESETS, AuthenticitySettings, ReferenceSettings
+from training.data.tables import csv_bytes
+from training.figures.metrics import over_seeds
 from training.figures.plots import png_of
+from training.fitting.fit import finished_once
 from training.fitting.run_folder import require_setting
 
 logger = logging.getLogger(__name__)
@@ -113,15 +114,8 @@ class Run:
     def settings(self, study: KagLearningCurve) -> AuthenticitySettings:
         """What `python -m training authenticity` would be given."""
         small = PRESETS["small"]
-        out = study.out / self.name
-        fitting = replace(
-            small.fit,
-            out=out,
-            seed=self.seed,
-            epochs=round(study.epochs / self.share),
-            patience=10_000,
-            resume=(out / "settings.json").exists(),
-        )
+        epochs = round(study.epochs / self.share)
+        fitting = finished_once(small.fit, study.out / self.name, self.seed, epochs=epochs)
         return replace(
             small,
             data=study.data,
@@ -149,16 +143,15 @@ def run(study: KagLearningCurve) -> list[tuple[Run, Card]]:
 
 
 def _write(study: KagLearningCurve, results: list[tuple[Run, Card]]) -> None:
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["variant", "share", "seed", *(f"{name}{end}" for name in FIGURES for end in ("", " low", " high"))])
+    columns = ["variant", "share", "seed", *(f"{name}{end}" for name in FIGURES for end in ("", " low", " high"))]
+    rows = []
     for one, card in results:
         row: list[Any] = [one.variant, one.share, one.seed]
         for at in FIGURES.values():
             metric = card.figure(*at)
             row += [metric.value, metric.low, metric.high] if metric else ["", "", ""]
-        table.writerow(row)
-    write_whole(study.out / "learning_curve.csv", text.getvalue().encode())
+        rows.append(row)
+    write_whole(study.out / "learning_curve.csv", csv_bytes(columns, rows))
     write_whole(study.out / "learning_curve.md", ("\n".join(lines(results)) + "\n").encode())
     write_whole(study.out / "learning_curve.png", _drawn(results))
 
@@ -168,18 +161,8 @@ def lines(results: list[tuple[Run, Card]]) -> Iterator[str]:
     yield f"| variant | items | seeds | {' | '.join(FIGURES)} |"
     yield "|---" * (3 + len(FIGURES)) + "|"
     for (variant, share), cards in _grouped(results).items():
-        cells = [_cell([metric for card in cards if (metric := card.figure(*at))]) for at in FIGURES.values()]
+        cells = [over_seeds([metric for card in cards if (metric := card.figure(*at))]) for at in FIGURES.values()]
         yield f"| {variant} | {share:.0%} | {len(cards)} | {' | '.join(cells)} |"
-
-
-def _cell(metrics: list[Metric]) -> str:
-    """One run with its interval; of several the mean, and the least and greatest."""
-    if not metrics:
-        return ""
-    values = [metric.value for metric in metrics]
-    if len(values) == 1:
-        return f"{values[0]:.3f} [{metrics[0].low:.3f}, {metrics[0].high:.3f}]"
-    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def _grouped(results: list[tuple[Run, Card]]) -> dict[tuple[str, float], list[Card]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from inference.evidence.calibration import Calibration
-from inference.models.card import Metric
+from inference.models.card import Card, Metric
+from inference.models.topics import Topic
 from training.figures.calibration import CalibrationRefused, calibrate
 from training.figures.evidence import challenger_metrics, cllr_metric, evidence_metrics, score_auc, weighed
 from training.figures.trials import Side, Trial
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 _MOST_PHOTOS = 5
 BAND_FIGURES = ("inconclusive", "accuracy_where_conclusive")
 """Keys of what a card states of a model that is read against its inconclusive band."""
+_OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 _LIMIT = "Probabilities are uncalibrated: "
 
 
@@ -37,15 +38,20 @@ class CalibrationResult:
     limit: str
     of_items: tuple[Calibration, ...] = ()
 
-    def figures(self, others: Mapping[str, Metric]) -> dict[str, Metric]:
-        """A card's figures with these; a likelihood ratio takes the place of the band, and of what the band reached."""
-        dropped = () if self.calibration is None else BAND_FIGURES
-        kept = {name: metric for name, metric in others.items() if metric.key not in dropped}
-        return {**kept, **self.metrics}
+    def stated_in(self, card: Card, metrics: dict[str, Metric]) -> Card:
+        """The card with it and with figures, in the place of what it said before; those of scope and heatmaps stay.
 
-    def limits(self, others: Sequence[str]) -> tuple[str, ...]:
-        """A card's limits with this one for what stood there of the model's probabilities before."""
-        return *(limit for limit in others if not limit.startswith(_LIMIT)), self.limit
+        A likelihood ratio takes the place of the band, and of what the band reached.
+        """
+        others = {name: metric for name, metric in card.metrics.items() if metric.topic in _OTHERS} | metrics
+        dropped = () if self.calibration is None else BAND_FIGURES
+        return replace(
+            card,
+            metrics={name: one for name, one in others.items() if one.key not in dropped} | self.metrics,
+            calibration=self.calibration,
+            item_calibrations=self.of_items,
+            limits=(*(limit for limit in card.limits if not limit.startswith(_LIMIT)), self.limit),
+        )
 
 
 def weigh(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,6 +23,19 @@ _PEAK_QUANTILE = 0.9
 _BAND_ERROR = 0.05
 
 
+def _draws_of(*sources: Sources) -> tuple[NDArray[np.str_], NDArray[np.intp], NDArray[np.int64]]:
+    """The sources, each once (k,); which of them each case is of (n,); and how often each draw takes them (R, k)."""
+    names, index = np.unique(np.concatenate([np.asarray(one, np.str_) for one in sources]), return_inverse=True)
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    return names, index, draws
+
+
+def _with_interval(value: float, drawn: Scores | Sequence[float], over: str) -> Metric:
+    """A figure with the 95% interval of what draws of the sources gave (R,); a draw that gave none counts nowhere."""
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Metric(float(value), float(low), float(high), over)
+
+
 def auc(first: Scores, second: Scores) -> float:
     """Probability that a score of the first side exceeds one of the second, ties counted half."""
     return float(_weighted_auc(first, second, np.ones((1, len(first))), np.ones((1, len(second))))[0])
@@ -37,20 +51,13 @@ def auc_metric(first: Scores, second: Scores, first_sources: Sources, second_sou
         second_sources: The source of each score of the second side.
         over: What was measured, in words.
     """
-    names, index = np.unique([*first_sources, *second_sources], return_inverse=True)
-    rng = np.random.default_rng(0)
-    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    names, index, draws = _draws_of(first_sources, second_sources)
     weights = draws[:, index].astype(np.float64)
     weights_first, weights_second = weights[:, : len(first)], weights[:, len(first) :]
     both_sides = (weights_first.sum(1) > 0) & (weights_second.sum(1) > 0)
     values = _weighted_auc(first, second, weights_first[both_sides], weights_second[both_sides])
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Metric(
-        auc(first, second),
-        float(low),
-        float(high),
-        f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws",
-    )
+    over = f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws"
+    return _with_interval(auc(first, second), values, over)
 
 
 def _weighted_auc(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> Scores:
@@ -95,8 +102,7 @@ def tpr_at_tnr(
     Returns:
         The share with a 95% interval from a bootstrap by source, which draws the threshold as well.
     """
-    names, index = np.unique([*first_sources, *second_sources], return_inverse=True)
-    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    names, index, draws = _draws_of(first_sources, second_sources)
     order = np.argsort(second, kind="stable")
     values = []
     for weights in [np.ones(len(index)), *draws[:, index]]:
@@ -105,10 +111,8 @@ def tpr_at_tnr(
             below = np.cumsum(of_second)
             threshold = second[order][np.searchsorted(below, tnr * below[-1] * (1 - 1e-12))]
             values.append((of_first * (first > threshold)).sum() / of_first.sum())
-    low, high = np.quantile(values[1:], [0.025, 0.975])
-    return Metric(
-        float(values[0]), float(low), float(high), f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws"
-    )
+    over = f"{over}; bootstrap over {len(names)} sources, {_BOOTSTRAPS} draws"
+    return _with_interval(values[0], values[1:], over)
 
 
 def share(successes: int, total: int, over: str) -> Metric:
@@ -120,35 +124,30 @@ def share(successes: int, total: int, over: str) -> Metric:
 
 def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources, over: str) -> Metric:
     """A share of photos with a 95% interval from a bootstrap by source: photos of one item are not independent."""
-    names, index = np.unique(sources, return_inverse=True)
     if all(right) or not any(right):
         # A bootstrap of equal values has no width; every source right bounds the error by the number of sources.
-        bound = share(len(names) if all(right) else 0, len(names), over)
-        return Metric(
-            bound.value,
-            bound.low,
-            bound.high,
-            f"{over}; {len(right)} cases of {len(names)} sources, Wilson interval by source",
-        )
-    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
-    hits = np.bincount(index, np.array(right, float), len(names))
-    counts = np.bincount(index, minlength=len(names))
-    values = (draws @ hits) / (draws @ counts)
-    low, high = np.quantile(values, [0.025, 0.975])
-    over = f"{over}; {len(right)} cases of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
-    return Metric(float(np.mean(right)), float(low), float(high), over)
+        count = len({*sources})
+        bound = share(count if all(right) else 0, count, over)
+        return replace(bound, over=f"{over}; {len(right)} cases of {count} sources, Wilson interval by source")
+    return mean_by_source(np.array(right, float), sources, over)
 
 
 def mean_by_source(values: Scores, sources: Sources, over: str) -> Metric:
     """A mean over photos with a 95% interval from a bootstrap by source; what is not finite counts nowhere."""
     known = np.isfinite(values)
     values, sources = values[known], np.asarray(sources)[known]
-    names, index = np.unique(sources, return_inverse=True)
+    names, index, draws = _draws_of(sources)
     over = f"{over}; {len(values)} cases of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
-    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
     means = (draws @ np.bincount(index, values, len(names))) / (draws @ np.bincount(index, minlength=len(names)))
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Metric(float(values.mean()), float(low), float(high), over)
+    return _with_interval(values.mean(), means, over)
+
+
+def over_seeds(metrics: Sequence[Metric]) -> str:
+    """One run's figure with its interval; of several the mean, and the least and greatest; nothing of none."""
+    values = [metric.value for metric in metrics]
+    if len(values) == 1:
+        return f"{values[0]:.3f} [{metrics[0].low:.3f}, {metrics[0].high:.3f}]"
+    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})" if values else ""
 
 
 def class_metrics(
@@ -162,8 +161,7 @@ def class_metrics(
         items: The item it shows (N,).
         classes: Names of the classes.
     """
-    names, index = np.unique(items, return_inverse=True)
-    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=_BOOTSTRAPS)
+    _, index, draws = _draws_of(items)
     # One row of weights for the photos as they are, one for each draw of items.
     weights = np.vstack([np.ones(len(labels)), draws[:, index]])
     table = {}
@@ -174,12 +172,7 @@ def class_metrics(
             values = {"precision": hit / claimed, "recall": hit / present, "F1": 2 * hit / (claimed + present)}
         over = f"{int(present[0])} photos of the class, {int(claimed[0])} taken for it; bootstrap by item"
         table[name] = {
-            figure: Metric(
-                float(drawn[0]),
-                float(np.nanquantile(drawn[1:], 0.025)),
-                float(np.nanquantile(drawn[1:], 0.975)),
-                over,
-            )
+            figure: _with_interval(drawn[0], drawn[1:], over)
             for figure, drawn in values.items()
             if np.isfinite(drawn[0])
         }
@@ -246,12 +239,6 @@ def draw_confusion(confusion: Confusion) -> bytes:
     axes.set_yticks(ticks, confusion.classes)
     axes.set(xlabel="predicted", ylabel="true", title=confusion.over)
     for (row, column), count in np.ndenumerate(counts):
-        axes.text(
-            column,
-            row,
-            str(count),
-            ha="center",
-            va="center",
-            color="white" if shares[row, column] > 0.5 else "black",
-        )
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, str(count), ha="center", va="center", color=colour)
     return png_of(figure, 150)

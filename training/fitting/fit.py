@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +74,12 @@ class FitSettings:
         require_setting(self.workers >= 0, f"--workers is at least 0, not {self.workers}.")
 
 
+def finished_once(fitting: FitSettings, out: Path, seed: int, **changed: Any) -> FitSettings:
+    """The settings of one run of a study, to its last epoch: where it was interrupted it is continued."""
+    resume = (out / "settings.json").exists()
+    return replace(fitting, out=out, seed=seed, patience=10_000, resume=resume, **changed)
+
+
 class EpochSampler(Sampler[tuple[int, int]]):
     """What an epoch draws, `length` indices, in an order that seed and epoch decide; yields (epoch, index).
 
@@ -93,6 +99,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, self.epoch))
         return ((self.epoch, index) for index in self._draw(generator))
+
+
+def shuffled(length: int, seed: int) -> EpochSampler:
+    """Epochs that draw each of so many samples once."""
+    return EpochSampler(lambda generator: torch.randperm(length, generator=generator).tolist(), length, seed)
 
 
 def derive_seed(*parts: int) -> int:

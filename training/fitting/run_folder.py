@@ -24,6 +24,7 @@ from inference.records import Refusal
 from inference.reference.reference import Reference
 from inference.scope.gate import ScopeGate
 from training.data.manifest import Manifest
+from training.figures.metrics import draw_confusion
 
 LOCK_NAME = ".lock"
 _OWN_FILES = ("settings", "manifest", "metrics", "checkpoint", "log")
@@ -298,7 +299,10 @@ class RunFolder:
         references: Sequence[Reference] = (),
         gate: ScopeGate | None = None,
     ) -> Card:
-        """Write the finished model's two files into the folder; the card as written."""
+        """Write the finished model's two files into the folder, and what its card counts; the card as written."""
+        if card.confusion is not None:
+            self.write("confusion_matrix.png", draw_confusion(card.confusion))
+        self.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
         try:
             return save_model(card, state, self.path, references, gate)
         except OSError as error:

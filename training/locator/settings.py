@@ -5,36 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 import tyro
 
-from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.backbones import BackboneName
 from inference.preprocessing import HALF, Preprocessing
 from training.fitting.fit import FitSettings
-from training.fitting.run_folder import require_argument, require_name, require_setting
+from training.fitting.model_settings import ON_A_CPU, ONE_CYCLE, ModelSettings
+from training.fitting.run_folder import require_argument, require_setting
 
 
-@dataclass(frozen=True)
-class LocatorSettings:
+@dataclass(frozen=True, kw_only=True)
+class LocatorSettings(ModelSettings):
     """Train a locator on photos of whole goods with the boxes of the parts on them."""
 
     data: Path
     """Folder with photos and a manifest.csv: path, split, part, left, top, width, height; one row a part."""
-    fit: tyro.conf.OmitArgPrefixes[FitSettings]
     preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
     """`--size` is the long side of the photo as the network sees it."""
     view: int = 640
     """Side of the square that training cuts out of a zoomed photo, in pixels; a multiple of 32."""
     name: str = "locator"
-    """Name of the model's two files, lower case with underscores."""
     title: str = "Locator"
-    """What an examiner reads in the list of models."""
-    licence: str = "not stated"
-    """Licence the weights are given under."""
-    remarks: tuple[str, ...] = ()
-    """Sentences put first among the card's limits."""
     backbone: BackboneName = "resnet50"
-    """Feature extractor."""
     channels: int = 128
     """Width of the feature pyramid and of the head, a multiple of 32, at least 64."""
     convolutions: int = 4
@@ -45,7 +37,7 @@ class LocatorSettings:
     """Finds per empty validation scene that the threshold may leave."""
 
     def __post_init__(self) -> None:
-        require_name(self.name)
+        super().__post_init__()
         require_setting(
             self.view >= 64 and self.view % 32 == 0, f"--view is a multiple of 32, at least 64, not {self.view}."
         )
@@ -60,40 +52,18 @@ class LocatorSettings:
             self.preprocessing.padding == "gray", "--padding is gray for a locator, which fills up with grey itself."
         )
         require_setting(self.most_false_finds >= 0, f"--most-false-finds is at least 0, not {self.most_false_finds}.")
-        with torch.device("meta"):
-            steps = len(build_backbone(self.backbone).steps)
-        require_setting(
-            0 <= self.frozen_steps <= steps,
-            f"--frozen-steps lies between 0 and the {steps} steps of {self.backbone}, not {self.frozen_steps}.",
-        )
+        self.require_steps("frozen_steps")
 
 
 PRESETS = {
     "paper": LocatorSettings(
         data=tyro.MISSING,
-        fit=FitSettings(
-            out=tyro.MISSING,
-            epochs=60,
-            batch=16,
-            optimiser="adamw",
-            learning_rate=5e-4,
-            weight_decay=0.01,
-            schedule="one_cycle",
-        ),
+        fit=FitSettings(out=tyro.MISSING, epochs=60, batch=16, learning_rate=5e-4, **ONE_CYCLE),
         preprocessing=Preprocessing(size=640, mean=HALF, std=HALF),
     ),
     "small": LocatorSettings(
         data=tyro.MISSING,
-        fit=FitSettings(
-            out=tyro.MISSING,
-            epochs=4,
-            batch=8,
-            optimiser="adamw",
-            learning_rate=6e-4,
-            weight_decay=0.01,
-            schedule="one_cycle",
-            bf16=False,  # depthwise networks gain nothing from it
-        ),
+        fit=FitSettings(out=tyro.MISSING, epochs=4, batch=8, learning_rate=6e-4, **ON_A_CPU),
         preprocessing=Preprocessing(size=512, mean=HALF, std=HALF),
         view=352,
         backbone="efficientnet_lite0",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import date
 from typing import get_args
 
 import torch
@@ -18,14 +17,14 @@ from inference.locator import examiner as location
 from inference.models.card import Card, DetectionRule
 from inference.models.weights import Model
 from inference.networks.locator import Locator
-from inference.records import as_json
 from training.assessment.detections import detect_all, truth
 from training.data.photos.photo import Split
 from training.data.scenes.scene_set import MARGIN, SceneSet, read_scene_set
 from training.figures.average_precision import detection_metrics, least_score, precision_metrics
-from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
+from training.fitting.fit import Scores, accelerator_for, fit, shuffled
+from training.fitting.model_settings import draft_card
 from training.fitting.pretrained import start_from_imagenet
-from training.fitting.run_folder import RunFolder, set_name, stated_settings
+from training.fitting.run_folder import RunFolder, set_name
 from training.locator.learner import LocatorLearner, detections, validation_scores
 from training.locator.samples import TrainingViews, read_shrunk
 from training.locator.settings import LocatorSettings
@@ -59,11 +58,6 @@ def train(settings: LocatorSettings) -> Card | None:
     training = TrainingViews(scenes, settings)
     validation = read_shrunk(scenes, "val", settings.preprocessing.size)
     known = [shrunk.known for shrunk in validation]
-    sampler = EpochSampler(
-        lambda generator: torch.randperm(len(training), generator=generator).tolist(),
-        len(training),
-        settings.fit.seed,
-    )
 
     def validate(_: nn.Module) -> Scores:
         bar = tqdm(validation, "validating", unit="scene", leave=False)
@@ -73,6 +67,7 @@ def train(settings: LocatorSettings) -> Card | None:
         found = [detections(network, image) for image in images]
         return validation_scores(found, known, len(scenes.parts))
 
+    sampler = shuffled(len(training), settings.fit.seed)
     fit(LocatorLearner(network), training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
@@ -97,18 +92,21 @@ def _finish(
     find_rule = DetectionRule(chosen, _OVERLAP, MARGIN, _CLOSE_UP, rule)
     found, known = detect_all(locator, test), [truth(scenes, scene) for scene in test]
     metrics = precision_metrics(found, known, scenes.parts) | detection_metrics(found, known, chosen)
-    card = run.write_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict())
-    run.write_json("metrics.json", {name: as_json(metric) for name, metric in metrics.items()})
-    return card
+    return run.write_model(replace(draft, find_rule=find_rule, metrics=metrics), network.state_dict())
 
 
 def _card(scenes: SceneSet, settings: LocatorSettings, start: str) -> Card:
     photos = {split: scenes.of(split) for split in get_args(Split)}
     counts = ", ".join(f"{len(listed)} {split}" for split, listed in photos.items())
     boxes = sum(len(scene.parts) for scene in scenes.scenes)
-    return Card(
-        name=settings.name,
-        title=settings.title,
+    return draft_card(
+        settings,
+        {},
+        (
+            "It proposes boxes: that it finds a part says nothing of its authenticity, and a part it misses is still "
+            "there.",
+            "Scores order finds; they are no probabilities.",
+        ),
         task="locator",
         network="locator",
         arguments={
@@ -118,27 +116,12 @@ def _card(scenes: SceneSet, settings: LocatorSettings, start: str) -> Card:
             "convolutions": settings.convolutions,
         },
         classes=scenes.parts,
-        preprocessing=settings.preprocessing,
         band=None,
         heatmap_full_scale=None,
         find_rule=DetectionRule(0, _OVERLAP, MARGIN, _CLOSE_UP, "none yet"),
         split_rule=f"The split is the set's own: {counts} scenes.",
         data=f"{len(scenes.scenes)} scenes with {boxes} boxes, {set_name(settings.data)}",
         data_sha256=scenes.manifest_sha256,
-        seed=settings.fit.seed,
-        settings=stated_settings(settings),
-        metrics={},
-        confusion=None,
-        histogram=None,
-        licence=settings.licence,
         source=f"trained with python -m training locator; the backbone started from {start}",
         intended_use=f"Finding {', '.join(scenes.parts)} on photos of whole goods; an examiner checks the boxes.",
-        limits=(
-            *settings.remarks,
-            "It proposes boxes: that it finds a part says nothing of its authenticity, and a part it misses is still "
-            "there.",
-            "Scores order finds; they are no probabilities.",
-        ),
-        made=date.today().isoformat(),
-        weights_sha256="",
     )

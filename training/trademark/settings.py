@@ -17,31 +17,23 @@ from training.comparisons.sphereface import SphereFace
 from training.fitting.fit import FitSettings
 from training.fitting.hms_loss import HybridMarginSoftmax
 from training.fitting.margin_softmax import MarginSoftmax
+from training.fitting.model_settings import ON_A_CPU, ModelSettings
 from training.fitting.pretrained import start_from_imagenet, start_from_model
-from training.fitting.run_folder import require_argument, require_name, require_setting
+from training.fitting.run_folder import require_argument, require_setting
 from training.trademark.learner import SiameseLearner
 
 LossName = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
 
 
-@dataclass(frozen=True)
-class TrademarkSettings:
+@dataclass(frozen=True, kw_only=True)
+class TrademarkSettings(ModelSettings):
     """Train a Siamese network on similar marks with the HMS loss, or one that its paper compares it with."""
 
     data: Path
     """Folder with one subfolder a mark family (optionally below train, val, test), or a CSV of a, b, label."""
-    fit: tyro.conf.OmitArgPrefixes[FitSettings]
-    preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
     name: str = "trademark"
-    """Name of the model's two files, lower case with underscores."""
     title: str = "HMS"
-    """What an examiner reads in the list of models."""
-    licence: str = "not stated"
-    """Licence the weights are given under."""
-    remarks: tuple[str, ...] = ()
-    """Sentences put first among the card's limits."""
     backbone: BackboneName = "resnet18"
-    """Feature extractor."""
     pair_feature: PairFeature = "interacting"
     """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
     pyramid: int = 0
@@ -78,7 +70,7 @@ class TrademarkSettings:
     """How many of them are degraded then, as copying, compression and screens degrade a mark; 0 to 1."""
 
     def __post_init__(self) -> None:
-        require_name(self.name)
+        super().__post_init__()
         require_setting(self.scale > 0, f"--scale is above 0, not {self.scale}.")
         require_argument("scale", self.scale)
         require_setting(0 <= self.raster_share <= 1, f"--raster-share is a share, not {self.raster_share}.")
@@ -124,16 +116,7 @@ PRESETS = {
     ),
     "small": TrademarkSettings(
         data=tyro.MISSING,
-        fit=FitSettings(
-            out=tyro.MISSING,
-            epochs=16,
-            batch=48,
-            optimiser="adamw",
-            learning_rate=1e-3,
-            weight_decay=0.01,
-            schedule="one_cycle",
-            bf16=False,  # depthwise networks gain nothing from it
-        ),
+        fit=FitSettings(out=tyro.MISSING, epochs=16, batch=48, learning_rate=1e-3, **ON_A_CPU),
         preprocessing=Preprocessing(size=128, padding="white", mean=HALF, std=HALF),
         backbone="efficientnet_lite0",
         scale=1.0,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
-from datetime import date
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -13,21 +12,18 @@ from inference.models.card import Card
 from inference.models.weights import Model
 from inference.networks.hms import Siamese
 from inference.trademark.framing import FRAMING
-from training.assessment.gate import gate_metrics, gate_or_none
-from training.assessment.gate_pictures import Picture
+from training.assessment.gate import measured_gate, with_gate
 from training.assessment.mark_trials import (
     frozen_embeddings,
     judged_trials,
     nearest_negatives,
     read_pictures,
 )
-from training.assessment.pairs import judge_pairs
-from training.assessment.unjudged import UNJUDGED_BAND, UNJUDGED_SCALE
+from training.assessment.pairs import judge_pairs, require_comparable
 from training.data.marks.mark_set import MarkSet, read_mark_set
-from training.data.photos.photo import Split
-from training.figures.metrics import draw_confusion
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
-from training.fitting.run_folder import RunFolder, set_name, stated_settings
+from training.fitting.model_settings import UNJUDGED, draft_card
+from training.fitting.run_folder import RunFolder, set_name
 from training.trademark.learner import log_odds_in_epoch, mean_auc
 from training.trademark.samples import TrainingPairs
 from training.trademark.settings import TrademarkSettings
@@ -47,6 +43,9 @@ def train(settings: TrademarkSettings) -> Card | None:
     marks = read_mark_set(settings.data, seed=settings.fit.seed)
     pictures = read_pictures(marks.marks, settings.preprocessing)
     accelerator = accelerator_for(settings.fit)
+    embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
+    trials = judged_trials(marks, embedding)
+    require_comparable(marks, trials, settings.preprocessing.size)
     manifest = marks.manifest.with_start(settings.start_from)
     run = RunFolder(settings.fit.out, settings, manifest, resume=settings.fit.resume, owner=accelerator.is_main_process)
     torch.manual_seed(settings.fit.seed)
@@ -54,9 +53,7 @@ def train(settings: TrademarkSettings) -> Card | None:
     network = learner.network
     logger.info("%d marks, %d similar pairs; the backbone starts from %s", len(marks.marks), len(marks.similar), start)
 
-    embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
     training = TrainingPairs(marks, pictures, nearest_negatives(marks, embedding), settings)
-    trials = judged_trials(marks, embedding)
 
     def validate(_: nn.Module) -> Scores:
         return mean_auc(log_odds_in_epoch(network, pictures, trials["val"], settings.preprocessing, accelerator.device))
@@ -65,23 +62,22 @@ def train(settings: TrademarkSettings) -> Card | None:
     fit(learner, training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
-    gate = gate_or_none(_pictures(marks, "train"), "trademark")
-    draft = replace(_draft(settings, network, marks, start), scope_gate=gate.card if gate else None)
-    model = Model(draft, network.eval(), "", gate=gate)
-    card, _ = judge_pairs(model, marks, trials, set_name(settings.data), str(accelerator.device))
-    if gate is not None:
-        card = replace(card, metrics=card.metrics | gate_metrics(gate, _pictures(marks, "test"), {}))
-    if card.confusion is not None:
-        run.write("confusion_matrix.png", draw_confusion(card.confusion))
-    run.write_json("metrics.json", {name: asdict(metric) for name, metric in card.metrics.items()})
-    return run.write_model(card, network.state_dict(), gate=gate)
+    device = str(accelerator.device)
+    model = with_gate(Model(_draft(settings, network, marks, start), network.eval(), ""), marks, device)
+    card, _ = judge_pairs(model, marks, trials, set_name(settings.data), device)
+    card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
+    return run.write_model(card, network.state_dict(), gate=model.gate)
 
 
 def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str) -> Card:
     """The card of a network that has just been trained: all but what is judged."""
-    return Card(
-        name=settings.name,
-        title=settings.title,
+    return draft_card(
+        settings,
+        {"backbone_start": start},
+        (
+            "It was not trained on lettering: marks that are mostly words are out of scope.",
+            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
+        ),
         task="trademark",
         network="siamese",
         arguments={
@@ -92,31 +88,11 @@ def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start:
             "pyramid": settings.pyramid,
         },
         classes=Siamese.classes,
-        preprocessing=settings.preprocessing,
-        band=UNJUDGED_BAND,
-        heatmap_full_scale=UNJUDGED_SCALE,
+        mark_framing=FRAMING,
         split_rule=marks.split_rule,
         data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {set_name(settings.data)}",
         data_sha256=marks.manifest_sha256,
-        seed=settings.fit.seed,
-        settings=stated_settings(settings) | {"backbone_start": start},
-        metrics={},
-        mark_framing=FRAMING,
-        confusion=None,
-        histogram=None,
-        licence=settings.licence,
         source="trained with python -m training trademark",
         intended_use="The visual similarity of two signs, shown flat and alone.",
-        limits=(
-            *settings.remarks,
-            "It was not trained on lettering: marks that are mostly words are out of scope.",
-            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
-        ),
-        made=date.today().isoformat(),
-        weights_sha256="",
+        **UNJUDGED,
     )
-
-
-def _pictures(marks: MarkSet, split: Split) -> list[Picture]:
-    """The marks of a split, each with its family."""
-    return [Picture(marks.marks[index].path, marks.marks[index].family, task="trademark") for index in marks.of(split)]

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ui.doors.pages import whole_page
-from ui.doors.refusals import Refused
+from ui.doors.refusals import Door, Refused
 from ui.doors.routes import OPEN, route
 
 logger = logging.getLogger(__name__)
@@ -189,15 +189,8 @@ class Attempts:
             self._wrong.popitem(last=False)
 
 
-class LoginDoor:
-    """Lets in who is logged in, and anybody to the login itself; everybody where there is none.
-
-    Args:
-        app: What is wrapped.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+class LoginDoor(Door):
+    """Lets in who is logged in, and anybody to the login itself; everybody where there is none."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on.

@@ -11,8 +11,8 @@ class Refused(HTTPException):
     """A request that a door does not let through; its detail is the sentence."""
 
 
-class Refusing:
-    """Answers a request that the doors within refuse with their sentence.
+class Door:
+    """Stands between an app and those who ask it.
 
     Args:
         app: What is wrapped.
@@ -20,6 +20,10 @@ class Refusing:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+
+
+class Refusing(Door):
+    """Answers a request that the doors within refuse with their sentence."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer why not. Nothing here is a websocket, so that none is opened."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from ui.doors.refusals import Refused
+from ui.doors.refusals import Door, Refused
 
 API = "/gradio_api"
 FILES = f"{API}/file="
@@ -44,15 +44,8 @@ def forget(scope: Scope, name: bytes) -> None:
     scope["headers"] = [(key, value) for key, value in scope["headers"] if key != name]
 
 
-class RouteDoor:
-    """Lets in what asks for something that is served.
-
-    Args:
-        app: What is wrapped.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+class RouteDoor(Door):
+    """Lets in what asks for something that is served."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on.

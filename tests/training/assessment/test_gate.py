@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import shutil
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.bench import examiner_of
+from inference.examiner import Examiner
 from inference.models.card import Card
 from inference.models.embedding import frozen_embedding
 from inference.models.format_2 import with_keys
@@ -24,18 +28,20 @@ from inference.reference.registration import register_best
 from inference.scope.checks import gate_checks
 from inference.scope.gate import ScopeGate
 from training.__main__ import main
-from training.assessment import gate as scope
 from training.assessment.gate import (
     ScopeSettings,
     fit_scope_gate,
     gate_model,
-    gate_or_none,
     joint_thresholds,
     leave_one_source_out,
+    measured_gate,
     spread_over_sources,
     weighted_quantile,
+    with_gate,
 )
-from training.assessment.gate_pictures import Picture
+from training.assessment.gate_pictures import Degradation, Picture, pictures_of
+from training.data.degradations import scaled
+from training.data.marks.mark_set import read_mark_set
 from training.data.photos.photo_set import read_photo_set
 from training.data.scenes.scene_set import read_scene_set
 from training.data.set_files import DataRefused
@@ -156,16 +162,29 @@ def test_which_sources_are_left_out_does_not_follow_their_order() -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures(photo_folder: Path) -> list[Picture]:
-    return [Picture(photo.path, photo.item) for photo in read_photo_set(photo_folder).of("train")]
+def alone(tiny_models: Path) -> Examiner:
+    """An examiner who looks at parts without a reference."""
+    return examiner_of(load_model("tiny_parts", tiny_models))
 
 
-def test_too_few_sources_make_no_gate(pictures: list[Picture], caplog: pytest.LogCaptureFixture) -> None:
-    few = pictures[:18]
+@pytest.fixture(scope="module")
+def guided(guided_models: Path) -> Examiner:
+    """An examiner who lays parts over their reference."""
+    return examiner_of(load_model("tiny_guided", guided_models))
+
+
+def test_too_few_sources_make_no_gate(
+    alone: Examiner, photo_folder: Path, mark_folder: Path, tiny_models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = pictures_of(read_photo_set(photo_folder), "train")[:18]
     with pytest.raises(DataRefused, match="needs 19 items or families in training, and there are 18; add some"):
-        fit_scope_gate(few, "authenticity")
+        fit_scope_gate(alone, few)
+    marks = read_mark_set(mark_folder)
+    one = replace(marks, marks=tuple(replace(mark, family="one") for mark in marks.marks))
+    model = load_model("tiny_marks", tiny_models)
     with caplog.at_level(logging.WARNING):
-        assert gate_or_none([replace(picture, source="one") for picture in pictures], "trademark") is None
+        assert with_gate(model, one) is model
+    assert measured_gate(model, one) == {}
     assert "The model gets no scope gate. A scope gate needs 19" in caplog.text
 
 
@@ -179,11 +198,14 @@ def letters(lettered: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Pic
 
 
 def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_turned(
-    letters: list[Picture], lettered: Any, tiny_references: tuple[Reference, ...]
+    letters: list[Picture],
+    lettered: Any,
+    tiny_references: tuple[Reference, ...],
+    guided: Examiner,
+    alone: Examiner,
 ) -> None:
-    registered = fit_scope_gate(letters, "authenticity", tiny_references)
-    alone = fit_scope_gate(letters, "authenticity")
-    assert (registered.card.sees, alone.card.sees) == ("registered part", "part")
+    registered, cropped = fit_scope_gate(guided, letters), fit_scope_gate(alone, letters)
+    assert (registered.card.sees, cropped.card.sees) == ("registered part", "part")
 
     def excess(gate: ScopeGate, pixels: np.ndarray) -> float:
         best = register_best(pixels, tiny_references)[0]
@@ -196,7 +218,7 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
     wide = np.full((photo.shape[0] + 60, photo.shape[1] + 60, 3), (20, 90, 40), np.uint8)
     wide[30:-30, 30:-30] = photo
     turned = np.ascontiguousarray(np.rot90(wide, 2))
-    assert excess(alone, turned) > 2 * excess(alone, photo)
+    assert excess(cropped, turned) > 2 * excess(cropped, photo)
     assert excess(registered, turned) == pytest.approx(excess(registered, photo), rel=0.25)
     blobs = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     other = np.asarray(Image.fromarray(blobs).resize((148, 92), Image.Resampling.BICUBIC))
@@ -207,13 +229,13 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
 
 @pytest.mark.parametrize("stated", ["alba", "quorum", None])
 def test_a_part_whose_series_is_stated_is_seen_over_that_reference(
-    stated: str | None, letters: list[Picture], tiny_references: tuple[Reference, ...]
+    stated: str | None, letters: list[Picture], guided: Examiner
 ) -> None:
-    shown = replace(letters[0], series=stated)
-    ((part, seen),) = scope._as_seen([shown], tiny_references)
-    over = [reference for reference in tiny_references if reference.series == (stated or "alba")]
+    part, shown = guided.scope_views(replace(letters[0], series=stated).request())
+    over = [reference for reference in guided.model.references if reference.series == (stated or "alba")]
     best = register_best(part, over)[0]
-    assert np.array_equal(seen, best.apply(part, over[0].picture.shape)[0])
+    assert np.array_equal(shown["registered part"], best.apply(part, over[0].picture.shape)[0])
+    assert np.array_equal(shown["part"], part)
 
 
 def is_kind(check: ScopeCheck) -> bool:
@@ -233,21 +255,27 @@ def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model_of_set(tiny_models: Path, photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model of parts, as if it had been trained on the photo folder."""
+def own_folder(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photo folder by the name of a series that the tiny model knows."""
+    return Path(shutil.copytree(photo_folder, tmp_path_factory.mktemp("own") / "blue"))
+
+
+@pytest.fixture(scope="module")
+def model_of_set(tiny_models: Path, own_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model of parts, as if it had been trained on that folder."""
     folder = tmp_path_factory.mktemp("ungated")
     model = load_model("tiny_parts", tiny_models)
-    data = read_photo_set(photo_folder, seed=model.card.seed).manifest_sha256
+    data = read_photo_set(own_folder, seed=model.card.seed).manifest_sha256
     save_model(replace(model.card, data_sha256=data), model.network.state_dict(), folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def gated(
-    model_of_set: Path, photo_folder: Path, scattered: Path, tmp_path_factory: pytest.TempPathFactory
+    model_of_set: Path, own_folder: Path, scattered: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Card, Path]:
     out = tmp_path_factory.mktemp("gated")
-    settings = ScopeSettings("tiny_parts", photo_folder, out, model_of_set, far=(scattered,))
+    settings = ScopeSettings("tiny_parts", own_folder, out, model_of_set, far=(scattered,))
     return gate_model(settings), out
 
 
@@ -282,14 +310,14 @@ def test_the_rest_of_the_model_is_as_it_was(gated: tuple[Card, Path], model_of_s
 
 
 def test_parts_in_scenes_are_of_the_models_kind_as_well(
-    gated: tuple[Card, Path], photo_folder: Path, scenes: Path, tmp_path: Path
+    gated: tuple[Card, Path], own_folder: Path, scenes: Path, tmp_path: Path
 ) -> None:
     _, folder = gated
     model = load_model("tiny_parts", folder)
     striped = save_model(replace(model.card, part="striped_part"), model.network.state_dict(), tmp_path / "named")
     assert striped.part == "striped_part"
     with_scenes = gate_model(
-        ScopeSettings("tiny_parts", photo_folder, tmp_path / "out", tmp_path / "named", scenes=scenes)
+        ScopeSettings("tiny_parts", own_folder, tmp_path / "out", tmp_path / "named", scenes=scenes)
     )
     boxed = [part for scene in read_scene_set(scenes).of("train") for part in scene.parts]
     scenes_with_parts = [scene for scene in read_scene_set(scenes).of("train") if scene.parts]
@@ -302,7 +330,7 @@ def test_parts_in_scenes_are_of_the_models_kind_as_well(
     assert all(metric.topic == "scope gate" for metric in with_scenes.metrics.values())
     assert "true box in test scenes" in with_scenes.metrics["scope, in scenes: refused"].over
     with pytest.raises(DataRefused, match="train scenes show no part of a series that tiny_parts knows"):
-        gate_model(ScopeSettings("tiny_parts", photo_folder, tmp_path / "out", folder, scenes=scenes))
+        gate_model(ScopeSettings("tiny_parts", own_folder, tmp_path / "out", folder, scenes=scenes))
 
 
 def test_a_boxed_part_is_seen_as_a_locator_proposes_it(scenes: Path) -> None:
@@ -312,8 +340,15 @@ def test_a_boxed_part_is_seen_as_a_locator_proposes_it(scenes: Path) -> None:
     pixels = np.asarray(Image.open(scene.path))
     rows = slice(max(0, math.floor(top - wider)), math.ceil(bottom + wider))
     columns = slice(max(0, math.floor(left - wider)), math.ceil(right + wider))
-    assert np.array_equal(Picture(scene.path, "one", scene.parts[0].box).pixels(), pixels[rows, columns])
-    assert np.array_equal(Picture(scene.path, "one").pixels(), pixels)
+    assert np.array_equal(asked_of(Picture(scene.path, "one", scene.parts[0].box)), pixels[rows, columns])
+    assert np.array_equal(asked_of(Picture(scene.path, "one")), pixels)
+    half, part = partial(scaled, share=0.5), np.ascontiguousarray(pixels[rows, columns])
+    assert np.array_equal(asked_of(Picture(scene.path, "one", scene.parts[0].box), half), half(part))
+
+
+def asked_of(picture: Picture, degrade: Degradation | None = None) -> np.ndarray:
+    request = picture.request(degrade)
+    return request.exhibit.crop(request.crop)
 
 
 def test_another_set_than_the_models_own_is_refused(
@@ -330,8 +365,8 @@ def test_another_set_than_the_models_own_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_without_pictures_is_refused(model_of_set: Path, photo_folder: Path, tmp_path: Path) -> None:
+def test_a_folder_without_pictures_is_refused(model_of_set: Path, own_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    settings = ScopeSettings("tiny_parts", photo_folder, tmp_path / "out", model_of_set, near=(tmp_path / "empty",))
+    settings = ScopeSettings("tiny_parts", own_folder, tmp_path / "out", model_of_set, near=(tmp_path / "empty",))
     with pytest.raises(DataRefused, match="empty holds no readable picture"):
         gate_model(settings)

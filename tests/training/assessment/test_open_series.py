@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import SeriesRule
+from inference.models.weights import load_model
 from inference.reference.reference import Reference
 from inference.reference.registration import register
+from inference.request import Request
 from training.assessment.open_series import OpenFits, left_open, open_fits, series_metrics, series_rule
 from training.data.photos.photo import Label, Photo, PhotoSet, Split
 
@@ -64,8 +68,13 @@ def photo(folder: Path, lettered: object, name: str, series: str, split: Split) 
     return Photo(path, series, label, path.stem, split, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
+@pytest.fixture(scope="module")
+def guided(guided_models: Path) -> AuthenticityExaminer:
+    return AuthenticityExaminer(load_model("tiny_guided", guided_models))
+
+
 def test_photos_are_laid_over_every_reference(
-    lettered: object, tiny_references: tuple[Reference, ...], tmp_path: Path
+    lettered: object, tiny_references: tuple[Reference, ...], guided: AuthenticityExaminer, tmp_path: Path
 ) -> None:
     """One is said to show the other series; one shows nothing, fits badly and does not count."""
     photos = [
@@ -75,17 +84,20 @@ def test_photos_are_laid_over_every_reference(
     ]
     blank = tmp_path / "blank.png"
     Image.new("RGB", (148, 92), "grey").save(blank)
-    found = open_fits([*photos, Photo(blank, "alba", "genuine", "blank", "val")], tiny_references)
+    found = open_fits([*photos, Photo(blank, "alba", "genuine", "blank", "val")], guided)
     assert found.own.tolist() == [True, True, False]
     assert found.items.tolist() == [one.item for one in photos]
     for lead, one in zip(found.lead, photos, strict=True):
         scores = sorted(register(read_exhibit(one.path).pixels, reference).score for reference in tiny_references)
         # The runner-up is not polished to the last pixel.
         assert lead == pytest.approx(scores[1] - scores[0], abs=0.05)
+        beside = guided.view(Request(read_exhibit(one.path))).reference
+        assert beside is not None
+        assert lead == beside.score - next(iter(beside.runner_up.values()))
 
 
 def test_only_a_choice_of_references_needs_a_rule(
-    lettered: object, tiny_references: tuple[Reference, ...], tmp_path: Path
+    lettered: object, guided: AuthenticityExaminer, tmp_path: Path
 ) -> None:
     splits: tuple[Split, ...] = ("val", "test")
     names = ("alba/genuine", "quorum/genuine", "quorum/counterfeit")
@@ -94,8 +106,9 @@ def test_only_a_choice_of_references_needs_a_rule(
         (tmp_path / split).mkdir()
         listed += [photo(tmp_path / split, lettered, name, name.partition("/")[0], split) for name in names]
     photos = PhotoSet(tuple(listed), "by hand", "0" * 64)
-    assert left_open(photos, tiny_references[:1]) == (None, {})
-    rule, metrics = left_open(photos, tiny_references)
+    alone = replace(guided.model, references=guided.model.references[:1])
+    assert left_open(photos, AuthenticityExaminer(alone)) == (None, {})
+    rule, metrics = left_open(photos, guided)
     assert rule is not None
     assert rule.least_lead == 0
     assert {name: metric.value for name, metric in metrics.items()} == {

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.authenticity.examiner import AuthenticityExaminer
 from inference.models.card import Metric
 from inference.models.catalogue import read_card
 from inference.models.format_2 import with_keys
+from inference.models.weights import load_model
 from inference.records import InconclusiveBand
-from inference.reference.reference import Reference
 from training.assessment import photos as judgement
 from training.assessment.photos import Scored, counterfeit_metrics, judge_photos, unseen_counterfeiters
 from training.assessment.severities import LEAST_ITEMS, MOST_RANGES
@@ -150,10 +151,11 @@ def scored(photos: Sequence[Photo], classes: tuple[str, ...], right: float) -> S
 
 
 def test_a_card_states_the_judgement_in_place_of_what_it_said_before(
-    tiny_models: Path, tiny_references: tuple[Reference, ...], lettered: Any, tmp_path: Path
+    tiny_models: Path, guided_models: Path, lettered: Any, tmp_path: Path
 ) -> None:
     """Figures of scope and heatmaps stay, as they are of other things."""
-    classes = ("alba/genuine", "alba/counterfeit", "quorum/genuine", "quorum/counterfeit")
+    model = load_model("tiny_guided", guided_models)
+    classes = model.card.classes
     listed = []
     for split, name in product(("val", "test"), classes):
         series, _, label = name.partition("/")
@@ -162,7 +164,7 @@ def test_a_card_states_the_judgement_in_place_of_what_it_said_before(
         listed.append(Photo(path, series, "genuine" if label == "genuine" else "counterfeit", path.stem, split))
     photos = PhotoSet(tuple(listed), "by hand", "0" * 64)
     validation, test = (scored(photos.of(split), classes, 2.0) for split in ("val", "test"))
-    found = judge_photos(photos, classes, validation, test, tiny_references, "here")
+    found = judge_photos(photos, AuthenticityExaminer(model), validation, test, "here")
     assert found.series_rule is not None
     assert found.metrics["series open: asked for"].value == found.metrics["series open: mistaken"].value == 0
     assert found.metrics["refused share"].value == 0.25
@@ -179,6 +181,7 @@ def test_a_card_states_the_judgement_in_place_of_what_it_said_before(
     }
     assert found.metrics.items() <= after.metrics.items()
     assert (after.series_rule, after.band, after.confusion) == (found.series_rule, found.band, found.confusion)
-    alone = judge_photos(photos, classes, validation, test, (), "here")
+    unguided = replace(model, card=replace(model.card, stack=None), references=())
+    alone = judge_photos(photos, AuthenticityExaminer(unguided), validation, test, "here")
     assert alone.series_rule is None
     assert "refused share" not in alone.metrics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from training.assessment.scoreboard import (
     risk_row,
     scope_row,
 )
+from training.assessment.tables import Figures, by_key, json_bytes, json_bytes_of
 from training.data.corruptions import CORRUPTIONS, SEVERITIES
 
 CALIBRATION = Calibration(
@@ -83,6 +84,12 @@ MARKS: dict[str, Any] = {
     "hiding": {"claimed part falls more": {"value": 0.9, "low": 0.8}},
     "weights randomised: all": {"rank correlation": {"value": 0.1}},
 }
+
+
+def in_format_1(table: dict[str, Any]) -> Figures:
+    """What is read of a table in a file that gave most of its figures no key."""
+    blank = {"low": None, "high": None, "over": "samples"}
+    return by_key({row: {name: blank | one for name, one in row_of.items()} for row, row_of in table.items()}, 1)
 
 
 @pytest.fixture
@@ -143,7 +150,7 @@ def test_some_figures_of_the_gate_are_not_enough(card: Card) -> None:
 )
 def test_every_bar_of_the_heatmaps_counts(path: tuple[str, str], value: float, standing: str) -> None:
     maps = MAPS | {path[0]: MAPS[path[0]] | {path[1]: {"value": value}}}
-    assert heatmap_row(maps).standing == standing
+    assert heatmap_row(in_format_1(maps)).standing == standing
     assert heatmap_row(None).standing == "not measured"
 
 
@@ -161,9 +168,9 @@ def test_flips_count_up_to_severity_2_and_cllr_everywhere(name: str, figure: str
     names = [CLEAN, *(cell(corruption, severity) for corruption in CORRUPTIONS for severity in SEVERITIES)]
     cells: dict[str, Any] = {one: {"flips": {"value": 0.0}, "Cllr": {"value": 0.4}} for one in names}
     cells[name][figure] = {"value": value}
-    assert corruption_row(cells).standing == standing
+    assert corruption_row(in_format_1(cells)).standing == standing
     assert corruption_row(None).standing == "not measured"
-    assert corruption_row({one: {} for one in names}).standing == "not measured"
+    assert corruption_row(in_format_1({one: {} for one in names})).standing == "not measured"
 
 
 def test_replays_are_all_alike_or_the_row_is_not_met() -> None:
@@ -193,12 +200,39 @@ def test_every_bar_of_marks_counts(row: Any, name: str, figure: str, value: floa
     figures = MARKS | {
         name: MARKS[name] | {figure: MARKS[name][figure] | {"value": value, "low": value - 0.1, "high": value + 0.1}}
     }
-    assert row(figures).standing == standing
+    assert row(in_format_1(figures)).standing == standing
     assert row(None).standing == "not measured"
 
 
 def test_the_transform_that_moves_similar_marks_most_is_named() -> None:
-    assert "most invariance lost: mirrored, by -3.2 nats" in marks_row(MARKS).found
+    assert "most invariance lost: mirrored, by -3.2 nats" in marks_row(in_format_1(MARKS)).found
+
+
+@pytest.mark.parametrize(("row", "table"), [(heatmap_row, MAPS), (marks_row, MARKS), (mark_heatmap_row, MARKS)])
+def test_figures_are_found_by_their_keys_whatever_a_file_calls_them(row: Any, table: dict[str, Any]) -> None:
+    figures = in_format_1(table)
+    renamed = {f"row {number}": {"figure": asdict(one)} for number, one in enumerate(figures.values())}
+    assert by_key(json.loads(json.dumps(renamed))) == figures
+    assert row(by_key(renamed)) == row(figures)
+
+
+@pytest.mark.parametrize("written_as", [1, 2])
+def test_figures_of_corruptions_are_read_of_either_format(
+    written_as: int, guided_models: Path, masked_set: Path, tmp_path: Path
+) -> None:
+    model = load_model("tiny_guided", guided_models)
+    run = {"run": {"weights_sha256": model.card.weights_sha256}}
+    (tmp_path / "robustness.json").write_text(json.dumps(run))
+    flips, cost = Metric(0.5, None, None, "samples"), Metric(0.25, None, None, "samples")
+    table = {cell("noise", 1): {"flips": flips}, CLEAN: {"Cllr": cost}}
+    written = json_bytes(table)
+    if written_as == 2:
+        keyed = {cell("noise", 1): {"x": flips.named("flips", "noise", "severity 1")}, CLEAN: {"y": cost.named("cllr")}}
+        written = json_bytes_of(model, "cells", keyed)
+    (tmp_path / "robustness_figures.json").write_bytes(written)
+    settings = ScoreboardSettings("tiny_guided", masked_set, tmp_path, guided_models)
+    found = {row.id: row for row in make_scoreboard(settings)}["F"].found
+    assert found.startswith("most flips 0.500 (noise, severity 1); greatest Cllr 0.25 (as it is); 75 of 76 cells")
 
 
 def test_the_scoreboard_of_a_model_reads_only_what_was_measured_of_it(

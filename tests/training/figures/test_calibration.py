@@ -16,6 +16,9 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from inference.evidence.calibration import Calibration
 from inference.evidence.figures import cllr, cllr_min
+from inference.models.card import Metric
+from inference.models.catalogue import read_card
+from inference.models.format_2 import with_keys
 from training.figures.calibration import CalibrationRefused, calibrate, conformal_threshold
 from training.figures.calibration_result import CalibrationResult, of_several, weigh, weigh_items
 from training.figures.calibrators import elub, platt
@@ -271,7 +274,7 @@ def test_risk_is_counted_over_the_most_confident(seed: int) -> None:
     assert risks(first, second) == pytest.approx((shares[96], sum(shares) / 100))
 
 
-def test_a_calibration_result_keeps_the_held_out_ratios_and_judges_each_subgroup() -> None:
+def test_a_calibration_result_keeps_the_held_out_ratios_and_judges_each_subgroup(tiny_models: Path) -> None:
     calibration_result = weighed(samples(0))
     calibration = calibration_result.calibration
     assert calibration is not None
@@ -281,8 +284,15 @@ def test_a_calibration_result_keeps_the_held_out_ratios_and_judges_each_subgroup
     assert calibration_result.metrics["Cllr, clear"].value == calibration_result.metrics["Cllr"].value
     assert "Cllr, absent" not in calibration_result.metrics
     before = ("A remark.", "Probabilities are uncalibrated: they order photos, they do not weigh evidence.")
-    assert calibration_result.limits(before) == ("A remark.", calibration_result.limit)
-    assert calibration_result.limits(calibration_result.limits(before)) == ("A remark.", calibration_result.limit)
+    names = ("scope, far: AUC", "heatmap lift", "authenticity AUC")
+    figures = with_keys({name: Metric(0.5, None, None, "before") for name in names})
+    card = dataclasses.replace(read_card(tiny_models / "tiny_parts.json"), limits=before, metrics=figures)
+    new = with_keys({"authenticity accuracy": Metric(0.9, None, None, "now")})
+    stated = calibration_result.stated_in(card, new)
+    assert stated.limits == ("A remark.", calibration_result.limit)
+    assert stated.calibration is calibration
+    assert {*stated.metrics} == {"scope, far: AUC", "heatmap lift", *new, *calibration_result.metrics}
+    assert calibration_result.stated_in(stated, new) == stated
 
 
 def test_challengers_come_with_enough_sources_and_are_no_worse_than_saying_nothing() -> None:

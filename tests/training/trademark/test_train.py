@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import default_collate
@@ -32,12 +32,14 @@ from training.assessment.calibrate import CalibrationSettings, calibrate_finishe
 from training.assessment.mark_trials import framed, frozen_embeddings, nearest_negatives, trial_pairs
 from training.data.marks.mark_set import Mark, MarkSet, read_mark_set, same_brand
 from training.data.photos.photo import Split
+from training.data.set_files import DataRefused
 from training.figures.metrics import auc
 from training.fitting.hms_loss import HybridMarginSoftmax
 from training.fitting.pretrained import frozen_backbone
 from training.trademark.learner import SiameseLearner, log_odds_in_epoch, mine_dissimilar, pick
 from training.trademark.samples import TrainingPairs, degrade, vary
 from training.trademark.settings import PRESETS, TrademarkSettings
+from training.trademark.train import train
 
 SIZE = 32
 CPU = torch.device("cpu")
@@ -484,6 +486,28 @@ def test_a_split_without_strangers_is_refused_in_a_sentence(families: int, tmp_p
 
     with pytest.raises(Refusal):
         prepare()
+
+
+@pytest.mark.parametrize(("faint", "named"), [("val", "validation"), ("test", "test")])
+def test_pairs_that_could_not_judge_a_model_are_refused_before_it_is_trained(
+    faint: Split, named: str, tmp_path: Path
+) -> None:
+    """Marks that stand out from their ground by two levels are out of scope, whatever a network makes of them."""
+    for number, split in enumerate(("train", "val", "test")):
+        for family, drawing in product(range(4), range(2)):
+            folder = tmp_path / "marks" / split / f"{'abc'[number] * 4}{'wxyz'[family] * 4}"
+            folder.mkdir(parents=True, exist_ok=True)
+            mark = Image.new("RGB", (60, 60), "white")
+            ink = (253, 253, 253) if split == faint else (0, 0, 0)
+            corners = [(30, 5 + drawing), (50, 20 + 6 * family), (30, 55), (8 + number, 15)]
+            ImageDraw.Draw(mark).polygon(corners, fill=ink)
+            mark.save(folder / f"{drawing}.png")
+    fitting = replace(small().fit, out=tmp_path / "run", device="cpu", epochs=1)
+    settings = small(data=tmp_path / "marks", fit=fitting, backbone="six_layer_cnn")
+    refused = f"No {named} pair that is similar is in scope, .*The mark is too faint: it stands out .* by 2.0 of 255"
+    with pytest.raises(DataRefused, match=refused):
+        train(settings)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_finished_model_is_trained_further(tiny_models: Path) -> None:

@@ -151,6 +151,11 @@ class MarkSet:
         return Manifest(self.manifest_sha256, files, tuple(Entry(pair, "", said) for pair, said in self.stated.items()))
 
 
+def members(pairs: Iterable[Pair]) -> list[int]:
+    """Indices of the marks in some pairs, each once, in order."""
+    return sorted({index for pair in pairs for index in pair})
+
+
 def same_brand(first: str, second: str) -> bool:
     """Whether two families are one brand, or one name (of four letters or more) contains the other."""
     short, long = sorted((first, second), key=len)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
@@ -16,6 +14,7 @@ from inference.records import Crop
 from training.data.marks.packages import SPLITS, Package
 from training.data.marks.rasters import WHITE
 from training.data.marks.rows import EDITED, Row, RowPair, SplitCount
+from training.data.tables import csv_bytes
 
 SHEET_ROWS, SHEET_COLUMNS, SHEET_CELL, SHEET_PAIRS = 40, 8, 96, 7
 
@@ -31,19 +30,14 @@ def write_records(
 ) -> dict[str, SplitCount]:
     """Write the tables, the notice and the contact sheets of a set into its folder, and count what it holds."""
     rows = sorted(rows, key=lambda row: row.path)
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, [column.name for column in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    write_whole(out / "manifest.csv", table.getvalue().encode())
+    columns = [column.name for column in fields(Row)]
+    write_whole(out / "manifest.csv", csv_bytes(columns, [astuple(row) for row in rows]))
     tables = {"pairs.csv": pairs, "dissimilar.csv": hard, "graded.csv": graded}
     for name, listed in tables.items():
         if not listed:
             continue
-        lines = "".join(
-            f"{a.path},{b.path},{kind},{b.donor},{_box(boxes.get((a, b, kind)))}\n" for a, b, kind in listed
-        )
-        write_whole(out / name, f"a,b,kind,donor,box\n{lines}".encode())
+        lines = [(a.path, b.path, kind, b.donor, _box(boxes.get((a, b, kind)))) for a, b, kind in listed]
+        write_whole(out / name, csv_bytes(("a", "b", "kind", "donor", "box"), lines))
     write_whole(out / "NOTICE.md", _notice(packages).encode())
     write_whole(out / "contact_sheet.png", png_bytes(_contact_sheet(rows, out)))
     write_whole(out / "edits.png", png_bytes(_sheet_of_kinds([*pairs, *hard, *graded], out)))
@@ -98,9 +92,7 @@ def _sheet_of_kinds(pairs: Sequence[RowPair], out: Path) -> Image.Image:
         for column, (first, second, _) in enumerate(listed[:: max(1, len(listed) // SHEET_PAIRS)][:SHEET_PAIRS]):
             left, top = (2 + 2 * column) * SHEET_CELL, line * SHEET_CELL
             for side, row in enumerate((first, second)):
-                with Image.open(out / row.path) as picture:
-                    small = ImageOps.contain(picture, (SHEET_CELL - 4, SHEET_CELL - 4))
-                sheet.paste(small, (left + side * SHEET_CELL, top + 2))
+                sheet.paste(_small(out / row.path), (left + side * SHEET_CELL, top + 2))
             pen.line((left - 2, top, left - 2, top + SHEET_CELL), (0, 0, 0))
     return sheet
 
@@ -118,7 +110,10 @@ def _contact_sheet(rows: Sequence[Row], out: Path) -> Image.Image:
     for line, brand in enumerate(shown):
         pen.text((4, line * SHEET_CELL + SHEET_CELL // 2), brand, fill=(0, 0, 0))
         for column, row in enumerate(drawn[brand][:SHEET_COLUMNS]):
-            with Image.open(out / row.path) as picture:
-                small = picture.resize((SHEET_CELL - 4, SHEET_CELL - 4))
-            sheet.paste(small, ((column + 2) * SHEET_CELL + 2, line * SHEET_CELL + 2))
+            sheet.paste(_small(out / row.path), ((column + 2) * SHEET_CELL + 2, line * SHEET_CELL + 2))
     return sheet
+
+
+def _small(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return ImageOps.contain(picture, (SHEET_CELL - 4, SHEET_CELL - 4))

@@ -22,7 +22,7 @@ from training.data.rendered.plan import Item, RenderedSettings, generator, plan
 from training.data.rendered.specification import Specification, within_tolerances
 from training.data.rendered.surfaces import Surface, make_surface
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
-from training.data.rendered.written import claim_folder, contact_sheet, readme_of, write_manifest
+from training.data.rendered.written import claim_folder, contact_sheet, manifest, readme_of
 
 logger = logging.getLogger(__name__)
 # What is compared of a counterfeit and its twin, and from where on a point counts as altered.
@@ -57,7 +57,7 @@ def build_rendered(settings: RenderedSettings, typefaces: Sequence[Typeface] = T
         for _ in pool.map(render, missing):
             bar.update()
     write_whole(settings.out / "contact_sheet.jpg", contact_sheet(settings.out, items))
-    write_whole(settings.out / "manifest.csv", write_manifest(items, settings.photos).encode())
+    write_whole(settings.out / "manifest.csv", manifest(items, settings.photos))
     found = audit(settings.out / "manifest.csv", settings.seed)
     write_whole(settings.out / "AUDIT.md", found.page().encode())
     logger.info("%d photos of %d items in %s; %s", len(items) * settings.photos, len(items), settings.out, found)

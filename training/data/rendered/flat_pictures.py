@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from inference.files import png_bytes, write_whole
-from training.data.rendered.plan import RenderingRefusal
+from training.data.rendered.plan import require_at_least
 from training.data.rendered.written import claim_folder, library_versions
 
 _TYPEFACES = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSansMono", "STIXGeneral")
@@ -43,10 +43,7 @@ class FlatPicturesSettings:
     """same seed and settings, same files; at least 0"""
 
     def __post_init__(self) -> None:
-        for name, least in (("pictures", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                msg = f"--{name} is at least {least}, not {getattr(self, name)}."
-                raise RenderingRefusal(msg)
+        require_at_least(self, {"pictures": 1, "seed": 0})
 
 
 def build_flat_pictures(settings: FlatPicturesSettings) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,19 @@ _LEAST_ITEMS_A_CLASS = 4
 
 class RenderingRefusal(Refusal):
     """Settings or a folder that no set can be rendered with."""
+
+
+def require_at_least(settings: object, least: Mapping[str, int]) -> None:
+    """Guard settings that are numbers; one that is left open is any.
+
+    Raises:
+        RenderingRefusal: if one is below its least.
+    """
+    for name, lowest in least.items():
+        value = getattr(settings, name)
+        if value is not None and value < lowest:
+            msg = f"--{name} is at least {lowest}, not {value}; give a larger number."
+            raise RenderingRefusal(msg)
 
 
 @dataclass(frozen=True)
@@ -58,12 +71,7 @@ class RenderedSettings:
 
     def __post_init__(self) -> None:
         classes = len(LABELS) * len(PARTS[self.part].series)
-        least = {"items": classes * _LEAST_ITEMS_A_CLASS, "photos": 1, "seed": 0, "workers": 1}
-        for name, lowest in least.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                msg = f"A rendered set needs {name} of at least {lowest}, not {value}; give a larger number."
-                raise RenderingRefusal(msg)
+        require_at_least(self, {"items": classes * _LEAST_ITEMS_A_CLASS, "photos": 1, "seed": 0, "workers": 1})
         if not 0 < self.held_out <= 0.5:
             msg = f"A rendered set cannot hold out a share of {self.held_out}; give one above 0 and at most 0.5."
             raise RenderingRefusal(msg)

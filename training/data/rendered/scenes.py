@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
-from inference.files import write_whole
+from inference.files import jpeg_bytes, write_whole
 from training.data.npm import CACHE
 from training.data.photos.photo import Split
 from training.data.processes import worker_processes
 from training.data.rendered.build import on_any_processor, opened_typefaces
 from training.data.rendered.composing import HEIGHT, KINDS, MOST_COVERED, WIDTH, Found, Kind, compose
-from training.data.rendered.plan import RenderingRefusal, generator
+from training.data.rendered.plan import generator, require_at_least
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
 from training.data.rendered.written import claim_folder, library_versions
+from training.data.tables import csv_bytes
 
-logger = logging.getLogger(__name__)
 SCENES_VERSION = 2
 
 COLUMNS = (
@@ -54,10 +52,7 @@ class ScenesSettings:
     """folder that holds the typefaces once they are fetched"""
 
     def __post_init__(self) -> None:
-        for name, least in {"scenes": 10, "seed": 0, "workers": 1}.items():
-            if getattr(self, name) < least:
-                msg = f"--{name} is at least {least}, not {getattr(self, name)}; give a larger number."
-                raise RenderingRefusal(msg)
+        require_at_least(self, {"scenes": 10, "seed": 0, "workers": 1})
 
 
 def build_scenes(settings: ScenesSettings, typefaces: Sequence[Typeface] = TYPEFACES) -> None:
@@ -74,7 +69,7 @@ def build_scenes(settings: ScenesSettings, typefaces: Sequence[Typeface] = TYPEF
         found = list(
             tqdm(pool.map(render, range(settings.scenes)), "rendering scenes", total=settings.scenes, unit="scene")
         )
-    write_whole(settings.out / "manifest.csv", write_manifest(found).encode())
+    write_whole(settings.out / "manifest.csv", manifest(found))
     write_whole(settings.out / "contact_sheet.jpg", contact_sheet(settings, found))
 
 
@@ -106,19 +101,17 @@ def _render(index: int, settings: ScenesSettings, typefaces: tuple[Typeface, ...
     return kind, found
 
 
-def write_manifest(scenes: Sequence[tuple[Kind, list[Found]]]) -> str:
+def manifest(scenes: Sequence[tuple[Kind, list[Found]]]) -> bytes:
     """One row a part; a scene without any has one row that names none."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows: list[list[Any]] = []
     for index, (kind, found) in enumerate(scenes):
         start = [_path(index).as_posix(), split_of(index), kind]
         for number, one in enumerate(found):
             facts = [one.series, one.label, f"s{index:05d}-{number}", one.counterfeiter, one.severity]
-            table.writerow([*start, one.part, *one.box, f"{one.visible:.3f}", *facts])
+            rows.append([*start, one.part, *one.box, f"{one.visible:.3f}", *facts])
         if not found:
-            table.writerow(start + [""] * (len(COLUMNS) - len(start)))
-    return text.getvalue()
+            rows.append(start)
+    return csv_bytes(COLUMNS, rows)
 
 
 def contact_sheet(settings: ScenesSettings, scenes: Sequence[tuple[Kind, list[Found]]]) -> bytes:
@@ -135,9 +128,7 @@ def contact_sheet(settings: ScenesSettings, scenes: Sequence[tuple[Kind, list[Fo
             draw.rectangle((left, top, left + across, top + down), outline=(255, 240, 0), width=2)
             draw.text((left + 3, top + 2), one.part, (255, 240, 0))
         sheet.paste(small, (index % columns * width, index // columns * height))
-    encoded = io.BytesIO()
-    sheet.save(encoded, "JPEG", quality=85)
-    return encoded.getvalue()
+    return jpeg_bytes(sheet, 85)
 
 
 def readme_of(settings: ScenesSettings) -> str:

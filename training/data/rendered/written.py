@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import platform
 from pathlib import Path
@@ -15,9 +13,10 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.files import write_whole
+from inference.files import jpeg_bytes, write_whole
 from training.data.rendered.plan import HELD_OUT, Item, RenderedSettings, RenderingRefusal
 from training.data.rendered.specification import ALTERATIONS, EXAMINED_WIDTH, GRADES, HOUSE, SUBSTITUTED_LETTERS, Grade
+from training.data.tables import csv_bytes
 
 RENDERER_VERSION = 3
 
@@ -128,19 +127,17 @@ def severity_table() -> str:
     )
 
 
-def write_manifest(items: list[Item], photos: int) -> str:
+def manifest(items: list[Item], photos: int) -> bytes:
     """The table of the photos; what only counterfeits have is empty for genuine items."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows = []
     for item, photo in itertools.product(items, range(photos)):
         row = [item.path(photo).as_posix(), item.series.name, item.label, item.name, item.split]
         if item.counterfeiter:
             hand = item.counterfeiter
             row += [f"{item.series.name} {hand.name}", str(item.grade), ";".join(hand.alterations)]
             row += [item.mask(photo).as_posix(), item.twin(photo).as_posix()]
-        table.writerow(row + [""] * (len(COLUMNS) - len(row)))
-    return text.getvalue()
+        rows.append(row)
+    return csv_bytes(COLUMNS, rows)
 
 
 def contact_sheet(folder: Path, items: list[Item]) -> bytes:
@@ -165,6 +162,4 @@ def contact_sheet(folder: Path, items: list[Item]) -> bytes:
                 shown.thumbnail((width - 4, height), Image.Resampling.LANCZOS)
                 sheet.paste(shown, (left + (width - shown.width) // 2, top + caption))
             draw.text((left + 6, top + 3), words, "black", font)
-    encoded = io.BytesIO()
-    sheet.save(encoded, "JPEG", quality=88)
-    return encoded.getvalue()
+    return jpeg_bytes(sheet, 88)
