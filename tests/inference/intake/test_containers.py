@@ -76,7 +76,9 @@ def test_an_end_mark_inside_a_jpeg_segment_is_not_the_end() -> None:
 
 def test_a_png_without_its_end_mark_is_reported() -> None:
     data = encoded(photograph(), "PNG")
-    assert read_exhibit(data[: data.rindex(b"IEND") - 4]).warnings == ("The mark that ends the image data is missing.",)
+    assert read_exhibit(data[: data.rindex(b"IEND") - 4]).warnings == (
+        "The marker that ends the image data is missing.",
+    )
 
 
 @pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF"])
