@@ -1,4 +1,4 @@
-"""How a door says no: a status and one sentence, in the form that Gradio's own clients read."""
+"""Refusals of a door: a status and one sentence, in the form that Gradio's own clients read."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class Refused(HTTPException):
 
 
 class Refusing:
-    """Answers a request that the doors within refuse with their sentence.
+    """Answers a refused request with the sentence of the door that refused it.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped app, with the doors.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer why not. Nothing here is a websocket, so that none is opened."""
+        """Pass a request on, or answer why not. The bench has no websocket, so that none is opened."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
