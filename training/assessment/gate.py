@@ -1,4 +1,4 @@
-"""Fitting the scope gate of a model to its own training photos or marks, and measuring what it lets through."""
+"""Fits the scope gate of a model to its own training photos or marks, and measures what it passes."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class ScopeSettings:
     weights: Path = WEIGHTS_FOLDER
     """Folder of the model."""
     scenes: Path | None = None
-    """Folder of scenes with boxes: the model's part as it is found in photos of whole goods is of its kind as well."""
+    """Folder of scenes with boxes, whose parts are of the model's kind as well."""
     near: tuple[Path, ...] = ()
-    """Folders of pictures that resemble the model's kind and are not of it: another part, another house."""
+    """Folders of pictures that are near the model's kind but not of it: another part, another house."""
     far: tuple[Path, ...] = ()
     """Folders of pictures of anything else."""
 
@@ -116,16 +116,16 @@ def fit_scope_gate(
 
     Args:
         pictures: Training photos with their items, or marks with their families.
-        task: What the model is for; photos and marks are measured differently.
-        references: Of a model that sees parts registered to them.
-        in_scenes: Parts of its kind as they are found in photos of whole goods.
+        task: Task of the model; photos and marks have different measures.
+        references: References of a model with a reference view.
+        in_scenes: Parts of its kind in photos of whole goods.
 
     Raises:
         DataRefused: if there are fewer than 19 sources.
     """
     count = len({picture.source for picture in pictures})
     if count < LEAST_SOURCES:
-        msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, and there are {count}; add some."
+        msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, but there are {count}; add some."
         raise DataRefused(msg)
     most = _MOST_ROWS // 2 if in_scenes else _MOST_ROWS
     chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
@@ -155,7 +155,7 @@ def fit_scope_gate(
 
 
 def gate_or_none(pictures: Sequence[Picture], task: Task, references: Sequence[Reference] = ()) -> ScopeGate | None:
-    """The gate of a model just trained; none, with a warning, where there can be none: no long run is lost for it."""
+    """The gate of a newly trained model; None, with a warning, if it cannot be fitted, so that no long run is lost."""
     try:
         return fit_scope_gate(pictures, task, references)
     except Refusal as refusal:
@@ -168,9 +168,9 @@ def _spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
 
 
 def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
-    """Indices of at most `most` pictures: a first one of every source, then a second one, and so on.
+    """Indices of at most `most` pictures: the first of every source, then the second, and so on.
 
-    Sources come in the order of their hashes, so that which are left out does not follow from their names.
+    Sources are ordered by their hashes, so that their names do not decide which are left out.
     """
     seen: dict[str, int] = {}
     turns = []
@@ -181,15 +181,15 @@ def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
 
 
 def leave_one_source_out(embeddings: NDArray[np.float16], sources: NDArray[np.str_], neighbours: int) -> Values:
-    """Distances of each row to the rows of all other sources, as the gate would take them of a new part.
+    """Distances of each row from the rows of all other sources, as the gate would measure a new part.
 
     Args:
         embeddings: (n, d).
         sources: (n,).
-        neighbours: The nearest neighbour that counts.
+        neighbours: The k of the k-th nearest neighbour.
 
     Returns:
-        (n, 2): to that neighbour, and to the middle in units of spread.
+        (n, 2): distance to that neighbour, and to the middle in units of spread.
     """
     rows = as_rows(embeddings)
     gram = rows @ rows.T
@@ -205,14 +205,14 @@ def leave_one_source_out(embeddings: NDArray[np.float16], sources: NDArray[np.st
 def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: float) -> tuple[float, float]:
     """Thresholds of both distances that together refuse the stated share of new sources' pictures.
 
-    Two thresholds at half the share each would refuse less than stated, because what is far in one distance mostly is
-    in the other; so both stand at one rank, found over the worse of a picture's two ranks. Sources count alike, however
-    many pictures they have.
+    Two thresholds at half the share each would refuse less than stated, because a picture that is far in one distance
+    is mostly far in the other. So both stand at one rank, taken over the worse of a picture's two ranks. All sources
+    count equally, however many pictures they have.
 
     Args:
-        distances: (n, 2), of `leave_one_source_out`.
+        distances: (n, 2), from `leave_one_source_out`.
         sources: (n,).
-        refusals: Share that may be refused; at least 1 / (sources + 1).
+        refusals: Share that may be refused, at least 1 / (sources + 1).
 
     Source:
         Y. Lee, R. F. Barber, R. Willett: Distribution-free inference with hierarchical data, 2023, for the weights.
@@ -225,20 +225,20 @@ def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: flo
 
 
 def source_weights(sources: NDArray[np.str_]) -> Values:
-    """Weight of each picture (n,): every source has the same, and so has the new one, which has no picture yet."""
+    """Weight of each picture (n,): every source has the same weight, and so has the new source without a picture."""
     _, index, counts = np.unique(sources, return_inverse=True, return_counts=True)
     return np.asarray(1 / (len(counts) + 1) / counts[index])
 
 
 def weighted_quantile(values: Values, weights: Values, level: float) -> float:
-    """The least value (n,) that a share `level` of the weight lies at or below; the greatest where there is none."""
+    """The least of values (n,) at or below which a share `level` of the weight lies; if there is none, the greatest."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) >= level - 1e-9
     return float(values[order[np.argmax(reached) if reached.any() else -1]])
 
 
 def _ranks(values: Values, weights: Values) -> Values:
-    """Weight that lies at or below each value."""
+    """Weight at or below each value."""
     order = np.argsort(values)
     ranks = np.empty(len(values))
     ranks[order] = np.cumsum(weights[order])
@@ -257,13 +257,13 @@ def gate_metrics(
     foreign: Mapping[str, Sequence[Picture]],
     references: Sequence[Reference] = (),
 ) -> dict[str, Metric]:
-    """What a gate refuses: of its own kind, of foreign pictures, and of its own kind degraded on purpose.
+    """Figures of a gate: its refusals of its own kind, of foreign pictures, and of degraded pictures of its own kind.
 
     Args:
         gate: The gate.
         own: Test pictures with their sources, none of which the gate was fitted on.
         foreign: Foreign pictures by kind (near, far), each its own source.
-        references: Of a model that sees parts registered to them.
+        references: References of a model with a reference view.
     """
     own = evenly(own)
     items = [picture.source for picture in own]
@@ -302,7 +302,7 @@ def gate_metrics(
 
 
 def refused_share(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence[Reference]) -> Metric:
-    """Which share of parts found in photos of whole goods a gate refuses."""
+    """The share of parts in photos of whole goods that a gate refuses."""
     pictures = evenly(pictures)
     refused = _excesses(gate, pictures, references) > 1
     return share_by_source(refused, [picture.source for picture in pictures], "parts at their true box in test scenes")
@@ -317,7 +317,7 @@ def _excesses(gate: ScopeGate, pictures: Sequence[Picture], references: Sequence
 def _as_seen(
     pictures: Sequence[Picture], references: Sequence[Reference], degrade: Degradation | None = None
 ) -> Iterator[tuple[Pixels, Pixels]]:
-    """Pictures, degraded or not, and what a model sees of each: the same, or the part registered to its references."""
+    """Pictures, degraded or not, and the view of each: the same picture, or the part registered to its reference."""
     with worker_processes() as pool:
         yield from pool.map(_seen, pictures, repeat(tuple(references)), repeat(degrade), chunksize=4)
 
@@ -334,7 +334,7 @@ def _seen(picture: Picture, references: tuple[Reference, ...], degrade: Degradat
 
 
 def _statuses(gate: ScopeGate, part: Pixels, seen: Pixels) -> set[str]:
-    # Of the size only whether a part is too small is asked, and that for no network in particular.
+    # Only a part that is too small for any network fails the resolution check here.
     return {
         check.status
         for check in (

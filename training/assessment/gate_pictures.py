@@ -1,4 +1,4 @@
-"""The pictures that a scope gate is fitted to and measured on."""
+"""The pictures to which a scope gate is fitted and on which it is measured."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ MOST_MEASURED = 200
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is measured.
+    """A measured picture.
 
     Attributes:
         path: Its file.
-        source: The item or mark family that it shows; what a gate refuses is counted by source.
-        box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
-        series: The series that the part is meant to be; None where every reference is tried.
-        task: For what kind of model it is looked at: marks are framed.
+        source: The item or mark family that it shows; refusals are counted by source.
+        box: Left, top, right and bottom of the part in it, in pixels; None if the whole picture is the part.
+        series: The series that the part claims to be; None if every reference is tried.
+        task: Task of the model that sees it; marks are framed.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Picture:
     task: Task = "authenticity"
 
     def pixels(self, degrade: Degradation | None = None) -> Pixels:
-        """The part as it is examined, uint8 (H, W, 3): a boxed one as a locator proposes it, a mark framed."""
+        """The part as it is examined, uint8 (H, W, 3): a boxed part as a locator would propose it, a mark framed."""
         exhibit = read_exhibit(self.path)
         part = exhibit.crop(crop_around(exhibit, self.box, MARGIN) if self.box else None)
         part = degrade(part) if degrade else part
@@ -56,7 +56,7 @@ class Picture:
 
 
 def at_most(part: Pixels, long_side: float) -> Pixels:
-    """A part (H, W, 3) with a long side of at most so many pixels."""
+    """A part (H, W, 3) with a long side of at most `long_side` pixels."""
     return scaled(part, min(1.0, long_side / max(part.shape[:2])))
 
 
@@ -73,7 +73,7 @@ DEGRADATIONS: Mapping[str, Degradation] = {
     "JPEG quality 10": partial(jpeg, quality=10),
     "40 pixels long": partial(at_most, long_side=40),
 }
-"""What is done to a part to see whether it is noticed."""
+"""Degradations that the scope checks should notice."""
 
 
 def pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
@@ -87,7 +87,7 @@ def pictures_of(card: Card, data: Path) -> Callable[[Split], list[Picture]]:
         listed = [(Picture(photo.path, photo.item, series=photo.series), photo.split) for photo in photos.photos]
         sha256 = photos.manifest_sha256
     if sha256 != card.data_sha256:
-        msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
+        msg = f"{data} is not the set {card.name} was trained on, by its hash; name that set, as it was then."
         raise DataRefused(msg)
     return lambda split: [picture for picture, of in listed if of == split]
 
@@ -96,7 +96,7 @@ def parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
     """The parts of a model's kind and series in the scenes of a split.
 
     Raises:
-        DataRefused: if there is none.
+        DataRefused: if there are none.
     """
     found = [
         Picture(scene.path, scene.path.name, part.box, part.series)
@@ -134,6 +134,6 @@ def _readable(path: Path) -> bool:
 
 
 def evenly(pictures: Sequence[Picture]) -> list[Picture]:
-    """At most two hundred of them, evenly taken."""
+    """At most two hundred of the pictures, evenly spaced."""
     taken = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_MEASURED)).round().astype(int)
     return [pictures[index] for index in taken]

@@ -1,4 +1,4 @@
-"""What stands in the card of a network that has just been trained, until its judging says what is true."""
+"""Placeholders in the card of a newly trained network until it is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training KAG-MTLN on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4.1."""
+"""Trains KAG-MTLN on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4.1."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _MET = "It has met no counterfeiter but those of its training set, and knows no 
 
 
 def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card | None:
-    """Read the photos, fit, evaluate, and write weights and card into the run folder.
+    """Read the photos, fit, judge, and write weights and card into the run folder.
 
     Args:
-        settings: What to train, and how.
-        for_examiners: Fit what only examinations need, scope gate and series rule, too. On two cores that takes as
-            long as a short training; a study of training goes without.
+        settings: The settings of the run.
+        for_examiners: Whether to fit scope gate and series rule too, which only examinations need. On two cores this
+            takes as long as a short training, so that studies of training leave it out.
 
     Returns:
         The card; None in the processes of a distributed run that do not write it.
@@ -99,7 +99,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
 
 @dataclass(frozen=True)
 class Basis:
-    """What a run stood on, for its card: where the backbone started, and what photos were laid beside."""
+    """The basis of a run, for its card: the start of the backbone, and the references."""
 
     start: str
     references: tuple[Reference, ...]
@@ -115,7 +115,7 @@ def _finish(
     run: RunFolder,
     for_examiners: bool,
 ) -> Card:
-    """The network becomes a model, is judged as it will examine, and is written."""
+    """Make the network a model, judge it by its examiner, and write it."""
     references = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
     gate = gate_or_none(_pictures(photos.of("train")), "authenticity", basis.references) if for_examiners else None
     card = replace(_draft(photos, settings, basis), scope_gate=gate.card if gate else None)
@@ -134,7 +134,7 @@ def _finish(
 
 
 def _draft(photos: PhotoSet, settings: AuthenticitySettings, basis: Basis) -> Card:
-    """The card of a network that has just been trained: all but what is judged."""
+    """The draft card of a newly trained network: all but its judging."""
     count = len({photo.item for photo in photos.photos})
     return Card(
         name=settings.name,

@@ -1,4 +1,4 @@
-"""What a training of the locator is asked for."""
+"""The settings of a locator training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LocatorSettings:
     """Train a locator on photos of whole goods with the boxes of the parts on them."""
 
     data: Path
-    """Folder with photos and a manifest.csv: path, split, part, left, top, width, height; one row a part."""
+    """Folder with photos and a manifest.csv: path, split, part, left, top, width, height; one row for each part."""
     fit: tyro.conf.OmitArgPrefixes[FitSettings]
     preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
     """`--size` is the long side of the photo as the network sees it."""
@@ -28,11 +28,11 @@ class LocatorSettings:
     name: str = "locator"
     """Name of the model's two files, lower case with underscores."""
     title: str = "Locator"
-    """What an examiner reads in the list of models."""
+    """Title of the model in lists."""
     licence: str = "not stated"
-    """Licence the weights are given under."""
+    """Licence of the weights."""
     remarks: tuple[str, ...] = ()
-    """Sentences put first among the card's limits."""
+    """Sentences that stand first among the card's limits."""
     backbone: BackboneName = "resnet50"
     """Feature extractor."""
     channels: int = 128
@@ -40,9 +40,9 @@ class LocatorSettings:
     convolutions: int = 4
     """Depth of each of the head's two branches."""
     frozen_steps: int = 0
-    """How many of the backbone's first steps stay as they are."""
+    """Number of the backbone's first steps that are not trained."""
     most_false_finds: float = 0.02
-    """Finds per empty validation scene that the threshold may leave."""
+    """Most false detections per empty validation scene at the chosen threshold."""
 
     def __post_init__(self) -> None:
         require_name(self.name)
@@ -57,7 +57,7 @@ class LocatorSettings:
         require_argument("channels", self.channels)
         require_argument("convolutions", self.convolutions)
         require_setting(
-            self.preprocessing.padding == "gray", "--padding is gray for a locator, which fills up with grey itself."
+            self.preprocessing.padding == "gray", "--padding is gray for a locator, which pads with grey itself."
         )
         require_setting(self.most_false_finds >= 0, f"--most-false-finds is at least 0, not {self.most_false_finds}.")
         with torch.device("meta"):

@@ -162,7 +162,7 @@ def pictures(photo_folder: Path) -> list[Picture]:
 
 def test_too_few_sources_make_no_gate(pictures: list[Picture], caplog: pytest.LogCaptureFixture) -> None:
     few = pictures[:18]
-    with pytest.raises(DataRefused, match="needs 19 items or families in training, and there are 18; add some"):
+    with pytest.raises(DataRefused, match="needs 19 items or families in training, but there are 18; add some"):
         fit_scope_gate(few, "authenticity")
     with caplog.at_level(logging.WARNING):
         assert gate_or_none([replace(picture, source="one") for picture in pictures], "trademark") is None
@@ -201,7 +201,7 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
     blobs = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     other = np.asarray(Image.fromarray(blobs).resize((148, 92), Image.Resampling.BICUBIC))
     assert excess(registered, other) > 1
-    with pytest.raises(ValueError, match="tells by the registered part, and there is none"):
+    with pytest.raises(ValueError, match="examines the registered part, but there is none"):
         gate_checks(photo, {"part": photo}, registered, frozen_embedding())
 
 
