@@ -70,7 +70,7 @@ class FileDoor:
         for value in _given_for_files(scope, path, call):
             if isinstance(value, str):
                 self._check_path(value)
-                raise Refused(400, "A file is named by a bare path; hand it in as the upload's answer.")
+                raise Refused(400, "A file was named by its bare path; hand in what the upload answered.")
 
     def _check_path(self, path: Any, status: int = 400) -> None:
         """Refuse anything but the path of a file of this run; a value that is not a path never reaches the disk."""
