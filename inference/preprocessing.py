@@ -48,7 +48,7 @@ class Preprocessing:
     def __post_init__(self) -> None:
         require(
             8 <= self.size <= LARGEST_SIDE,
-            f"a network sees 8 to {LARGEST_SIDE} pixels a side, not {self.size}",
+            f"size lies between 8 and {LARGEST_SIDE} pixels, not at {self.size}",
         )
         require(0 < self.gamma <= _MOST_GAMMA, f"gamma is above 0 and at most {_MOST_GAMMA}, not {self.gamma}")
         require(

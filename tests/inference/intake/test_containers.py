@@ -114,7 +114,7 @@ def test_the_format_is_told_by_the_bytes_and_not_by_the_extension(tmp_path: Path
 def test_what_is_not_examined_is_refused_by_its_name(data: bytes, kind: str) -> None:
     with pytest.raises(ExhibitRefused) as refused:
         read_exhibit(data, "evidence.jpg")
-    assert str(refused.value).startswith(f"evidence.jpg is {kind}, and only JPEG, PNG, WEBP, TIFF")
+    assert str(refused.value).startswith(f"evidence.jpg is {kind}, but only JPEG, PNG, WEBP, TIFF")
 
 
 def branded(data: bytes, major: bytes, compatible: bytes) -> bytes:
