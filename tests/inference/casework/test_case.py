@@ -100,7 +100,7 @@ def test_a_time_without_a_zone_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_a_folder_serves_one_case_and_no_other_files(case: CaseFolder, tmp_path: Path) -> None:
-    with pytest.raises(CaseRefused, match="is the folder of case 2026-17, not of 2026-18"):
+    with pytest.raises(CaseRefused, match="is the folder of case 2026-17, not of case 2026-18"):
         CaseFolder.open(case.path, "2026-18", TIME)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()

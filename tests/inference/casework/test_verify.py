@@ -516,7 +516,7 @@ def test_a_case_is_emptied_only_by_its_number(issued: Issued, called: Callable[.
     who = ("--case", issued.case, "--by", "李明", "--reason", "The court released it.")
     ran = called("delete", *who, "--confirm", "2026-18")
     assert (ran.status, ran.out) == (2, "")
-    assert "is the folder of case 2026-17, not of 2026-18; nothing was removed." in ran.error
+    assert "is the folder of case 2026-17, not of case 2026-18; nothing was removed." in ran.error
     assert issued.report.exists()
     ran = called("delete", *who, "--confirm", "2026-17")
     assert ran.status == 0
