@@ -1,4 +1,4 @@
-"""The app: its options, and nothing else; see `ui.workbench` for the page."""
+"""The options of the app; see `ui.workbench` for the page."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ class Options:
     weights: Path = Path(__file__).parent / "weights"
     """Folder with the models and their cards."""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
-    """Where the networks run."""
+    """Device of the networks."""
     auth: str | None = None
-    """Ask for a login, given as user:password; everybody who reaches the page may use it without. All users of this
-    machine can read it in the list of processes: --auth-file or the variable ASSAY_AUTH keep it from them."""
+    """Login that the page asks for, as user:password; without one, everybody who reaches the page may use it. All users
+    of this machine can read it in the list of processes; --auth-file or the variable ASSAY_AUTH hide it from them."""
     auth_file: Path | None = None
-    """File with the login on its one line, user:password, which only its owner may read."""
+    """File with the login, user:password, as its only line; only its owner should be able to read it."""
     served_as: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name that the page is reached by besides this machine's own, as bench.example.org; with its port where a proxy
-    uses an unusual one. Once for each name; what is sent to another name is refused."""
+    """Further name that the page is reached by, such as bench.example.org, with its port if a proxy uses an unusual
+    one. Give the option once for each name; requests to any other name are refused."""
     root_path: str = ""
-    """Sub-path that a proxy serves the page under, as /assay."""
+    """Sub-path under which a proxy serves the page, such as /assay."""
     open_browser: bool = False
     """Open the page in a browser."""
     case_folder: Path | None = None
-    """Folder under which cases lie, a folder each; without it nothing is kept, and reports are downloads only."""
+    """Folder of the cases, one folder each; without it nothing is kept, and reports are only downloads."""
 
     def __post_init__(self) -> None:
         Names.of(self.host, self.served_as)
         if self.root_path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", self.root_path):
-            msg = f"{self.root_path!r} is no sub-path; it begins with a slash and ends without one, as /assay"
+            msg = f"{self.root_path!r} is not a sub-path; begin it with a slash and end it without one, as in /assay"
             raise ValueError(msg)
         if self.case_folder is not None and ON_SPACES:
             msg = "a public page keeps no cases; leave out the case folder"
@@ -71,10 +71,10 @@ class Options:
 
     @cached_property
     def login(self) -> Login | None:
-        """What the page asks for.
+        """The login that the page asks for; None for none.
 
         Raises:
-            ValueError: if it is given twice, or is none.
+            ValueError: if it is given twice, or is not a login.
         """
         return read_login(self.auth, self.auth_file)
 
@@ -85,7 +85,7 @@ def main(options: Options) -> None:
         msg = "GRADIO_VIBE_MODE lets a page run any code on this machine; unset it to start Assay."
         raise SystemExit(msg)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Gradio and its hub client read their environment once, while they are imported.
+    # Gradio and its hub client read their environment once, when they are imported.
     os.environ.update(OFFLINE)
     try:
         with ended_by_signals(), uploads_folder() as uploads:

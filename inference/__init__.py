@@ -1,1 +1,1 @@
-"""All that an examination needs: intake, preprocessing, networks, verdicts and heatmaps."""
+"""All that an examination needs, from the intake of a file to the verified report."""

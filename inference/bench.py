@@ -28,7 +28,7 @@ from inference.trademark.examiner import Crops, TrademarkExaminer
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 64
-"""Photos whose detections are remembered, so that one is searched once."""
+"""How many photos keep their detections, so that a photo is searched once."""
 
 AnyExaminer = TypeVar("AnyExaminer", bound=Examiner)
 
@@ -39,7 +39,7 @@ class Bench:
     Args:
         weights: Folder of the models.
         device: Where they run: cpu, cuda or mps.
-        scale: Whose words state a likelihood ratio.
+        scale: The verbal scale for likelihood ratios.
     """
 
     def __init__(self, weights: Path = WEIGHTS_FOLDER, device: str = "cpu", scale: VerbalScale = ENFSI_2015) -> None:
@@ -59,11 +59,11 @@ class Bench:
         return read_catalogue(self.weights)
 
     def choices(self, task: Task) -> list[tuple[str, str]]:
-        """Titles and names of the models for a task, for a list."""
+        """Title and name of each model for a task, as a list shows them."""
         return [(self.catalogue.title(name), name) for name in self.catalogue.names(task)]
 
     def series(self, model: str | None) -> tuple[str, ...]:
-        """The series an authenticity model knows; none for no model."""
+        """The series an authenticity model knows; empty without a model."""
         return self.catalogue.cards[model].series if model in self.catalogue.cards else ()
 
     def model_for(self, part: str) -> str | None:
@@ -84,10 +84,10 @@ class Bench:
         return self._for_parts(model).examine_batch([request])[0]
 
     def examine_found(self, exhibit: Exhibit, series: str | None = None) -> tuple[Verdict, ...]:
-        """A verdict on each part that is found and that a model is there for, best first.
+        """A verdict on each detected part that has a model, the best detection first.
 
         Raises:
-            Refusal: if there is no locator, nothing is found, or no model is there for what is found.
+            Refusal: if there is no locator, no part is found, or no model examines any part that is found.
         """
         locator, detections, verdicts = self.locator(), self.detections(exhibit), []
         if not detections:
@@ -101,12 +101,12 @@ class Bench:
                     "There is no model for the %s at %s on %s.", detection.part, detection.crop, exhibit.name
                 )
         if not verdicts:
-            msg = f"There is no model for anything that was found on {exhibit.name}; put one into {self.weights}."
+            msg = f"No model examines the parts found on {exhibit.name}; put one for them into {self.weights}."
             raise WeightsRefused(msg)
         return tuple(verdicts)
 
     def combine(self, verdicts: Sequence[Verdict]) -> list[PartFinding]:
-        """What photos of one item come to together, part by part: each part has its model.
+        """The part findings of several photos of one item, one a part; each part has its model.
 
         Raises:
             Refusal: if photos of one part are of different series.
@@ -139,7 +139,7 @@ class Bench:
             return self._locators[chosen]
 
     def detections(self, exhibit: Exhibit) -> tuple[Detection, ...]:
-        """The parts that are found on a photo, best first; none without a locator."""
+        """The detections on a photo, best first; none without a locator."""
         if not self.finds_parts:
             return ()
         picture = exhibit.sha256, exhibit.ground
@@ -151,10 +151,10 @@ class Bench:
             return self._found[picture]
 
     def proposal(self, exhibit: Exhibit, number: str | None) -> Located | None:
-        """The part that has a number from 1 among those that are found; None for no number.
+        """The proposal for the detection with that number, from 1; None without a number.
 
         Raises:
-            Refusal: if there is none.
+            Refusal: if there is no such detection.
         """
         if not number:
             return None
@@ -165,12 +165,12 @@ class Bench:
         return self.locator().located(detections[int(number) - 1])
 
     def cards(self, *records: Verdict | Comparison) -> dict[str, Card]:
-        """The cards of the models that made some records, by their names."""
+        """The cards of the models that made these records, by model name."""
         examiners: dict[str, Examiner] = {**self._parts, **self._marks}
         return {name: examiners[name].card for name in {record.provenance.model for record in records}}
 
     def chosen(self, task: Task, name: str | None) -> str:
-        """The model that is named for a task, or the first one there is, in alphabetical order.
+        """The model of that name for a task, or the first in alphabetical order.
 
         Raises:
             WeightsRefused: if there is none.

@@ -1,4 +1,4 @@
-"""What is drawn on copies of what was examined: heatmaps on their fixed scale, rings, boxes, one mark over another."""
+"""Drawings on copies of examined pictures: heatmaps on their fixed scale, rings, boxes, one mark over another."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from inference.trademark.sub_scores import ground
 
 Pixels = NDArray[np.uint8]
 DIFFERENCE_FULL_SCALE = 6.0
-"""Standard deviations from the genuine edges that are drawn with the last colour."""
+"""Deviation, in standard deviations of genuine edges, that is drawn with the last colour."""
 _COLOUR_BAR_WIDTH = 84
 _INK, _PAPER = (27, 34, 40), (255, 255, 255)
 
 
 def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
-    """The part with the map laid over it, uint8 (H, W, 3).
+    """The picture with the heatmap laid over it, uint8 (H, W, 3).
 
-    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a part
+    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a picture
     without evidence stays as it was photographed.
 
     Args:
-        heatmap: The map of this part.
+        heatmap: The heatmap of this picture.
         part: The pixels that were examined, uint8 (H, W, 3).
-        opacity: Cover of a pixel at full scale, 0 to 1.
+        opacity: Opacity of the heatmap at full scale, 0 to 1.
     """
     height, width = part.shape[:2]
     value = strength(heatmap, width, height)
@@ -38,17 +38,17 @@ def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
 
 
 def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:
-    """The map alone on its fixed scale, with its colour bar: uint8 (height, width + bar, 3)."""
+    """The heatmap alone on its fixed scale, with its colour bar: uint8 (height, width + bar, 3)."""
     return np.hstack([colours(strength(heatmap, width, height)), colour_bar(heatmap, height)])
 
 
 def difference_picture(view: ReferenceComparison) -> Pixels:
-    """How far a registered part strays from genuine ones, on a scale fixed for all models: uint8 (h, w, 3)."""
+    """A difference map on a scale that is fixed for all models: uint8 (h, w, 3)."""
     return colours(np.clip(view.difference / np.float32(DIFFERENCE_FULL_SCALE), 0, 1))
 
 
 def colour_bar(heatmap: Heatmap, height: int) -> Pixels:
-    """The scale of a map: colours from 0 (bottom) to full scale (top), and a mark at its peak."""
+    """The scale of a heatmap: colours from 0 (bottom) to full scale (top), and a tick at its peak."""
     bar = Image.new("RGB", (_COLOUR_BAR_WIDTH, height), _PAPER)
     levels = np.linspace(1, 0, max(height - 24, 2), dtype=np.float32)[:, None].repeat(16, axis=1)
     bar.paste(Image.fromarray(colours(levels)), (8, 12))
@@ -72,12 +72,12 @@ def colours(value: NDArray[np.float32]) -> Pixels:
 
 
 def ringed(pixels: Pixels, correspondences: Sequence[Correspondence], mark: int) -> Pixels:
-    """A mark, uint8 (H, W, 3), with a numbered ring at its side of each correspondence.
+    """A mark, uint8 (H, W, 3), with a numbered ring at its end of each correspondence.
 
     Args:
         pixels: The examined mark, or a picture of its shape.
-        correspondences: What is ringed.
-        mark: Which of the two it is, 0 or 1.
+        correspondences: The correspondences.
+        mark: Index of this mark in the pair, 0 or 1.
     """
     height, width = pixels.shape[:2]
     radius = max(9, round(0.045 * max(height, width)))
@@ -97,10 +97,10 @@ def ringed(pixels: Pixels, correspondences: Sequence[Correspondence], mark: int)
 
 
 def lay_over(first: Pixels, second: Pixels, agreement: LocalAgreement) -> Pixels | None:
-    """The second mark, or its negative where that agrees, in the frame of the first, uint8 (H, W, 3) like it.
+    """The second mark in the frame of the first, uint8 (H, W, 3) like it; in inverse polarity if that is what agrees.
 
     Returns:
-        None where no point of the two agrees.
+        None if no points of the two agree.
     """
     if agreement.transform is None:
         return None
@@ -112,7 +112,7 @@ def lay_over(first: Pixels, second: Pixels, agreement: LocalAgreement) -> Pixels
 
 
 def in_two_colours(first: Pixels, laid: Pixels) -> Pixels:
-    """Two marks (H, W, 3) in one picture, for paper: red is dark in the first alone, cyan in the second, black in both.
+    """Two marks (H, W, 3) in one picture for print: red is dark in the first alone, cyan in the second, black in both.
 
     In black and white, red prints darker than cyan.
     """
@@ -121,7 +121,7 @@ def in_two_colours(first: Pixels, laid: Pixels) -> Pixels:
 
 
 def numbered(pixels: Pixels, detections: Sequence[Detection]) -> Pixels:
-    """A picture (H, W, 3) with the boxes of what was found on it, and their numbers from 1; the same without finds."""
+    """A picture (H, W, 3) with the numbered boxes of its detections, from 1; unchanged without detections."""
     if not detections:
         return pixels
     picture = Image.fromarray(pixels)

@@ -1,4 +1,4 @@
-"""What every examiner does: one pass of the backbone, one of the head, a lock around both."""
+"""The base of all examiners: one pass of the backbone and one of the head, under a lock."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ ScopeViews = tuple[NDArray[np.uint8], Mapping[Sees, NDArray[np.uint8]]]
 
 
 class Examiner(ABC):
-    """One model, ready to examine; safe to share between threads.
+    """One model, ready to examine. Threads may share it.
 
     Args:
         model: The model.
-        device: Where it runs.
-        scale: Whose words state a likelihood ratio.
-        embed: The embedding of its scope gate; the shipped one where none is given.
+        device: Where it runs: cpu, cuda or mps.
+        scale: The verbal scale for likelihood ratios.
+        embed: The frozen embedding of its scope gate; by default the shipped one.
 
     Raises:
         WeightsRefused: if the model is for another task, its card lacks what a verdict needs, or its gate needs another
@@ -61,14 +61,14 @@ class Examiner(ABC):
         card = model.card
         self.require_task(card)
         if card.band is None or card.heatmap_full_scale is None:
-            msg = f"The card of {card.name} lacks its band or its heatmap scale; train it to the end."
+            msg = f"The card of {card.name} lacks its inconclusive band or heatmap scale; finish its training."
             raise WeightsRefused(msg)
         if card.calibration is not None and card.calibration.sides != self.sides:
-            msg = f"The card of {card.name} is calibrated for other sides than {' and '.join(self.sides)}; restore it."
+            msg = f"The card of {card.name} is not calibrated for {' and '.join(self.sides)}; restore the card."
             raise WeightsRefused(msg)
         self._frozen = (embed or frozen_embedding()) if card.scope_gate else None
         if self._frozen and card.scope_gate and self._frozen.sha256 != card.scope_gate.embedding_sha256:
-            msg = f"The scope gate of {card.name} needs another embedding; fit it anew with python -m training scope."
+            msg = f"The scope gate of {card.name} needs another embedding; fit it again with python -m training scope."
             raise WeightsRefused(msg)
         self.model = model
         self.card = card
@@ -92,7 +92,7 @@ class Examiner(ABC):
             WeightsRefused: if it is not.
         """
         if card.task != self.task:
-            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another one."
+            msg = f"{card.name} is a model for {card.task}, not for {self.task}; choose another model."
             raise WeightsRefused(msg)
 
     @classmethod
@@ -119,7 +119,7 @@ class Examiner(ABC):
         return gate_checks(*shown, self._gate, self._frozen) if self._gate and self._frozen else ()
 
     def _forward(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
-        """Logits on the CPU and raw maps (B, h, w) of images (3, S, S), for a target of the head."""
+        """Logits on the CPU and raw heatmaps (B, h, w) of images (3, S, S), for a target of the head."""
         with self._lock:
             with torch.no_grad():
                 feature_map = self._network.features(torch.stack(list(images)).to(self.device))
@@ -135,9 +135,9 @@ class Examiner(ABC):
     def _outcome(
         self, score: float, probability: float, checks: Sequence[ScopeCheck]
     ) -> tuple[str, str, Evidence | None]:
-        """Outcome, reason and evidence for the score, and the uncalibrated probability, of the first side.
+        """Outcome, reason and evidence from the score and the uncalibrated probability of the first side.
 
-        What a scope check refuses is not weighed at all.
+        What a scope check refuses is not weighed.
         """
         out_of_scope = refusal(checks)
         if out_of_scope is not None:
@@ -147,7 +147,7 @@ class Examiner(ABC):
     def _weighed(
         self, score: float, probability: float, calibration: Calibration | None
     ) -> tuple[str, str, Evidence | None]:
-        """The same of what is in scope, with a calibration or by the band."""
+        """The same in scope: by the calibration, or by the inconclusive band."""
         if calibration is None:
             return *self._banded(probability), None
         evidence = calibration.evidence(score, self.scale)
@@ -184,7 +184,7 @@ class Examiner(ABC):
 
 
 def _layer(card: Card) -> str:
-    """Where and how a model's heatmaps are taken, in words."""
+    """The layer and method of a model's heatmaps, in words."""
     steps = card.arguments.get("steps_in_head", 0)
     layer = "last feature map" if not steps else f"feature map {steps} steps before the last"
     method = {"grad_cam": "", "hires_cam": ", HiResCAM", "layer_cam": ", LayerCAM"}[card.heatmap_method]

@@ -16,10 +16,10 @@ def sha256(data: bytes) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, an interruption or a power cut sees all of it or nothing; its folder is made.
+    """Write a file whole or not at all, even through an interruption or power cut; its folder is made.
 
     Raises:
-        OSError: where it cannot be written, as on a full disk; what was there before stays, and nothing else is left.
+        OSError: if it cannot be written, as on a full disk; the earlier file stays, and nothing else is left.
     """
     prepare(path, content)
     try:
@@ -30,20 +30,20 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def partial_of(path: Path) -> Path:
-    """Where the content of a file lies until it is put in its place."""
+    """The path at which a file is prepared before it is put in its place."""
     return path.with_name(f".{path.name}.partial")
 
 
 def is_partial(path: Path) -> bool:
-    """Whether a file is one that was prepared and not put in its place."""
+    """Whether a path is that of a prepared file."""
     return path.name.startswith(".") and path.name.endswith(".partial")
 
 
 def prepare(path: Path, content: bytes) -> None:
-    """Write all of a file beside its place, so that nothing but `put_in_place` is left to do.
+    """Write a whole file beside its place, so that only `put_in_place` is left to do.
 
     Raises:
-        OSError: where it cannot be written; then nothing is left of it.
+        OSError: if it cannot be written; nothing of it is left then.
     """
     make_folder(path.parent)
     try:
@@ -57,17 +57,17 @@ def prepare(path: Path, content: bytes) -> None:
 
 
 def put_in_place(path: Path) -> None:
-    """Give a file that was prepared its name, for good.
+    """Give a prepared file its name, durably.
 
     Raises:
-        OSError: where that cannot be done; it stays prepared.
+        OSError: if that fails; the file stays prepared.
     """
     partial_of(path).replace(path)
     _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the disk keep the names in a folder; Windows offers no such call, and keeps them by itself."""
+    """Have the disk keep the names in a folder; Windows does so by itself and has no such call."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -78,10 +78,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, for good; one that is there stays as it is.
+    """Make a folder and those above it, durably; an existing folder stays as it is.
 
     Raises:
-        OSError: where it cannot be made.
+        OSError: if it cannot be made.
     """
     if not folder.is_dir():
         make_folder(folder.parent)

@@ -19,10 +19,10 @@ _FIXED_COLOURS = {"black": (0, 0, 0), "white": (255, 255, 255), "gray": (128, 12
 
 
 def pad_to_square(pixels: Pixels, padding: Padding) -> tuple[Pixels, Placement]:
-    """FWD: fill a picture up to a centred square, so that scaling does not deform letters.
+    """FWD: pad a picture to a centred square, so that scaling does not deform letters.
 
-    `random` draws one colour from the picture's own bytes, so that the same picture is always
-    padded alike; `uniform` fills each side with the mean colour of the edge it continues.
+    `random` draws one colour from the picture's own bytes, so that a picture always gets the same
+    padding; `uniform` fills each side with the mean colour of the edge it continues.
 
     Args:
         pixels: uint8 (H, W, 3).

@@ -21,12 +21,12 @@ _METHODS: dict[CamMethod, type[GradCAM]] = {"grad_cam": GradCAM, "hires_cam": Hi
 
 
 class HeadGradCam:
-    """Grad-CAM, or one of its finer relatives, at the feature map that enters a head.
+    """Grad-CAM, HiResCAM or LayerCAM at the feature map that enters a head.
 
-    Grad-CAM weighs each channel by its mean gradient. At fine layers, where one channel means different things at
+    Grad-CAM weighs each channel by its mean gradient. At fine layers, where a channel means different things in
     different places, HiResCAM (Draelos and Carin, 2020) and LayerCAM (Jiang et al., 2021) weigh each cell.
 
-    Not thread-safe (hooks and gradients live on the module): its examiner holds one lock.
+    It is not thread-safe, since hooks and gradients live on the module; its examiner holds a lock.
     """
 
     def __init__(self, head: nn.Module, method: CamMethod = "grad_cam") -> None:
@@ -38,7 +38,7 @@ class HeadGradCam:
 
         Args:
             feature_map: (B, C, h, w), from the backbone.
-            target: Logits to one score an image, (B, K) to (B,); its gradient is what the map shows.
+            target: Function from logits (B, K) to one score an image (B,); the heatmap shows its gradient.
 
         Returns:
             Logits (B, K), detached, and raw maps float32 (B, h, w), >= 0, without any rescaling.

@@ -1,4 +1,4 @@
-"""Which things hang together."""
+"""Connected groups of things."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 
 def connected_groups(count: int, pairs: ArrayLike) -> list[int]:
-    """The group of each of `count` things, of which each pair (m, 2) belongs together: the least member's index."""
+    """The group of each of `count` things, as the index of its least member; each pair (m, 2) belongs to one group."""
     ends = np.asarray(pairs, np.intp).reshape(-1, 2)
     links = coo_array((np.ones(len(ends), np.bool_), (ends[:, 0], ends[:, 1])), shape=(count, count))
     _, labels = connected_components(links, directed=False)

@@ -1,4 +1,4 @@
-"""How a heatmap is made, and its values over the part that was examined."""
+"""The method of a heatmap, and its values over the examined part."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 from inference.records import FIRST_STEP, Heatmap, Placement
 
 CamMethod = Literal["grad_cam", "hires_cam", "layer_cam"]
-"""How a heatmap weighs the feature map; `inference.grad_cam` makes it."""
+"""How a heatmap weighs the feature map; `inference.grad_cam` makes the heatmap."""
 
 
 def strength(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
-    """The map over the examined part as a share of full scale, float32 (height, width), 0 to 1.
+    """The heatmap over the examined part as a share of full scale, float32 (height, width), 0 to 1.
 
-    What does not reach the first step of the scale is 0: it would darken the photo without being seen.
+    Values below the first step of the scale are 0: they would darken the photo without being visible.
     """
     value = np.clip(over_part(heatmap, width, height) / np.float32(heatmap.full_scale), 0, 1)
     return np.where(value < FIRST_STEP, np.float32(0), value)
 
 
 def over_part(heatmap: Heatmap, width: int, height: int) -> NDArray[np.float32]:
-    """The raw map over the examined part, float32 (height, width), >= 0; bilinear between the centres of the cells."""
+    """The raw heatmap over the examined part, float32 (height, width), >= 0; bilinear between the centres of cells."""
     return over_frame(heatmap.raw, heatmap.placement, width, height)
 
 
 def over_frame(cells: NDArray[np.float32], place: Placement, width: int, height: int) -> NDArray[np.float32]:
-    """Cells (h, w) that tile what a network saw, over the part of it that lies at `place`: float32 (height, width)."""
+    """Cells (h, w) that tile a network's view, sampled over its area `place`: float32 (height, width)."""
     rows, columns = cells.shape
     down = _bilinear(place.top, place.height, height, rows)
     across = _bilinear(place.left, place.width, width, columns)

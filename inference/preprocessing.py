@@ -1,7 +1,7 @@
 """From the pixels of a part to the numbers a network sees: tone, FWD padding, scale.
 
-There is exactly one implementation, for training and for use. What a model was trained with stands in its card as a
-`Preprocessing`; what was done to one photo comes back as sentences for the verdict. Source: KAG-MTLN paper, sections
+There is one implementation for training and use. A card states the `Preprocessing` that its model was trained with, and
+a verdict states in sentences what was done to its photo. Source: KAG-MTLN paper, sections
 3.5 (FWD) and 4.2 (gamma correction, auto-contrast).
 """
 
@@ -21,11 +21,11 @@ IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 HALF: RGB = (0.5, 0.5, 0.5)
 LARGEST_SIDE = 2048
-"""Of a network's input in pixels; there, one of ResNet50's first feature maps takes 270 MB."""
+"""Most pixels on a side of a network's input; at this size, a first feature map of ResNet50 takes 270 MB."""
 _MOST_GAMMA = 100
-"""Beyond it every value is white."""
+"""Above this gamma every value becomes white."""
 _LEAST_STD = 0.001
-"""Below it a photo is all noise."""
+"""Below this standard deviation a photo becomes all noise."""
 
 
 @dataclass(frozen=True)
@@ -35,37 +35,40 @@ class Preprocessing:
     size: int
     """Side of the network's square input in pixels."""
     padding: Padding = "gray"
-    """What FWD fills the square with; `none` stretches the part to the square instead."""
+    """What FWD pads the square with; `none` stretches the part to the square instead."""
     gamma: float = 1.0
-    """Gamma correction: values in 0..1 are raised to 1/gamma; 1 leaves them, above 1 brightens."""
+    """Gamma correction: values (0 to 1) are raised to 1/gamma; 1 changes nothing, more brightens."""
     auto_contrast: float | None = None
-    """Per cent of the darkest and of the brightest pixels clipped by auto-contrast; None leaves it out."""
+    """Per cent of the darkest and of the brightest pixels that auto-contrast clips; None for no auto-contrast."""
     mean: RGB = IMAGENET_MEAN
-    """Subtracted from each channel (0..1) at the end."""
+    """Subtracted from each channel (0 to 1)."""
     std: RGB = IMAGENET_STD
-    """Each channel is divided by it after that."""
+    """Divides each channel after the mean was subtracted."""
 
     def __post_init__(self) -> None:
         require(
             8 <= self.size <= LARGEST_SIDE,
-            f"a network sees at least 8 x 8 pixels and at most {LARGEST_SIDE} a side: size is {self.size}",
+            f"size lies between 8 and {LARGEST_SIDE} pixels, not at {self.size}",
         )
         require(0 < self.gamma <= _MOST_GAMMA, f"gamma is above 0 and at most {_MOST_GAMMA}, not {self.gamma}")
         require(
             self.auto_contrast is None or 0 <= self.auto_contrast < 50,
             f"auto-contrast clips 0 to 50 % at each end, not {self.auto_contrast}",
         )
-        require(all(0 <= value <= 1 for value in self.mean), f"mean is that of values from 0 to 1, not {self.mean}")
+        require(
+            all(0 <= value <= 1 for value in self.mean),
+            f"mean lies between 0 and 1 in each channel, not at {self.mean}",
+        )
         require(
             all(_LEAST_STD <= value <= 1 for value in self.std),
-            f"std is above 0 in each channel, from {_LEAST_STD} to 1, not {self.std}",
+            f"std lies between {_LEAST_STD} and 1 in each channel, not at {self.std}",
         )
 
     def tone_and_scale(self, part: Pixels) -> Pixels:
-        """Gamma, auto-contrast, and a scale at which the part's long side is `size`.
+        """Apply gamma and auto-contrast, and scale the part to a long side of `size`.
 
-        Without padding the part is stretched to `size` x `size`. The KAG disturbance comes after
-        this step and before `frame`, so that padding is never shuffled.
+        Without padding the part is stretched to `size` x `size`. KAG disturbs the part after
+        this step and before `frame`, so that padding is never swapped.
 
         Args:
             part: uint8 (H, W, 3).
@@ -91,7 +94,7 @@ class Preprocessing:
         return np.ascontiguousarray(values.transpose(2, 0, 1))
 
     def __call__(self, part: Pixels) -> Prepared:
-        """All of it, with what was done in words."""
+        """The prepared part, with sentences on what was done."""
         framed, placement = self.frame(self.tone_and_scale(part))
         return Prepared(self.normalised(framed), placement, self._sentences(part))
 
@@ -123,7 +126,7 @@ class Prepared:
 
 
 def gamma_correction(pixels: Pixels, gamma: float) -> Pixels:
-    """uint8 pixels with their values (as 0..1) raised to 1/gamma."""
+    """uint8 pixels with their values (as 0 to 1) raised to 1/gamma."""
     if gamma == 1:
         return pixels
     curve = np.round(255 * (np.arange(256) / 255) ** (1 / gamma)).astype(np.uint8)
@@ -131,7 +134,7 @@ def gamma_correction(pixels: Pixels, gamma: float) -> Pixels:
 
 
 def auto_contrast(pixels: Pixels, clipped: float | None) -> Pixels:
-    """Luminance stretched to the full range, `clipped` per cent ignored at each end; hue is kept."""
+    """Stretch luminance to the full range, ignoring `clipped` per cent at each end; hue is kept."""
     if clipped is None:
         return pixels
     return np.asarray(ImageOps.autocontrast(Image.fromarray(pixels), cutoff=clipped, preserve_tone=True))

@@ -1,4 +1,4 @@
-"""What one examination of a part is asked: the same from the page, the API, the command line and a verification."""
+"""The request for one examination: the same from the page, the API, the command line and a verification."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Request:
     """One part of an exhibit to examine.
 
     Attributes:
-        exhibit: What is examined.
-        series: The series, where the examiner fixed it.
-        crop: What of it is examined; None for the whole picture.
-        located: The locator's proposal that the crop is, or was made of; it is recorded and changes nothing.
+        exhibit: The exhibit.
+        series: The series, if the examiner fixed it.
+        crop: The crop to examine; None for the whole picture.
+        located: The locator's proposal that the crop is or was drawn from; it is recorded and changes no finding.
     """
 
     exhibit: Exhibit
@@ -25,5 +25,5 @@ class Request:
 
     @classmethod
     def of_proposal(cls, exhibit: Exhibit, located: Located, series: str | None = None) -> Request:
-        """A locator's proposal as it is: a close-up is the whole picture."""
+        """The request for a locator's proposal as it is; a close-up is examined whole."""
         return cls(exhibit, series, None if located.find.close_up else located.find.crop, located)

@@ -1,1 +1,1 @@
-"""Makes weights: data sets, losses, the training loop and its evaluation."""
+"""Makes weights: data sets, losses, the training loop and its assessment."""

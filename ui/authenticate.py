@@ -25,11 +25,11 @@ from ui.verdict_card import no_model_card, verdict_page, verdicts_page, waiting_
 EXAMPLES = Path(__file__).parent / "examples" / "parts"
 
 
-NO_PHOTO = "There is no photo to examine; add one first."
+NO_PHOTO = "There is no photo to examine; add one."
 
 
 class Authenticate:
-    """What the tab does, apart from its layout."""
+    """The actions of the tab."""
 
     def __init__(self, bench: Bench, desk: ReportDesk) -> None:
         self._bench = bench
@@ -51,11 +51,11 @@ class Authenticate:
             model: Name of the model; the first one where none is named.
             series: The series, where it is known.
             crop: As `Crop.parse` reads it; empty for the whole picture.
-            find: Number from 1 of the find that the crop is, or was made of; empty for none.
-            ground: What transparent parts are laid on; empty for what Assay chooses.
+            find: Number from 1 of the detection that the crop is or was drawn from; empty for none.
+            ground: Ground under transparent areas; empty leaves the choice to Assay.
 
         Raises:
-            Refusal: if it is not examined.
+            Refusal: if the file is not examined.
         """
         return self._on_one(self._verdict(handed_in(file, ground, NO_PHOTO), model, series, crop, find))
 
@@ -68,17 +68,17 @@ class Authenticate:
         _find: str | None,
         ground: str | None,
     ) -> Examined:
-        """The examination of every part that is found on the file at a path, each by the model for it.
+        """The examination of every detected part on the file at a path, each by the model for it.
 
         Raises:
-            Refusal: if there is none.
+            Refusal: if no part with a model is detected.
         """
         exhibit = handed_in(file, ground, NO_PHOTO)
         verdicts = self._bench.examine_found(exhibit)
         return Examined(verdicts_page(verdicts), verdicts, [exhibit], self._bench.cards(*verdicts))
 
     def wait(self, file: str | None, *_: str | None) -> str:
-        """What to do before there is a verdict.
+        """The card before a verdict: what to do.
 
         Raises:
             Refusal: if the file is not examined.
@@ -86,14 +86,16 @@ class Authenticate:
         if not self._bench.choices("authenticity"):
             return no_model_card("authenticity")
         if not file:
-            return waiting_card("No photo yet", "Drop a photo of the part, draw a box around it, and press Examine.")
+            return waiting_card(
+                "No photo yet", "Drop a photo of the part, draw a box around the part, and press Examine."
+            )
         exhibit = handed_in(file, None, NO_PHOTO)
         return waiting_card(
             "Ready", f"{exhibit.name} is read, {exhibit.width} × {exhibit.height} pixels. Press Examine."
         )
 
     def detections(self, file: str | None, ground: str | None = None) -> tuple[Detection, ...]:
-        """What is found on the file at a path, on a ground, best first; nothing without a photo that is read.
+        """The detections on the file at a path, on a ground, best first; none without a readable photo.
 
         Raises:
             Refusal: if the locator cannot be loaded.
@@ -106,7 +108,7 @@ class Authenticate:
         return self._bench.detections(exhibit) if exhibit else ()
 
     def found(self, file: str | None, ground: str | None = None) -> str:
-        """What was found on the file at a path, in words, as HTML; nothing without a photo or a locator."""
+        """The detections on the file at a path, in words, as HTML; empty without a photo or a locator."""
         detections = self.detections(file, ground)
         if not file or not self._bench.finds_parts:
             return ""
@@ -115,12 +117,12 @@ class Authenticate:
         return render("found.html", detections=detections, close_up=close_up, unknown=list(unknown))
 
     def locate(self, file: str | None, ground: str = "") -> list[dict[str, Any]]:
-        """Find the parts on a photo of whole goods; return each with its box and score, best first.
+        """Locate the parts on a photo of whole goods; return each with its box and score, best first.
 
         Args:
             file: The photo.
-            ground: What its transparent parts are laid on: white, black or grey; empty for what it stands out from
-                most.
+            ground: Ground under its transparent areas: white, black or grey; empty for the one from which it
+                stands out most.
         """
         return answer_api(lambda: as_json(self._bench.detections(handed_in(file, ground, NO_PHOTO))))
 
@@ -131,13 +133,13 @@ class Authenticate:
 
         Args:
             file: The photo; its bytes are examined as they are.
-            model: Name of an authenticity model; empty for the one of the find's part, or else the first.
+            model: Name of an authenticity model; empty for the one of the detection's part, or else the first.
             series: The series, where it is known; empty if not.
-            crop: What to examine, as x,y,width,height or x,y,width,height,turn in pixels of the upright picture and
-                degrees clockwise; empty for the find's, or else for all.
-            find: Number from 1 of the part to examine among those that `/locate` gives; empty for none.
-            ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
-                most.
+            crop: Crop to examine, as x,y,width,height or x,y,width,height,turn in pixels of the upright picture and
+                degrees clockwise; empty for that of the detection, or else for the whole picture.
+            find: Number from 1 of the detection to examine, in the order of `/locate`; empty for none.
+            ground: Ground under transparent areas: white, black or grey; empty for the one from which the photo stands
+                out most.
         """
 
         def make() -> dict[str, Any]:
@@ -168,18 +170,19 @@ class Authenticate:
 
         Args:
             file: The photo; its bytes are examined as they are.
-            model: Name of an authenticity model; empty for the one of the find's part, or else the first.
+            model: Name of an authenticity model; empty for the one of the detection's part, or else the first.
             series: The series, where it is known; empty if not.
-            crop: What to examine, as x,y,width,height or x,y,width,height,turn; empty for the find's, or else all.
-            find: Number from 1 of the part to examine among those that `/locate` gives; empty for none.
-            ground: What transparent parts are laid on: white, black or grey; empty for what the photo stands out from
-                most.
+            crop: Crop to examine, as x,y,width,height or x,y,width,height,turn; empty for that of the detection, or
+                else for the whole picture.
+            find: Number from 1 of the detection to examine, in the order of `/locate`; empty for none.
+            ground: Ground under transparent areas: white, black or grey; empty for the one from which the photo stands
+                out most.
             case_number: The laboratory's number of the case; required.
             examiner: Who answers for the report; required.
             item: What was handed in.
             laboratory: Name and address.
-            request: What was asked, by whom.
-            remarks: Whatever else belongs into the report.
+            request: What was asked, and by whom.
+            remarks: Anything else that belongs in the report.
             reviewer: Who is to review it.
         """
         texts = (case_number, examiner, item, laboratory, request, remarks, reviewer)
@@ -204,7 +207,7 @@ class Authenticate:
     def _completed(
         self, exhibit: Exhibit, model: str, series: str, crop: str, number: str
     ) -> tuple[str | None, str, str, str]:
-        """Inputs with what follows from a find where they leave it open."""
+        """The inputs; where they are open, they are taken from the detection."""
         located = self._bench.proposal(exhibit, number)
         if located is None:
             return model, series, crop, number
@@ -212,12 +215,12 @@ class Authenticate:
         return model or self._bench.model_for(find.part), series, crop or box_of(find), number
 
     def series_of(self, model: str | None) -> gr.Dropdown:
-        """The choice of series that belongs to a model."""
+        """The series that a model knows, as a choice."""
         return gr.Dropdown(choices=_series_choices(self._bench, model), value="")
 
 
 def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
-    """Lay out the tab inside a `gr.Blocks`; gives its form for reports."""
+    """Lay out the tab inside a `gr.Blocks`; gives its report form."""
     tab = Authenticate(bench, desk)
     models = bench.choices("authenticity")
     first = models[0][1] if models else None
@@ -231,7 +234,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
                 _series_choices(bench, first),
                 value="",
                 label="Series",
-                info="What the part is meant to be. Left open, the best fit is taken where it is clear.",
+                info="The series that the part claims to be. Left open, the best fit is taken if its lead is clear.",
                 elem_id="series",
             )
             examine = gr.Button("Examine", variant="primary", elem_id="examine")
@@ -244,17 +247,17 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
             form = ReportForm(desk, "verdict")
 
     def models_of(number: str | None, detections: tuple[Detection, ...], chosen: str | None) -> list[Any]:
-        """The model for a find, or the one that was chosen where there is none, and the choice of its series."""
+        """The model for a detection, or else the chosen one, and the choice of its series."""
         name = (bench.model_for(detections[int(number) - 1].part) if number else None) or chosen
         return [name, tab.series_of(name)]
 
     def listed(detections: tuple[Detection, ...], number: str | None, words: str) -> list[Any]:
-        """What is found, in words and as a list to choose of, and the button for all of it."""
+        """The detections in words and as a list to choose from, and the button that examines them all."""
         radio = gr.Radio(choices=detection_choices(detections), value=number, visible=bool(detections))
         return [words, radio, gr.Button(visible=len(detections) > 1)]
 
     def arrive(file: str | None, chosen: str | None) -> list[Any]:
-        """Everything that follows from a file: its picture, what is found on it, and the model for that."""
+        """All that follows from a file: its picture, its detections, and the model for them."""
         detections = tab.detections(file)
         number = "1" if detections else None
         return [
@@ -266,7 +269,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
     def find_again(
         file: str | None, ground: str, crop: str, number: str | None, chosen: str | None, series: str | None
     ) -> list[Any]:
-        """What is found on another ground. A box that was proposed is proposed anew; one drawn by hand stays."""
+        """The detections on another ground. A proposed box is proposed again; a box drawn by hand stays."""
         detections, words = tab.detections(file, ground), tab.found(file, ground)
         if not number:
             return [gr.skip(), crop, *listed(detections, "" if detections else None, words), chosen, series]
@@ -280,7 +283,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
         ]
 
     def pick(file: str | None, ground: str, number: str | None, chosen: str | None) -> list[Any]:
-        """The box of a find, and the model for it; for none of them, what there is."""
+        """The box of a detection and the model for it; without a detection, the present ones."""
         detections = tab.detections(file, ground)
         if not number or not detections:
             return [gr.skip()] * 4
@@ -328,7 +331,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
 
 
 def detection_choices(detections: Sequence[Detection]) -> list[tuple[str, str]]:
-    """What was found as a list to choose of: in words, and by number from 1."""
+    """The detections as a list to choose from: in words, with their numbers from 1."""
     if not detections:
         return []
     words = [f"{number}: {spoken(find.part)}, score {find.score:.2f}" for number, find in enumerate(detections, 1)]
@@ -336,7 +339,7 @@ def detection_choices(detections: Sequence[Detection]) -> list[tuple[str, str]]:
 
 
 def box_of(find: Detection) -> str:
-    """The crop that a find stands for; empty, the whole picture, for a close-up."""
+    """The crop of a detection; empty, which is the whole picture, for a close-up."""
     return "" if find.close_up else str(find.crop)
 
 

@@ -1,4 +1,4 @@
-"""The tab of the cases: what a case holds, whether it still agrees, its sign-offs, and its deletion."""
+"""The tab of the cases: the content of a case, its verification, its sign-offs, and its deletion."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ui.verdict_card import refusal_card, waiting_card
 
 
 class Case:
-    """What the tab does, apart from its layout. A client names a case by its number and a file by its listed name."""
+    """The actions of the tab. A client names a case by its number and a file by its listed name."""
 
     def __init__(self, bench: Bench, cases: Cases) -> None:
         self._bench = bench
         self._cases = cases
 
     def page(self, number: str | None) -> str:
-        """What a case holds and its log in words, as a page.
+        """The page of a case: its content, and its log in words.
 
         Raises:
             Refusal: if there is no such case.
@@ -42,7 +42,7 @@ class Case:
         return render("case.html", case=case, kept={file.name for file in case.files}, **_by_event(case.entries()))
 
     def verify(self, number: str | None) -> Iterator[str]:
-        """The page of what agrees and what does not, as it grows: log and files, then each report, made again.
+        """The growing page of a verification: log and files, then each report, made again.
 
         Raises:
             Refusal: if there is no such case.
@@ -59,7 +59,7 @@ class Case:
             yield render("verification.html", case=case, lines=lines, checked=checked, waiting=waiting)
 
     def sign_off(self, number: str | None, report: str | None, reviewer: str, remark: str) -> str:
-        """Log that a person has reviewed a report; gives a word on it.
+        """Log that a person has reviewed a report; gives a sentence on it.
 
         Raises:
             Refusal: if there is no such case or report, or nobody signs.
@@ -69,10 +69,10 @@ class Case:
         return _done(f"{report} is signed off by {reviewer.strip()}, line {case.head.sequence} of the log.")
 
     def delete(self, number: str | None, typed: str, by: str, reason: str) -> str:
-        """Remove all pictures and reports of a case; gives a word on it.
+        """Remove all pictures and reports of a case; gives a sentence on it.
 
         Raises:
-            Refusal: if there is no such case, its number was not typed, nobody or no reason is named, or there is
+            Refusal: if there is no such case, its number was not typed, the name or the reason is missing, or there is
                 nothing to remove.
         """
         case = self._cases.case(number)
@@ -81,12 +81,12 @@ class Case:
             raise CaseRefused(msg)
         removed = case.delete(by.strip(), reason.strip(), datetime.now().astimezone())
         return _done(
-            f"{len(removed)} files of case {number} are deleted; line {case.head.sequence} of the log says which. "
+            f"{len(removed)} files of case {number} are deleted; line {case.head.sequence} of the log lists them. "
             "Pictures handed in since Assay was started stay in its temporary folder for a day or until it is stopped."
         )
 
     def file(self, number: str | None, name: str | None) -> Path:
-        """Where a file of a case lies; `name` as `files` lists it.
+        """The path of a file of a case; `name` as `files` lists it.
 
         Raises:
             Refusal: if the case has no such file.
@@ -94,12 +94,12 @@ class Case:
         case = self._cases.case(number)
         found = {_name(case, file): file for file in (case.log, *case.files)}
         if name not in found:
-            msg = f"Case {number} has no file {name}; choose one of the list."
+            msg = f"Case {number} has no file {name}; choose one from the list."
             raise CaseRefused(msg)
         return found[name]
 
     def files(self, number: str | None) -> list[tuple[str, str]]:
-        """What can be downloaded of a case, in words and by name: reports, exhibits, the log."""
+        """The files of a case for download, in words and by name: reports, exhibits, the log."""
         if not number:
             return []
         case = self._cases.case(number)
@@ -110,7 +110,7 @@ class Case:
         for name in sorted((_name(case, file) for file in case.files), reverse=True):  # reports before exhibits
             kind = " (exhibit)" if name.startswith("exhibits/") else ""
             words = f"{called.get(name, Path(name).name)}{kind}"
-            listed.append((words if name in kept else f"{words}, which the log does not know", name))
+            listed.append((words if name in kept else f"{words}, which the log does not state", name))
         return [*listed, ("The log (log.jsonl)", _name(case, case.log))]
 
     def reports(self, number: str | None) -> tuple[str, ...]:
@@ -118,15 +118,15 @@ class Case:
         return self._cases.case(number).reports if number else ()
 
     def numbers(self) -> tuple[str, ...]:
-        """The numbers of all cases, the one that was written to last first."""
+        """The numbers of all cases, the last written first."""
         return self._cases.numbers
 
     def list_cases(self) -> list[str]:
-        """List the numbers of all cases, the one that was written to last first."""
+        """List the numbers of all cases, the last written first."""
         return list(answer_api(self.numbers))
 
     def read_log(self, case_number: str) -> list[dict[str, Any]]:
-        """Return the log of a case, an entry a line.
+        """Return the log of a case, one entry for each line.
 
         Args:
             case_number: The number of the case.
@@ -134,7 +134,7 @@ class Case:
         return answer_api(lambda: [as_json(entry) for entry in self._cases.case(case_number).entries()])
 
     def verify_case(self, case_number: str) -> dict[str, Any]:
-        """Verify a case: its log, its files, and each of its reports; return what agrees and what differs.
+        """Verify a case: its log, its files, and each of its reports; return the lines that agree and differ.
 
         Args:
             case_number: The number of the case.
@@ -159,7 +159,7 @@ class Case:
         if self._cases.numbers:
             cards.append(waiting_card("Choose a case", "Its exhibits, reports and log are shown here."))
         else:
-            sentence = f"Examine something, and add it to a case: it will lie in {self._cases.folder}."
+            sentence = f"Examine something and add it to a case; cases are kept in {self._cases.folder}."
             cards.append(waiting_card("No case yet", sentence))
         return "".join(cards)
 
@@ -218,7 +218,7 @@ def case_tab(bench: Bench, cases: Cases, tab: gr.Tab) -> None:
             yield page
 
     def act(does: Callable[..., str]) -> Callable[..., list[Any]]:
-        """Does something to a case, and shows the case as it is then."""
+        """An action on a case, after which the case is shown again."""
         return lambda case_number, *said: [
             answer(does, case_number, *said, refused="Nothing done"),
             "",
@@ -240,7 +240,7 @@ def case_tab(bench: Bench, cases: Cases, tab: gr.Tab) -> None:
 
 
 def _by_event(entries: tuple[Entry, ...]) -> dict[str, Any]:
-    """Entries as the page shows them: all of them, and those that its tables are made of."""
+    """The entries for the page: all of them, and those of its tables."""
     reviews: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.event == "review":

@@ -23,7 +23,7 @@ EXAMPLES = Path(__file__).parent / "examples" / "marks"
 
 
 class Compare:
-    """What the tab does, apart from its layout."""
+    """The actions of the tab."""
 
     def __init__(self, bench: Bench, desk: ReportDesk) -> None:
         self._bench = bench
@@ -39,16 +39,16 @@ class Compare:
         first_ground: str | None = None,
         second_ground: str | None = None,
     ) -> Examined:
-        """The comparison of the files at two paths; crops as `x,y,width,height`, grounds as white, black or grey.
+        """The comparison of the files at two paths; crops are `x,y,width,height`, grounds white, black or grey.
 
         Raises:
-            Refusal: if they are not compared.
+            Refusal: if the files are not compared.
         """
         comparison = self._comparison(first, second, model, first_crop, second_crop, first_ground, second_ground)
         return Examined(comparison_page(comparison), [comparison], comparison.exhibits, self._bench.cards(comparison))
 
     def wait(self, first: str | None, second: str | None, *_: str | None) -> str:
-        """What to do before there is a comparison.
+        """The card before a comparison: what to do.
 
         Raises:
             Refusal: if one of the files is not examined.
@@ -60,7 +60,7 @@ class Compare:
             names = " and ".join(exhibit.name for exhibit in exhibits)
             return waiting_card("Ready", f"{names} are read. Press Compare.")
         if exhibits:
-            return waiting_card("One mark more", f"{exhibits[0].name} is read. Add the other mark.")
+            return waiting_card("One more mark", f"{exhibits[0].name} is read. Add the other mark.")
         return waiting_card("No marks yet", "Drop the two marks and press Compare. Their order does not matter.")
 
     def compare(
@@ -73,16 +73,16 @@ class Compare:
         first_ground: str,
         second_ground: str,
     ) -> dict[str, Any]:
-        """Compare two marks and return the record: visual similarity of the signs, never infringement.
+        """Compare two marks and return the record: the visual similarity of the signs, never infringement.
 
         Args:
             first: A mark; its bytes are examined as they are.
             second: The other mark.
             model: Name of a trademark model.
-            first_crop: What to compare of the first, as x,y,width,height in pixels; empty for all.
+            first_crop: Crop of the first, as x,y,width,height in pixels; empty for the whole picture.
             second_crop: The same for the second.
-            first_ground: What transparent parts of the first are laid on: white, black or grey; empty for what it
-                stands out from most.
+            first_ground: Ground under transparent areas of the first: white, black or grey; empty for the one from
+                which it stands out most.
             second_ground: The same for the second.
         """
         inputs = (first, second, model, first_crop, second_crop, first_ground, second_ground)
@@ -113,17 +113,17 @@ class Compare:
             first: A mark; its bytes are examined as they are.
             second: The other mark.
             model: Name of a trademark model.
-            first_crop: What to compare of the first, as x,y,width,height in pixels; empty for all.
+            first_crop: Crop of the first, as x,y,width,height in pixels; empty for the whole picture.
             second_crop: The same for the second.
-            first_ground: What transparent parts of the first are laid on: white, black or grey; empty for what it
-                stands out from most.
+            first_ground: Ground under transparent areas of the first: white, black or grey; empty for the one from
+                which it stands out most.
             second_ground: The same for the second.
             case_number: The laboratory's number of the case; required.
             examiner: Who answers for the report; required.
             item: What was handed in.
             laboratory: Name and address.
-            request: What was asked, by whom.
-            remarks: Whatever else belongs into the report.
+            request: What was asked, and by whom.
+            remarks: Anything else that belongs in the report.
             reviewer: Who is to review it.
         """
         inputs = (first, second, model, first_crop, second_crop, first_ground, second_ground)
@@ -140,14 +140,14 @@ class Compare:
     ) -> Comparison:
         first_crop, second_crop, first_ground, second_ground = crops_and_grounds
         marks = (
-            handed_in(first, first_ground, "The first mark is missing; add it before comparing."),
-            handed_in(second, second_ground, "The second mark is missing; add it before comparing."),
+            handed_in(first, first_ground, "The first mark is missing; add it."),
+            handed_in(second, second_ground, "The second mark is missing; add it."),
         )
         return self._bench.compare(*marks, model, (parse_crop(first_crop), parse_crop(second_crop)))
 
 
 def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
-    """Lay out the tab inside a `gr.Blocks`; gives its form for reports."""
+    """Lay out the tab inside a `gr.Blocks`; gives its report form."""
     tab = Compare(bench, desk)
     models = bench.choices("trademark")
     pairs = sorted(folder for folder in EXAMPLES.iterdir() if folder.is_dir()) if models else []
@@ -206,7 +206,7 @@ def _pair(folder: Path) -> tuple[Path, Path]:
 
 
 def _filled(folder: Path) -> tuple[str, ...]:
-    """Both marks, whole, on the grounds that Assay chooses."""
+    """Inputs for both whole marks, on the grounds that Assay chooses."""
     return (*map(str, _pair(folder)), "", "", "", "")
 
 

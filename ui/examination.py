@@ -1,7 +1,7 @@
-"""When an examining tab shows a result and its report form, and when it takes both away.
+"""When an examining tab shows a result and its report form, and when it removes both.
 
-A result never stands beside inputs it was not made from. Each tab keeps the inputs its card stands
-for; all its events run one after the other, so whichever comes last sees whether they still agree.
+A result never stands beside inputs it was not made from. Each tab keeps the inputs of its result. All
+its events run one after the other, so that the last one sees whether the inputs still agree.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Examine = Callable[..., Examined]
 
 
 class Examination:
-    """The wiring of one examining tab: when its result is made, and when it is taken away.
+    """The events of one examining tab: when its result is made, and when it is removed.
 
     Args:
-        wait: Inputs to the page that says what to do before there is a result.
-        inputs: The components that this and every way to examine take, in their order.
-        result: Where pages are shown.
-        form: Where a report of the result is made.
+        wait: Makes the page before a result, which says what to do, from the inputs.
+        inputs: The components that `wait` and every way to examine take, in their order.
+        result: The component that shows the pages.
+        form: The form that makes a report on the result.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Examination:
         self._outputs = [result, self._stands_for, form.key, form.panel, form.issued]
 
     def on_report(self) -> None:
-        """Report what is on show when the button of the form is pressed."""
+        """Report the shown result when the button of the form is pressed."""
         self._form.on_click(stands, self._stands_for, self._inputs)
 
     def on_click(self, button: gr.Button, examine: Examine) -> None:
@@ -63,18 +63,18 @@ class Examination:
         known: Sequence[Component],
         filled: Sequence[Component],
     ) -> None:
-        """When an example is chosen, fill inputs from what is known, and examine."""
+        """When an example is chosen, fill the inputs, and examine it."""
         filling = button.click(fill, list(known), list(filled), show_progress="hidden", **QUEUE)
         self._run(filling.then, examine)
 
     def on_exhibit(self, exhibit: ExhibitInput) -> None:
-        """Take the result away when the exhibit, its crop or its ground changes."""
+        """Remove the result when the exhibit, its crop or its ground changes."""
         handed_in = (exhibit.file.upload, exhibit.file.clear, exhibit.captured.then)
         for event in (*handed_in, exhibit.crop.change, exhibit.ground.change):
             self.on_change(event)
 
     def on_change(self, event: Callable[..., Dependency]) -> None:
-        """Take the result away when an input changes."""
+        """Remove the result when an input changes."""
         event(
             self.refresh,
             [self._stands_for, *self._inputs],
@@ -84,21 +84,21 @@ class Examination:
         )
 
     def run(self, examine: Examine, *inputs: Any) -> tuple[str, Inputs, str | None, gr.Column, str]:
-        """The result, the inputs it stands for, and the form for its report, with no report yet."""
+        """The result, its inputs, and the form for its report, without a report yet."""
         examined = answer(examine, *inputs)
         if isinstance(examined, str):
             return examined, _stated(inputs), None, gr.Column(visible=False), ""
         return examined.page, _stated(inputs), self._form.desk.keep(examined), gr.Column(visible=True), ""
 
     def refresh(self, stands_for: Inputs | None, *inputs: Any) -> tuple[Any, ...]:
-        """Nothing new if the card on show stands for these inputs; what to do, and no form, if it does not."""
+        """No change if the shown result was made from these inputs; else the page that says what to do, and no form."""
         if stands(stands_for, *inputs):
             return (gr.skip(),) * len(self._outputs)
         return answer(self._wait, *inputs), _stated(inputs), None, gr.Column(visible=False), ""
 
     def _run(self, event: Callable[..., Dependency], examine: Examine) -> None:
         running = event(partial(self.run, examine), self._inputs, self._outputs, **QUEUE)
-        # Inputs may have changed while it ran.
+        # The inputs may have changed during the examination.
         self.on_change(running.then)
 
 
@@ -115,10 +115,10 @@ def example_buttons(words: str, examples: Sequence[tuple[str, Path]]) -> list[gr
 
 
 def stands(stands_for: Inputs | None, *inputs: Any) -> bool:
-    """Whether a card that was made from some inputs stands for these."""
+    """Whether a result that was made from `stands_for` was made from these inputs."""
     return stands_for is not None and tuple(stands_for) == _stated(inputs)
 
 
 def _stated(inputs: Inputs) -> Inputs:
-    """Inputs as they are compared: a field that was emptied says no more than one never filled."""
+    """Inputs for a comparison: an emptied field equals one that was never filled."""
     return tuple(value or "" for value in inputs)

@@ -1,6 +1,6 @@
-"""Where an exhibit is handed in: one drop zone, the upright picture to draw a crop on, the crop in numbers.
+"""The input of an exhibit: one drop zone, the upright picture for drawing a crop, and the crop in numbers.
 
-The file keeps its bytes on the way to the examiner; the picture that is shown is for drawing only.
+The file keeps its bytes on the way to the examiner; the shown picture is for drawing only.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ui.served_files import served_file
 
 logger = logging.getLogger(__name__)
 
-# Runs in the browser. The annotator counts in pixels of its canvas, and a box may end just outside the
-# picture; a box without area is a click.
+# Runs in the browser. The annotator counts in pixels of its canvas, and a box may end just outside the picture.
+# A box without area is a click.
 _BOX_TO_CROP = """(drawn, extent, crop) => {
     const box = drawn?.boxes?.[0];
     if (!box || !extent) return "";
@@ -40,7 +40,7 @@ _BOX_TO_CROP = """(drawn, extent, crop) => {
     return [left, top, right - left, bottom - top, ...turn].join(",");
 }"""
 
-# A picture that is examined whole gets a crop of its size, for the turn to stand in.
+# A whole picture gets a crop of its size, which then states the turn.
 _TURN = """(crop, extent) => {
     if (!extent) return crop;
     const whole = ["0", "0", ...extent.split(",")];
@@ -52,7 +52,7 @@ _TURN = """(crop, extent) => {
     return box.join(",") === whole.join(",") ? "" : box.join(",");
 }"""
 
-# A new box can be drawn after it.
+# Afterwards a new box can be drawn.
 _WHOLE_PICTURE = """(drawn) => {
     document.querySelector("#NAME-canvas [aria-label='Create box']")?.click();
     return [drawn ? {...drawn, boxes: []} : null, ""];
@@ -62,27 +62,27 @@ _WHOLE_PICTURE = """(drawn) => {
 _GROUNDS = [("Left open", ""), *((ground.capitalize(), ground) for ground in get_args(Ground))]
 
 
-def _nothing(exhibit: Exhibit) -> Sequence[Detection]:  # noqa: ARG001 - as a locator is asked
+def _nothing(exhibit: Exhibit) -> Sequence[Detection]:  # noqa: ARG001 - the signature of a locator
     return ()
 
 
 class ExhibitInput:
-    """The part of a page where one exhibit is handed in; made inside a `gr.Blocks`.
+    """The section of a page that takes one exhibit; made inside a `gr.Blocks`.
 
     Args:
-        noun: What is handed in, such as "photo".
-        name: Distinguishes its elements on the page.
-        find: What is found on an exhibit, and drawn on its picture with numbers from 1.
+        noun: Name of what is handed in, such as "photo".
+        name: Prefix of its elements' ids on the page.
+        find: Gives the detections on an exhibit, which are drawn on its picture with numbers from 1.
 
     Attributes:
         file: The file as it was handed in, with its name.
         crop: The crop as `x,y,width,height`, with or without a turn in degrees; empty for the whole picture.
-        ground: What its transparent parts are laid on: white, black, grey, or empty for what Assay chooses; hidden
-            where nothing is transparent.
+        ground: Ground under its transparent areas: white, black, grey, or empty for Assay's choice; hidden if nothing
+            is transparent.
         canvas: The upright picture with the box, or nothing.
-        shown: What `show` makes.
-        captured: A picture was taken.
-        laid: Another ground was chosen, and the picture is drawn on it.
+        shown: The outputs of `show`.
+        captured: The event of a picture taken with the camera.
+        laid: The event of another ground, after the picture was drawn on it.
     """
 
     def __init__(self, noun: str, name: str, find: Callable[[Exhibit], Sequence[Detection]] = _nothing) -> None:
@@ -129,7 +129,7 @@ class ExhibitInput:
             self.ground = gr.Radio(
                 _GROUNDS,
                 value="",
-                label=f"{noun}: ground of its transparent parts",
+                label=f"{noun}: ground under its transparent areas",
                 visible=False,
                 elem_id=f"{name}-ground",
                 elem_classes="ground",
@@ -172,16 +172,16 @@ class ExhibitInput:
         self.captured = camera.input(lambda path: path, camera, self.file, concurrency_id="model", **private)
 
     def read(self, file: str | None, ground: str = "") -> Exhibit | None:
-        """The exhibit to draw; None where there is none, or it is refused."""
+        """The exhibit to draw; None if there is none, or it is refused."""
         try:
             return handed_in(file, ground, "") if file else None
         except Refusal as refusal:
-            # The result states it; here there is simply nothing to draw.
+            # The result states the refusal; here there is nothing to draw.
             logger.info("%s", refusal)
             return None
 
     def show(self, file: str | None, crop: Crop | None = None) -> list[Any]:
-        """The upright picture of a file that was handed in, with a box on it; nothing for one that is refused."""
+        """The upright picture of a handed-in file with a box on it; nothing for a refused file."""
         exhibit = self.read(file)
         if exhibit is None:
             return [gr.Column(visible=False), None, "", "", _ground(None)]
@@ -190,23 +190,23 @@ class ExhibitInput:
         return [gr.Column(visible=True), drawing, extent, str(crop) if crop else "", _ground(exhibit)]
 
     def lay(self, file: str | None, crop: str | None, ground: str) -> list[Any]:
-        """The picture on another ground, what it is laid on, and its cut-out; see `draw` and `cut_out`."""
+        """The picture on another ground, that ground, and the cut-out; see `draw` and `cut_out`."""
         exhibit = self.read(file, ground)
         return [self.draw(file, crop, ground), _ground(exhibit), self.cut_out(file, crop, ground)]
 
     def draw(self, file: str | None, crop: str | None, ground: str) -> Any:
-        """The box that stands for a crop in numbers; nothing new while they make none."""
+        """The box for a crop in numbers; no change while the numbers make no crop."""
         exhibit = self.read(file, ground)
         if exhibit is None:
             return gr.skip() if file else None
         try:
             return self._drawing(exhibit, parse_crop(crop))
         except Refusal:
-            # Examining states it.
+            # The examination states the refusal.
             return gr.skip()
 
     def cut_out(self, file: str | None, crop: str | None, ground: str) -> str:
-        """The part that a crop stands for, turned upright, as HTML; nothing for the whole picture or no crop."""
+        """The cut-out of a crop, turned upright, as HTML; empty for the whole picture or an unreadable crop."""
         exhibit = self.read(file, ground)
         try:
             box = parse_crop(crop)
@@ -214,12 +214,12 @@ class ExhibitInput:
                 return ""
             part = exhibit.crop(box)
         except Refusal:
-            # Examining states it.
+            # The examination states the refusal.
             return ""
         return render("cut_out.html", picture=png_address(reduced(part)), width=part.shape[1], height=part.shape[0])
 
     def _drawing(self, exhibit: Exhibit, crop: Crop | None) -> dict[str, Any]:
-        """What the annotator takes: a picture, with what was found on it, and the box."""
+        """The annotator's value: the picture with its detections, and the box."""
         boxes = (
             [{"xmin": crop.x, "ymin": crop.y, "xmax": crop.x + crop.width, "ymax": crop.y + crop.height}]
             if crop
@@ -231,18 +231,18 @@ class ExhibitInput:
 
 
 HELD_BYTES = 300_000_000
-"""How much memory the exhibits that were read last may take: one upload is read once, and asked for several times."""
+"""Most bytes of the exhibits read last, which are kept because one upload is requested several times."""
 _RECENT: OrderedDict[tuple[Any, ...], Exhibit] = OrderedDict()
 _READING = Lock()
 
 
 def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
-    """The exhibit at the path the page gives, its transparent parts on a ground; empty for what Assay chooses.
+    """The exhibit at a path from the page, its transparent areas on a ground; an empty one leaves the choice to Assay.
 
-    Its name is the one that was given with the path, or else the path's own.
+    Its name is the one given with the path, or else that of the path.
 
     Raises:
-        Refusal: with the sentence `missing` where there is none, or why it is not examined.
+        Refusal: with the sentence `missing` if there is no file, or with why it is not examined.
     """
     if not file:
         raise Refusal(missing)
@@ -261,17 +261,17 @@ def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
 
 
 def _state(path: Path) -> tuple[int, int] | None:
-    """What changes with a file; None where there is none."""
+    """Size and time of a file, which change with it; None if there is no file."""
     try:
         found = path.stat()
     except (OSError, ValueError):
-        # Reading it states why.
+        # Reading the file states why.
         return None
     return found.st_mtime_ns, found.st_size
 
 
 def _ground(exhibit: Exhibit | None) -> gr.Radio:
-    """What an exhibit is laid on, to be seen and changed; hidden where nothing of it is transparent."""
+    """The choice of an exhibit's ground; hidden if nothing is transparent."""
     if exhibit is None or exhibit.ground is None:
         return gr.Radio(value="", visible=False)
     by_examiner = exhibit.ground_by == "examiner"
@@ -281,9 +281,9 @@ def _ground(exhibit: Exhibit | None) -> gr.Radio:
 
 
 def parse_crop(text: str | None) -> Crop | None:
-    """A crop as `Crop.parse` reads it, in pixels of the upright picture; None for an empty text, the whole picture.
+    """A crop as `Crop.parse` reads it, in pixels of the upright picture; None, the whole picture, for an empty text.
 
     Raises:
-        Refusal: if it is no crop.
+        Refusal: if the text is not a crop.
     """
     return Crop.parse(text) if text and text.strip() else None

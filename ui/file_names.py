@@ -1,8 +1,8 @@
-"""File names as they were given, whichever way a file is handed in.
+"""File names as they were given, however a file is handed in.
 
-Gradio strips letters that a file system or a shell could stumble over from the name of an upload, its client strips
-them as well before it states the name, and both cut long ones. A name that would not come through whole is therefore
-replaced by a sign on its way in, which does, and is known by that sign afterwards.
+Gradio and its client remove characters from the name of an upload that a file system or shell could misread, and both
+cut long names. So a name that would be changed is replaced by a token on its way in, and looked up by that token
+afterwards.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from starlette.types import Message, Receive, Scope, Send
 from ui.doors.refusals import Door
 
 _KNOWN = 10_000
-"""Names that are kept; a page states its own as well."""
+"""Most names that are kept; a page states its names itself as well."""
 
-# What the client escapes in the header of a part, by the rule of HTML forms.
+# Characters that a client escapes in the header of a field, by the rule of HTML forms.
 _ESCAPED = re.compile("%(22|[01][0-9A-F])")
 
 
 class NamedPath(str):
-    """The path of a file that was handed in, and its name as given.
+    """The path of a handed-in file, with its name as given.
 
     Args:
-        path: Where it lies.
-        name: What it was called; unverified.
+        path: The path.
+        name: The given name; unverified.
     """
 
     name: str
@@ -47,19 +47,19 @@ class NamedPath(str):
         made.name = name
         return made
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override] # a copy is named alike
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override] # a copy keeps the name
         return str(self), self.name
 
 
 def given_name(path: str) -> str:
-    """What the file at a path was called when it was handed in."""
+    """The name of the file at a path as it was handed in."""
     return path.name if isinstance(path, NamedPath) else Path(path).name
 
 
 def file_input(**options: Any) -> gr.File:
-    """A `gr.File` that hands on a NamedPath; its options are Gradio's."""
+    """A `gr.File` that passes on a NamedPath; its options are Gradio's."""
     file = gr.File(**options)
-    # Of a class of our own Gradio would write a stub into this folder.
+    # For a subclass, Gradio would write a stub file into this folder.
     file.preprocess = _named  # type: ignore[method-assign]
     return file
 
@@ -72,10 +72,10 @@ def _named(payload: ListFiles | FileData | None) -> NamedPath | None:
 
 
 class NamedUploads(Door):
-    """Replaces names of uploads that would not come through whole, and knows them afterwards."""
+    """Replaces names of uploads that would be changed by tokens, and keeps the names."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, an upload with signs for names."""
+        """Pass a request on, and an upload with tokens for names."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/gradio_api/upload"):
             kind, options = parse_options_header(Headers(scope=scope).get("content-type"))
             if kind == b"multipart/form-data" and b"boundary" in options:
@@ -96,7 +96,7 @@ def _with_signs(receive: Receive, rewriting: _Rewriting) -> Receive:
 
 
 class _Rewriting:
-    """A form that passes through in pieces, with signs for the names of its files."""
+    """Rewrites a form, piece by piece, with tokens for the names of its files."""
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
@@ -118,7 +118,7 @@ class _Rewriting:
         )
 
     def __call__(self, piece: bytes) -> bytes:
-        """The next piece; from where it is no form any more, as it is: Gradio will refuse it."""
+        """The next piece, rewritten; unchanged once the form is broken, since Gradio will refuse it."""
         if not self._broken:
             try:
                 self._parser.write(piece)
@@ -150,7 +150,7 @@ class _Rewriting:
 
 
 class _Names:
-    """Names and the signs for them; equal names have one sign."""
+    """Names and their tokens; equal names have one token."""
 
     def __init__(self) -> None:
         self._names: OrderedDict[str, str] = OrderedDict()
@@ -166,7 +166,7 @@ class _Names:
         return sign
 
     def named(self, sign: str) -> str:
-        """The name for a sign; what is no sign is a name itself."""
+        """The name for a token; any other text is a name itself."""
         return self._names.get(sign, sign)
 
 
@@ -174,7 +174,7 @@ _NAMES = _Names()
 
 
 def _name_of(file: FileData) -> str:
-    """The name that was given: the page states it whole, a client of the API by what is left of it."""
+    """The given name: the page states it whole, a client of the API as Gradio stored it."""
     uploaded = _NAMES.named(Path(file.path).name)
     stated = file.orig_name or uploaded
     unescaped = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), uploaded)
@@ -182,5 +182,5 @@ def _name_of(file: FileData) -> str:
 
 
 def _as_stored(name: str) -> str:
-    """What Gradio and its client make of a name."""
+    """A name as Gradio and its client store it."""
     return str(strip_invalid_filename_characters(Path(name).name))

@@ -1,4 +1,4 @@
-"""Records to HTML. Every value is escaped where it enters a template; nothing of a file is trusted."""
+"""From records to HTML. Every value is escaped when it enters a template; no text of a file is trusted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inference.examiner import as_probability
 
 
 def along(value: float, reach: float) -> str:
-    """Where a value lies on a scale from -reach to reach, as a percentage of its length; beyond it, at its end."""
+    """Position of a value on a scale from -reach to reach, as a percentage; a value beyond it lies at its end."""
     return f"{100 * (min(max(value / reach, -1), 1) + 1) / 2:.2f}%"
 
 
 def spoken(name: str) -> str:
-    """A name of a class as one says it: `leather_tag` is a leather tag."""
+    """The name of a class in words: `leather_tag` becomes leather tag."""
     return name.replace("_", " ")
 
 
@@ -36,5 +36,5 @@ _TEMPLATES.filters["percent"] = lambda share: f"{100 * share:.2f}%"
 
 
 def render(template: str, **values: Any) -> str:
-    """One of `ui/templates`, filled in and escaped."""
+    """A template of `ui/templates`, filled in and escaped."""
     return _TEMPLATES.get_template(template).render(**values)

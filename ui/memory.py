@@ -1,4 +1,4 @@
-"""How the memory of large pictures goes back to the system after a call."""
+"""How the memory of large pictures is returned to the system after a call."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _M_ARENA_MAX = -8
 
 
 def share_freed_memory() -> bool:
-    """Have all threads of this process allocate from one place; whether that could be had. Call it before they start.
+    """Let all threads of this process allocate from one arena, and tell whether that worked; call it before they start.
 
-    By default glibc gives each thread a place of its own, and calls run in any of forty: each keeps some of what was
-    freed in it, a fifth of all memory after ten pictures of 49 megapixels (`python -m benchmarks.large_pictures`).
-    Other systems' allocators are left as they are. Training, where one thread allocates, does the opposite.
+    By default glibc gives each thread an arena of its own, and calls run in up to forty threads. Each arena keeps some
+    freed memory: a fifth of all after ten pictures of 49 megapixels (`python -m benchmarks.large_pictures`). Other
+    systems' allocators stay as they are. Training, where one thread allocates, does the opposite.
     """
     if sys.platform != "linux":
         return False

@@ -1,4 +1,4 @@
-"""The tab with the models' cards: what each is, what it is good for, and what is known against it."""
+"""The tab of the models' cards: what each model is, what it is good for, and its known limits."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _HEADLINES = {
     "counterfeits whose LR favours genuine": ("misleading_evidence", "counterfeit"),
     "dissimilar pairs whose LR favours similar": ("misleading_evidence", "dissimilar"),
     "Mean average precision": ("mean_average_precision",),
-    "False finds per empty scene": ("false_finds",),
+    "False detections per empty scene": ("false_finds",),
 }
-"""The figures that are read first, where a card has them: what the page calls them, their key and what they are of."""
+"""The figures at the head of a card, if it has them: their names on the page, keys and subsets."""
 _HEADINGS: dict[Topic, str] = {
     "likelihood ratios": "Likelihood ratios",
     "several photos": "Likelihood ratios",
-    "telling the sides apart": "Telling the sides apart",
+    "telling the sides apart": "Discrimination of the sides",
     "series and reference": "Series and reference",
     "heatmaps": "Heatmaps",
     "scope gate": "Scope gate",
@@ -42,7 +42,7 @@ _HEADINGS: dict[Topic, str] = {
 """The heading over the figures of each topic, in the order of the page."""
 
 _WIDTH, _HEIGHT = 600, 64
-"""Size of one group's histogram in units of its drawing."""
+"""Width and height of one group's histogram, in units of its drawing."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class DrawnGroup:
 
 
 def models_page(catalogue: Catalogue) -> str:
-    """All cards as a page, starting weights last, and a sentence for each card that was refused."""
+    """The page of all cards, pretrained starts last, with a sentence for each refused card."""
     cards = sorted(catalogue.cards.values(), key=lambda card: (list(_TASKS).index(card.task), card.title, card.name))
     return render(
         "models.html",
@@ -88,7 +88,7 @@ def models_page(catalogue: Catalogue) -> str:
 
 
 def figures_by_heading(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Metric]]:
-    """A card's figures under the headings of the page, each under one of them and in its order."""
+    """A card's figures under the headings of the page, in order."""
     headed: dict[str, dict[str, Metric]] = {heading: {} for heading in _HEADINGS.values()}
     for name, metric in metrics.items():
         headed[_HEADINGS[metric.topic]][name] = metric
@@ -100,7 +100,7 @@ def _drawn(card: Card) -> tuple[DrawnGroup, ...]:
 
 
 def draw_histogram(histogram: Histogram) -> tuple[DrawnGroup, ...]:
-    """Each group's shares on one common height, so that groups of different size can be compared."""
+    """Shares of each group on one common scale, so that groups of different size can be compared."""
     shares = {name: [count / max(sum(counts), 1) for count in counts] for name, counts in histogram.counts.items()}
     highest = max((share for group in shares.values() for share in group), default=0) or 1
     step = _WIDTH / HISTOGRAM_BINS

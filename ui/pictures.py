@@ -1,4 +1,4 @@
-"""Pixels to pictures that live inside the page: lossless, and never left on the server's disk."""
+"""From pixels to pictures inside the page: lossless, and never stored on the server's disk."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ OPACITY = 0.6
 
 @dataclass(frozen=True)
 class EvidencePictures:
-    """A part and its heatmap as data addresses of PNG pictures.
+    """An examined part or mark and its heatmap, as data addresses of PNG pictures.
 
     Attributes:
-        part: What was examined.
+        part: The examined part or mark.
         layer: The heatmap's colours, each as opaque as `overlay` would make it at full opacity.
         colours: The heatmap's colours alone.
         heatmap: The heatmap with its colour bar, for saving.
@@ -50,7 +50,7 @@ class EvidencePictures:
 
 
 def evidence_pictures(seen: Pixels, heatmap: Heatmap) -> EvidencePictures:
-    """Everything the page shows of one heatmap and of the picture (H, W, 3) it lies over."""
+    """The pictures of one heatmap and of the picture (H, W, 3) that it lies over."""
     part = reduced(seen)
     height, width = part.shape[:2]
     with_bar = picture(heatmap, width, height)
@@ -69,13 +69,13 @@ def evidence_pictures(seen: Pixels, heatmap: Heatmap) -> EvidencePictures:
 
 @dataclass(frozen=True)
 class ReferencePictures:
-    """A registered part, its genuine reference and their difference as data addresses of PNG pictures.
+    """A registered part, its genuine reference and the difference map, as data addresses of PNG pictures.
 
     Attributes:
         part: The photo as it was examined, not registered.
         registered: The part in the reference's frame.
         reference: The mean of the genuine photos.
-        difference: How far the two stray, on a fixed scale.
+        difference: The difference map on a fixed scale.
         width: Width of the frame in pixels.
         height: Its height.
     """
@@ -89,7 +89,7 @@ class ReferencePictures:
 
 
 def reference_pictures(verdict: Verdict) -> ReferencePictures | None:
-    """Everything the page shows of a part beside its reference; None where it was looked at alone."""
+    """The pictures of a part beside its reference; None for a photo view."""
     view = verdict.reference
     if view is None:
         return None
@@ -115,7 +115,7 @@ class LaidOver:
 
 
 def laid_over(comparison: Comparison) -> LaidOver | None:
-    """The second mark shifted, turned and resized onto the first; None where no point of them lies on another."""
+    """The second mark shifted, turned and resized onto the first; None if no points of the two agree."""
     moved = lay_over(*comparison.compared, comparison.agreement)
     if moved is None:
         return None

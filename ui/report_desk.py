@@ -1,4 +1,4 @@
-"""From a verdict on show to its report: what was examined lately, and the cases it can be added to."""
+"""From a shown result to its report: the latest examinations, and the cases they can be added to."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from inference.models.card import Card
 from inference.records import Comparison, Exhibit, Refusal, Verdict
 
 KEPT = 12
-"""How many examinations of all sessions together can still be reported."""
+"""Number of examinations, of all sessions together, that can still be reported."""
 
 KEPT_BYTES = 500_000_000
-"""How much memory the pictures of these may take together; the newest examination is kept at any size."""
+"""Most bytes of their pictures together; the newest examination is kept at any size."""
 
 
 @dataclass
 class Examined:
-    """An examination on show.
+    """A shown examination.
 
     Attributes:
-        page: All of it, as HTML.
-        records: What was found.
-        exhibits: What was handed in.
+        page: Its page, as HTML.
+        records: Its records.
+        exhibits: The handed-in exhibits.
         cards: The card of each model that was used, by the model's name.
         logged_in: Numbers of the cases whose logs state it.
     """
@@ -48,11 +48,11 @@ class Issued:
 
     Attributes:
         report: The report.
-        facts: What it says of the case.
-        made: When.
-        examined: What it is on.
-        folder: The case's folder; None where nothing was written.
-        written: What was written or added to, as paths inside the folder.
+        facts: The facts of the case.
+        made: Its time.
+        examined: The reported examination.
+        folder: The case's folder; None if nothing was written.
+        written: The files that were written or added to, as paths inside the folder.
     """
 
     report: Report
@@ -64,10 +64,10 @@ class Issued:
 
 
 class ReportDesk:
-    """Makes reports of the very examinations that the page shows, never of a second one.
+    """Makes reports on exactly the examinations that the page shows, and never examines again.
 
     Args:
-        cases: Where cases lie; None where nothing may be written.
+        cases: The folder of cases; None if nothing may be written.
     """
 
     def __init__(self, cases: Cases | None) -> None:
@@ -76,9 +76,9 @@ class ReportDesk:
         self._lock = Lock()
 
     def keep(self, examined: Examined) -> str:
-        """Have an examination at hand; gives the key that it is found by.
+        """Keep an examination; gives its key.
 
-        It is at hand while it is among the newest `KEPT`, and the pictures of these take no more than `KEPT_BYTES`.
+        It is kept while it is among the newest `KEPT` and their pictures take no more than `KEPT_BYTES`.
         """
         key = secrets.token_hex(16)
         with self._lock:
@@ -88,24 +88,24 @@ class ReportDesk:
         return key
 
     def _bytes(self) -> int:
-        """Memory of the pictures at hand; several examinations can be of one."""
+        """Bytes of the kept pictures; several examinations can share one."""
         exhibits = (exhibit for examined in self._recent.values() for exhibit in examined.exhibits)
         return sum({id(exhibit): exhibit.pixels.nbytes + exhibit.size_bytes for exhibit in exhibits}.values())
 
     def report_kept(self, key: str | None, facts: CaseFacts) -> Issued:
-        """The report on an examination at hand; see `report`.
+        """The report on a kept examination; see `report`.
 
         Raises:
-            Refusal: if it is no longer at hand.
+            Refusal: if it is no longer kept.
         """
         examined = self._recent.get(key or "")
         if examined is None:
-            msg = "The examination on show is no longer at hand; examine once more, then make the report."
+            msg = "The shown examination is no longer kept; examine again, then make the report."
             raise Refusal(msg)
         return self.report(examined, facts)
 
     def report(self, examined: Examined, facts: CaseFacts) -> Issued:
-        """A report on an examination, issued in its case where there is a folder of cases.
+        """A report on an examination, issued in its case if there is a folder of cases.
 
         Raises:
             Refusal: if the case's folder cannot be used.

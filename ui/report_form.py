@@ -1,4 +1,4 @@
-"""Where an examiner states the case and has the report made, under the verdict it is made of."""
+"""The form under a result, where an examiner states the case and makes the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LABELS = {
     "examiner": "Examiner (required)",
     "item": "Item: what was handed in",
     "laboratory": "Laboratory: name and address",
-    "request": "Request: what was asked, by whom",
+    "request": "Request: what was asked, and by whom",
     "remarks": "Remarks",
     "reviewer": "Reviewer: who is to review it",
 }
@@ -31,16 +31,16 @@ _LONG = ("request", "remarks")
 
 
 class ReportForm:
-    """The part of a tab where a report is made; made inside a `gr.Blocks`.
+    """The section of a tab that makes a report; made inside a `gr.Blocks`.
 
     Args:
         desk: Makes the report.
-        name: Distinguishes its elements on the page.
+        name: Prefix of its elements' ids on the page.
 
     Attributes:
-        panel: All of it; hidden while there is no verdict.
-        key: What the desk knows the examination on show by.
-        issued: The report that was made of it.
+        panel: The whole section; hidden without a result.
+        key: The desk's key of the shown examination.
+        issued: The report that was made on it.
     """
 
     def __init__(self, desk: ReportDesk, name: str) -> None:
@@ -70,9 +70,9 @@ class ReportForm:
         """Make the report when the button is pressed.
 
         Args:
-            stands: Whether the result on show stands for given inputs: `stands(stands_for, *inputs)`.
-            stands_for: What it was made from.
-            inputs: What it would be made from now.
+            stands: Whether the shown result was made from given inputs: `stands(stands_for, *inputs)`.
+            stands_for: The inputs it was made from.
+            inputs: The present inputs.
         """
         count = len(self._fields)
 
@@ -83,19 +83,19 @@ class ReportForm:
         self._button.click(issue, [self.key, *self._fields, stands_for, *inputs], self.issued, **QUEUE)
 
     def remember_with(self, other: ReportForm) -> None:
-        """What is filled in on one form stands on the other."""
+        """Fill in this form and the other alike."""
         for one, two in zip(self._fields, other._fields, strict=True):
             for source, target in ((one, two), (two, one)):
-                # By way of the server: a field that is not on show takes nothing from the browser.
+                # Through the server: a hidden field takes no value from the browser.
                 source.blur(_same, source, target, queue=False, show_progress="hidden", api_visibility="private")
 
     def page(self, key: str | None, *facts: str | None) -> str:
-        """The report on the examination that the desk knows by `key`, as a page."""
+        """The page of the report on the examination with that key."""
         return issued_page(self.desk.report_kept(key, stated_facts(*facts)))
 
 
 def issued_page(issued: Issued) -> str:
-    """What was reported, where it was written, and both files to save, as HTML."""
+    """The page of an issued report: its subject, where it was written, and both files to save, as HTML."""
     return render(
         "report_issued.html",
         issued=issued,
@@ -106,7 +106,7 @@ def issued_page(issued: Issued) -> str:
 
 
 def issued_files(issued: Issued) -> tuple[dict[str, Any], str, str]:
-    """What an endpoint answers with: the report's ids and what was written, its PDF, and its JSON twin."""
+    """The answer of an endpoint: the report's ids and the written files, its PDF, and its JSON twin."""
     report = issued.report
     pdf, twin = (
         served_file(data, f"{report.id}{ending}", get_upload_folder())
@@ -116,13 +116,13 @@ def issued_files(issued: Issued) -> tuple[dict[str, Any], str, str]:
 
 
 def report_endpoint(report: Callable[..., Any], name: str, inputs: Sequence[Component]) -> None:
-    """An endpoint that examines `inputs` and reports in one call; the facts of the case come after them."""
+    """Add an endpoint that examines `inputs` and reports in one call; the facts of the case follow them."""
     facts = [gr.Textbox("", render=False, label=field.name) for field in fields(CaseFacts)]
     api_endpoint(report, name, [*inputs, *facts], [gr.File(render=False, label=label) for label in ("pdf", "json")])
 
 
 def stated_facts(*texts: str | None) -> CaseFacts:
-    """The facts of a case from what was filled in, in the order of `CaseFacts`.
+    """The facts of a case from the filled-in texts, in the order of `CaseFacts`.
 
     Raises:
         Refusal: if a text is missing, too long or cannot be printed.

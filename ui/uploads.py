@@ -1,8 +1,8 @@
-"""Where uploads lie while a bench runs, and how nothing of them stays: not after a signal, not after a crash.
+"""The folder of uploads of a running bench, and its removal, even after a signal or a crash.
 
-A run's folder, `assay-` and 32 hex digits, lies among the system's temporary files, and its lock beside it. The lock is
-held from before the folder is made until the folder is gone, and the system lets go of it however the bench ends.
-So a lock that can be taken is that of a bench that no longer runs, and the next one to start removes what it left.
+The folder of a run is `assay-` and 32 hex digits among the system's temporary files, with its lock beside it. The lock
+is held from before the folder is made until the folder is gone, and the system releases it however the bench ends.
+So a lock that can be taken belongs to a bench that no longer runs, and the next bench removes what it left.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def uploads_folder() -> Iterator[Path]:
-    """A folder of this run's own, which is gone afterwards; what earlier runs left is removed first.
+    """A folder for this run, which is removed afterwards; what earlier runs left is removed first.
 
     Raises:
-        Refusal: if it cannot be made.
+        Refusal: if the folder cannot be made.
     """
     try:
         place = Path(tempfile.gettempdir())
         _sweep(place)
         lock, folder = _make(place)
     except OSError as error:
-        msg = f"No folder for uploads can be made ({error}); free the disk, or name another place by TMPDIR."
+        msg = f"The folder for uploads cannot be made ({error}); free some disk space, or set TMPDIR to another folder."
         raise Refusal(msg) from error
     try:
         yield folder
@@ -54,10 +54,10 @@ def uploads_folder() -> Iterator[Path]:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Have SIGTERM, and SIGHUP where there is one, end what runs inside as Ctrl-C does: by a KeyboardInterrupt.
+    """Let SIGTERM, and SIGHUP if it exists, end the code inside by a KeyboardInterrupt, as Ctrl-C does.
 
-    The process ends with it, with status 0. Only the first signal counts, so that a second one does not stop the
-    clearing up. What is ignored from the start, as SIGHUP is under nohup, stays ignored.
+    The process then ends with status 0. Only the first signal counts, so that a second one does not stop the cleaning
+    up. A signal that is ignored from the start, as SIGHUP is under nohup, stays ignored.
     """
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
@@ -80,18 +80,18 @@ def ended_by_signals() -> Iterator[None]:
         for number in heeded:
             signal.signal(number, before[number])
     if ended.is_set():
-        # A call may be under way, and native code aborts a process whose interpreter stops the thread that runs it.
+        # A call may still run, and native code aborts a process whose interpreter stops the calling thread.
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)
 
 
 def _make(place: Path) -> tuple[FileLock, Path]:
-    """A lock that is held, and the folder beside it."""
+    """A held lock, and the folder beside it."""
     while True:
         folder = place / f"assay-{uuid.uuid4().hex}"
         lock = FileLock(_lock_of(folder), mode=0o600)
-        # A sweep can come between the making of a lock and its taking, and takes it away.
+        # A sweep can remove a lock between its making and its taking.
         if _take(lock):
             if _lock_of(folder).exists():
                 folder.mkdir(mode=0o700)
@@ -100,7 +100,7 @@ def _make(place: Path) -> tuple[FileLock, Path]:
 
 
 def _sweep(place: Path) -> None:
-    """Remove what benches left that no longer run."""
+    """Remove what benches that no longer run have left."""
     for path in place.glob("assay-*.lock"):
         named = _LOCK.fullmatch(path.name)
         if named is None:
@@ -109,19 +109,19 @@ def _sweep(place: Path) -> None:
         try:
             lock = FileLock(path)
             if _is_own(path, stat.S_ISREG) and _is_own(folder, stat.S_ISDIR, missing=True) and _take(lock):
-                logger.info("Uploads of an earlier run are removed: %s", folder)
+                logger.info("Removing uploads of an earlier run: %s", folder)
                 _remove(lock, folder)
         except OSError as error:
-            # Another bench swept it at the same time, or it cannot be opened.
+            # Another bench is sweeping it at the same time, or it cannot be opened.
             logger.warning("%s was left as it is: %s", folder, error)
 
 
 def _remove(lock: FileLock, folder: Path) -> None:
-    """Remove a folder and then its lock, which is held; what cannot be removed keeps its lock file for the next run."""
+    """Remove a folder and then its held lock; a folder that cannot be removed keeps its lock file for the next run."""
     try:
         if folder.exists():
             shutil.rmtree(folder)
-        if os.name == "nt":  # where no file is removed while it is open
+        if os.name == "nt":  # where an open file cannot be removed
             lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
     except OSError as error:
@@ -131,7 +131,7 @@ def _remove(lock: FileLock, folder: Path) -> None:
 
 
 def _is_own(path: Path, kind: Callable[[int], bool], missing: bool = False) -> bool:
-    """Whether a path itself, and nothing that it links to, is of a kind and this user's; or what to say of no file."""
+    """Whether a path itself, not what it links to, is of a kind and this user's; `missing` if there is none."""
     try:
         found = path.lstat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The result of an examination as a page: outcome, findings, evidence, file, provenance."""
+"""The page of a result: outcome, findings, evidence, file, provenance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ui.pictures import OPACITY, evidence_pictures, laid_over, reference_picture
 
 
 def verdict_page(verdict: Verdict) -> str:
-    """All of a verdict, as HTML."""
+    """The page of a verdict, as HTML."""
     return render(
         "verdict.html",
         verdict=verdict,
@@ -35,7 +35,7 @@ def verdicts_page(verdicts: Sequence[Verdict]) -> str:
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """All of a comparison, as HTML."""
+    """The page of a comparison, as HTML."""
     marks = zip(comparison.seen, comparison.heatmaps, strict=True)
     return render(
         "comparison.html",
@@ -47,26 +47,26 @@ def comparison_page(comparison: Comparison) -> str:
 
 
 def refusal_card(sentence: str, title: str = "Not examined") -> str:
-    """Something was not done, and why."""
+    """The card of a refusal: what was not done, and why."""
     return render("card.html", kind="refused", title=title, sentence=sentence, alert=True)
 
 
 def fault_card(title: str = "Not examined") -> str:
-    """Something went wrong in Assay itself."""
+    """The card of a fault in Assay itself."""
     return refusal_card(
-        "Assay met a fault of its own and reached no result; the details are in the terminal it was started from.",
+        "Assay met a fault of its own and reached no result; the terminal it was started from shows the details.",
         title,
     )
 
 
 def waiting_card(title: str, sentence: str) -> str:
-    """Nothing has been examined yet, and what to do."""
+    """The card before an examination: what to do."""
     return render("card.html", kind="waiting", title=title, sentence=sentence, alert=False)
 
 
 def no_model_card(task: Task) -> str:
-    """There is no model for a task, and what to do about it."""
-    sentence = f"The weights folder holds no {task} model; put its .safetensors and .json there and start Assay again."
+    """The card without a model for a task: what to do about it."""
+    sentence = f"The weights folder holds no {task} model; put its .safetensors and .json there and restart Assay."
     return waiting_card("No model", sentence)
 
 

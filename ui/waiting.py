@@ -1,4 +1,4 @@
-"""How many calls may wait, and what a call is told for which there is no room."""
+"""The number of calls that may wait, and the refusal of further calls."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from starlette.types import Message, Receive, Scope, Send
 from ui.doors.refusals import Door
 
 MOST_WAITING = 96
-"""Calls of pages and clients together: what an office sends at once, 64, and half as much again."""
+"""Most waiting calls of pages and clients together: the 64 that an office sends at once, and half as many again."""
 
-FULL = f"The bench is busy: {MOST_WAITING} calls wait already, and no more are taken; try again in a few minutes."
+FULL = f"The bench is busy: {MOST_WAITING} calls are waiting, and no more are accepted; try again in a few minutes."
 
 
 class FullQueue(Door):
-    """Says in a sentence that the queue is full, where Gradio gives numbers only."""
+    """States in a sentence that the queue is full, where Gradio gives only numbers."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its response back."""

@@ -1,4 +1,4 @@
-"""The page as a whole: its tabs, its look, and how it is served."""
+"""The whole page: its tabs, its style, and how it is served."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) ->
 
     Args:
         bench: The models.
-        cases: Where cases lie; without, nothing is written, and reports are handed out only.
-        public: Whether strangers reach it, so that it must warn of case material.
+        cases: The folder of cases; without one nothing is written, and reports are only downloads.
+        public: Whether anyone can reach it, so that it warns against uploading case material.
     """
     desk = ReportDesk(cases)
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
@@ -54,14 +54,14 @@ def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) ->
 def launch(
     page: gr.Blocks, public: bool = False, names: Names | None = None, login: Login | None = None, **options: Any
 ) -> str:
-    """Start serving the page, with every setting that keeps it on this machine; gives its address.
+    """Start serving the page, with all settings that keep it on this machine; gives its address.
 
     Args:
-        page: What is served.
-        public: Whether strangers reach it.
-        names: What it is served under; this machine's own names if not given.
-        login: What it asks for; nothing if not given.
-        options: Of Gradio's `launch`.
+        page: The page.
+        public: Whether anyone can reach it.
+        names: The names it is served under; by default this machine's own.
+        login: The login it asks for; by default none.
+        options: Options of Gradio's `launch`.
     """
     script, examples = (_FOLDER / "bench.js").read_text(encoding="utf-8"), _FOLDER / "examples"
     _, address, _ = page.launch(
@@ -107,12 +107,12 @@ def serve(
         device: Where the networks run.
         host: Address to serve on.
         port: Port to serve on.
-        login: What the page asks for, or None for nothing.
+        login: The login that the page asks for; None for none.
         open_browser: Whether to open the page.
-        case_folder: Folder under which cases lie; None where nothing may be written.
-        public: Whether strangers reach it.
+        case_folder: Folder of the cases; None if nothing may be written.
+        public: Whether anyone can reach it.
         served_as: Names that it is reached by besides this machine's own.
-        root_path: Sub-path that a proxy serves it under, or nothing.
+        root_path: Sub-path under which a proxy serves it; empty for none.
 
     Raises:
         Refusal: if the case folder cannot be used.

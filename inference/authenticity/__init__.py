@@ -1,1 +1,1 @@
-"""Authenticity: is this part genuine or counterfeit."""
+"""Authenticity: is this part genuine or counterfeit?"""

@@ -1,4 +1,4 @@
-"""Exhibit to verdict: is this part genuine or counterfeit, and what speaks for it."""
+"""From exhibit to verdict: is this part genuine or counterfeit, and what supports that?"""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class View:
         placement: Where the part, or the registered part, lies in it.
         sentences: What was done to the pixels, in order.
         size: Long side of the input in pixels.
-        reference: The part beside its genuine reference; None where it is looked at alone.
+        reference: The part beside its genuine reference; None in a photo view.
     """
 
     request: Request
@@ -67,7 +67,7 @@ class View:
 
 
 class AuthenticityExaminer(Examiner):
-    """Examines parts with one authenticity model; safe to share between threads."""
+    """Examines parts with one authenticity model. Threads may share it."""
 
     task = "authenticity"
     sides = ("genuine", "counterfeit")
@@ -86,7 +86,7 @@ class AuthenticityExaminer(Examiner):
             exhibit: What is examined.
             series: The series, where the examiner knows it.
             crop: What of it is examined; None for the whole picture.
-            located: The locator's proposal that the crop is, or was made of; it is recorded and changes nothing.
+            located: The locator's proposal that the crop is or was drawn from; it is recorded and changes no finding.
 
         Raises:
             Refusal: if the model does not know the series, or the crop reaches outside the picture.
@@ -98,12 +98,12 @@ class AuthenticityExaminer(Examiner):
         return self.judge([self.view(request) for request in requests]) if requests else ()
 
     def combine(self, verdicts: Sequence[Verdict]) -> PartFinding:
-        """What photos of one part of one item come to together; see `PartFinding`.
+        """The part finding of several photos of one part of one item; see `PartFinding`.
 
-        Copies of one photo count once, by the mean of their scores, and what a scope check refuses does not count.
-        The mean over the photos that count is read by the calibration that was fitted to the means of so many photos
-        of one item, or of fewer: with none but that of single photos, the finding is never stronger than the strongest
-        photo.
+        Copies of one photo count once, by the mean of their scores. A photo that a scope check refuses does not count.
+        The score of the part is the mean over the photos that count. It is read by the calibration for means of as many
+        photos of one item, or of the next fewer. Where only single photos were calibrated, the finding is never
+        stronger than the strongest photo.
 
         Args:
             verdicts: What this examiner found on each photo, at least one.
@@ -199,7 +199,7 @@ class AuthenticityExaminer(Examiner):
     def _difference(
         self, registered: NDArray[np.uint8], covered: NDArray[np.bool_], reference: Reference, tensor: Tensor
     ) -> tuple[NDArray[np.float32], float]:
-        """How far the registered part strays from genuine ones, (h, w), and over the most deviating areas."""
+        """The difference map (h, w) of the registered part, and its deviation."""
         stack = self.card.stack
         if reference.features is None or stack is None:
             away = difference(registered, covered, reference)
@@ -257,17 +257,17 @@ class AuthenticityExaminer(Examiner):
         )
 
     def _scope_checks(self, view: View) -> tuple[ScopeCheck, ...]:
-        """Whether the part can be judged at all.
+        """Whether the part is in scope.
 
-        How it fits its reference comes before the gate: over the wrong reference a part of the model's kind looks
-        strange.
+        The fit to the reference comes before the gate: over the wrong reference, a part of the model's kind seems
+        foreign to it.
         """
         shown, beside = _shown_to_gate(view), view.reference
         fit = fit_checks(beside) if beside else ()
         return *physical_checks(shown[0], view.size), *fit, *self._gate_checks(shown)
 
     def _score(self, log_odds: float, view: View) -> float:
-        """What is weighed: the log odds, or what the fusion makes of them and the deviation."""
+        """The score: the log odds, or the fused score of log odds and deviation."""
         fusion = self.card.fusion
         if fusion is None or view.reference is None:
             return log_odds
@@ -299,19 +299,19 @@ def _counted(verdicts: Sequence[Verdict]) -> tuple[int | None, ...]:
 def _require_one_series(verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts[1:]:
         if verdict.series != verdicts[0].series:
-            names = f"{verdicts[0].exhibit.name} is taken for {verdicts[0].series}, {verdict.exhibit.name}"
-            msg = f"{names} for {verdict.series}; state the series, or report other items by themselves."
+            names = f"{verdicts[0].exhibit.name} is taken for {verdicts[0].series} and {verdict.exhibit.name}"
+            msg = f"{names} for {verdict.series}; state the series, or report photos of other items separately."
             raise Refusal(msg)
 
 
 def _rule(photos: int, calibrated_for: int | None) -> str:
-    """How so many distinct photos were weighed together, in a sentence."""
+    """A sentence on how this number of distinct photos was weighed together."""
     if not photos:
         return "Photos that a scope check refuses are not weighed."
     if photos == 1:
         return "One photo counts; its finding is that of the part."
     mean = f"The score is the mean of the scores of {photos} photos, copies counted once; it is read"
-    never = "likelihood ratios of photos of one thing are not multiplied."
+    never = "likelihood ratios of photos of one item are never multiplied."
     if calibrated_for is None:
         return f"{mean} against the inconclusive band of single photos: {never}"
     if calibrated_for == 1:

@@ -1,4 +1,4 @@
-"""Photos that are copies of one another: the same file resaved, resized or brightened, not the same thing again."""
+"""Photos that are copies of one another: the same file resaved, resized or brightened, not a second shot."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
     Source:
         C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010; there with
-        8 x 8 frequencies, which do not tell photos of like items apart.
+        8 x 8 frequencies, which do not separate photos of similar items.
     """
     small = Image.fromarray(pixels).convert("L").resize((_GRID, _GRID), Image.Resampling.BOX)
     # scipy's plain transform counts every sum twice along each side
@@ -57,12 +57,12 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def hamming_distances(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Bits that differ between each row of `a` (n, bits) and each of `b` (m, bits), as int32 (n, m)."""
     signs_a, signs_b = (np.where(bits, np.float32(1), np.float32(-1)) for bits in (a, b))
-    # a pair of equal bits adds 1 and a pair of different ones -1: exact in float32
+    # equal bits add 1 and different bits add -1: exact in float32
     return ((a.shape[1] - signs_a @ signs_b.T) / 2).astype(np.int32)
 
 
 def near_duplicates(hashes: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Every photo that has near-duplicates among the later ones, and these, as rows of `hashes` (n, bits)."""
+    """Each photo that has near-duplicates among later photos, with those; both as row numbers of `hashes` (n, bits)."""
     for start in range(0, len(hashes), _BLOCK):
         near = hamming_distances(hashes[start : start + _BLOCK], hashes[start:]) <= NEAR_BITS
         near = np.triu(near, k=1)

@@ -1,1 +1,1 @@
-"""The casework: the folder of a case and its log, reports, and whether all of it still agrees."""
+"""Casework: the folder of a case, its log and reports, and their verification."""

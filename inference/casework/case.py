@@ -1,13 +1,15 @@
 """The case folder: what was handed in, what was done with it and when, and what was reported.
 
-An examiner chooses the folder, and nothing of a case is written anywhere else. It holds `log.jsonl`, one JSON entry a
-line and added to only, see `inference.casework.log`; `exhibits/`, a copy of every original file, byte for byte, named
-by its SHA-256; and `reports/`.
+An examiner chooses the folder, and nothing of a case is written anywhere else. It holds
 
-A file becomes part of the case by its line in the log. It is prepared first, under a name that nothing hands out; then
-the line is written; then it gets its name. A deletion is logged first as well. Whenever the process dies, the log
-therefore says what was meant: what it states is finished by the next that is written to the case, what it does not
-state is cleared up, and an entry says what was done.
+- `log.jsonl`, one JSON entry a line, which only grows (see `inference.casework.log`),
+- `exhibits/`, a byte-for-byte copy of every original file, named by its SHA-256,
+- `reports/`.
+
+A file belongs to the case once the log has its line. The file is prepared under a name that nothing serves; then the
+line is written; then the file gets its name. A deletion is logged before it happens. So the log states the intention
+whenever the process dies. The next write to the case finishes what the log states, removes what it does not state, and
+logs what it did.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 class CaseFolder:
-    """One case's folder; see the head of this module. Make it with `open`.
+    """The folder of one case, as this module describes it; `open` makes it.
 
     Two processes may use it at once: each appends under a lock.
     """
@@ -54,7 +56,7 @@ class CaseFolder:
 
     @classmethod
     def open(cls, path: Path, number: str, time: datetime) -> CaseFolder:
-        """The folder of a case, made and its log begun where there is none yet.
+        """The folder of a case; a new one is made and its log begun.
 
         Args:
             path: The folder.
@@ -70,17 +72,17 @@ class CaseFolder:
                 own = {LOCK_NAME, partial_of(folder.log).name}
                 foreign = sorted({found.name for found in path.iterdir()} - own)
                 if foreign:
-                    msg = f"{path} is no case folder and holds {foreign[0]}; choose an empty or a new folder."
+                    msg = f"{path} is not a case folder, since it holds {foreign[0]}; choose an empty or a new folder."
                     raise CaseRefused(msg)
                 folder._log.begin("case opened", {"case_number": number}, time)
             if folder.number != number:
-                msg = f"{path} is the folder of case {folder.number}, not of {number}; choose another folder."
+                msg = f"{path} is the folder of case {folder.number}, not of case {number}; choose another folder."
                 raise CaseRefused(msg)
             folder._finish_interrupted()
         return folder
 
     def finish_interrupted(self) -> None:
-        """Finish what a process that died has left half done; every write does that first.
+        """Finish what an interrupted process left half done; every write does so first.
 
         Raises:
             CaseRefused: if the folder cannot be written, or another program writes to it.
@@ -108,7 +110,7 @@ class CaseFolder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All exhibits and all reports that the folder holds, whole: no link, and nothing that is being written."""
+        """All whole exhibits and reports in the folder; links and files still being written are left out."""
         listed = (file for part in (EXHIBITS, REPORTS) for file in sorted((self.path / part).glob("*")))
         return tuple(
             file for file in listed if file.is_file() and not file.is_symlink() and not file.name.startswith(".")
@@ -120,13 +122,13 @@ class CaseFolder:
         return tuple(dict.fromkeys(str(entry.content.get("report")) for entry in self.entries("report issued")))
 
     def add_exhibit(self, exhibit: Exhibit, time: datetime) -> Path:
-        """Keep a copy of a file as it was handed in; one that is there already stays as it is and is not logged again.
+        """Keep a copy of a file as it was handed in; a copy that exists stays, and is not logged again.
 
         Returns:
             Where the copy lies.
 
         Raises:
-            CaseRefused: if a copy that was there was changed, or none can be written.
+            CaseRefused: if the existing copy was changed, or no copy can be written.
         """
         extension = Path(exhibit.name).suffix.lower()
         name = exhibit.sha256 + (extension if _EXTENSION.fullmatch(extension) else "")
@@ -140,12 +142,12 @@ class CaseFolder:
         return copy
 
     def add_examination(self, record: Verdict | Comparison, time: datetime) -> None:
-        """Log an examination, the whole record."""
+        """Log the whole record of an examination."""
         with self._locked():
             self._log.append("examination", stated(record), time)
 
     def add_part(self, finding: PartFinding, time: datetime) -> None:
-        """Log what photos of a part that were examined come to together."""
+        """Log the part finding of several examined photos of a part."""
         with self._locked():
             self._log.append("part weighed", as_json(finding), time)
 
@@ -165,10 +167,10 @@ class CaseFolder:
         return paths[0], paths[1]
 
     def sign_off(self, report: str, reviewer: str, remark: str, time: datetime) -> None:
-        """Log that a person has reviewed a report, and what they say of it.
+        """Log that a person has reviewed a report, with their remark.
 
         Raises:
-            CaseRefused: if no such report was issued in this case, or a text is not taken.
+            CaseRefused: if no such report was issued in this case, or a text is missing, too long or not printable.
         """
         number = self.number
         require_text("reviewer", reviewer, needed=True)
@@ -180,20 +182,21 @@ class CaseFolder:
             self._log.append("review", {"report": report, "reviewer": reviewer, "remark": remark}, time)
 
     def delete(self, by: str, reason: str, time: datetime) -> tuple[str, ...]:
-        """Remove all exhibits and all reports of the case; the log stays, and says what was removed, by whom and why.
+        """Remove all exhibits and reports of the case; the log stays and states what was removed, by whom and why.
 
-        Deletion is one visible action: a person asks for it by name, it takes everything at once, and nothing is ever
-        removed in another way, one by one or when time is up. The entry is written before the first file goes, so that
-        no file goes unlogged. The log keeps names, hashes, EXIF and findings, but no picture other than the coarse
-        heatmaps. Copies elsewhere and what a disk may still hold are not reached.
+        Deletion is one visible action. A person asks for it by name, and it removes everything at once. Nothing is ever
+        removed otherwise: neither one by one nor when time is up. The entry is written before the first file goes, so
+        that no removal goes unlogged. The log keeps names, hashes, EXIF and findings, but no picture except the coarse
+        heatmaps. Copies elsewhere, and traces on the disk, are not removed.
 
         Returns:
             What was removed, as paths inside the folder.
 
         Raises:
-            CaseRefused: if there is nothing to remove, a file cannot be removed, or a text is not taken.
+            CaseRefused: if there is nothing to remove, a file cannot be removed, or a text is missing, too long or not
+                printable.
         """
-        require_text("by", by, needed=True)
+        require_text("name", by, needed=True)
         require_text("reason", reason, needed=True)
         with self._locked():
             files = self.files
@@ -224,7 +227,7 @@ class CaseFolder:
             put_in_place(path)
 
     def _finish_interrupted(self) -> None:
-        """Only what the last entry states can be half done, since every write begins here."""
+        """Finish the last entry; every write begins here, so that no earlier entry can be half done."""
         last = self._log.last_act()
         waiting = self._holding(files_of(last) if last else {}, partial_of)
         doomed = self._holding(removed_by(last) if last else {}, Path)
@@ -246,7 +249,7 @@ class CaseFolder:
             file.unlink(missing_ok=True)
 
     def _holding(self, stated: Mapping[str, str], where: Callable[[Path], Path]) -> list[Path]:
-        """Those files of an entry of which the stated content lies at their place, or where it was prepared."""
+        """The stated files whose content lies where `where` says."""
         files = {self.path / path: content for path, content in stated.items()}
         return [file for file, content in files.items() if content_of(where(file)) == content]
 
@@ -260,7 +263,7 @@ class CaseFolder:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone in the folder of a case, in which nothing is half done."""
+        """Lock the folder of a case, and finish what was interrupted there."""
         _ = self.number
         with self._alone():
             self._finish_interrupted()
@@ -268,7 +271,7 @@ class CaseFolder:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Alone in the folder; what the system refuses is said in a sentence."""
+        """Lock the folder; an error of the system becomes a refusal."""
         try:
             make_folder(self.path)
             with FileLock(self.path / LOCK_NAME, timeout=PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""The folder that the cases of a laboratory lie in, a folder a case, and what is added to a case."""
+"""The folder of all cases of a laboratory, one folder a case, and what is added to a case."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _OTHER = re.compile(r"[^\w-]+")
 
 
 class Cases:
-    """All cases under one folder, found by their numbers; whoever asks for a case names its number, never a path.
+    """All cases under one folder. A caller names a case by its number, never by a path.
 
-    What a process that died has left half done in one of them is finished when the folder is taken up.
+    Opening the folder finishes what an interrupted process left half done in a case.
 
     Raises:
         CaseRefused: if the folder cannot be made.
@@ -36,20 +36,20 @@ class Cases:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            msg = f"{folder} cannot be the folder of the cases ({error.strerror}); choose another one."
+            msg = f"{folder} cannot hold the cases ({error.strerror}); choose another folder."
             raise CaseRefused(msg) from error
         self.folder = folder.absolute()
         self._finish_interrupted()
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """The numbers of all cases, the one that was written to last first."""
+        """The numbers of all cases, the last written first."""
         found = self._found()
         return tuple(sorted(found, key=lambda number: found[number].log.stat().st_mtime, reverse=True))
 
     @property
     def refusals(self) -> tuple[str, ...]:
-        """A sentence for each folder with a log that names no case."""
+        """A sentence for each folder whose log names no case."""
         return tuple(sentence for case in self._logged() if (sentence := _refusal(case)))
 
     def case(self, number: str | None) -> CaseFolder:
@@ -59,12 +59,12 @@ class Cases:
             CaseRefused: if there is none.
         """
         if number not in (found := self._found()):
-            msg = f"There is no case {number}; choose one of the list." if number else "Choose a case first."
+            msg = f"There is no case {number}; choose one from the list." if number else "Choose a case first."
             raise CaseRefused(msg)
         return found[number]
 
     def open(self, number: str, time: datetime) -> CaseFolder:
-        """The case with a number, begun where there is none yet; see `CaseFolder.open`."""
+        """The case with a number; a new case is begun. See `CaseFolder.open`."""
         found = self._found()
         path = found[number].path if number in found else self.folder / _folder_name(number)
         return CaseFolder.open(path, number, time)
@@ -74,7 +74,7 @@ class Cases:
             try:
                 case.finish_interrupted()
             except CaseRefused as refusal:
-                logger.warning("%s", refusal)  # whoever writes to it is told; it can be looked at all the same
+                logger.warning("%s", refusal)  # a write to it is refused; it can still be read
 
     def _found(self) -> dict[str, CaseFolder]:
         return {case.number: case for case in self._logged() if not _refusal(case)}
@@ -93,14 +93,14 @@ def add_to_case(
     """Keep what was examined, and log the examinations.
 
     Args:
-        case: Where.
+        case: The case.
         exhibits: What was handed in.
         records: The examinations.
         time: When, with its time zone.
-        parts: What photos of one part came to together.
+        parts: The part findings of several photos of one part.
 
     Raises:
-        CaseRefused: if a copy that was there was changed, or the folder cannot be written.
+        CaseRefused: if an existing copy was changed, or the folder cannot be written.
     """
     for exhibit in exhibits:
         case.add_exhibit(exhibit, time)
@@ -129,7 +129,7 @@ def issue_report(
 
 
 def _refusal(case: CaseFolder) -> str:
-    """Why a folder with a log is no case; empty for a case."""
+    """Why a folder with a log is not a case; empty for a case."""
     try:
         _ = case.number
     except CaseRefused as refusal:
@@ -138,7 +138,7 @@ def _refusal(case: CaseFolder) -> str:
 
 
 def _folder_name(number: str) -> str:
-    """A case number that can name a folder does; of another one, what can, and a hash that keeps it apart."""
+    """The folder name of a case: its number, or the characters of it that a folder can have and a unique hash."""
     if _PLAIN.fullmatch(number):
         return number
     legible = _OTHER.sub("-", number).strip("-")[:60]

@@ -1,6 +1,6 @@
 """The files of a case held against its log: what was replaced, cut, removed or put there, and where.
 
-Nothing here writes, so that a case on a medium that takes no writes can be verified, and verifying changes nothing.
+Nothing here writes: verification changes nothing, and a case on a read-only medium can be verified.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOCK_NAME = f"{LOG_NAME}.lock"
 _OF_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini", ".directory")
 _ATTEMPTS = 5
 PATIENCE_SECONDS = 20
-"""How long who wants to be alone with a case waits for another program."""
+"""Seconds to wait for another program that has locked the case."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Logged:
 
     Attributes:
         sha256: Of its content.
-        line: Number of the entry that says so: that it was written, or that it was deleted.
+        line: Number of the entry that states that it was written or deleted.
     """
 
     sha256: str
@@ -41,14 +41,14 @@ class Logged:
 
 @dataclass(frozen=True)
 class Custody:
-    """Which files a log says lie in the case's folder and which it says were deleted, by their paths inside it."""
+    """The files that a log states as kept and as deleted, by their paths inside the case's folder."""
 
     kept: dict[str, Logged]
     deleted: dict[str, Logged]
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Custody:
-        """What entries say, in their order: what was deleted can be handed in again."""
+        """The custody after these entries, in their order; a deleted file can be handed in again."""
         kept: dict[str, Logged] = {}
         deleted: dict[str, Logged] = {}
         for entry in entries:
@@ -62,7 +62,7 @@ class Custody:
 
 
 def files_of(entry: Entry) -> dict[str, str]:
-    """The files that an entry says were written, as paths inside the case's folder, and the SHA-256 of each."""
+    """Path inside the case's folder to SHA-256 of each file that an entry states as written."""
     content = entry.content
     if entry.event == "exhibit added":
         return _of_case({f"{EXHIBITS}/{content.get('copy')}": content.get("sha256")})
@@ -73,13 +73,13 @@ def files_of(entry: Entry) -> dict[str, str]:
 
 
 def removed_by(entry: Entry) -> dict[str, str]:
-    """The files that an entry says were deleted, as paths inside the case's folder, and the SHA-256 of each."""
+    """Path inside the case's folder to SHA-256 of each file that an entry states as deleted."""
     removed = entry.content.get("removed") if entry.event == "deletion" else None
     return _of_case(removed if isinstance(removed, dict) else {})
 
 
 def _of_case(stated: Mapping[str, Any]) -> dict[str, str]:
-    """What an entry can state of a case's files: one that was forged reaches no other file."""
+    """Those stated paths that can be files of a case; a forged entry reaches no other file."""
     return {
         path: content
         for path, content in stated.items()
@@ -92,9 +92,9 @@ class CaseCheck:
     """What a case's folder shows without an examination.
 
     Attributes:
-        log: What of the log is not as it was written.
-        files: What of the files is not as the log says.
-        vouched: Number of the last line that a report which lies there vouches for; 0 without one.
+        log: Differences of the log from what was written.
+        files: Differences of the files from what the log states.
+        vouched: Number of the last line that a report in the folder vouches for; 0 without a report.
     """
 
     log: tuple[Finding, ...]
@@ -108,45 +108,45 @@ class CaseCheck:
 
     @property
     def limit(self) -> str:
-        """What the folder cannot show, in a sentence."""
+        """A sentence on what the folder cannot show."""
         if not self.vouched:
-            return "no report lies here that states the log's end: lines cut off it would not be missed."
+            return "no report here states the end of the log, so that lines cut off its end would not be noticed."
         return (
-            f"the reports vouch for lines 1 to {self.vouched}; what was written after that, had it been cut off the "
-            "end, would not be missed."
+            f"the reports vouch for lines 1 to {self.vouched}; later lines that were cut off the end would not be "
+            "noticed."
         )
 
 
 def check_case(folder: Path, heads: Mapping[str, Head] | None = None) -> CaseCheck:
-    """Hold a case's log against the ends that its reports state, and the files against the log.
+    """Check a case's log against the heads that its reports state, and its files against the log.
 
-    What is being written while it is looked at is looked at again; only where that never ends are writers kept waiting.
+    A case that changes during the check is checked again; only if that does not end is it locked against writers.
 
     Args:
         folder: The case's folder.
-        heads: Ends that the log had once, beside those that its own reports state, by who states them.
+        heads: Further heads that the log once had, by the report that states each.
 
     Raises:
-        CaseRefused: if the log cannot be read, or the case is written to all the time.
+        CaseRefused: if the log cannot be read, or the case never stops changing.
     """
     for _ in range(_ATTEMPTS):
         check = _checked_once(folder, heads or {})
         if check is not None:
             return check
-    # Where so much is written, a lock lies already.
+    # A case that is written to so much has a lock file already.
     try:
         with FileLock(folder / LOCK_NAME, timeout=PATIENCE_SECONDS):
             check = _checked_once(folder, heads or {})
     except (Timeout, OSError):
         check = None
     if check is None:
-        msg = f"{folder} was written to all the while; verify it again when that is done."
+        msg = f"{folder} was written to during the whole check; verify it again when the writing has ended."
         raise CaseRefused(msg)
     return check
 
 
 def _checked_once(folder: Path, heads: Mapping[str, Head]) -> CaseCheck | None:
-    """A check; None if the log grew meanwhile, so that files were held against an older one."""
+    """One check; None if the log grew meanwhile, so that the files were checked against an older log."""
     log = Log(folder / LOG_NAME)
     lines = log.read()
     found = _files(folder)
@@ -159,20 +159,20 @@ def _checked_once(folder: Path, heads: Mapping[str, Head]) -> CaseCheck | None:
 
 
 def _stated_heads(folder: Path, reports: Iterable[str]) -> dict[str, Head]:
-    """The log's end as each report states it; none for a file that is no report, or of a case without a log."""
+    """The log's head as each report states it; none for a file that is not a report, or whose case had no log."""
     heads = {}
     for report in reports:
         try:
             head = read_twin(folder / report).log_head
         except ReportRefused:
-            continue  # that it is not what was issued, its hash tells
+            continue  # its hash shows that it is not what was issued
         if head is not None:
             heads[f"report {Path(report).stem}"] = head
     return heads
 
 
 def _vouched(lines: tuple[bytes, ...], found: Mapping[str, str | None], heads: Mapping[str, Head]) -> int:
-    """A report that lies there needs the line that says it was issued."""
+    """The last line that reports in the folder need: a stated head, or the line that states their issue."""
     stated = [head.sequence for head in heads.values()]
     issued = [entry.sequence for entry in entries_of(lines, "report issued") if files_of(entry).keys() & found.keys()]
     return min(max(stated + issued, default=0), len(lines))
@@ -183,7 +183,7 @@ def _is_report(path: str) -> bool:
 
 
 def _files(folder: Path) -> dict[str, str | None]:
-    """SHA-256 of everything that lies in a case's folder, by path inside it; None for what is no readable file."""
+    """SHA-256 of everything in a case's folder, by path inside it; None for anything but a readable file."""
     found: dict[str, str | None] = {}
     for part in (folder, folder / EXHIBITS, folder / REPORTS):
         if part.is_symlink() or not part.is_dir():
@@ -222,21 +222,21 @@ def _checked(folder: Path, entries: Sequence[Entry], found: Mapping[str, str | N
 
 
 def _missing(folder: Path, path: str, logged: Logged) -> Iterator[Finding]:
-    """In this order: another process may just put in its place what was prepared."""
+    """A missing file; what was prepared is checked first, since another process may just be putting it in place."""
     if content_of(partial_of(folder / path)) == logged.sha256:
-        text = f"its writing was interrupted after line {logged.line} said so; the next that is written finishes it."
+        text = f"its writing was interrupted after line {logged.line} stated it; the next write finishes it."
         yield Finding("told", path, text)
     elif content_of(folder / path) != logged.sha256:
-        yield Finding("differs", path, f"it is missing; line {logged.line} of the log says that it was written.")
+        yield Finding("differs", path, f"it is missing; line {logged.line} of the log states that it was written.")
 
 
 def _replaced(path: str, logged: Logged, content: str | None, known: Mapping[str, str]) -> Iterator[Finding]:
     if content == logged.sha256:
         return
     if content is None:
-        text = f"it is no file that can be read; line {logged.line} of the log says that it was written."
+        text = f"it cannot be read as a file; line {logged.line} of the log states that it was written."
     elif content in known:
-        text = f"it is another file than line {logged.line} of the log states: it holds what {known[content]} held."
+        text = f"it is not the file that line {logged.line} of the log states: it has the content of {known[content]}."
     else:
         text = (
             f"it was changed or replaced: its SHA-256 is {content[:16]}…, and line {logged.line} of the log states "
@@ -246,8 +246,8 @@ def _replaced(path: str, logged: Logged, content: str | None, known: Mapping[str
 
 
 def _undeleted(path: str, logged: Logged, last_act: int) -> Finding:
-    """Every write finishes a deletion that was interrupted, so that only the last one can be half done."""
-    text = f"it lies here, and line {logged.line} of the log says that it was deleted"
+    """A deleted file that is there; only the last deletion can be half done, since every write finishes it first."""
+    text = f"it is here, and line {logged.line} of the log states that it was deleted"
     if logged.line < last_act:
         return Finding("differs", path, f"{text}: it was put back.")
     return Finding("told", path, f"{text}: that was interrupted, or it was put back; the next write removes it.")
@@ -256,15 +256,15 @@ def _undeleted(path: str, logged: Logged, last_act: int) -> Finding:
 def _foreign_file(path: str, content: str | None, known: Mapping[str, str]) -> Finding:
     name = Path(path)
     if is_partial(name):
-        return Finding("told", path, "a write was interrupted here; the next that is written to the case clears it up.")
+        return Finding("told", path, "a write was interrupted here; the next write to the case clears it up.")
     if name.name == path:
-        return Finding("told", path, "no line of the log knows of it; it is no part of the case.")
+        return Finding("told", path, "no line of the log states it; it does not belong to the case.")
     if name.name in _OF_FILE_MANAGERS:
-        return Finding("told", path, "a program that shows folders put it there; it is no part of the case.")
+        return Finding("told", path, "a file manager put it here; it does not belong to the case.")
     if content is None:
-        text = "no line of the log knows of it, and it is no file that can be read."
+        text = "no line of the log states it, and it cannot be read as a file."
     elif content in known:
-        text = f"no line of the log knows of it; it is a copy of {known[content]}."
+        text = f"no line of the log states it; it is a copy of {known[content]}."
     else:
-        text = "no line of the log knows of it: it was put there, or the line that says so was cut off or changed."
+        text = "no line of the log states it: it was put here, or its line was cut off or changed."
     return Finding("differs", path, text)

@@ -1,13 +1,12 @@
 """The log of a case: a chain of entries, one JSON entry a line.
 
-Each line states the SHA-256 of the line before it and of itself, so that a line that was changed, removed, inserted or
-moved is found. A chain says nothing of lines cut off its end: its head, the number and SHA-256 of its last line, is
-therefore printed in every report, and a log can be checked against it. Nor does it stop someone who rewrites all of
-it, which again the heads in reports on paper tell.
+Each line states the SHA-256 of the line before it and of itself. This shows a line that was changed, removed, inserted
+or moved. A chain does not show lines cut off its end, nor that someone rewrote all of it. Therefore every report prints
+the head of the log (number and SHA-256 of its last line), and a log can be checked against the heads on paper.
 
-A write that the disk refuses is taken back. One that dies with its process can leave the beginning of a line without
-an end; nobody was told that it was written. It is told apart from a change, and an entry that states it takes its
-place.
+A write that the disk refuses is undone. A write that dies with its process can leave the beginning of a line without an
+end; it was never reported as written. It is recognised as an interruption and not as a change, and an entry that states
+it takes its place.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _NOTHING_BEFORE = "0" * 64
 
 
 class CaseRefused(Refusal):
-    """A case folder that cannot be used, or something that it or a report does not take."""
+    """A case folder that cannot be used, or a text or file that a case or report does not accept."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Entry:
         sequence: Number of the line, from 1.
         time: When, UTC, ISO 8601 to the second.
         event: What happened.
-        content: What there is to say of it, as plain JSON values.
+        content: Its facts, as plain JSON values.
         previous: SHA-256 of the line before, without its line end; 64 zeros in line 1.
     """
 
@@ -74,13 +73,13 @@ class Entry:
     previous: str
 
     def line(self) -> bytes:
-        """The entry as it is written, without a line end; its last field is the SHA-256 of the others."""
+        """The entry as a line without its end; its last field is the SHA-256 of the others."""
         stated = as_json(self)
         return _json({**stated, "sha256": sha256(_json(stated))})
 
     @classmethod
     def read(cls, line: bytes) -> Entry | None:
-        """The entry that was written as this very line; None if there is no such entry."""
+        """The entry that is written as exactly this line; None if there is none."""
         try:
             stated = json.loads(line)
             stated.pop("sha256")
@@ -92,12 +91,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about a case that is not as it was left.
+    """Something in a case that is not as it was written.
 
     Attributes:
-        status: Whether it differs from what was written; what is only told is no reason to doubt the case.
-        place: Where: `line N` of the log, from 1, or a path inside the case's folder.
-        text: What, in a sentence.
+        status: `differs`, or `told` where it is no reason to doubt the case.
+        place: `line N` of the log, from 1, or a path inside the case's folder.
+        text: A sentence on what was found.
     """
 
     status: Literal["differs", "told"]
@@ -109,13 +108,13 @@ class Finding:
 
 
 class Log:
-    """The file that a log lies in."""
+    """The file of a log."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> tuple[bytes, ...]:
-        """The lines, the last of them with its end or without.
+        """The lines; the last one may lack its end.
 
         Raises:
             CaseRefused: if it cannot be read.
@@ -128,7 +127,7 @@ class Log:
         return *(line + b"\n" for line in whole), *([last] if last else [])
 
     def first(self) -> Entry | None:
-        """The entry in the first line; None if it is none.
+        """The entry in the first line; None if the line is not an entry.
 
         Raises:
             CaseRefused: if the log cannot be read.
@@ -140,7 +139,7 @@ class Log:
             raise _unreadable(self.path, error) from error
 
     def last_act(self) -> Entry | None:
-        """The last whole entry that is no interruption's; None where there is none."""
+        """The last whole entry that does not state an interruption; None if there is none."""
         read = (Entry.read(_without_end(line)) for line in reversed(self.read()))
         return next((entry for entry in read if entry and entry.event != "interruption"), None)
 
@@ -155,14 +154,14 @@ class Log:
         return entries_of(self.read(), event)
 
     def begin(self, event: Event, content: dict[str, Any], time: datetime) -> None:
-        """Write the first line; the log is there with it or not at all."""
+        """Write the first line; either the log exists with it, or not at all."""
         write_whole(self.path, Entry(1, utc(time), event, content, _NOTHING_BEFORE).line() + b"\n")
 
     def append(self, event: Event, content: dict[str, Any], time: datetime) -> None:
-        """Add a line, for good, or none.
+        """Add a line durably, or none.
 
         Raises:
-            OSError: where it cannot be written; what was written of it is taken back.
+            OSError: if it cannot be written; a line written in part is removed again.
         """
         lines = self.read()
         missing_end = b"" if lines[-1].endswith(b"\n") else b"\n"
@@ -183,7 +182,7 @@ class Log:
         return lines[-1].decode(errors="backslashreplace") if half else None
 
     def replace_half_line(self, event: Event, content: dict[str, Any], time: datetime) -> None:
-        """Put a line in the place of the beginning of one, or leave the log as it is.
+        """Replace an unfinished line by a whole one, or leave the log as it is.
 
         Raises:
             OSError: where it cannot be written.
@@ -199,11 +198,11 @@ def entries_of(lines: tuple[bytes, ...], event: Event | None = None) -> tuple[En
 
 
 def verify_log(path: Path, heads: Mapping[str, Head] | None = None) -> list[Finding]:
-    """What of a log is not as it was written; nothing for a sound one.
+    """The differences of a log from what was written; none for a sound log.
 
     Args:
         path: The log.
-        heads: Ends that it had once, by the reports that state them; without any, lines cut off its end are not missed.
+        heads: Heads that it once had, by the report that states each; without any, lines cut off its end go unnoticed.
 
     Returns:
         One finding a line, in their order.
@@ -226,11 +225,11 @@ def verify_lines(stored: tuple[bytes, ...], heads: Mapping[str, Head]) -> list[F
     for number, line in enumerate(lines, 1):
         entry = Entry.read(line)
         if entry is None:
-            found.setdefault(number, "it is not a whole entry as it was written: it was cut or changed.")
+            found.setdefault(number, "it is not an entry as it was written: it was cut or changed.")
         elif entry.previous != before.sha256:
             _misplaced(number, entry, before.sequence, where, found)
         elif entry.sequence != before.sequence + 1:
-            found.setdefault(number, f"it states number {entry.sequence} and follows number {before.sequence}.")
+            found.setdefault(number, f"it states number {entry.sequence} but follows number {before.sequence}.")
         before = Head(entry.sequence if entry else before.sequence + 1, sha256(line))
     unfinished = len(lines) if _is_unfinished(stored[-1], len(lines)) else None
     if unfinished:
@@ -241,7 +240,7 @@ def verify_lines(stored: tuple[bytes, ...], heads: Mapping[str, Head]) -> list[F
             number = min(head.sequence, len(lines))
             told -= {number}
             found[number] = (
-                f"line {head.sequence}, as {report} knows it, is not here: lines were cut off or written anew."
+                f"line {head.sequence}, as {report} states it, is not here: lines were cut off or rewritten."
             )
     return [
         Finding("told" if number in told else "differs", f"line {number}", text)
@@ -250,7 +249,7 @@ def verify_lines(stored: tuple[bytes, ...], heads: Mapping[str, Head]) -> list[F
 
 
 def _misplaced(number: int, entry: Entry, before: int, where: dict[str, int], found: dict[int, str]) -> None:
-    """Which lines are to blame if the entry in line `number` does not follow the line before it, numbered `before`."""
+    """The lines at fault if the entry in line `number` does not follow the line before it, numbered `before`."""
     belongs = where.get(entry.previous)
     if belongs is None and entry.sequence == before + 1:
         found.setdefault(number - 1, f"it was changed after line {number} was written.")
@@ -272,7 +271,7 @@ def _is_unfinished(line: bytes, number: int) -> bool:
 
 
 def _next(lines: list[bytes] | tuple[bytes, ...], event: Event, content: dict[str, Any], time: datetime) -> bytes:
-    """The line that follows others, with its end."""
+    """The next line after these, with its end."""
     return Entry(len(lines) + 1, utc(time), event, content, sha256(_without_end(lines[-1]))).line() + b"\n"
 
 
@@ -281,14 +280,14 @@ def _without_end(line: bytes) -> bytes:
 
 
 def _write_all(file: Any, content: bytes) -> None:
-    """A raw file may take less than it is given, as on a disk that fills up."""
+    """Write all; a raw file may accept only a part, as on a disk that fills up."""
     rest = memoryview(content)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 def _unreadable(path: Path, error: OSError) -> CaseRefused:
-    return CaseRefused(f"The log {path} cannot be read ({error.strerror}); check the folder.")
+    return CaseRefused(f"The log {path} cannot be read ({error.strerror}); check the folder and its permissions.")
 
 
 def _json(value: Any) -> bytes:

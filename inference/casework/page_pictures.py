@@ -67,7 +67,7 @@ class _ColourBar(Flowable):
 
 
 def pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
-    """Each examined part beside its heatmap, the reference where there is one, and what is known of such maps."""
+    """Each examined part or mark beside its heatmap, its reference, and the figures on such heatmaps."""
     if isinstance(record, Verdict):
         part = "registered part" if record.reference else "examined part"
         shown = _seen_with_heatmap(part, record.seen, record.heatmap)
@@ -82,7 +82,7 @@ def pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
     content.append(
         text(
             f"Heatmap: evidence for {heatmap.target}, at the {heatmap.layer}; its scale is fixed for the model. "
-            + (f"Measured: {figures}." if measured else "How well such maps point has not been measured.")
+            + (f"Measured: {figures}." if measured else "How well such heatmaps point has not been measured.")
         )
     )
     if isinstance(record, Comparison):
@@ -91,9 +91,7 @@ def pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
         scores = "; ".join(f"{s.name} {s.log_odds:+.2f} ({s.view})" for s in record.sub_scores)
         content.append(text(f"Log odds in nats, not calibrated, and no verdict: {scores}."))
     if record.outcome == "genuine":
-        content.append(
-            text("What makes a part genuine has no one place: such a map cannot be checked against an alteration.")
-        )
+        content.append(text("A genuine part has no altered area: its heatmap cannot be checked against an alteration."))
     return content
 
 
@@ -115,16 +113,16 @@ def _seen_with_heatmap(name: str, seen: Pixels, heatmap: Heatmap) -> list[tuple[
 
 
 def _seen_mark(record: Comparison, index: int) -> list[tuple[Pixels, str]]:
-    """One of two marks with its answering parts numbered, and its heatmap."""
+    """One of two marks with its corresponding areas numbered, and its heatmap."""
     (plain, name), heat = _seen_with_heatmap(f"mark {index + 1}", record.seen[index], record.heatmaps[index])
     return [(ringed(plain, record.correspondences, index), name), heat]
 
 
 def _laid_over(record: Comparison) -> Iterator[tuple[Pixels, str]]:
-    """One mark laid over the other, if any point of them agrees."""
+    """One mark laid over the other, if any of their points agree."""
     laid = lay_over(*record.compared, record.agreement)
     if laid is not None:
-        whose = "mark 2 as a negative" if record.agreement.negative else "mark 2"
+        whose = "mark 2 in inverse polarity" if record.agreement.negative else "mark 2"
         caption = f"Laid over each other. Red: dark in mark 1 alone; cyan: in {whose} alone; black: in both"
         yield _reduced(in_two_colours(record.compared[0], laid)), caption
 
@@ -132,14 +130,14 @@ def _laid_over(record: Comparison) -> Iterator[tuple[Pixels, str]]:
 def _answering(record: Comparison) -> str:
     shown = f"The maps show {record.maps_show}. "
     if not record.correspondences:
-        return shown + "No part of one mark answers to a part of the other."
+        return shown + "No area of one mark corresponds to an area of the other."
     strengths = "; ".join(f"{part.number}: {part.strength:.2f}" for part in record.correspondences)
-    return f"{shown}Rings of one number mark parts that answer to each other (strengths {strengths})."
+    return f"{shown}Rings with the same number mark corresponding areas (strengths {strengths})."
 
 
 def _reference(view: ReferenceComparison) -> list[tuple[Pixels, str]]:
     scale = f"black 0 to bright {DIFFERENCE_FULL_SCALE:g} standard deviations"
-    away = f"Difference of {view.measured}, {scale}; most deviating areas {view.deviation:.1f}"
+    away = f"Difference of {view.measured}, {scale}; deviation {view.deviation:.1f}"
     return [
         (view.reference, f"Genuine reference of {view.series}, mean of {view.photos} photos; fit {view.score:.2f}"),
         (difference_picture(view), away),

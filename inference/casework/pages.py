@@ -1,6 +1,6 @@
-"""The pages of a report: one for each examination, in the order a forensic report is read, and an appendix.
+"""The pages of a report: one for each examination, in the order of a forensic report, and an appendix.
 
-A4, readable in black and white, the same bytes for the same input.
+They are A4, readable in black and white, and the same bytes for the same input.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from inference.models.card import Card
 from inference.records import Comparison, PartFinding, Verdict
 
 _TOGETHER = {"cllr_together": "Cllr of {}", "cllr_together_read_as_one": "Cllr of {}, read as one"}
-"""What the page calls the figures of several photos of one item, by their keys."""
+"""Names of the figures on several photos of one item, by key."""
 
 
 def draw_pages(
@@ -52,10 +52,10 @@ def draw_pages(
     """The PDF of a report.
 
     Args:
-        imprint: What it states of itself.
+        imprint: What the report states of itself.
         records: The examinations, in the order of the pages.
         cards: The card of each model that was used, by the model's name.
-        parts: What photos of one item come to, part by part; they stand on the first page.
+        parts: The part findings of several photos of one item, one a part; they stand on the first page.
     """
     story: list[Flowable] = []
     if parts:
@@ -74,7 +74,7 @@ def _item(
     records: Sequence[Verdict | Comparison],
     cards: Mapping[str, Card],
 ) -> Iterator[Flowable]:
-    """The parts of one item below each other, each by itself, with the photos that were weighed together."""
+    """The parts of one item, one below the other, each with the photos that were weighed together."""
     numbers = {id(record): number for number, record in enumerate(records, 1)}
     yield text("Authenticity of the parts of one item", TITLE)
     yield Spacer(1, 0.5 * mm)
@@ -100,10 +100,10 @@ def _item(
 
 
 def _measured_together(card: Card) -> list[Flowable]:
-    """What is known of a model's findings on several photos; nothing where nothing is."""
+    """The figures of a model on several photos of one item; empty if there are none."""
     measured = [metric for metric in card.metrics.values() if metric.key in _TOGETHER]
     figures = "; ".join(f"{_TOGETHER[metric.key].format(*metric.of)} {figure(metric)}" for metric in measured)
-    return [text(f"Of test items, by how many of their photos were weighed together: {figures}.")] if measured else []
+    return [text(f"Test items, by the number of photos that were weighed together: {figures}.")] if measured else []
 
 
 def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> Iterator[Flowable]:
@@ -131,7 +131,7 @@ def _used(records: Sequence[Verdict | Comparison], cards: Mapping[str, Card]) ->
 
 
 def _appendix(card: Card) -> list[Flowable]:
-    """How the likelihood ratios of a calibrated model did on held-out samples; nothing where there were none."""
+    """The likelihood ratios of a calibrated model on held-out samples; empty if there are none."""
     if card.calibration is None or not all(card.calibration.held_out):
         return []
     wording = AUTHENTICITY if card.task == "authenticity" else TRADEMARK

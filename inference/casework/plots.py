@@ -1,4 +1,4 @@
-"""The appendix of a report: how a model's likelihood ratios did on samples whose truth is known."""
+"""The plots in the appendix of a report: a model's likelihood ratios on samples whose truth is known."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SOLID, _DASHED, _DOTTED = None, (5, 2), (1, 2)
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a plot, told from others in black and white.
+    """A line of a plot, distinct from others in black and white.
 
     Attributes:
         label: What it is.
@@ -39,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """Curves over two labelled axes; what lies outside is drawn at the edge."""
+    """Curves over two labelled axes; points outside them are drawn at the edge."""
 
     title: str
     axes: tuple[str, str]

@@ -1,7 +1,7 @@
-"""Examinations to a report: a PDF for people, and a JSON twin that holds everything and can be verified.
+"""From examinations to a report: a PDF for people, and a JSON twin that holds everything and can be verified.
 
-The twin is written first; the PDF carries its SHA-256. Time is an input, so that the same examinations with the same
-facts and time give the same bytes.
+The twin is written first; the PDF states its SHA-256. Time is an input, so that the same examinations, facts and time
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Report:
     Attributes:
         pdf: The pages.
         json: The twin, UTF-8.
-        run_id: What the findings depend on, see `run_id`; the same whenever the same run is reported again.
+        run_id: Hash of what the findings depend on, see `run_id`; a second report on the same run has the same one.
     """
 
     pdf: bytes
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def id(self) -> str:
-        """The id on every page, and the report's file name: it names the twin, facts and time with it."""
+        """The id on every page, which is also the file name: a hash of the twin, with its facts and time."""
         return report_id(self.json)
 
 
@@ -56,22 +56,23 @@ def make_report(
     """A report on one examination or more.
 
     Args:
-        facts: What it says of the case.
+        facts: What the report states of the case.
         records: The examinations, in the order of the pages; at least one.
         cards: The card of each model that was used, by the model's name.
         made: When, in local time with its zone.
-        log_head: The end of the case's log, so that the log can be checked against the report later.
-        parts: What those of the examinations that are photos of one item come to, part by part.
+        log_head: The head of the case's log, against which the log can be checked later.
+        parts: The part findings of those examinations that are photos of one item, one a part.
 
     Raises:
-        ValueError: if there is no record, a card is missing, a part rests on another verdict, or the time has no zone.
+        ValueError: if there is no record, a card is missing, a part finding rests on another verdict, or the time has
+            no zone.
     """
     require(len(records) > 0, "a report needs an examination")
     models = {record.provenance.model for record in records}
     require(models <= cards.keys(), "a report needs the card of every model that was used")
     numbers = {id(record): number for number, record in enumerate(records, 1)}
     weighed = [verdict for part in parts for verdict in part.verdicts]
-    require(all(id(verdict) in numbers for verdict in weighed), "a part rests on examinations of the report")
+    require(all(id(verdict) in numbers for verdict in weighed), "a part finding rests on examinations of the report")
     examinations = [stated(record) for record in records]
     combined = [
         {"examinations": [numbers[id(verdict)] for verdict in part.verdicts], "finding": as_json(part)}
@@ -100,10 +101,10 @@ def report_id(twin: bytes) -> str:
 
 
 def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]] = ()) -> str:
-    """SHA-256 over all that findings depend on: hashes of the inputs, grounds, crops and series, weights, card, code.
+    """SHA-256 over all that findings depend on: hashes of inputs, weights, card and code; grounds, crops and series.
 
     Args:
-        examinations: What `case.stated` states of each.
+        examinations: What `stated.stated` gives for each.
         parts: Which of them, by number from 1, were weighed together.
     """
     inputs: list[Any] = []
@@ -112,7 +113,7 @@ def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[st
         provenance = record["provenance"]
         kept = ("settings", "weights_sha256", "card_sha256", "code_version")
         exhibits = record["exhibits"] if "exhibits" in record else [record["exhibit"]]
-        # Reports on pictures without transparency, and all from before a ground was chosen, keep the id they have.
+        # A picture without transparency states no ground, so that its run id does not depend on one.
         grounds = [exhibit.get("ground") for exhibit in exhibits]
         inputs.append(
             {"exhibits": [exhibit["sha256"] for exhibit in exhibits]}

@@ -22,12 +22,12 @@ _EXIF_SHOWN = ("Make", "Model", "DateTimeOriginal", "DateTime", "Software")
 
 
 def photo(number: int, verdict: Verdict, counts_as: int | None, examination: int) -> list[tuple[str, str]]:
-    """A photo of a part, by its number there and that of its examination, in a few lines."""
+    """A few lines on a photo of a part, under its number in the part and that of its examination."""
     evidence, exhibit = verdict.evidence, verdict.exhibit
     weight = f"log10 LR {evidence.log10_lr:+.2f} (LR {as_ratio(evidence.log10_lr)})" if evidence else "not weighed"
     counts = f"a copy of photo {counts_as}: the two count once"
     if counts_as is None:
-        counts = "out of scope: it does not count"
+        counts = "out of scope, so that it does not count"
     elif counts_as == number:
         counts = "it counts"
     return [
@@ -37,7 +37,7 @@ def photo(number: int, verdict: Verdict, counts_as: int | None, examination: int
 
 
 def case(facts: CaseFacts) -> list[Flowable]:
-    """What is said of the case."""
+    """The facts of the case."""
     left = [("Case number", facts.case_number), ("Item", facts.item)]
     right = [("Examiner", facts.examiner), ("Laboratory", facts.laboratory)]
     width = BODY_WIDTH / 2
@@ -52,7 +52,7 @@ def case(facts: CaseFacts) -> list[Flowable]:
 
 
 def exhibits(record: Verdict | Comparison) -> list[tuple[str, Exhibit, str]]:
-    """Title, exhibit, and what of it was examined, in words."""
+    """Title, exhibit, and the crop that was examined, in words."""
     if isinstance(record, Verdict):
         return [("Exhibit", record.exhibit, _part(record.crop) + _choice(record))]
     pairs = zip(record.exhibits, record.crops, strict=True)
@@ -86,7 +86,7 @@ def _part(crop: Crop | None) -> str:
 
 
 def _choice(verdict: Verdict) -> str:
-    """Who chose the box, and what the locator had proposed where the examiner chose another."""
+    """Who chose the box, and the locator's proposal if the examiner chose another."""
     chosen = "" if verdict.crop is None else f"; the box was chosen by the {verdict.box}"
     if verdict.located is None:
         return chosen
@@ -104,9 +104,9 @@ def finding(record: Verdict | Comparison | PartFinding, wording: Wording) -> Ite
         yield from _weight(record.evidence, wording)
     yield text(record.reason)
     if record.evidence is None and record.outcome == "out of scope":
-        yield text("No likelihood ratio: what is out of scope is not weighed.")
+        yield text("There is no likelihood ratio: an exhibit out of scope is not weighed.")
     elif record.evidence is None:
-        yield text("No likelihood ratio: this model is not calibrated. Its probabilities order exhibits, no more.")
+        yield text("There is no likelihood ratio: this model is not calibrated. Its probabilities only order exhibits.")
 
 
 def _weight(evidence: Evidence, wording: Wording) -> Iterator[Flowable]:
@@ -117,9 +117,9 @@ def _weight(evidence: Evidence, wording: Wording) -> Iterator[Flowable]:
     )
     yield text(f"{evidence.words} ({evidence.scale})")
     if evidence.at_bound:
-        yield text("The calibration data, not the finding, limit this value.")
+        yield text("The calibration data limit this value, not the finding.")
     if evidence.low <= 0 <= evidence.high:
-        yield text("Which proposition the findings support is not resolved at the 95% level.")
+        yield text("At the 95% level, it is not resolved which proposition the findings support.")
     sources = " and ".join(
         f"{count} {side}" for count, side in zip(evidence.sources, wording.examiner.sides, strict=True)
     )
@@ -127,7 +127,7 @@ def _weight(evidence: Evidence, wording: Wording) -> Iterator[Flowable]:
 
 
 def checks(record: Verdict | Comparison) -> Iterator[Flowable]:
-    """A line a check; of two marks the checks that hold share one, so that the page stays one page."""
+    """A line for each check; of two marks, passed checks share a line, so that the page stays one page."""
     if isinstance(record, Verdict):
         yield from (_check("", check) for check in record.scope_checks)
         return
@@ -160,7 +160,7 @@ def validation(card: Card) -> list[Flowable]:
 
 
 def _is_on_the_page(metric: Metric) -> bool:
-    """Whether a figure is neither shown elsewhere nor part of one that is shown; the card holds them all."""
+    """Whether the page lists a figure: one that is not shown elsewhere. The card holds them all."""
     if metric.topic in ("heatmaps", "several photos"):
         return False
     if metric.topic == "scope gate":
@@ -188,7 +188,7 @@ def method(record: Verdict | Comparison, card: Card) -> Flowable:
 
 
 def closing(imprint: Imprint) -> Flowable:
-    """What the report is found again by, and below it, never without it, the signatures."""
+    """The ids and hashes of the report, with the signatures below them on the same page."""
     head = imprint.log_head
     pairs = [
         ("Run id", imprint.run_id),

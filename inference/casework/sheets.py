@@ -26,11 +26,11 @@ class Imprint:
 
     Attributes:
         id: The report's id.
-        run_id: What the findings depend on, as a SHA-256.
+        run_id: SHA-256 over what the findings depend on.
         twin_sha256: SHA-256 of the JSON twin.
-        facts: What is said of the case.
+        facts: What the report states of the case.
         made: When, in local time with its zone.
-        log_head: The end of the case's log when the report was made.
+        log_head: The head of the case's log when the report was made.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Imprint:
 
 
 def bound(imprint: Imprint, story: list[Flowable]) -> bytes:
-    """The PDF of all that a report holds, page by page."""
+    """The PDF of a report from its content, page by page."""
     file = io.BytesIO()
     frame = Frame(_MARGIN, _BOTTOM, TEXT_WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
     document = BaseDocTemplate(
@@ -61,7 +61,7 @@ def bound(imprint: Imprint, story: list[Flowable]) -> bytes:
 
 
 class _NumberedCanvas(Canvas):
-    """Pages that know how many there are: each is finished when the last one is known."""
+    """Pages that state their total number: each is finished when the last one is known."""
 
     def __init__(self, report_id: str, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,4 +1,4 @@
-"""What a log and a report state: an examination as plain JSON values, a time, a hash."""
+"""What logs and reports state: an examination as plain JSON values, a time, a hash."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inference.records import Comparison, Heatmap, Verdict, as_json, require
 
 
 def stated(record: Verdict | Comparison) -> dict[str, Any]:
-    """What a log and a report state of an examination, as plain JSON values: the record and a hash of each raw map."""
+    """An examination as plain JSON values: the record, and a hash of each raw map."""
     heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.heatmaps
     task = "authenticity" if isinstance(record, Verdict) else "trademark"
     return {"task": task, "record": as_json(record), "maps": [_map(heatmap) for heatmap in heatmaps]}
@@ -25,7 +25,7 @@ def map_sha256(raw: Any) -> str:
 
 def utc(time: datetime) -> str:
     """A time with its zone as UTC, ISO 8601 to the second."""
-    require(time.tzinfo is not None, "a time is stated with its zone")
+    require(time.tzinfo is not None, "a time needs its zone")
     return time.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What the JSON twin of a report states, as far as it can be compared with what is found when it is verified."""
+"""The JSON twin of a report, as far as a verification compares it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 class ReportRefused(Refusal):
-    """A file that is not a report of Assay's, is damaged, or is newer than this Assay."""
+    """A file that is not a report of Assay, is damaged, or is newer than this Assay."""
 
 
 @dataclass(frozen=True)
 class StatedExamination:
-    """What a report states of one examination, as far as it can be compared."""
+    """One stated examination, as far as a verification compares it."""
 
     task: str
     exhibits: tuple[tuple[str, str], ...]
@@ -46,7 +46,7 @@ class StatedExamination:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> StatedExamination:
-        """From the JSON values that `case.stated` makes."""
+        """Read the JSON values that `stated.stated` makes."""
         record = content["record"]
         provenance, alone = record["provenance"], content["task"] == "authenticity"
         exhibits, crops, heatmaps = (
@@ -77,7 +77,7 @@ class StatedExamination:
 
 @dataclass(frozen=True)
 class StatedPart:
-    """What a report states of photos that were weighed together, as far as it can be compared."""
+    """The stated part finding of several photos, as far as a verification compares it."""
 
     examinations: tuple[int, ...]
     model: str
@@ -88,7 +88,7 @@ class StatedPart:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> StatedPart:
-        """From the JSON values that `report.make_report` states."""
+        """Read the JSON values that `report.make_report` makes."""
         finding = content["finding"]
         return cls(
             examinations=tuple(map(int, content["examinations"])),
@@ -101,7 +101,7 @@ class StatedPart:
 
 
 def _ground(exhibit: Mapping[str, Any]) -> Ground | None:
-    """What the transparent parts were laid on; white in reports from before there was a choice."""
+    """The ground of the transparent areas; a report that states none used white."""
     ground: Ground | None = exhibit.get("ground", "white")
     require(ground in (None, *get_args(Ground)), f"{ground} is no ground")
     return ground
@@ -116,15 +116,15 @@ def _located(stated: Mapping[str, Any] | None) -> Located | None:
 
 @dataclass(frozen=True)
 class Twin:
-    """What a JSON twin states, as far as it can be compared.
+    """A JSON twin, as far as a verification compares it.
 
     Attributes:
-        data: The file.
+        data: The bytes of the file.
         run_id: The id of the run that it states.
-        run_id_of_content: The id that its examinations and parts come to, see `report.run_id`.
-        log_head: The end of the case's log when the report was made; None where there was no case.
+        run_id_of_content: The run id of its examinations and part findings, see `report.run_id`.
+        log_head: The head of the case's log when the report was made; None without a case.
         examinations: In the order of the pages.
-        parts: What photos of one item came to together.
+        parts: The part findings of several photos.
     """
 
     data: bytes
@@ -139,7 +139,7 @@ def read_twin(path: Path) -> Twin:
     """The JSON twin of a report.
 
     Raises:
-        ReportRefused: if it is no report that can be read.
+        ReportRefused: if the file is not a readable report.
     """
     data = _read(path)
     content = _parse(path, data)
@@ -154,7 +154,7 @@ def read_twin(path: Path) -> Twin:
             parts=tuple(map(StatedPart.read, parts)),
         )
     except _READING as error:
-        msg = f"{path.name} is damaged: something is missing or of the wrong kind; ask for the report again."
+        msg = f"{path.name} is damaged: a value is missing or of the wrong kind; ask for the report again."
         raise ReportRefused(msg) from error
 
 
@@ -173,12 +173,12 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
         msg = f"{path.name} is not the JSON twin of a report; choose the .json file that was issued with the PDF."
         raise ReportRefused(msg) from error
     if not isinstance(content, dict) or type(content.get("assay_report")) is not int or content["assay_report"] < 1:
-        msg = f"{path.name} is not a report of Assay's; choose the .json file that was issued with the PDF."
+        msg = f"{path.name} is not a report of Assay; choose the .json file that was issued with the PDF."
         raise ReportRefused(msg)
     if content["assay_report"] > REPORT_FORMAT:
         msg = (
-            f"{path.name} is written in report format {content['assay_report']} and this Assay reads up to "
-            f"{REPORT_FORMAT}; update Assay."
+            f"{path.name} is written in report format {content['assay_report']}, and this Assay reads formats up "
+            f"to {REPORT_FORMAT}; update Assay."
         )
         raise ReportRefused(msg)
     return content

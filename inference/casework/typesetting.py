@@ -1,8 +1,8 @@
 """Text and tables of a report, the same bytes wherever it is made.
 
-Latin text is set in Bitstream Vera, which reportlab brings, Chinese in Noto Sans SC, which is in `fonts`. The PDF
-embeds what it uses of both, so that it reads alike everywhere. A character that neither has is written out as its
-Unicode number, never left out.
+Latin text is set in Bitstream Vera, which comes with reportlab, and Chinese text in Noto Sans SC, which is in `fonts`.
+The PDF embeds the used characters of both, so that it reads the same everywhere. A character that neither font has is
+written as its Unicode number and never left out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OUTCOME = ParagraphStyle("outcome", PLAIN, fontName=BOLD, fontSize=11, leading=1
 
 
 def marked(text: str) -> str:
-    """Plain text in any script as a paragraph's markup."""
+    """Markup of a paragraph from plain text in any script."""
     runs = groupby(text.replace("\n", " "), key=_font)
     return "".join(_run(font, "".join(letters)) for font, letters in runs)
 
@@ -51,14 +51,14 @@ def text(content: str, style: ParagraphStyle = PLAIN) -> Paragraph:
 
 
 def section(label: str, content: Sequence[Flowable]) -> Table:
-    """A part of a page: a hairline, its label in the margin, its content below each other; it may run over pages."""
+    """A section: a hairline, a label in the margin and the content in a column; it may run over several pages."""
     rows = [[text(label, LABEL) if not index else "", flowable] for index, flowable in enumerate(content)]
     air = [("TOPPADDING", (0, 0), (-1, 0), 2.5), ("BOTTOMPADDING", (0, -1), (-1, -1), 3)]
     return _table(rows, (LABEL_WIDTH, BODY_WIDTH), [("LINEABOVE", (0, 0), (-1, 0), 0.4, HAIRLINE), *air], gap=0.4)
 
 
 def keyed(pairs: Sequence[tuple[str, str]], width: float, key_width: float = 22 * mm) -> Table:
-    """Names and what they stand for, in two columns."""
+    """Names and their values in two columns."""
     rows = [[text(key, SMALL), text(value)] for key, value in pairs]
     return _table(rows, (key_width, width - key_width))
 

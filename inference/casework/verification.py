@@ -1,7 +1,7 @@
-"""A report to the lines that say what of it can be confirmed: files, hashes, and the findings themselves, made again.
+"""Verification of a report, line by line: its files, its hashes, and its findings, made again.
 
-The examination is repeated only on the very bytes, weights and card that the report states; anything else would be
-another examination.
+An examination is repeated only on exactly the bytes, weights and card that the report states. On any others it would be
+a different examination.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from inference.records import Comparison, Detection, Exhibit, Located, Refusal, 
 from inference.request import Request
 
 TOLERANCE = 1e-3
-"""Of log odds, scores and log10 LRs, and of a heatmap's full scale: what another machine or library may change."""
+"""Tolerance of log odds (nats), scores and log10 LRs, and of a heatmap (share of its full scale): how much another
+machine or library may change them."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was compared.
+    """One comparison of a verification.
 
     Attributes:
-        status: Whether it agrees; what is only told is no reason to doubt a report.
-        subject: What it is.
-        text: What was found, in a sentence.
+        status: `agrees`, `differs`, or `told` where it is no reason to doubt the report.
+        subject: What was compared.
+        text: A sentence on what was found.
     """
 
     status: Literal["agrees", "differs", "told"]
@@ -54,15 +55,15 @@ def verify_report(
     bench: Bench,
     images: Sequence[Path] = (),
 ) -> list[Line]:
-    """What of a report agrees and what does not.
+    """Verify a report.
 
     Args:
-        path: Its JSON twin. A PDF beside it, and the log and exhibits of the case folder it lies in, are looked at too.
-        bench: Where the examinations are made again; its verbal scale is the one that the report was made with.
+        path: Its JSON twin. A PDF beside it, and the log and exhibits of its case folder, are verified as well.
+        bench: The bench that repeats the examinations; it needs the verbal scale of the report.
         images: Folders that hold the images, beside the case's own exhibits.
 
     Raises:
-        ReportRefused: if it is no report that can be read.
+        ReportRefused: if it is not a readable report.
     """
     twin = read_twin(path)
     folder = path.absolute().parent.parent
@@ -79,9 +80,9 @@ def verify_reports(
     bench: Bench,
     images: Sequence[Path] = (),
 ) -> Iterator[tuple[str, list[Line]]]:
-    """What of each report of a case agrees and what does not, by its id; see `verify_report`.
+    """Verify each report of a case; gives its id and its lines, see `verify_report`.
 
-    What the folder shows by itself is `check_case`'s to say, once for all of them.
+    `check_case` verifies the folder itself, once for all reports.
     """
     repetition = _Repetition(_hashed([*images, case.path / EXHIBITS]), bench)
     deleted = Custody.of(case.entries()).deleted
@@ -90,9 +91,9 @@ def verify_reports(
         if path.exists():
             yield report, _verified(repetition, case, path)
         elif path.relative_to(case.path).as_posix() in deleted:
-            yield report, [Line("told", "report", "it was deleted, as the log says.")]
+            yield report, [Line("told", "report", "it was deleted, as the log states.")]
         else:
-            yield report, [Line("differs", "report", f"{path.name} is missing, and the log says of no deletion.")]
+            yield report, [Line("differs", "report", f"{path.name} is missing, and the log states no deletion.")]
 
 
 def _verified(repetition: _Repetition, case: CaseFolder, path: Path) -> list[Line]:
@@ -104,7 +105,7 @@ def _verified(repetition: _Repetition, case: CaseFolder, path: Path) -> list[Lin
 
 
 def case_lines(check: CaseCheck) -> list[Line]:
-    """What the folder of a case shows without an examination, and what it cannot show."""
+    """Lines on what the folder of a case shows without an examination, and on what it cannot show."""
     log = [Line(finding.status, "log", str(finding)) for finding in check.log]
     files = [Line(finding.status, "file", str(finding)) for finding in check.files]
     if not any(line.status == "differs" for line in log):
@@ -115,26 +116,27 @@ def case_lines(check: CaseCheck) -> list[Line]:
 
 
 def _of_content(path: Path, twin: Twin) -> list[Line]:
-    whose = "the inputs, settings, weights, card and code it states"
+    whose = "its stated inputs, settings, weights, card and code"
     return [_compared("run id", twin.run_id_of_content, twin.run_id, whose), *_verify_pdf(path, twin.data)]
 
 
 def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
     pdf = path.with_suffix(".pdf")
     if not pdf.exists():
-        yield Line("told", "PDF", f"there is no {pdf.name} beside the JSON.")
+        yield Line("told", "PDF", f"there is no {pdf.name} beside the JSON twin.")
     elif sha256(data).encode() in pdf.read_bytes():
-        yield Line("agrees", "PDF", f"{pdf.name} states the SHA-256 of this JSON; only the case's log vouches for it.")
+        text = f"{pdf.name} states the SHA-256 of this JSON twin; only the case's log vouches for the PDF itself."
+        yield Line("agrees", "PDF", text)
     else:
-        yield Line("differs", "PDF", f"{pdf.name} does not state the SHA-256 of this JSON.")
+        yield Line("differs", "PDF", f"{pdf.name} does not state the SHA-256 of this JSON twin.")
 
 
 def _as_issued(case: CaseFolder, path: Path, twin: Twin) -> Iterator[Line]:
-    """What the log says of this report."""
+    """Compare the report with the log's entry on its issue."""
     issued = [entry.content for entry in case.entries("report issued") if entry.content.get("report") == path.stem]
     if not issued:
         yield Line(
-            "differs", "log", f"no report {path.stem} was issued; the id of this JSON is {report_id(twin.data)}."
+            "differs", "log", f"no report {path.stem} was issued; the id of this JSON twin is {report_id(twin.data)}."
         )
         return
     for file, key in ((path, "json_sha256"), (path.with_suffix(".pdf"), "pdf_sha256")):
@@ -144,7 +146,7 @@ def _as_issued(case: CaseFolder, path: Path, twin: Twin) -> Iterator[Line]:
 
 
 def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
-    """SHA-256 to files with it."""
+    """SHA-256 to the files that have it."""
     found: dict[str, list[Path]] = {}
     for folder in folders:
         for file in sorted(folder.glob("*")):
@@ -154,11 +156,11 @@ def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 class _Repetition:
-    """Makes findings again.
+    """Makes the findings of a report again.
 
     Args:
-        found: SHA-256 to image files with it.
-        bench: Where.
+        found: SHA-256 to the image files that have it.
+        bench: The bench that examines.
     """
 
     def __init__(self, found: Mapping[str, list[Path]], bench: Bench) -> None:
@@ -167,7 +169,7 @@ class _Repetition:
         self._verdicts: dict[int, Verdict] = {}
 
     def verify_all(self, twin: Twin) -> Iterator[Line]:
-        """What of the examinations of a report agrees, and of what photos of one item came to together."""
+        """Verify the examinations of a report and its part findings."""
         self._verdicts.clear()
         for number, examination in enumerate(twin.examinations, 1):
             where = f" {number}" if len(twin.examinations) > 1 else ""
@@ -178,7 +180,7 @@ class _Repetition:
                 yield Line(line.status, f"{line.subject} of part {number}", line.text)
 
     def verify(self, number: int, examination: StatedExamination) -> Iterator[Line]:
-        """What of the examination with that number agrees."""
+        """Verify the examination with that number, from 1."""
         inputs = [
             *(_image(name, expected, self._found) for name, expected in examination.exhibits),
             _file("weights", self._bench.weights / f"{examination.model}.safetensors", examination.weights_sha256),
@@ -190,7 +192,7 @@ class _Repetition:
         for raw, expected in zip(examination.maps, examination.map_hashes, strict=True):
             yield _compared("stated heatmap", map_sha256(raw), expected, "the hash it states of its own map")
         if any(line.status == "differs" for line in inputs):
-            yield Line("differs", "findings", "they were not made again, because what they rest on is not what it was.")
+            yield Line("differs", "findings", "they were not made again: image, weights or card are not as stated.")
             return
         pictures = zip(examination.exhibits, examination.grounds, strict=True)
         exhibits = [read_exhibit(self._found[expected][0], name, ground) for (name, expected), ground in pictures]
@@ -198,13 +200,13 @@ class _Repetition:
             yield _proposal(examination.located, exhibits[0], self._bench)
         now = StatedExamination.read(stated(self._repeat(number, examination, exhibits)))
         if (now.weights_sha256, now.card_sha256) != (examination.weights_sha256, examination.card_sha256):
-            told = f"{examination.model} was loaded before its files were changed; restart, and verify again."
+            told = f"{examination.model} was loaded before its files were changed; restart Assay and verify again."
             yield Line("differs", "findings", told)
             return
         yield from _findings(examination, now)
 
     def verify_part(self, part: StatedPart) -> Iterator[Line]:
-        """What of a finding on several photos agrees, from their examinations as they were made again."""
+        """Verify the part finding of several photos from their repeated examinations."""
         if not self._verdicts.keys() >= set(part.examinations):
             yield Line("differs", "finding", "it was not made again, because its examinations were not.")
             return
@@ -215,7 +217,7 @@ class _Repetition:
             return
         again = next((finding for finding in made if finding.model == part.model), None)
         if again is None:
-            yield Line("differs", "finding", f"it is stated by {part.model}, which made none of its examinations.")
+            yield Line("differs", "finding", f"it is stated for {part.model}, which made none of its examinations.")
             return
         now = StatedPart.read({"examinations": part.examinations, "finding": as_json(again)})
         yield _compared("outcome", now.outcome, part.outcome, "the report")
@@ -242,7 +244,7 @@ def _image(name: str, expected: str, found: Mapping[str, list[Path]]) -> Line:
     for other, files in found.items():
         for file in files:
             if file.name == name or file.stem == expected:
-                text = f"{name} had the SHA-256 {expected[:16]}…, and {file} has {other[:16]}…: it is another image."
+                text = f"{name} had the SHA-256 {expected[:16]}…, but {file} has {other[:16]}…: it is another image."
                 return Line("differs", "image", text)
     return Line("differs", "image", f"{name}, SHA-256 {expected}, was not found; name its folder with --images.")
 
@@ -256,11 +258,11 @@ def _file(subject: str, path: Path, expected: str) -> Line:
 def _compared(subject: str, found: str, expected: str, whose: str) -> Line:
     if found == expected:
         return Line("agrees", subject, f"{found}.")
-    return Line("differs", subject, f"it is {found}, and by {whose} it was to be {expected}.".replace("..", "."))
+    return Line("differs", subject, f"it is {found}, but should be {expected} by {whose}.".replace("..", "."))
 
 
 def _versions(subject: str, then: Mapping[str, str], now: Mapping[str, str]) -> Line:
-    """Other versions are told and no difference: whether they changed a finding is seen when it is made again."""
+    """Compare versions; others are only told, since repeating the findings shows whether they changed one."""
     changed = [
         f"{name} {then.get(name, 'none')} then, {now.get(name, 'none')} now"
         for name in sorted(then.keys() | now.keys())
@@ -272,20 +274,20 @@ def _versions(subject: str, then: Mapping[str, str], now: Mapping[str, str]) -> 
 
 
 def _proposal(then: Located, exhibit: Exhibit, bench: Bench) -> Line:
-    """Whether the locator proposes the same again; what became of the proposal is the examiner's and no finding."""
+    """Whether the locator proposes the same again; what the examiner made of the proposal is not verified here."""
     try:
         locator = bench.locator(then.locator)
     except WeightsRefused as refusal:
         return Line("differs", "proposal", f"it was not made again: {refusal}")
     if (locator.card.weights_sha256, locator.card_sha256) != (then.weights_sha256, then.card_sha256):
-        return Line("differs", "proposal", f"it was not made again, because {then.locator} is not what it was.")
+        return Line("differs", "proposal", f"it was not made again: {then.locator} is not as stated.")
     same = any(_same_detection(then.find, detection) for detection in locator.locate(exhibit))
     text = f"{then.find.part} at {then.find.crop}, score {then.find.score:.3f}, "
-    return Line("agrees" if same else "differs", "proposal", text + ("as stated." if same else "is not found again."))
+    return Line("agrees" if same else "differs", "proposal", text + ("as stated." if same else "not proposed again."))
 
 
 def _same_detection(then: Detection, now: Detection) -> bool:
-    """Whether finds are the same, their crops to a pixel: another machine may round a box the other way."""
+    """Whether detections are the same, crops within a pixel: another machine may round a box differently."""
     pairs = zip(then.crop.rectangle, now.crop.rectangle, strict=True)
     return (
         (then.part, then.close_up) == (now.part, now.close_up)
@@ -314,13 +316,13 @@ def _heatmap(then: NDArray[np.float32], now: NDArray[np.float32], full_scale: fl
     if then.shape != now.shape:
         return Line("differs", "heatmap", f"its shape is {now.shape}, and the report states {then.shape}.")
     away = float(np.abs(then - now).max()) / full_scale
-    # Not `away > TOLERANCE`: a map with NaN agrees with nothing.
+    # Not `away > TOLERANCE`: a map with NaN must not agree.
     status: Literal["agrees", "differs"] = "agrees" if away <= TOLERANCE else "differs"
-    return Line(status, "heatmap", f"its values lie up to {away:.2g} of full scale from those stated.")
+    return Line(status, "heatmap", f"its values differ from the stated ones by up to {away:.2g} of full scale.")
 
 
 def _same(then: Any, now: Any) -> bool:
-    """Whether JSON values are the same, numbers within `TOLERANCE`."""
+    """Whether JSON values are equal, numbers within `TOLERANCE`."""
     if isinstance(then, dict) and isinstance(now, dict):
         return then.keys() == now.keys() and all(_same(then[key], now[key]) for key in then)
     if isinstance(then, list) and isinstance(now, list):

@@ -1,4 +1,4 @@
-"""What a report says of every examination, and what it says differently of parts and of marks."""
+"""The wording of a report: common to every examination, and separate for parts and for marks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from inference.examiner import Examiner
 from inference.trademark.examiner import TrademarkExaminer
 
 NOT_AN_IDENTIFICATION = (
-    "This is not an identification. A model weighed the findings; the examiner decides, and answers for the conclusion."
+    "This is not an identification. A model weighed the findings; the examiner decides and answers for the conclusion."
 )
 
 PARTS_BY_THEMSELVES = (
-    "Photos of one part are weighed together; different parts stand beside each other, and nothing is said of them "
-    "together: how far their findings depend on each other is not known."
+    "Photos of one part are weighed together. Different parts are reported separately and never weighed together, "
+    "because it is not known how far their findings depend on each other."
 )
 
 OF_THE_FINDINGS = (
@@ -25,7 +25,7 @@ OF_THE_FINDINGS = (
 
 @dataclass(frozen=True)
 class Wording:
-    """What is said differently of parts and of marks."""
+    """The wording that differs between parts and marks."""
 
     subject: str
     examiner: type[Examiner]

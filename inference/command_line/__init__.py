@@ -1,1 +1,1 @@
-"""The command line, `python -m inference`: options to what is printed and written."""
+"""The command line, `python -m inference`: from options to printed and written results."""

@@ -1,4 +1,4 @@
-"""The bench that a command examines on."""
+"""The bench on which a command examines."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from inference.request import Request
 
 
 def bench_for(options: BenchOptions) -> Bench:
-    """The bench of the folder, the device and the laboratory's words that a command names.
+    """The bench with the folder, the device and the verbal scale that a command names.
 
     Raises:
-        Refusal: if the file that is named for the words is no verbal scale.
+        Refusal: if the named file is not a verbal scale.
     """
     scale = VerbalScale.read(options.verbal_scale) if options.verbal_scale else ENFSI_2015
     return Bench(options.weights, options.device, scale)
@@ -24,15 +24,14 @@ def bench_for(options: BenchOptions) -> Bench:
 def verdicts_on(
     exhibit: Exhibit, model: str | None, crop: Crop | None, options: ExamineOptions | ReportOptions, bench: Bench
 ) -> Sequence[Verdict]:
-    """The verdict on a photo by the model named for it, or on each part that is found on it, best first.
+    """The verdict on a photo by the named model, or with --locate on each detected part, the best detection first.
 
     Raises:
-        Refusal: if a crop or a model is named for what is still to be found, or nothing is found that a model is there
-            for.
+        Refusal: if --locate stands beside a crop or a model, or no part with a model is found.
     """
     if not options.locate:
         return [bench.examine(Request(exhibit, options.series, crop), model)]
     if crop is not None or model is not None:
-        msg = "With --locate the crops and models follow from what is found; leave out --crop and --model."
+        msg = "With --locate, crops and models follow from the parts that are found; leave out --crop and --model."
         raise Refusal(msg)
     return bench.examine_found(exhibit, options.series)

@@ -1,6 +1,6 @@
-"""`locate`, `examine` and `compare` print what they find, `report` issues it, `verify` checks it.
+"""The commands: `locate`, `examine` and `compare` print findings, `report` issues them, `verify` verifies them.
 
-`sign-off` logs a review of a report, and `delete` empties a case folder.
+`sign-off` logs the review of a report, and `delete` empties a case folder.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from inference.records import Refusal
 
 _DIFFERS, _REFUSED, _NOT_ALL, _INTERRUPTED = 1, 2, 3, 130
 _LOG_ALONE = (
-    "Exhibits and reports do not lie beside it, and nothing was held against them: verify the folder of the case, or "
-    "one of its reports."
+    "No exhibits or reports lie beside it, so that only the log was verified: verify the folder of the case, or one "
+    "of its reports."
 )
 
 
 def locate(options: LocateOptions) -> None:
-    """Print the parts that are found on a photo, best first."""
+    """Print the detections on a photo, best first."""
     (ground,) = grounds(options.ground, 1)
     exhibit = read_laid_on(options.photo, ground)
     locator = Bench(options.weights, options.device).locator(options.model)
@@ -55,7 +55,7 @@ def locate(options: LocateOptions) -> None:
 
 
 def examine(options: ExamineOptions) -> None:
-    """Print a verdict, or one for each part that is found, and write its heatmap where asked."""
+    """Print a verdict, or one for each detected part, and write its heatmap if asked to."""
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
     exhibit = read_laid_on(options.photo, ground)
     verdicts = verdicts_on(exhibit, options.model, crop, options, bench_for(options))
@@ -70,7 +70,7 @@ def examine(options: ExamineOptions) -> None:
 
 
 def compare(options: CompareOptions) -> None:
-    """Print a comparison, and write both heatmaps where asked."""
+    """Print a comparison, and write both heatmaps if asked to."""
     (crop, other_crop), (ground, other_ground) = crops(options.crop, 2), grounds(options.ground, 2)
     pair = read_laid_on(options.first, ground), read_laid_on(options.second, other_ground)
     comparison = bench_for(options).compare(*pair, options.model, (crop, other_crop))
@@ -90,13 +90,13 @@ def delete(options: DeleteOptions) -> None:
     """Empty a case folder, and print what was removed."""
     case = CaseFolder(options.case)
     if case.number != options.confirm:
-        msg = f"{options.case} is the folder of case {case.number}, not of {options.confirm}; nothing was removed."
+        msg = f"{options.case} is the folder of case {case.number}, not of case {options.confirm}; nothing was removed."
         raise Refusal(msg)
     print("\n".join(case.delete(options.by, options.reason, now())))
 
 
 def verify(options: VerifyOptions) -> int:
-    """Print what agrees and what does not; exit status 1 if anything differs, 3 if there is more to be verified."""
+    """Print the lines of a verification; exit status 1 if one differs, 3 if there is more to verify."""
     if options.issued.suffix == ".jsonl":
         return _verify_log(options.issued)
     bench = bench_for(options)
@@ -113,7 +113,7 @@ def verify(options: VerifyOptions) -> int:
 
 
 def _verify_log(log: Path) -> int:
-    """Verify a log by itself, and what lies beside it where that is the folder of its case."""
+    """Verify a log, and the files beside it if it lies in the folder of its case."""
     folder = log.absolute().parent
     in_case = log.name == LOG_NAME and any((folder / part).exists() for part in (EXHIBITS, REPORTS))
     check = check_case(folder) if in_case else CaseCheck(tuple(verify_log(log)), (), 0)
@@ -121,13 +121,13 @@ def _verify_log(log: Path) -> int:
     print(*check.findings, sep="\n", end="\n" if check.findings else "")
     if differs:
         return _DIFFERS
-    print(f"The log is whole, as far as it tells: {check.limit}")
-    print("Verify the folder of the case: the findings of its reports are then made again." if in_case else _LOG_ALONE)
+    print(f"The log is whole, as far as it can show: {check.limit}")
+    print("Verify the folder of the case to make the findings of its reports again." if in_case else _LOG_ALONE)
     return _NOT_ALL
 
 
 def _told(lines: Sequence[Line], *, printed: bool = False) -> int:
-    """Print lines, where they are not printed already, and what they come to."""
+    """Print lines, unless they are printed already, and their summary; gives the exit status."""
     differs = sum(line.status == "differs" for line in lines)
     told = f"{differs} of {len(lines)} lines differ." if differs else "All agrees."
     print(*(() if printed else lines), told, sep="\n")
@@ -135,7 +135,7 @@ def _told(lines: Sequence[Line], *, printed: bool = False) -> int:
 
 
 def main() -> int:
-    """Run a command; a refusal is one sentence and exit status 2."""
+    """Run a command; a refusal prints one sentence and gives exit status 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     commands: dict[str, Callable[..., Any]] = {
         "locate": locate,

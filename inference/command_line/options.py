@@ -1,4 +1,4 @@
-"""What the commands take; tyro makes their `--help` of it."""
+"""The options of the commands; tyro makes their `--help` from these texts."""
 
 from __future__ import annotations
 
@@ -43,110 +43,111 @@ class BenchOptions(ModelOptions):
 
 @dataclass(frozen=True)
 class ExamineOptions(BenchOptions):
-    """Examine a photo: is the part genuine or counterfeit."""
+    """Examine a photo: is the part genuine or counterfeit?"""
 
     photo: tyro.conf.Positional[Path]
-    """JPEG, PNG, WebP, TIFF or BMP."""
+    """A JPEG, PNG, WebP, TIFF or BMP file."""
     model: str | None = None
-    """Name of an authenticity model; the first one there is, in alphabetical order, or with --locate the part's."""
+    """Name of an authenticity model; by default the first in alphabetical order, with --locate the one for the part."""
     series: str | None = None
-    """The series that the part is meant to be; left open, the one that fits best is taken where that is clear."""
+    """Series that the part claims to be; left open, the best fit is taken if its lead is clear."""
     crop: Annotated[Crops, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = ()
-    """The part to examine, in pixels of the upright picture, and by how many degrees clockwise it is turned."""
+    """Crop to examine, in pixels of the upright picture, and its turn in degrees clockwise."""
     ground: OneGround = ()
-    """What transparent parts of the picture are laid on; left open, what the picture stands out from most."""
+    """Ground under transparent areas; left open, the one from which the picture stands out most."""
     locate: bool = False
-    """Find the parts on a photo of whole goods, and examine each with the model for it."""
+    """Locate the parts on a photo of whole goods, and examine each with the model for it."""
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
-    """Folder to write the heatmap and its overlay to, as PNG, and the registered part, reference and difference."""
+    """Folder for PNG files: the heatmap, its overlay, the registered part, its reference and the difference map."""
 
 
 @dataclass(frozen=True)
 class LocateOptions(ModelOptions):
-    """List the parts on a photo of whole goods: what to examine, and where it is."""
+    """List the parts on a photo of whole goods: what each is, and where."""
 
     photo: tyro.conf.Positional[Path]
-    """JPEG, PNG, WebP, TIFF or BMP."""
+    """A JPEG, PNG, WebP, TIFF or BMP file."""
     model: str | None = None
-    """Name of a locator; the first one there is, in alphabetical order."""
+    """Name of a locator; by default the first in alphabetical order."""
     ground: OneGround = ()
-    """What transparent parts of the picture are laid on; left open, what the picture stands out from most."""
+    """Ground under transparent areas; left open, the one from which the picture stands out most."""
     json: bool = False
-    """Print the finds as JSON."""
+    """Print the detections as JSON."""
 
 
 @dataclass(frozen=True)
 class CompareOptions(BenchOptions):
-    """Compare two marks: are the signs visually similar."""
+    """Compare two marks: are the signs visually similar?"""
 
     first: tyro.conf.Positional[Path]
-    """JPEG, PNG, WebP, TIFF or BMP."""
+    """A JPEG, PNG, WebP, TIFF or BMP file."""
     second: tyro.conf.Positional[Path]
     """The other mark."""
     model: str | None = None
-    """Name of a trademark model; the first one there is, in alphabetical order."""
+    """Name of a trademark model; by default the first in alphabetical order."""
     crop: Crops = ()
-    """The part to compare of mark N, 1 or 2, in pixels of the upright picture, and by how many degrees clockwise it is
-    turned; once a mark."""
+    """Crop of mark N, 1 or 2, in pixels of the upright picture, and its turn in degrees clockwise; once a mark."""
     ground: Grounds = ()
-    """What transparent parts of mark N are laid on; left open, what the mark stands out from most."""
+    """Ground under transparent areas of mark N; left open, the one from which the mark stands out most."""
     json: bool = False
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
-    """Folder to write to, as PNG: both heatmaps, their overlays, both marks with their answering parts numbered, one
-    laid over the other where points of them agree (red: dark in the first alone, cyan: in the second alone)."""
+    """Folder for PNG files: both heatmaps, their overlays, both marks with their corresponding areas numbered, and one
+    mark laid over the other if points of them agree (red: dark in the first alone; cyan: dark in the second alone)."""
 
 
 @dataclass(frozen=True)
 class ReportOptions(BenchOptions):
-    """Examine photos, or compare two marks, log it in a case folder and issue a report there: a PDF and its JSON twin.
+    """Examine photos or compare two marks, log it in a case folder, and issue a report there: a PDF and its JSON twin.
 
-    A model for marks compares two; one for parts examines each photo by itself, a page a photo or a part of it.
+    A trademark model compares two marks. An authenticity model examines each photo separately, one page for each part.
     """
 
     pictures: tyro.conf.Positional[tuple[str, ...]]
-    """JPEG, PNG, WebP, TIFF or BMP; MODEL=PICTURE for a photo of a part that another model is for."""
+    """JPEG, PNG, WebP, TIFF or BMP files; MODEL=PICTURE for a photo that another model examines."""
     case: Path
-    """The case's folder; made if it is not there."""
+    """The case's folder; a new one is made."""
     facts: tyro.conf.OmitArgPrefixes[CaseFacts]
     one_item: bool = False
-    """The photos show one item: those of the same part are weighed together, different parts stand by themselves."""
+    """The photos show one item: photos of one part are weighed together, different parts are reported separately."""
     model: str | None = None
-    """Name of a model; the first one for parts, in alphabetical order, or with --locate the part's."""
+    """Name of a model; by default the first authenticity model in alphabetical order, and with --locate the one for the
+    part."""
     series: str | None = None
-    """The series that the parts are meant to be; see `examine`."""
+    """Series that the parts claim to be; see `examine`."""
     crop: Crops = ()
-    """The part to examine of picture N, counted from 1 (or of a single one), in pixels of the upright picture, and by
-    how many degrees clockwise it is turned; once a picture."""
+    """Crop of picture N, counted from 1 (without N= for a single picture), in pixels of the upright picture, and its
+    turn in degrees clockwise; once a picture."""
     ground: Grounds = ()
-    """What transparent parts of picture N (or of a single one) are laid on; left open, what it stands out from most."""
+    """Ground under transparent areas of picture N (without N= for a single picture); left open, the one from which the
+    picture stands out most."""
     locate: bool = False
-    """Find the parts on photos of whole goods, and examine each with the model for it."""
+    """Locate the parts on photos of whole goods, and examine each with the model for it."""
     time: Annotated[datetime, tyro.conf.arg(metavar="ISO-TIME", help_behavior_hint="(default: now)")] = field(
         default_factory=now
     )
-    """When the report is made, local time with its zone, such as 2026-11-22T16:30:05+08:00."""
+    """Local time of the report with its zone, such as 2026-11-22T16:30:05+08:00."""
 
 
 @dataclass(frozen=True)
 class SignOffOptions:
-    """Log that a person has reviewed a report of a case, and what they say of it."""
+    """Log that a person has reviewed a report of a case, with their remark."""
 
     report: tyro.conf.Positional[str]
-    """The id printed on its pages."""
+    """Id of the report, as printed on its pages."""
     case: Path
     """The case's folder."""
     reviewer: str
     """Who reviewed it."""
     remark: str
-    """What they say of it."""
+    """Their remark."""
 
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    """Remove all exhibits and reports of a case; its log stays, and says what was removed, by whom and why."""
+    """Remove all exhibits and reports of a case; its log stays and states what was removed, by whom and why."""
 
     case: Path
     """The case's folder."""
@@ -155,17 +156,17 @@ class DeleteOptions:
     reason: str
     """Why."""
     confirm: Annotated[str, tyro.conf.arg(metavar="CASE-NUMBER")]
-    """The number of the case, so that no other one is emptied."""
+    """Number of the case, so that no other case is emptied."""
 
 
 @dataclass(frozen=True)
 class VerifyOptions(BenchOptions):
-    """Verify a report by its JSON twin, making its findings again; a case, all of it; or the log of a case.
+    """Verify a report by its JSON twin, a whole case, or the log of a case; findings are made again.
 
-    Exit status: 0 all agrees, 1 something differs, 2 refused, 3 nothing differs and not all could be verified.
+    Exit status: 0 all agrees, 1 something differs, 2 refused, 3 nothing differs but not all could be verified.
     """
 
     issued: tyro.conf.Positional[Path]
     """The .json of a report, the folder of a case, or a log.jsonl."""
     images: tuple[Path, ...] = ()
-    """Folders that hold the images; those in the report's own case folder are found without."""
+    """Folders that hold the images; the exhibits of the report's own case folder are found without this."""

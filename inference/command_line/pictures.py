@@ -13,14 +13,14 @@ from inference.records import Comparison, Heatmap, ReferenceComparison, Verdict
 
 
 def write_verdict(verdict: Verdict, folder: Path, stem: str) -> None:
-    """The heatmap and its overlay and, where there is one, the registered part, its reference and the difference."""
+    """Write the heatmap, its overlay and, beside a reference, the registered part, the reference and the difference."""
     _write_heatmap(verdict.heatmap, verdict.seen, folder, stem)
     if verdict.reference:
         _write_reference(verdict.reference, folder, stem)
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
-    """Both heatmaps, their overlays, both marks with answering parts numbered, one laid over the other if it can be."""
+    """Write both heatmaps, their overlays, both marks with numbered correspondences, and one mark over the other."""
     for index, (heatmap, seen) in enumerate(zip(comparison.heatmaps, comparison.seen, strict=True)):
         stem = f"mark_{index + 1}"
         _write_heatmap(heatmap, seen, folder, stem)

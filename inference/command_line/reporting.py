@@ -1,4 +1,4 @@
-"""`report`: what is examined goes into a case folder and is reported there."""
+"""`report`: examinations are logged in a case folder and reported there."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from inference.records import Comparison, Crop, Exhibit, PartFinding, Refusal, V
 
 
 def report(options: ReportOptions) -> None:
-    """Examine, log and report; print where the report lies.
+    """Examine, log and report; print the path of the report.
 
-    All is examined before anything is written, so that a refusal leaves nothing in the case folder.
+    Everything is examined before anything is written, so that a refusal leaves nothing in the case folder.
     """
     bench = bench_for(options)
     asked = _asked(options, bench)
@@ -36,7 +36,7 @@ def report(options: ReportOptions) -> None:
 
 @dataclass(frozen=True)
 class _Picture:
-    """What was read from one that is named, the model that is named for it, and the part to examine."""
+    """A named picture as it was read, the model named for it, and its crop."""
 
     exhibit: Exhibit
     model: str | None
@@ -68,7 +68,7 @@ def _compared(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -
     models = {picture.model for picture in asked}
     if len(asked) != 2 or len(models) > 1 or options.series or options.one_item or options.locate:
         name = next(model for model in models if model)
-        msg = f"{name} compares two marks, without a series and of no one item; name two pictures."
+        msg = f"{name} compares two marks; name two pictures and no --series, --one-item or --locate."
         raise Refusal(msg)
     first, second = asked
     comparison = bench.compare(first.exhibit, second.exhibit, first.model, (first.crop, second.crop))
@@ -76,9 +76,9 @@ def _compared(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -
 
 
 def _examined(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -> _Found:
-    """A verdict on each photo or each part of it, and what those of one item come to together."""
+    """A verdict on each photo or each part on it, and the part findings of photos of one item."""
     if options.one_item and options.locate:
-        msg = "--one-item weighs photos of one part, and --locate may find two on a photo; leave out one of them."
+        msg = "--one-item weighs photos of one part, but --locate may find two parts on a photo; leave out one option."
         raise Refusal(msg)
     verdicts = [
         verdict for each in asked for verdict in verdicts_on(each.exhibit, each.model, each.crop, options, bench)

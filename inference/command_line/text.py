@@ -1,4 +1,4 @@
-"""Records as the text that a command prints."""
+"""Records as printed text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def json_text(record: Verdict | Comparison | Sequence[Verdict] | Sequence[Detect
 
 
 def detection_text(detection: Detection) -> str:
-    """What was found, and where."""
+    """A detection and its place, in words."""
     where = "the whole picture, a close-up" if detection.close_up else f"at {detection.crop}"
     return f"{detection.part} {where}, score {detection.score:.3f}"
 
@@ -75,7 +75,7 @@ def _exhibit_text(exhibit: Exhibit) -> str:
 
 
 def _marks_text(comparison: Comparison) -> list[str]:
-    """What of each mark was compared, and how it was framed."""
+    """The crop of each mark, and how it was framed."""
     return [
         f"mark {number}      {f'{crop}, cropped by the examiner' if crop else 'whole picture'}; {mark.sentence}"
         for number, (crop, mark) in enumerate(zip(comparison.crops, comparison.marks, strict=True), 1)
@@ -84,9 +84,9 @@ def _marks_text(comparison: Comparison) -> list[str]:
 
 def _parts_text(comparison: Comparison) -> list[str]:
     if not comparison.correspondences:
-        return ["parts       none that answer to each other"]
+        return ["areas       none correspond"]
     return [
-        f"part {part.number}      "
+        f"area {part.number}      "
         + ", ".join(f"mark {mark} at {x:.0%} {y:.0%}" for mark, (x, y) in enumerate(part.places, 1))
         + f", strength {part.strength:.2f}"
         for part in comparison.correspondences

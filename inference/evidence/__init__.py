@@ -1,1 +1,1 @@
-"""Evidence: from scores to likelihood ratios, and what these are worth."""
+"""Evidence: from scores to likelihood ratios, and the figures that assess these."""

@@ -18,17 +18,17 @@ from inference.records import Evidence, require
 from inference.records.bounds import Range
 
 LEAST_SOURCES = 20
-"""Of either side; under so many no likelihood ratio is given."""
+"""Sources of each side; with fewer, no likelihood ratio is given."""
 LOG10_LR = Range(-20, 20)
-"""The bounds follow from how many sources were met, and nobody has met more."""
+"""Range of a bound of the log10 LR; no set has enough sources for more."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How a model's score becomes a likelihood ratio, and what stands behind it.
+    """How a model's score becomes a likelihood ratio, and the data behind it.
 
-    The score is log P(first side) - log P(second side) in nats, or what a model's card makes of it and of what it finds
-    beside it; of several photos of one source, the mean of theirs.
+    The score is log P(first side) - log P(second side) in nats, or what the card makes of it (a fused score). Of
+    several photos of one source it is the mean of their scores.
 
     Attributes:
         sides: Their names: (genuine, counterfeit) or (similar, dissimilar).
@@ -38,14 +38,14 @@ class Calibration:
         least: Lower bound of the log10 LR (ELUB), <= 0.
         greatest: Upper bound, >= 0.
         replicates: (intercept, slope, least, greatest) of each bootstrap by source.
-        accepts: Of each side, the least (first) or greatest (second) score that goes with it: the class-conditional
-            conformal threshold at `error`.
-        error: Share of a side's own scores that its threshold may turn away, 0 to 1.
-        sources: Sources of either side, at least 20.
-        population: What they were, in words.
-        held_out: Bounded log10 LRs of photos or pairs that neither training nor calibration saw, of either side; empty
-            where there were none.
-        photos: How many photos of one source each score is the mean of, >= 1.
+        accepts: Least score accepted for the first side, greatest for the second: class-conditional conformal
+            thresholds at `error`.
+        error: Share of a side's own scores that its threshold may reject, 0 to 1.
+        sources: Number of sources of each side, at least 20.
+        population: The sources, in words.
+        held_out: Bounded log10 LRs of photos or pairs of each side that neither training nor calibration saw; may be
+            empty.
+        photos: Number of photos of one source whose mean each score is, >= 1.
     """
 
     sides: tuple[str, str]
@@ -63,26 +63,26 @@ class Calibration:
     photos: int = 1
 
     def __post_init__(self) -> None:
-        require(self.slope > 0, f"a calibration keeps the order of scores: slope {self.slope}")
+        require(self.slope > 0, f"a calibration keeps the order of scores: its slope is above 0, not {self.slope}")
         for name, bound in (("least", self.least), ("greatest", self.greatest)):
             LOG10_LR.require(name, bound)
-        require(self.least <= 0 <= self.greatest, "the bounds hold 0, the neutral evidence")
+        require(self.least <= 0 <= self.greatest, "the bounds enclose 0, the neutral evidence")
         require(len(self.replicates) > 0, "an interval needs replicates")
         require(0 < self.error < 1, f"a share of errors lies between 0 and 1, not {self.error}")
-        # So many photos of one item are a film.
+        # More photos of one item are a film.
         Range(1, 1000).require("photos", self.photos)
-        require(min(self.sources) >= LEAST_SOURCES, f"a calibration stands on {LEAST_SOURCES} sources a side")
+        require(min(self.sources) >= LEAST_SOURCES, f"a calibration needs {LEAST_SOURCES} sources a side")
 
     def log10_lrs(self, scores: Values) -> Values:
         """Log10 LRs of scores, of the same shape, inside the bounds."""
         return np.clip(self.intercept + self.slope * scores, self.least, self.greatest)
 
     def evidence(self, score: float, scale: VerbalScale = ENFSI_2015) -> Evidence:
-        """What a score weighs.
+        """The evidence of a score.
 
         Args:
             score: High for the first side, finite.
-            scale: Whose words state it.
+            scale: The verbal scale that words it.
         """
         log10_lr = float(self.log10_lrs(np.array(score)))
         intercepts, slopes, least, greatest = np.array(self.replicates).T
@@ -105,14 +105,14 @@ class Calibration:
 
 
 def outcome(evidence: Evidence, sides: tuple[str, str]) -> tuple[str, str]:
-    """What the evidence comes to, and which rule decided, in one sentence.
+    """The outcome of the evidence, and a sentence on the rule that decided.
 
-    It is a side where that side's calibration samples have such scores, the other side's have not, and the likelihood
-    ratio is resolved; else inconclusive. A score between the two sides' samples is inconclusive as well: what is out of
-    scope is told by the picture, not by the score.
+    A side is taken if its calibration samples have such scores, those of the other side have not, and the interval of
+    the likelihood ratio excludes 0; else the outcome is inconclusive. So is a score between the samples of both sides,
+    because the picture decides what is out of scope, not the score.
 
     Args:
-        evidence: What the findings weigh.
+        evidence: The evidence of the findings.
         sides: Names of the first and the second side.
 
     Returns:
@@ -125,28 +125,28 @@ def outcome(evidence: Evidence, sides: tuple[str, str]) -> tuple[str, str]:
         reason = f"a score of {evidence.score:.2f} lies between those of {first} and of {second} calibration samples"
         return "inconclusive", f"{stated}, but {reason}."
     if abs(log10_lr) <= math.log10(NEUTRAL_LR):
-        return "inconclusive", f"{stated}; from 1/2 to 2 the findings support neither side."
+        return "inconclusive", f"{stated}; an LR from 1/2 to 2 supports neither side."
     if evidence.low <= 0 <= evidence.high:
-        return "inconclusive", f"{stated}; the interval holds 0, so that the side is not resolved."
+        return "inconclusive", f"{stated}; the interval contains 0, so that the side is not resolved."
     if len(evidence.accepted) == len(sides):
-        reason = f"{first} and {second} calibration samples alike have scores of {evidence.score:.2f}"
+        reason = f"both {first} and {second} calibration samples have scores of {evidence.score:.2f}"
         return "inconclusive", f"{stated}, but {reason}."
     if side not in evidence.accepted:
-        reason = f"a score of {evidence.score:.2f} is strange to {side} calibration samples"
+        reason = f"{side} calibration samples do not have scores of {evidence.score:.2f}"
         return "inconclusive", f"{stated}, but {reason}."
     other = second if side == first else first
     return side, f"{stated}; it supports {side}, and {other} calibration samples do not have such scores."
 
 
 def as_ratio(log10_lr: float) -> str:
-    """A likelihood ratio as text with two digits that count: `33`, or `1/33` where it favours H2."""
+    """A likelihood ratio as text with two significant digits: `33`, or `1/33` if it favours H2."""
     size = 10 ** abs(log10_lr)
     text = f"{size:.1f}" if size < 9.95 else f"{float(f'{size:.2g}'):,.0f}"
     return text if log10_lr >= 0 else f"1/{text}"
 
 
 def _stated(evidence: Evidence) -> str:
-    """The number with its interval, and whether the data behind the calibration limit it."""
+    """The log10 LR with its interval, and whether the calibration data limit it."""
     interval = f"95% interval {evidence.low:.2f} to {evidence.high:.2f}"
-    limited = ", as far as the calibration data reach" if evidence.at_bound else ""
+    limited = ", limited by the calibration data" if evidence.at_bound else ""
     return f"The log10 LR is {evidence.log10_lr:.2f} (LR {as_ratio(evidence.log10_lr)}{limited}; {interval})"

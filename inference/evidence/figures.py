@@ -1,4 +1,4 @@
-"""What likelihood ratios are worth whose truth is known.
+"""Figures of likelihood ratios whose truth is known.
 
 Cllr (Brümmer and du Preez, 2006), its least value over all monotone recalibrations by pool-adjacent-violators (PAV),
 and the points of Tippett and ECE curves.
@@ -15,12 +15,12 @@ Values = NDArray[np.float64]
 
 
 def pav(first: Values, second: Values, weights: tuple[Values, Values] | None = None) -> tuple[Values, Values]:
-    """Log10 LRs of scores by pool-adjacent-violators: the best that any monotone calibration makes of them.
+    """Log10 LRs of scores by pool-adjacent-violators, the best of all monotone calibrations.
 
     Args:
-        first: Scores of the first side (n,), higher the more they speak for it.
+        first: Scores of the first side (n,); a higher score speaks more for it.
         second: Scores of the second side (m,).
-        weights: How much each score counts, > 0; None for all alike.
+        weights: Weight of each score, > 0; None for equal weights.
 
     Returns:
         Log10 LRs (n,) and (m,); infinite where only one side has scores.
@@ -32,7 +32,7 @@ def pav(first: Values, second: Values, weights: tuple[Values, Values] | None = N
     blocks: list[tuple[float, float, int]] = []
     for one, other in zip(of_first.tolist(), of_second.tolist(), strict=True):
         block = (one, other, 1)
-        # Odds compared crosswise: a block with nothing of the second side has infinite odds.
+        # Odds are compared by cross-multiplication: a block without the second side has infinite odds.
         while blocks and blocks[-1][0] * block[1] >= block[0] * blocks[-1][1]:
             before = blocks.pop()
             block = (before[0] + block[0], before[1] + block[1], before[2] + block[2])
@@ -45,12 +45,12 @@ def pav(first: Values, second: Values, weights: tuple[Values, Values] | None = N
 
 
 def cllr(first: Values, second: Values) -> float:
-    """Cost of log10 LRs (n,) and (m,) of either side, in bits: 0 is perfect, 1 what saying nothing costs."""
+    """Cost of log10 LRs (n,) and (m,) of either side, in bits: 0 is perfect, 1 is the cost of saying nothing."""
     return float(ece(first, second, np.zeros(1))[0])
 
 
 def cllr_min(first: Values, second: Values) -> float:
-    """Least Cllr that a monotone recalibration of scores or log10 LRs (n,) and (m,) reaches: their discrimination."""
+    """Least Cllr of all monotone recalibrations of scores or log10 LRs (n,) and (m,); it measures discrimination."""
     return cllr(*pav(first, second))
 
 
@@ -72,7 +72,7 @@ def tippett(first: Values, second: Values) -> tuple[Values, Values, Values]:
 
     Returns:
         The log10 LRs that occur, ascending (k,), and the share of the first and of the second side, 0 to 1, whose log10
-        LR is at least so great, (k,) each.
+        LR is at least that, (k,) each.
     """
     levels = np.unique(np.concatenate([first, second]))
     shares = [1 - np.searchsorted(np.sort(side), levels, "left") / len(side) for side in (first, second)]

@@ -21,13 +21,13 @@ class ScaleRefused(Refusal):
 
 @dataclass(frozen=True)
 class VerbalScale:
-    """Words for likelihood ratios; they stand beside the number, never for it.
+    """Words for likelihood ratios; they stand beside the number and never replace it.
 
     Attributes:
-        name: What the scale is called in a report.
+        name: Name of the scale in a report.
         source: Where it was published.
-        above: Words of support, each with the likelihood ratio above which it holds (>= 1, ascending): an edge belongs
-            to the band below it. Up to the first edge the findings support neither side.
+        above: Words of support, each with the likelihood ratio above which it holds (>= 1, ascending); an edge belongs
+            to the band below it. Up to the first edge, the findings support neither side.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -40,36 +40,36 @@ class VerbalScale:
         edges = [*self.above.values()]
         require(bool(edges), "a verbal scale needs at least one band")
         require(all(math.isfinite(edge) and edge >= 1 for edge in edges), "a band begins at a finite LR of 1 or more")
-        require(all(low < high for low, high in pairwise(edges)), "bands are listed from the weakest to the strongest")
+        require(all(low < high for low, high in pairwise(edges)), "list the bands from the weakest to the strongest")
 
     @classmethod
     def read(cls, path: Path) -> VerbalScale:
         """A laboratory's own scale, from JSON such as {"name": "...", "source": "...", "above": {"weak": 2, ...}}.
 
         Raises:
-            ScaleRefused: if the file cannot be read, or is no such scale.
+            ScaleRefused: if the file cannot be read, or is not such a scale.
         """
         try:
             return _SCALE.validate_json(path.read_bytes(), strict=True)
         except OSError as error:
-            msg = f"The verbal scale {path.name} cannot be read in {path.parent}; check its name and its permissions."
+            msg = f"The verbal scale {path.name} cannot be read in {path.parent}; check its name and permissions."
             raise ScaleRefused(msg) from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(step) for step in first["loc"]) or "the file"
             msg = (
-                f"{path.name} is no verbal scale: {where}: {first['msg']}; it needs a name, a source, and under "
+                f"{path.name} is not a verbal scale: {where}: {first['msg']}; state a name, a source, and under "
                 f'"above" each word of support with the likelihood ratio above which it holds.'
             )
             raise ScaleRefused(msg) from error
 
     def support(self, log10_lr: float) -> str | None:
-        """The word for how strong the support is, whichever side it is for; None where there is none."""
+        """The word for the strength of the support, for either side; None if there is no support."""
         words = [word for word, edge in self.above.items() if abs(log10_lr) > math.log10(edge)]
         return words[-1] if words else None
 
     def sentence(self, log10_lr: float, propositions: tuple[str, str]) -> str:
-        """What a likelihood ratio of H1 against H2 says in words; of the findings, never of a proposition itself."""
+        """A likelihood ratio of H1 against H2 in words; it speaks of the findings, never of a proposition itself."""
         support = self.support(log10_lr)
         if support is None:
             return "The findings do not support one proposition over the other."
@@ -92,4 +92,4 @@ ENFSI_2015 = VerbalScale(
         "extremely strong": 1_000_000,
     },
 )
-"""The scale of the guideline; its band of 1 to 2 has no word of support."""
+"""The scale of the guideline; its band from 1 to 2 has no word of support."""

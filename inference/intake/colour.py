@@ -1,4 +1,4 @@
-"""Colours: from the space that a file states to sRGB."""
+"""Colours: from the colour space that a file states to sRGB."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from inference.intake.notes import Notes, as_text
 from inference.intake.rgb_space import RgbSpace
 from inference.intake.stated_colour import StatedColour
 
-# Colours over the whole RGB cube: what a profile does to them it does to any picture.
+# A grid over the whole RGB cube: a profile that keeps these colours keeps those of any picture.
 _COLOUR_CUBE = Image.fromarray(
     np.stack(np.meshgrid(*[np.linspace(0, 255, 9)] * 3), axis=-1).reshape(27, 27, 3).astype(np.uint8)
 )
 
 
 def to_srgb(colours: Image.Image, stated: StatedColour, notes: Notes) -> Image.Image:
-    """RGB from L, RGB, CMYK or LAB, by what the file states where it fits."""
+    """Convert L, RGB, CMYK or LAB to sRGB, by the colour space that the file states if it fits the pixels."""
     if colours.mode == "LAB":
         notes.conversions.append("Colours were converted from CIELAB to sRGB.")
         return _transform_to_srgb(ImageCms.createProfile("LAB"), "LAB").apply(colours)
@@ -39,7 +39,7 @@ def to_srgb(colours: Image.Image, stated: StatedColour, notes: Notes) -> Image.I
 
 
 def _by_space(colours: Image.Image, space: RgbSpace, notes: Notes) -> Image.Image:
-    """The colours in sRGB, the very same where the space is sRGB by another name."""
+    """The colours in sRGB; unchanged if the space is sRGB under another name."""
     if space.is_srgb:
         return colours
     notes.conversions.append(f"Colours were converted from {space.name} to sRGB.")
@@ -47,7 +47,7 @@ def _by_space(colours: Image.Image, space: RgbSpace, notes: Notes) -> Image.Imag
 
 
 def _by_profile(colours: Image.Image, profile: bytes, notes: Notes) -> Image.Image | None:
-    """The colours in sRGB, the very same where the profile is sRGB; None if it cannot be used."""
+    """The colours in sRGB; unchanged if the profile is sRGB, and None if it cannot be used."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = _transform_to_srgb(source, colours.mode)
@@ -73,6 +73,6 @@ def _transform_to_srgb(source: Any, mode: str) -> ImageCms.ImageCmsTransform:
 
 
 def _keeps_colours(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether nothing but rounding would change; a profile's name is no proof that it is sRGB."""
+    """Whether a transform changes no more than rounding does; the name of a profile does not prove that it is sRGB."""
     before = np.asarray(_COLOUR_CUBE, dtype=np.int16)
     return bool((np.abs(np.asarray(transform.apply(_COLOUR_CUBE)) - before) <= 1).all())

@@ -1,4 +1,4 @@
-"""The containers that are read, told by the first bytes, and where each of them ends."""
+"""The containers that are read: recognised by their first bytes, with the end of each."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _FOREIGN = {
 
 
 def identify(data: bytes, name: str) -> str:
-    """The container, told by the first bytes, by Pillow's name.
+    """Pillow's name of the container, recognised by its first bytes.
 
     Raises:
-        ExhibitRefused: naming what it is instead, if it is none of those that are read.
+        ExhibitRefused: if it is not one that is read; the sentence names what it is.
     """
     head = data[:_HEAD]
     for container in FORMATS:
@@ -61,15 +61,15 @@ def identify(data: bytes, name: str) -> str:
             return container
     kind = next((kind for kind, signature in _FOREIGN.items() if signature.match(head)), "of no known kind")
     accepted = f"{', '.join(FORMATS[:-1])} and {FORMATS[-1]}"
-    msg = f"{name} is {kind}, and only {accepted} pictures are examined; hand in one of these."
+    msg = f"{name} is {kind}, but only {accepted} pictures are examined; hand in one of these."
     raise ExhibitRefused(msg)
 
 
 def check_kind(data: bytes, container: str, notes: Notes) -> None:
-    """Refuse what is of a kind that would be decoded wrong, or not at all, though nothing is wrong with it.
+    """Refuse an intact file of a kind that would be decoded wrongly or not at all.
 
     Raises:
-        ExhibitRefused: naming the kind.
+        ExhibitRefused: if the file is of such a kind; the sentence names it.
     """
     check = {"JPEG": check_jpeg, "PNG": check_png, "TIFF": check_layout}.get(container)
     if check is not None:
@@ -77,13 +77,13 @@ def check_kind(data: bytes, container: str, notes: Notes) -> None:
 
 
 def note_trailing_bytes(data: bytes, container: str, notes: Notes) -> None:
-    """Warn of bytes after the end of the picture, or of an end that is missing."""
+    """Warn of bytes after the end of the picture, or of a missing end."""
     find_end = _ENDS.get(container)
     if find_end is None:
         return
     end = find_end(data)
     if end is None:
-        notes.warnings.append("The mark that ends the image data is missing.")
+        notes.warnings.append("The marker that ends the image data is missing.")
     elif end < len(data):
         notes.warnings.append(f"The file goes on for {len(data) - end} bytes after the end of the image data.")
 

@@ -1,4 +1,4 @@
-"""Sample formats and palettes: from what is stored to 8 bits a channel."""
+"""Sample formats and palettes: from stored values to 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEEP_CHANNELS = re.compile(r"(?:LA|RGB|RGBX|RGBA|RGBa|CMYK);16[BLN]")
 
 
 def raw_mode(stored: ImageFile.ImageFile) -> str:
-    """How the file itself packs a pixel, which Pillow knows until the pixels are loaded."""
+    """How the file packs a pixel; Pillow knows it only until the pixels are loaded."""
     if not stored.tile:
         return ""
     args = stored.tile[0].args
@@ -24,16 +24,16 @@ def raw_mode(stored: ImageFile.ImageFile) -> str:
 
 
 def to_eight_bits(image: Image.Image, raw_mode: str, bits: int, notes: Notes) -> Image.Image:
-    """8 bits a channel, scaled and never clipped as Pillow's own conversion of grey does.
+    """8 bits a channel, by scaling; Pillow's own conversion of grey would clip.
 
     Args:
-        image: As it was decoded.
+        image: The decoded picture.
         raw_mode: How the file packs a pixel, see `raw_mode`.
-        bits: Of a channel before it was decoded, where the file has boxes that state them; else 8.
-        notes: Where it is written down.
+        bits: Bits of a channel before decoding, if boxes of the file state them; else 8.
+        notes: Record of the conversions.
 
     Raises:
-        ExhibitRefused: if nothing tells how the values are to be shown.
+        ExhibitRefused: if nothing states how the values are to be shown.
     """
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         depth = 16 if _DEEP_CHANNELS.fullmatch(raw_mode) else bits
@@ -59,15 +59,15 @@ def to_eight_bits(image: Image.Image, raw_mode: str, bits: int, notes: Notes) ->
 
 
 def _reduce_clear_colour(image: Image.Image, notes: Notes) -> None:
-    """Bring the one colour that a PNG may declare transparent to the depth of the pixels."""
+    """Reduce the transparent colour of a PNG to the depth of its pixels."""
     clear = image.info.get("transparency")
     if isinstance(clear, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in clear)
-        notes.warnings.append("The colour that is transparent was told by the upper 8 of its 16 bits.")
+        notes.warnings.append("The transparent colour was matched by the upper 8 of its 16 bits.")
 
 
 def _full_scale(values: NDArray[Any], mode: str, raw_mode: str, notes: Notes) -> int:
-    """The value that stands for white: stated by 12- and 16-bit files, else the smallest usual one."""
+    """The value of white: 12- and 16-bit files state it; else the smallest usual value that fits."""
     if mode.startswith("I;16"):
         return 4095 if raw_mode == "I;12" else 65535
     lowest, highest = values.min(), values.max()
@@ -75,14 +75,14 @@ def _full_scale(values: NDArray[Any], mode: str, raw_mode: str, notes: Notes) ->
         if lowest >= 0 and highest <= full_scale:
             return full_scale
     msg = (
-        f"{notes.name} has pixel values that are undefined or outside 0 to 65535, and nothing in it says how "
-        "to show them; hand in an 8- or 16-bit copy."
+        f"{notes.name} has pixel values that are undefined or outside 0 to 65535, and does not state how to show "
+        "them; hand in an 8- or 16-bit copy."
     )
     raise ExhibitRefused(msg)
 
 
 def expand(image: Image.Image, notes: Notes) -> Image.Image:
-    """Grey, RGB, CMYK or CIELAB in full; grey and RGB with an alpha channel where the file has one."""
+    """The picture as full grey, RGB, CMYK or CIELAB; grey and RGB keep an alpha channel."""
     if image.mode in ("P", "PA"):
         notes.conversions.append("Palette entries were replaced by their colours.")
     if image.mode == "1":
@@ -95,12 +95,12 @@ def expand(image: Image.Image, notes: Notes) -> Image.Image:
 
 
 def in_mode(image: Image.Image, mode: str) -> Image.Image:
-    """The picture in a mode; itself where it is in it, and no copy."""
+    """The picture in a mode; the same object if it already has that mode."""
     return image if image.mode == mode else image.convert(mode)
 
 
 def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
-    """The pixels of an RGB picture, (H, W, 3); got in bands, as Pillow hands them out by way of two copies."""
+    """The pixels of an RGB picture, uint8 (H, W, 3); read in bands, since Pillow copies them twice."""
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for top in range(0, image.height, _BAND):
         bottom = min(top + _BAND, image.height)

@@ -1,10 +1,10 @@
 """The intake: the bytes of a file become an Exhibit, or are refused with one sentence.
 
 Everything an examination knows of a file is decided here. The bytes are read once and hashed as they
-are; what they hold is told from the bytes, never from the extension; and every change made between
-the stored pixels and the upright 8-bit sRGB pixels that are examined is written down in order.
+are. The bytes decide the format, never the extension. Every change between the stored pixels and the
+upright 8-bit sRGB pixels that are examined is recorded in order.
 
-Nothing here changes global state while a file is read, so exhibits can be read in several threads.
+Reading changes no global state, so exhibits can be read in several threads.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from inference.records import Exhibit, Ground
 __all__ = ["ExhibitRefused", "exhibit_from_pixels", "read_exhibit"]
 
 MAX_BYTES = 100_000_000
-"""Length of the largest file that is read."""
+"""Bytes of the largest file that is read."""
 
 MAX_PIXELS = 50_000_000
-"""Pixels of the largest picture that is decoded, checked on the header before any pixel is."""
+"""Pixels of the largest picture that is decoded; the header is checked before any pixel is decoded."""
 
 
 def read_exhibit(source: bytes | Path, name: str | None = None, ground: Ground | None = None) -> Exhibit:
@@ -45,17 +45,17 @@ def read_exhibit(source: bytes | Path, name: str | None = None, ground: Ground |
 
     Args:
         source: The file, or its bytes as they were handed in.
-        name: File name as given, folders are left out; the name of the file at `source`, or
-            "exhibit" for bytes, where it is not given.
-        ground: What transparent pixels are laid on; the ground from which the picture stands out most
-            where it is not given. It changes nothing in a picture without transparency.
+        name: File name as given, without folders; by default the name of the file at `source`, or
+            "exhibit" for bytes.
+        ground: Ground under transparent pixels; by default the one from which the picture stands out
+            most. It has no effect on a picture without transparency.
 
     Returns:
-        The exhibit: upright, 8-bit, sRGB, with everything that was done on the way.
+        The exhibit: upright, 8-bit, sRGB, with every conversion stated.
 
     Raises:
-        ExhibitRefused: if there is no such file, it cannot be read, is empty, too long, too large, of
-            a kind that is not examined, or damaged.
+        ExhibitRefused: if the file does not exist, cannot be read, is empty, too long, too large, of a
+            kind that is not examined, or damaged.
         Refusal: if there is no such ground.
     """
     check_ground(ground)
@@ -68,7 +68,7 @@ def read_exhibit(source: bytes | Path, name: str | None = None, ground: Ground |
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(shown) from error
-    except Exception as error:  # decoders fail on hostile bytes in every way there is
+    except Exception as error:  # decoders raise anything on hostile bytes
         if str(error).startswith("Unsupported BMP"):
             raise not_read(shown, f"a BMP of a rare kind ({error})", "a PNG") from error
         state = "is cut short" if "truncated" in str(error).lower() else "is damaged or of a rare kind"
@@ -78,12 +78,12 @@ def read_exhibit(source: bytes | Path, name: str | None = None, ground: Ground |
 
 
 def exhibit_from_pixels(pixels: NDArray[np.uint8], name: str) -> Exhibit:
-    """Pixels, uint8 (H, W, 3), as the exhibit of a PNG file that holds them; its hash is that of this file."""
+    """The exhibit of a PNG file made of pixels, uint8 (H, W, 3); its hash is that of this file."""
     return read_exhibit(png_bytes(Image.fromarray(pixels)), name)
 
 
 def _shown_name(name: str) -> str:
-    """The last part of a path of any system, without characters that could disguise it on a page."""
+    """The file name of a path of any system, without characters that could disguise it on a page."""
     return printable(PureWindowsPath(name).name, replacement="\N{REPLACEMENT CHARACTER}") or "exhibit"
 
 
@@ -93,13 +93,13 @@ def _read(source: bytes | Path, name: str) -> bytes:
         msg = f"{name} is empty; hand in the original file."
         raise ExhibitRefused(msg)
     if len(data) > MAX_BYTES:
-        msg = f"{name} is longer than {MAX_BYTES // 10**6} MB, the most that is read; hand in a smaller copy."
+        msg = f"{name} is longer than {MAX_BYTES // 10**6} MB, the limit; hand in a smaller copy."
         raise ExhibitRefused(msg)
     return data
 
 
 def _read_file(path: Path, name: str) -> bytes:
-    """The bytes of the file, one more than is allowed at most, so that its length need not be trusted."""
+    """The bytes of the file, at most one more than allowed, so that its stated length is not trusted."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -109,7 +109,7 @@ def _read_file(path: Path, name: str) -> bytes:
     except IsADirectoryError as error:
         msg = f"{name} is a folder; hand in a single picture."
         raise ExhibitRefused(msg) from error
-    except (OSError, ValueError) as error:  # a name no file can have is a ValueError
+    except (OSError, ValueError) as error:  # an impossible file name is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         msg = f"{name} cannot be read ({reason}); check its name, its permissions and the disk."
         raise ExhibitRefused(msg) from error
@@ -122,8 +122,8 @@ def _check_size(width: int, height: int, name: str, once: str = "") -> None:
 
 def _too_large(name: str, once: str = "") -> ExhibitRefused:
     return ExhibitRefused(
-        f"{name} has more than {MAX_PIXELS // 10**6} million pixels{once}, the most that is examined; "
-        "hand in a smaller copy or the part in question."
+        f"{name} has more than {MAX_PIXELS // 10**6} million pixels{once}, the limit; "
+        "hand in a smaller copy, or a cut-out of the part."
     )
 
 
@@ -132,8 +132,8 @@ def _decode(data: bytes, container: str, ground: Ground | None, notes: Notes) ->
     decodable = for_decoder(data, notes) if container == "PNG" else data
     main = main_picture(data) if container in ("HEIF", "AVIF") else MainPicture()
     with Image.open(io.BytesIO(decodable), formats=(container,)) as stored:
-        # Our own check, because Pillow's limit is a module global that others may set, and its warning
-        # can be made an error for one thread only from Python 3.14 on.
+        # Our own check: Pillow's limit is a module global that others may set, and only from Python 3.14 on
+        # can its warning become an error in one thread alone.
         _check_size(stored.width, stored.height, notes.name)
         mode = stored.mode
         packed = raw_mode(stored)

@@ -9,7 +9,7 @@ from inference.intake.notes import Notes
 from inference.intake.tiff import count_pages
 
 MAX_FRAMES_COUNTED = 1000
-"""Counting stops here: a hostile TIFF or GIF may chain millions."""
+"""Frames at which counting stops: a hostile TIFF or GIF may chain millions."""
 
 
 def note_frames(stored: ImageFile.ImageFile, data: bytes, notes: Notes) -> None:

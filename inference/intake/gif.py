@@ -1,4 +1,4 @@
-"""The blocks of a GIF: its frames are counted and its end is found without decoding one of them.
+"""The blocks of a GIF, which give its frames and its end without decoding.
 
 Source: Graphics Interchange Format, version 89a, CompuServe 1990.
 """
@@ -11,7 +11,7 @@ _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 
 
 def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Kind and end of each block of the file, as far as it is whole."""
+    """Kind and end of each whole block of the file."""
     position = 13 + _table_length(data[10])
     while position < len(data):
         kind = data[position]
@@ -40,12 +40,12 @@ def _after_sub_blocks(data: bytes, position: int) -> int:
 
 
 def gif_end(data: bytes) -> int | None:
-    """Where the file says that it ends; None if it does not."""
+    """Offset of the end that the file states; None if it states none."""
     return next((end for kind, end in _blocks(data) if kind == _END), None) if len(data) > 13 else None
 
 
 def count_frames(data: bytes, limit: int) -> int:
-    """The frames, counted up to a limit."""
+    """Number of frames, counted up to a limit."""
     frames = 0
     for kind, _ in _blocks(data):
         frames += kind == _IMAGE
@@ -55,6 +55,6 @@ def count_frames(data: bytes, limit: int) -> int:
 
 
 def pixel_aspect(data: bytes) -> tuple[int, int] | None:
-    """Height and width of a pixel, so its density across and down, to each other; None where it is not stated."""
+    """Height and width of a pixel, in one unit (the ratio of the densities across and down); None if not stated."""
     stated = data[12] if len(data) > 12 else 0
     return (64, stated + 15) if stated else None

@@ -1,6 +1,6 @@
-"""The boxes of a HEIF or AVIF file: what they state of the colours and the pixels of its main picture.
+"""The boxes of a HEIF or AVIF file: what they state of the colours and pixels of its main picture.
 
-The decoders apply turns and crops, and hand over the profile; what they keep to themselves is read here.
+The decoders apply turns and crops and pass on the profile; what they do not pass on is read here.
 Sources: ISO/IEC 14496-12 (boxes), 23008-12 (items and their properties).
 """
 
@@ -11,21 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_BOXES = 10_000
-"""Boxes after which no more are looked at, so that a hostile file cannot keep the reader busy."""
+"""Number of boxes after which reading stops, so that a hostile file cannot keep the reader busy."""
 
 _TURNS = (b"irot", b"imir")
 
 
 @dataclass(frozen=True)
 class MainPicture:
-    """What is stated of the main picture.
+    """What the boxes state of the main picture.
 
     Attributes:
-        nclx: Primaries, transfer and full-range flag by ITU-T H.273; None where they are not stated.
-        pixel: Width and height of a pixel before any turn; None where they are not stated.
-        bits: Of the deepest channel; 8 where none are stated.
-        is_turned: Whether the decoder turns or mirrors it.
-        is_on_its_side: Whether it is turned by a quarter.
+        nclx: Primaries, transfer and full-range flag by ITU-T H.273; None if not stated.
+        pixel: Width and height of a pixel before any turn; None if not stated.
+        bits: Bits of the deepest channel; 8 if none are stated.
+        is_turned: Whether the decoder turns or mirrors the picture.
+        is_on_its_side: Whether the picture is turned by 90 or 270 degrees.
     """
 
     nclx: tuple[int, int, bool] | None = None
@@ -36,7 +36,7 @@ class MainPicture:
 
 
 def main_picture(data: bytes) -> MainPicture:
-    """What the properties of the main picture state; nothing where the boxes are damaged."""
+    """The stated properties of the main picture; none if the boxes are damaged."""
     try:
         return _main_picture(data)
     except (struct.error, IndexError, StopIteration):
@@ -87,7 +87,7 @@ def _main_picture(data: bytes) -> MainPicture:
 
 
 def _associated(content: bytes, item: int) -> list[int]:
-    """The numbers of an item's properties, from 1 on (ItemPropertyAssociationBox)."""
+    """The numbers of an item's properties, from 1 (ItemPropertyAssociationBox)."""
     version, flags = content[0], content[3]
     (entries,) = struct.unpack_from(">I", content, 4)
     position = 8

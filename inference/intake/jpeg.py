@@ -1,6 +1,6 @@
-"""The markers of a JPEG: what it is made of, before anything is decoded.
+"""The markers of a JPEG, which describe it before anything is decoded.
 
-Sources: ITU-T T.81, annex B; ICC.1:2022, B.4, for the parts of a profile.
+Sources: ITU-T T.81, annex B; ICC.1:2022, B.4, for the chunks of a profile.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from inference.intake.notes import ExhibitRefused, Notes, not_read
 
 MAX_SCANS = 100
-"""Scans of a JPEG: real ones have about ten, and each costs a pass over all pixels for a few bytes."""
+"""Most scans that are decoded: real files have about ten, and each costs a pass over all pixels for a few bytes."""
 
 _SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
@@ -38,7 +38,7 @@ _COMPONENTS = (1, 3, 4)
 
 
 def _markers(data: bytes) -> Iterator[re.Match[bytes]]:
-    """The markers of a JPEG's first picture; those of a thumbnail lie in a segment, which is stepped over."""
+    """The markers of a JPEG's first picture; a thumbnail's markers lie in a segment, which is skipped."""
     position = 2
     while marker := _MARKER.search(data, position):
         yield marker
@@ -48,17 +48,17 @@ def _markers(data: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def _segment(data: bytes, marker: re.Match[bytes]) -> bytes:
-    """What a marker announces, without its length."""
+    """The content of a marker's segment, without its length field."""
     length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
     return data[marker.end() + 2 : marker.end() + length]
 
 
 def check_jpeg(data: bytes, notes: Notes) -> None:
-    """Refuse a JPEG of a process that is not decoded, or that would be decoded over and over.
+    """Refuse a JPEG of a process that is not decoded, or with too many scans.
 
     Raises:
-        ExhibitRefused: if it is not of 8 bits, sequential or progressive, in one, three or four
-            components, or has more than `MAX_SCANS` scans.
+        ExhibitRefused: unless it has 8 bits, is sequential or progressive, has one, three or four
+            components, and at most `MAX_SCANS` scans.
     """
     scans, frame = 0, None
     for marker in _markers(data):
@@ -66,7 +66,7 @@ def check_jpeg(data: bytes, notes: Notes) -> None:
         if frame is None and marker[0][1] in _FRAMES:
             frame = marker[0][1], _segment(data, marker)
     if scans > MAX_SCANS:
-        msg = f"{notes.name} has {scans} scans, and at most {MAX_SCANS} are decoded; hand in a plain JPEG."
+        msg = f"{notes.name} has {scans} scans, but at most {MAX_SCANS} are decoded; hand in a plain JPEG."
         raise ExhibitRefused(msg)
     kind = frame and _rare_kind(*frame)
     if kind:
@@ -74,7 +74,7 @@ def check_jpeg(data: bytes, notes: Notes) -> None:
 
 
 def _rare_kind(process: int, header: bytes) -> str:
-    """What a frame is called that is not decoded; nothing for one that is, or that is too short to tell."""
+    """The name of a kind of frame that is not decoded; empty for one that is decoded, or too short to recognise."""
     if _FRAMES[process] or len(header) < 6:
         return _FRAMES[process]
     bits, height, components = header[0], int.from_bytes(header[1:3], "big"), header[5]
@@ -86,12 +86,12 @@ def _rare_kind(process: int, header: bytes) -> str:
 
 
 def jpeg_end(data: bytes) -> int | None:
-    """Where the first picture ends; None if it does not."""
+    """Offset of the end of the first picture; None without an end."""
     return next((marker.end() for marker in _markers(data) if marker[0] == _END), None)
 
 
 def jpeg_profile(data: bytes, notes: Notes) -> bytes | None:
-    """The colour profile, put together from its numbered parts; None without one, or if any part is not there once."""
+    """The colour profile, joined from its numbered chunks; None without one, or unless each chunk is there once."""
     kind, name = _PROFILE
     segments = [_segment(data, marker) for marker in _markers(data) if marker[0] == kind]
     parts = [segment[len(name) :] for segment in segments if segment.startswith(name)]
@@ -101,15 +101,15 @@ def jpeg_profile(data: bytes, notes: Notes) -> bytes | None:
     numbered = {part[0]: part[2:] for part in parts if len(part) > 2 and part[1] == count}
     if not (len(parts) == len(numbered) == count and set(numbered) == set(range(1, count + 1))):
         notes.warnings.append(
-            f"The embedded colour profile is incomplete, {len(numbered)} of {count} parts being there in order, "
-            "and was ignored."
+            f"The embedded colour profile is incomplete ({len(numbered)} of {count} chunks are there in order) and was "
+            "ignored."
         )
         return None
     return b"".join(numbered[number] for number in range(1, count + 1))
 
 
 def jfif_density(data: bytes) -> tuple[int, int] | None:
-    """Samples to a unit of length across and down; None where no JFIF header states more than one to one."""
+    """Samples a unit of length, across and down; None if no JFIF header states a ratio other than 1:1."""
     for marker in _markers(data):
         header = _segment(data, marker)
         if marker[0] == b"\xff\xe0" and header.startswith(b"JFIF\0") and len(header) >= 12:

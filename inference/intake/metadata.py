@@ -1,4 +1,4 @@
-"""What a file states of itself, and the orientation that it asks for."""
+"""The metadata of a file, and the orientation that it states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageFile
 from inference.intake.isobmff import MainPicture
 from inference.intake.notes import Notes, as_text
 
-# Orientation as EXIF numbers it: what puts the picture upright, in Pillow's words and in ours.
+# EXIF orientation: the transpose that puts the picture upright, and its name in a sentence.
 _TURNS = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, "mirrored left to right"),
     3: (Image.Transpose.ROTATE_180, "rotated by 180 degrees"),
@@ -21,7 +21,7 @@ _TURNS = {
     8: (Image.Transpose.ROTATE_90, "rotated by 90 degrees counter-clockwise"),
 }
 
-# Tags that say where things lie in the file, and nothing of the picture.
+# Tags on the layout of the file, which say nothing of the picture.
 _LAYOUT_TAGS = frozenset(
     {
         ExifTags.Base.StripOffsets,
@@ -38,11 +38,11 @@ _LAYOUT_TAGS = frozenset(
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file states of itself.
+    """The metadata of a file, unverified.
 
     Attributes:
         texts: The printable tags, by name.
-        tags: The tags of the picture, the camera and the interoperability by their numbers.
+        tags: The tags of picture, camera and interoperability, by number.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -50,27 +50,27 @@ class Metadata:
 
     @property
     def orientation(self) -> int:
-        """As EXIF numbers it; 1, upright, where nothing else is stated."""
+        """The EXIF orientation, 1 to 8; 1 (upright) if none is stated."""
         stated = self.tags.get(ExifTags.Base.Orientation)
         return stated if stated in _TURNS else 1
 
     @property
     def is_on_its_side(self) -> bool:
-        """Whether width and height change places when the picture is put upright."""
-        return self.orientation >= 5  # from there on, rows run down
+        """Whether width and height are exchanged when the picture is put upright."""
+        return self.orientation >= 5  # from 5 on, stored rows run down
 
 
 def read_metadata(stored: ImageFile.ImageFile, container: str, notes: Notes) -> Metadata:
-    """What the file states of itself; nothing, with a warning, where that is damaged."""
-    # Pillow's TIFF reader turns the picture itself while loading and then forgets the orientation;
-    # a PNG may state its EXIF after the pixels.
+    """The metadata of the file; empty, with a warning, if damaged."""
+    # A TIFF is not loaded first: Pillow turns it while loading and forgets the orientation. All others are: a PNG may
+    # state its EXIF after the pixels.
     if container != "TIFF":
         stored.load()
     try:
-        Image.Exif().load(stored.info.get("exif") or b"")  # fails where Pillow's JPEG reader keeps silent
+        Image.Exif().load(stored.info.get("exif") or b"")  # raises an error that Pillow's JPEG reader hides
         exif = stored.getexif()
         metadata = Metadata(_stated(exif), _numbered(exif))
-    except Exception:  # noqa: BLE001 - as any hostile bytes; but the pixels do not depend on these
+    except Exception:  # noqa: BLE001 - hostile bytes raise anything; the pixels do not depend on them
         notes.warnings.append("The EXIF data is damaged and was ignored.")
         return Metadata()
     if container == "HEIF":
@@ -79,7 +79,7 @@ def read_metadata(stored: ImageFile.ImageFile, container: str, notes: Notes) -> 
 
 
 def _as_heif_states(stored: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
-    """With the orientation that the decoder hides from EXIF, since in HEIF boxes of its own turn the picture."""
+    """The metadata with the EXIF orientation of a HEIF; the decoder hides it, since boxes turn the picture instead."""
     stated = stored.info.get("original_orientation")
     if stated is None:
         return metadata
@@ -87,9 +87,9 @@ def _as_heif_states(stored: ImageFile.ImageFile, metadata: Metadata) -> Metadata
 
 
 def note_turn_by_boxes(main: MainPicture, metadata: Metadata, notes: Notes) -> None:
-    """Write down whether the decoder turned a HEIF, which its boxes decide and EXIF does not."""
+    """Record whether the decoder turned a HEIF; its boxes decide that, not its EXIF."""
     if main.is_turned:
-        notes.conversions.append("The picture was turned upright by the decoder, as the boxes of the file ask.")
+        notes.conversions.append("The decoder turned the picture upright, as the boxes of the file state.")
     elif metadata.texts.get("Orientation", "1") != "1":
         notes.warnings.append(
             f"EXIF states the orientation {metadata.texts['Orientation']}, which in HEIF does not turn the picture."
@@ -97,12 +97,12 @@ def note_turn_by_boxes(main: MainPicture, metadata: Metadata, notes: Notes) -> N
 
 
 def upright(stored: ImageFile.ImageFile, container: str, metadata: Metadata, notes: Notes) -> Image.Image:
-    """The pixels as the orientation asks."""
+    """The picture turned upright by its orientation."""
     stored.load()
     if metadata.orientation == 1:
         return stored
     turn, words = _TURNS[metadata.orientation]
-    notes.conversions.append(f"The picture was {words}, as its EXIF orientation {metadata.orientation} asks.")
+    notes.conversions.append(f"The picture was {words}, as its EXIF orientation {metadata.orientation} states.")
     return stored if container == "TIFF" else stored.transpose(turn)
 
 

@@ -1,4 +1,4 @@
-"""What is written down of a file while it is read, and how it is refused."""
+"""The notes on a file while it is read, and its refusal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 from inference.records import Refusal
 
 MAX_TEXT = 200
-"""Characters after which a value a file states of itself is cut."""
+"""Characters after which a metadata value is cut."""
 
 
 class ExhibitRefused(Refusal):
-    """A file that is not examined, with the reason in one sentence that names it."""
+    """A file that is not examined; one sentence names it and the reason."""
 
 
 @dataclass(frozen=True)
 class Notes:
-    """What is written down of one file while it is read.
+    """The notes on one file while it is read.
 
     Attributes:
-        name: The file's name as it is shown.
+        name: The file's name as shown.
         conversions: Every change between the stored and the examined pixels, in order, as sentences.
         warnings: What an examiner should know of the file, as sentences.
     """
@@ -31,12 +31,12 @@ class Notes:
 
 
 def printable(text: str, replacement: str = "") -> str:
-    """The text with each letter that does not print replaced."""
+    """The text, with each non-printable character replaced."""
     return "".join(letter if letter.isprintable() else replacement for letter in text)
 
 
 def as_text(value: Any) -> str:
-    """A tag's value as one line, cut; nothing for a binary one."""
+    """A tag's value as one line, cut to length; empty for a binary value."""
     if isinstance(value, tuple):
         return ", ".join(filter(None, map(as_text, value[:MAX_TEXT])))[:MAX_TEXT]
     if isinstance(value, (bytes, dict)):
@@ -45,11 +45,11 @@ def as_text(value: Any) -> str:
 
 
 def not_read(name: str, kind: str, instead: str) -> ExhibitRefused:
-    """The refusal of a file that nothing need be wrong with.
+    """The refusal of a kind of file that may be intact.
 
     Args:
-        name: The file's name as it is shown.
-        kind: What it is, with its article.
-        instead: What it can be saved as to be read, with its article.
+        name: The file's name as shown.
+        kind: Its kind, with an article.
+        instead: The kind to save it as, with an article.
     """
-    return ExhibitRefused(f"{name} is {kind}: that kind is not read, even where it is intact; save it as {instead}.")
+    return ExhibitRefused(f"{name} is {kind}, and that kind is not read, even if it is intact; save it as {instead}.")

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: what states its colours and its resolution, and what is kept from the decoder.
+"""The chunks of a PNG: those that state its colours and resolution, and those kept from the decoder.
 
 Source: Portable Network Graphics, third edition, W3C 2025, chapters 5 and 11.
 """
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from inference.intake.notes import Notes, not_read
 
 MAX_TEXT_LENGTH = 1_000_000
-"""Bytes to which a text chunk may inflate: Pillow refuses the whole file for a longer one."""
+"""Most bytes to which a text chunk may inflate: Pillow refuses the whole file for more."""
 
 MAX_PROFILE_LENGTH = 16_000_000
-"""Bytes to which a colour profile may inflate; the largest in use, of printers, have a few million."""
+"""Most bytes to which a colour profile may inflate; the largest in use, those of printers, have a few million."""
 
 _HEADER = 8
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
@@ -23,7 +23,7 @@ _TEXTS_THAT_TURN = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Kind, content and whole of each chunk, up to the end of the picture; what is cut short is left out."""
+    """Kind, content and all bytes of each chunk, up to the end of the picture; a cut chunk is left out."""
     position = _HEADER
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -37,7 +37,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def png_end(data: bytes) -> int | None:
-    """Where the picture ends; None if it does not."""
+    """Offset of the end of the picture; None without an end."""
     position = _HEADER
     for kind, _, whole in chunks(data):
         position += len(whole)
@@ -50,16 +50,16 @@ def check_png(data: bytes, notes: Notes) -> None:
     """Refuse a PNG in Apple's own variant.
 
     Raises:
-        ExhibitRefused: if its pixels are packed as the programs of iOS have them.
+        ExhibitRefused: if its pixels are packed as iOS programs do it.
     """
     if data[_HEADER + 4 : _HEADER + 8] == b"CgBI":
         raise not_read(notes.name, "a PNG in the variant of Apple's iOS (CgBI)", "a plain PNG")
 
 
 def for_decoder(data: bytes, notes: Notes) -> bytes:
-    """The same picture without profile and texts, for which Pillow may refuse the file; they are read here.
+    """The same file without profile and texts, for which Pillow may refuse it; they are read here.
 
-    The texts that may tell an orientation stay, the first of each kind, if they are not too long.
+    The first text of each kind that may state an orientation stays if it is not too long.
     """
     kept, seen, end = [data[:_HEADER]], set(), _HEADER
     for kind, content, whole in chunks(data):
@@ -72,14 +72,14 @@ def for_decoder(data: bytes, notes: Notes) -> bytes:
                 continue
             seen.add(keyword)
             if len(_text(kind, content)) > MAX_TEXT_LENGTH:
-                notes.warnings.append("The file states more of itself in text than is read; the text was ignored.")
+                notes.warnings.append("The file holds more text than is read; the text was ignored.")
                 continue
         kept.append(whole)
     return b"".join(kept) + data[end:]
 
 
 def png_profile(data: bytes, notes: Notes) -> bytes | None:
-    """The embedded colour profile; None without one, or with one that does not inflate, which is warned of."""
+    """The embedded colour profile; None without one, or, with a warning, if it does not inflate."""
     content = next((content for kind, content, _ in chunks(data) if kind == b"iCCP"), None)
     if content is None:
         return None
@@ -91,7 +91,7 @@ def png_profile(data: bytes, notes: Notes) -> bytes | None:
 
 
 def _text(kind: bytes, content: bytes) -> bytes:
-    """What a text chunk inflates to, one byte more than is allowed at most."""
+    """The inflated text of a chunk, at most one byte more than allowed."""
     _, _, rest = content.partition(b"\0")
     if kind == b"zTXt":
         return _inflated(rest[1:], MAX_TEXT_LENGTH) or b""
@@ -101,7 +101,7 @@ def _text(kind: bytes, content: bytes) -> bytes:
 
 
 def _inflated(packed: bytes, limit: int) -> bytes | None:
-    """At most one byte more than the limit, so that few bytes cannot fill the memory; None if damaged."""
+    """At most one inflated byte more than the limit, so that few bytes cannot fill the memory; None if damaged."""
     try:
         return zlib.decompressobj().decompress(packed, limit + 1)
     except zlib.error:

@@ -1,4 +1,4 @@
-"""Unequal resolution: pixels that are not square, as a fax has them, are made so."""
+"""Unequal resolution: pixels that are not square, as in a fax, are made square."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from inference.intake.notes import Notes
 from inference.intake.png import chunks
 
 LARGEST_RATIO = 4
-"""Between the two resolutions; the coarsest fax has 2.1, and beyond this a file is wrong about itself."""
+"""Largest ratio of the two resolutions that is believed; the coarsest fax has 2.1."""
 
 AS_EQUAL = 0.01
-"""Share by which the two may differ and pass for equal: rounded to whole numbers, they often do."""
+"""Share by which the two may differ and still count as equal: rounding to whole numbers makes them differ."""
 
 
 def stated_resolution(
     data: bytes, container: str, main: MainPicture, metadata: Metadata, notes: Notes
 ) -> tuple[float, float]:
-    """Pixels to a unit of length across and down the upright picture; (1, 1) where none or absurd ones are stated."""
+    """Pixels a unit of length, across and down the upright picture; (1, 1) if none or absurd ones are stated."""
     stated = _stored_resolution(data, container, main, metadata)
     if stated is None or stated == (0, 0):
         return 1, 1
@@ -41,7 +41,7 @@ def stated_resolution(
 
 
 def squared_size(width: int, height: int, resolution: tuple[float, float]) -> tuple[int, int]:
-    """Width and height once the coarser axis has the resolution of the finer one."""
+    """Width and height after the coarser axis was stretched to the resolution of the finer one."""
     across, down = resolution
     if abs(across / down - 1) <= AS_EQUAL:
         return width, height
@@ -49,7 +49,7 @@ def squared_size(width: int, height: int, resolution: tuple[float, float]) -> tu
 
 
 def squared(pixels: NDArray[np.uint8], resolution: tuple[float, float], notes: Notes) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) with square pixels; only ever stretched, so that no detail is lost."""
+    """The picture (H, W, 3) with square pixels; it is only stretched, so that no detail is lost."""
     height, width = pixels.shape[:2]
     size = squared_size(width, height, resolution)
     if size == (width, height):
@@ -58,7 +58,7 @@ def squared(pixels: NDArray[np.uint8], resolution: tuple[float, float], notes: N
     across, down = resolution
     notes.conversions.append(
         f"The {axis} was stretched from {before} to {after} pixels, as the file states {across:g} x {down:g} pixels "
-        "to a unit of length, across and down."
+        "a unit of length, across and down."
     )
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
@@ -66,7 +66,7 @@ def squared(pixels: NDArray[np.uint8], resolution: tuple[float, float], notes: N
 def _stored_resolution(
     data: bytes, container: str, main: MainPicture, metadata: Metadata
 ) -> tuple[float, float] | None:
-    """As stored, across and down; by the container itself, else by EXIF."""
+    """The stored resolution, across and down: by the container, else by EXIF."""
     if container == "JPEG":
         own: tuple[float, float] | None = jfif_density(data)
     elif container == "PNG":

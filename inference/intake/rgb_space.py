@@ -1,4 +1,4 @@
-"""RGB colour spaces by their primaries and their curve, and the way from them to sRGB.
+"""RGB colour spaces by their primaries and curve, and their conversion to sRGB.
 
 Sources: ITU-T H.273 (the numbered primaries and curves), IEC 61966-2-1 (sRGB), SMPTE ST 2084 (PQ),
 ITU-R BT.2100 (HLG) and BT.2408 (its white), ICC.1 annex E (Bradford's adaptation).
@@ -34,7 +34,7 @@ NUMBERED_PRIMARIES: dict[int, Primaries] = {
 }
 
 WHITE_OF_PQ_AND_HLG = 203
-"""Candela per square metre at which PQ and HLG show the white of a page; brighter light is cut off."""
+"""White of a page in PQ and HLG, in cd/m²; brighter light is cut off."""
 
 _PEAK_OF_HLG, _GAMMA_OF_HLG = 1000, 1.2
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -43,7 +43,7 @@ _ROWS_AT_ONCE = 128
 
 
 def power(exponent: float) -> NDArray[np.float64]:
-    """The curve of a display with a gamma."""
+    """The light of 256 levels, (256,), on a display with a gamma."""
     return _LEVELS**exponent
 
 
@@ -53,7 +53,7 @@ def srgb_curve() -> NDArray[np.float64]:
 
 
 def pq_curve() -> NDArray[np.float64]:
-    """The light that a PQ display gives, the white of a page being 1."""
+    """The light of a PQ display, 1 for the white of a page."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     raised = _LEVELS ** (1 / m2)
     return 10_000 / WHITE_OF_PQ_AND_HLG * (np.maximum(raised - c1, 0) / (c2 - c3 * raised)) ** (1 / m1)
@@ -78,12 +78,12 @@ PQ, HLG = 16, 18
 
 @dataclass(frozen=True)
 class RgbSpace:
-    """A space that 8-bit pixels may be in.
+    """A colour space of 8-bit pixels.
 
     Attributes:
-        name: What it is called in a sentence.
+        name: Its name in a sentence.
         primaries: Its white, red, green and blue.
-        curve: Light of each of 256 levels, 1 being white; (256,), or (3, 256) for one a channel.
+        curve: Light of each of 256 levels, 1 for white; (256,), or (3, 256) with one row a channel.
         is_hlg: Whether the display adds a gamma that depends on all three channels.
     """
 
@@ -93,7 +93,7 @@ class RgbSpace:
     is_hlg: bool = False
 
     def to_srgb(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The same colours, uint8 (H, W, 3), in sRGB; what it cannot show is cut off."""
+        """The same colours, uint8 (H, W, 3), in sRGB; colours outside sRGB are cut off."""
         matrix = (np.linalg.inv(_to_xyz(SRGB_PRIMARIES)) @ _adapted(self.primaries)).astype(np.float32)
         curves = np.broadcast_to(self.curve, (3, 256)).astype(np.float32)
         converted = np.empty_like(pixels)
@@ -112,14 +112,14 @@ class RgbSpace:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether nothing but rounding would change."""
+        """Whether a conversion to sRGB would change no more than rounding does."""
         levels = np.linspace(0, 255, 9).astype(np.uint8)
         cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
         return bool((np.abs(self.to_srgb(cube).astype(int) - cube) <= 1).all())
 
 
 def are_possible(primaries: Primaries) -> bool:
-    """Whether there can be such colours: all within the diagram, and the three not on one line."""
+    """Whether such primaries are possible: all within the diagram, and not on one line."""
     white, *corners = primaries
     inside = all(0 <= x <= 1 and 0 < y <= 1 and x + y <= 1 for x, y in primaries)
     (ax, ay), (bx, by), (cx, cy) = corners
@@ -142,7 +142,7 @@ def _to_xyz(primaries: Primaries) -> NDArray[np.float64]:
 
 
 def _adapted(primaries: Primaries) -> NDArray[np.float64]:
-    """To XYZ as the eye sees it under D65."""
+    """Matrix (3, 3) from RGB to XYZ, adapted to D65."""
     ratio = (_BRADFORD @ _xyz(D65)) / (_BRADFORD @ _xyz(primaries[0]))
     return np.linalg.inv(_BRADFORD) @ np.diag(ratio) @ _BRADFORD @ _to_xyz(primaries)
 

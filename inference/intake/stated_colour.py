@@ -1,6 +1,6 @@
-"""What a file states of its colours, by whatever means: a profile, chunks, boxes or EXIF tags.
+"""The colours that a file states, by a profile, chunks, boxes or EXIF tags.
 
-Sources: PNG, third edition, 4.3 and 11.3.2 (which chunk goes before which); ITU-T H.273 (numbers);
+Sources: PNG, third edition, 4.3 and 11.3.2 (precedence of chunks); ITU-T H.273 (numbers);
 EXIF 3.0 and DCF 2.0 (ColorSpace, interoperability); TIFF 6.0, section 20.
 """
 
@@ -37,9 +37,9 @@ from inference.intake.rgb_space import (
 )
 
 _UNSPECIFIED = 2
-_OF_TELEVISION = {1, 6, 7, 11, 12, 14, 15}  # curves of cameras, of which no display shows the inverse
-_SRGB_GAMMA = 45_455  # in a PNG: what writers of sRGB state beside it
-_GAMMA_NEAR_SRGB = 2.2  # what cameras state of sRGB
+_OF_TELEVISION = {1, 6, 7, 11, 12, 14, 15}  # curves of cameras, which displays do not invert
+_SRGB_GAMMA = 45_455  # in a PNG, stated beside sRGB
+_GAMMA_NEAR_SRGB = 2.2  # stated by cameras for sRGB
 _ADOBE_RGB, _SRGB, _UNCALIBRATED = 2, 1, 65_535
 _ADOBE_BY_DCF = "R03"
 _TO_BE_READ_AS_SRGB = "so its colours were read as sRGB"
@@ -47,7 +47,7 @@ _TO_BE_READ_AS_SRGB = "so its colours were read as sRGB"
 
 @dataclass(frozen=True)
 class StatedColour:
-    """What the pixels mean; neither is set for sRGB and where nothing is stated."""
+    """The stated colours of the pixels; neither is set for sRGB or without a statement."""
 
     profile: bytes | None = None
     space: RgbSpace | None = None
@@ -56,15 +56,15 @@ class StatedColour:
 def stated_colour(
     data: bytes, container: str, info: dict[Any, Any], main: MainPicture, metadata: Metadata, notes: Notes
 ) -> StatedColour:
-    """What goes before all else the file states; what cannot be followed is warned of.
+    """The statement that takes precedence in the file; one that cannot be followed gives a warning.
 
     Args:
-        data: The file.
+        data: The bytes of the file.
         container: Its kind.
-        info: What the decoder found in it.
-        main: What the boxes of a HEIF or AVIF state.
-        metadata: What EXIF states.
-        notes: Where the warnings go.
+        info: The decoder's information on it.
+        main: The statements of a HEIF's or AVIF's boxes.
+        metadata: The statements of EXIF.
+        notes: Record of the warnings.
     """
     if container == "PNG":
         found = _by_png(_first_of_each(data), data, notes)
@@ -75,7 +75,7 @@ def stated_colour(
 
 
 def _first_of_each(data: bytes) -> dict[bytes, bytes]:
-    """The content of the first chunk of each kind that stands before the pixels."""
+    """The content of the first chunk of each kind before the pixels."""
     first: dict[bytes, bytes] = {}
     for kind, content, _ in chunks(data):
         if kind == b"IDAT":
@@ -89,7 +89,7 @@ def _by_png(chunk: dict[bytes, bytes], data: bytes, notes: Notes) -> StatedColou
         primaries, curve, matrix, full = chunk[b"cICP"]
         if matrix == 0 and full == 1:
             return _by_numbers((primaries, curve, True), notes) or StatedColour()
-        notes.warnings.append(f"The file states colours that are no full-range RGB, {_TO_BE_READ_AS_SRGB}.")
+        notes.warnings.append(f"The file states colours other than full-range RGB, {_TO_BE_READ_AS_SRGB}.")
         return StatedColour()
     if b"iCCP" in chunk:
         profile = png_profile(data, notes)
@@ -117,7 +117,7 @@ def _by_gamma_and_chromaticities(
     if by_srgb_curve.is_srgb and abs(stated - _SRGB_GAMMA) <= 50:
         return StatedColour()
     if gamma is None:
-        notes.warnings.append("The file states its primaries but no gamma; the curve of sRGB was taken for it.")
+        notes.warnings.append("The file states its primaries but no gamma; the curve of sRGB was used.")
         return StatedColour(space=by_srgb_curve)
     also = "" if chromaticities is None else " and the primaries"
     name = f"the gamma {stated / 100_000:.4g}{also} that the file states"
@@ -125,7 +125,7 @@ def _by_gamma_and_chromaticities(
 
 
 def _by_numbers(numbers: tuple[int, int, bool] | None, notes: Notes) -> StatedColour | None:
-    """The space of two numbers of H.273; None where they say nothing."""
+    """The colour space of two numbers of H.273; None if they state nothing."""
     if numbers is None or numbers[:2] == (_UNSPECIFIED, _UNSPECIFIED):
         return None
     primaries, curve, _ = numbers
@@ -135,21 +135,21 @@ def _by_numbers(numbers: tuple[int, int, bool] | None, notes: Notes) -> StatedCo
     if curve in _OF_TELEVISION or curve == _UNSPECIFIED:
         known_curve = srgb_curve
         if curve != _UNSPECIFIED:
-            notes.warnings.append("The file states the curve of television cameras; it was shown by that of sRGB.")
+            notes.warnings.append("The file states the curve of television cameras; the curve of sRGB was used.")
     if known_primaries is None or known_curve is None:
         notes.warnings.append(f"The file states {stated}, which are not converted, {_TO_BE_READ_AS_SRGB}.")
         return StatedColour()
     if curve in (PQ, HLG):
         notes.warnings.append(
-            f"The file is meant for a bright display: what is brighter than {WHITE_OF_PQ_AND_HLG} cd/m² was shown as "
-            "white, and dark tones are coarse."
+            f"The file is meant for a bright display: light above {WHITE_OF_PQ_AND_HLG} cd/m² became white, and dark "
+            "tones are coarse."
         )
         stated = f"{'PQ' if curve == PQ else 'HLG'} ({stated})"
     return StatedColour(space=RgbSpace(stated, known_primaries, known_curve(), is_hlg=curve == HLG))
 
 
 def _by_exif(metadata: Metadata, notes: Notes) -> StatedColour | None:
-    """By the tags of EXIF or of a TIFF, where nothing else states anything."""
+    """The statement of EXIF or TIFF tags, used if nothing else states colours."""
     space = metadata.tags.get(ExifTags.Base.ColorSpace)
     by_dcf = str(metadata.tags.get(ExifTags.Interop.InteropIndex, "")).strip("\0 ") == _ADOBE_BY_DCF
     if (by_dcf and space != _SRGB) or space == _ADOBE_RGB:
@@ -159,7 +159,7 @@ def _by_exif(metadata: Metadata, notes: Notes) -> StatedColour | None:
         return None
     by_tags = _by_tags(metadata.tags, notes)
     if by_tags is None and space == _UNCALIBRATED:
-        notes.warnings.append(f"EXIF states colours other than sRGB but not which, {_TO_BE_READ_AS_SRGB}.")
+        notes.warnings.append(f"EXIF states colours other than sRGB without naming them, {_TO_BE_READ_AS_SRGB}.")
     return by_tags
 
 
@@ -184,12 +184,12 @@ def _by_tags(tags: dict[int, Any], notes: Notes) -> StatedColour | None:
         return None
     space = RgbSpace("the primaries and the curve that the tags state", primaries, curve)
     if corners is not None and table is None and gamma is None and not space.is_srgb:
-        notes.warnings.append("The file states its primaries but no curve; that of sRGB was taken for it.")
+        notes.warnings.append("The file states its primaries but no curve; the curve of sRGB was used.")
     return StatedColour(space=space)
 
 
 def _tabled(table: Any) -> NDArray[np.float64] | None:
-    """A TIFF's TransferFunction of an 8-bit picture: the light of each level, 0 to 65535, for one channel or three."""
+    """TransferFunction of an 8-bit TIFF: the light of each level, 0 to 65535, for one channel or three."""
     values = np.asarray(table, dtype=np.float64)
     if values.shape not in ((256,), (768,)) or values.max() <= 0:
         return None
@@ -197,7 +197,7 @@ def _tabled(table: Any) -> NDArray[np.float64] | None:
 
 
 def _numbers(value: Any, count: int) -> list[float] | None:
-    """So many finite numbers, or None."""
+    """A list of `count` finite numbers, or None."""
     values = value if isinstance(value, tuple) else (value,)
     try:
         numbers = [float(number) for number in values]

@@ -1,8 +1,8 @@
-"""What a TIFF's tags say of its pixels, and whether Pillow decodes such pixels right.
+"""The layout of a TIFF's pixels by its tags, and whether Pillow decodes it correctly.
 
-Pillow decodes some layouts to garbage without a word, others into an error that reads like damage. So the
-layout is read from the tags first, and what is not on the list of those that are known to be decoded right,
-each proved against another decoder by the tests, is refused by its name.
+Pillow decodes some layouts to garbage without an error, and others into an error that reads like damage. So the
+layout is read from the tags first. Tests prove against another decoder which layouts are decoded correctly; any
+other is refused by name.
 Tags: TIFF revision 6.0, section 8; TIFF technical notes for Adobe Photoshop; libtiff's tiff.h.
 """
 
@@ -22,7 +22,7 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 5,
 UNSPECIFIED, MULTIPLIED, ALPHA = 0, 1, 2
 RAW, OLD_JPEG, JPEG = 1, 6, 7
 INK_SET, NOT_CMYK = 332, 2
-REDUCED = 1  # in NewSubfileType: the picture is a smaller copy of another one of the file
+REDUCED = 1  # in NewSubfileType: the picture is a smaller copy of another one in the file
 
 _COLOURS = {
     WHITE_IS_ZERO: "grey",
@@ -104,7 +104,7 @@ _READ_WITH_BITS_REVERSED = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How a TIFF packs its first picture, in the numbers of the tags.
+    """How a TIFF packs its first picture, in numbers of its tags.
 
     Attributes:
         big_endian: Whether the bytes of a value run from the highest to the lowest.
@@ -112,10 +112,10 @@ class Layout:
         compression: Compression.
         bits: BitsPerSample, one a sample.
         kinds: SampleFormat, each that occurs.
-        extra: ExtraSamples: 0 unspecified, 1 multiplied alpha, 2 alpha.
+        extra: ExtraSamples: 0 unspecified, 1 premultiplied alpha, 2 alpha.
         apart: Whether each sample has a plane of its own.
         bits_reversed: Whether the bits of a byte run from the lowest to the highest.
-        other_inks: Whether inks other than cyan, magenta, yellow and black are meant.
+        other_inks: Whether it uses inks other than cyan, magenta, yellow and black.
     """
 
     big_endian: bool
@@ -130,7 +130,7 @@ class Layout:
 
     @classmethod
     def read(cls, data: bytes) -> Layout:
-        """The layout of the first picture of a TIFF, in whatever way its tags are wrong."""
+        """The layout of the first picture of a TIFF; wrong tags give a layout that is not known."""
         file = io.BytesIO(data)
         head = file.read(16 if data[2:3] == b"+" else 8)
         tags = TiffImagePlugin.ImageFileDirectory_v2(head)
@@ -165,7 +165,7 @@ class Layout:
 
     @property
     def is_known(self) -> bool:
-        """Whether all that it says is defined somewhere; else the tags are likely damaged."""
+        """Whether all its values are defined; otherwise the tags are likely damaged."""
         return (
             self.colour in _COLOURS
             and self.compression in _COMPRESSIONS
@@ -177,7 +177,7 @@ class Layout:
 
     @property
     def is_decoded_right(self) -> bool:
-        """Whether Pillow decodes such pixels to what they stand for."""
+        """Whether Pillow decodes such pixels correctly."""
         if len(set(self.bits)) > 1 or len(self.kinds) > 1 or self.compression not in _DECODED or self.other_inks:
             return False
         depth, (kind,) = self.bits[0], self.kinds
@@ -198,13 +198,13 @@ class Layout:
         )
 
     def _is_grey_of_32_bits(self, kind: int) -> bool:
-        """Big-endian numbers come from libtiff in the order of the machine, and Pillow takes them as stored."""
+        """Whether it is readable 32-bit grey; libtiff swaps big-endian numbers, but Pillow takes them as stored."""
         colours = {FLOAT: (BLACK_IS_ZERO, WHITE_IS_ZERO), SIGNED: (BLACK_IS_ZERO,), UNSIGNED: (BLACK_IS_ZERO,)}
         in_order = not self.big_endian or (self.compression == RAW and kind != UNSIGNED)
         return in_order and len(self.bits) == 1 and self.colour in colours.get(kind, ())
 
     def _has_planes_that_are_read(self, depth: int) -> bool:
-        """Pillow itself takes planes for 8-bit ones of its own modes; libtiff, for the rest, joins them as they are."""
+        """Whether its planes are read: Pillow reads 8-bit planes of its own modes, libtiff joins the others."""
         if self.colour not in (RGB, CMYK):
             return False
         if self.compression == RAW:
@@ -213,36 +213,36 @@ class Layout:
 
 
 def check_layout(data: bytes, notes: Notes) -> None:
-    """Refuse a TIFF whose pixels would not be decoded right, before they are decoded.
+    """Refuse a TIFF whose pixels would not be decoded correctly, before they are decoded.
 
     Raises:
-        ExhibitRefused: naming the layout, or calling the file damaged where its tags make none.
+        ExhibitRefused: with the name of the layout, or as damaged if the tags make no known layout.
     """
     if data.startswith(_BIG_ENDIAN_BIGTIFF):
         raise not_read(notes.name, "a BigTIFF in big-endian order", _INSTEAD)
     layout = Layout.read(data)
     if not layout.is_known:
-        msg = f"{notes.name} is a TIFF file whose description of its pixels is damaged; hand in an intact copy."
+        msg = f"{notes.name} is a TIFF file whose tags on its pixels are damaged; hand in an intact copy."
         raise ExhibitRefused(msg)
     if not layout.is_decoded_right:
         raise not_read(notes.name, str(layout), _INSTEAD)
 
 
 def note_layout(stored: Any, notes: Notes) -> None:
-    """Warn of what the tags leave open or mark as not the picture itself."""
+    """Warn of what the tags leave open, or mark as a copy."""
     tags = stored.tag_v2
     if tags.get(ExifTags.Base.NewSubfileType, 0) & REDUCED:
         notes.warnings.append("The file calls its first picture a reduced copy of another; the first is examined.")
     if ExifTags.Base.PhotometricInterpretation not in tags:
-        notes.warnings.append("The file does not say whether zero is white or black; zero was taken for white.")
+        notes.warnings.append("The file does not state whether zero is white or black; zero was taken as white.")
     ignored = sum(meaning == UNSPECIFIED for meaning in tags.get(ExifTags.Base.ExtraSamples, ()))
     if ignored:
         channels = "channel" if ignored == 1 else f"{ignored} channels"
-        notes.warnings.append(f"The file holds a further {channels} of no stated meaning, which was ignored.")
+        notes.warnings.append(f"The file holds a further {channels} without a stated meaning, which was ignored.")
 
 
 def read_colour_map(stored: Any, notes: Notes) -> None:
-    """Take a palette of 8-bit values for one; those of a TIFF have 16 bits, of which Pillow takes the upper 8."""
+    """Read a palette of 8-bit values as such; a TIFF palette has 16 bits, of which Pillow takes the upper 8."""
     colour_map = stored.tag_v2.get(ExifTags.Base.ColorMap, ())
     if stored.mode in ("P", "PA") and colour_map and 0 < max(colour_map) <= 255:
         stored.palette = ImagePalette.raw("RGB;L", bytes(colour_map))
@@ -250,7 +250,7 @@ def read_colour_map(stored: Any, notes: Notes) -> None:
 
 
 def count_pages(data: bytes, limit: int) -> int:
-    """The pages that the directories chain, whatever is in them; a chain that returns to a page ends there."""
+    """Number of pages in the chain of directories, up to a limit; a chain that returns to a page ends there."""
     order = ">" if data.startswith(b"MM") else "<"
     big = data[2:4] in (b"+\0", b"\0+")
     first, count, entry, following = (8, "Q", 20, "Q") if big else (4, "H", 12, "I")
@@ -261,6 +261,6 @@ def count_pages(data: bytes, limit: int) -> int:
             (entries,) = struct.unpack_from(order + count, data, place)
             seen.add(place)
             (place,) = struct.unpack_from(order + following, data, place + struct.calcsize(count) + entry * entries)
-    except (struct.error, OverflowError):  # a chain that leads out of the file ends there
+    except (struct.error, OverflowError):  # a chain that leaves the file ends there
         pass
     return max(1, len(seen))

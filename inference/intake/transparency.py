@@ -1,4 +1,4 @@
-"""What transparent pixels are laid on: the ground from which the visible ones stand out most."""
+"""The ground under transparent pixels: by default the one from which the visible pixels stand out most."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ from inference.intake.notes import Notes
 from inference.records import Ground, Refusal
 
 GROUNDS: dict[Ground, int] = {"white": 255, "black": 0, "grey": 176}
-"""The sRGB level of each ground, in the order in which they are preferred.
+"""The sRGB level of each ground, in order of preference.
 
-The grey is not the middle one: black lies 176 levels from it and white 79, so that parts in black and
-in white differ in their distance from the ground as well.
+The grey is not the middle grey: black lies 176 levels from it and white 79, so that black and white areas
+also differ in their distance from the ground.
 """
 
 FAINTEST = 0.02
-"""Share of what is visible that may be fainter than the measure of standing out: stray pixels of an edge."""
+"""Share of the visible pixels that may be fainter than measured, such as single pixels of an edge."""
 
 PLAIN = 128
-"""Levels from the ground beyond which a colour stands out no better: half of the full scale."""
+"""Levels from the ground beyond which a colour does not stand out better: half of the full scale."""
 
 AS_GOOD = 16
-"""Levels within which two grounds are as good as each other."""
+"""Levels within which two grounds count as equally good."""
 
 
 def check_ground(ground: str | None) -> None:
-    """Raise a Refusal unless the ground is None or one of those that there are."""
+    """Check a ground.
+
+    Raises:
+        Refusal: unless it is None, white, black or grey.
+    """
     if ground is not None and ground not in get_args(Ground):
-        msg = f"The ground {ground!r} is not one of white, black and grey; choose one of these, or none."
+        msg = f"The ground {ground!r} is not white, black or grey; choose one of these, or none."
         raise Refusal(msg)
 
 
@@ -44,11 +48,11 @@ def lay_on_ground(
     Args:
         colours: uint8 (H, W, 3), sRGB, not multiplied by the alpha values.
         alpha: uint8 (H, W); 0 is transparent, 255 opaque.
-        asked: The ground the examiner chose, or None to find it here.
-        notes: Where it is written down.
+        asked: The examiner's choice, or None for the ground that shows most.
+        notes: Record of the conversion.
 
     Returns:
-        uint8 (H, W, 3), and the ground; None where nothing is transparent and nothing was done.
+        uint8 (H, W, 3), and the ground; None if nothing is transparent, so that nothing was done.
     """
     if alpha.min() == 255:
         return colours, None
@@ -56,16 +60,16 @@ def lay_on_ground(
     why = "as the examiner chose" if asked else "from which the picture stands out most"
     notes.conversions.append(f"Transparent pixels were laid on {ground}, {why}.")
     if not alpha.any():
-        notes.warnings.append("Every pixel of the picture is transparent: nothing in it is visible.")
+        notes.warnings.append("Every pixel of the picture is transparent, so that nothing in it is visible.")
     laid = Image.new("RGB", (colours.shape[1], colours.shape[0]), (GROUNDS[ground],) * 3)
     laid.paste(Image.fromarray(colours), mask=Image.fromarray(alpha))
     return np.asarray(laid), ground
 
 
 def ground_that_shows_most(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Ground:
-    """The first ground that no other surpasses, in the order of preference.
+    """The ground from which the visible pixels stand out most; of equals, the first in order of preference.
 
-    Each is measured by how far from it the faintest of the visible pixels lie, see `_standing_out`.
+    A ground is measured by its distance from the faintest visible pixels, see `_standing_out`.
     """
     red, green, blue = cv2.split(colours)
     highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
@@ -77,9 +81,9 @@ def ground_that_shows_most(colours: NDArray[np.uint8], alpha: NDArray[np.uint8])
 
 
 def _standing_out(differences: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> int:
-    """Levels by which nearly all that is visible differs from a ground, at most `PLAIN`.
+    """Levels by which nearly all visible pixels differ from a ground, at most `PLAIN`.
 
-    The differences are those of the channel that differs most; each pixel counts by its opacity.
+    `differences` holds the channel that differs most; each pixel is weighed by its opacity.
     """
     counts = cv2.calcHist([differences, alpha], [0, 1], None, [256, 256], [0, 256, 0, 256])
     shares = (counts.astype(np.float64) @ np.arange(256)).cumsum()

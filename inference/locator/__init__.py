@@ -1,1 +1,1 @@
-"""The locator: which parts a photo of goods shows, and where."""
+"""The locator: the parts on a photo of goods, and their places."""

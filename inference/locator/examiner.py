@@ -1,4 +1,4 @@
-"""Exhibit to detections: which parts are in a photo of goods, and where."""
+"""From exhibit to detections: the parts on a photo of goods, and their places."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ Pixels = NDArray[np.uint8]
 
 
 class Locator:
-    """One locator, ready to find parts; safe to share between threads.
+    """One locator, ready to detect parts. Threads may share it.
 
     Args:
         model: The model.
-        device: Where it runs.
+        device: Where it runs: cpu, cuda or mps.
 
     Raises:
-        WeightsRefused: if the model is for another task, or its card lacks its rule.
+        WeightsRefused: if the model is for another task, or its card lacks the rule for detections.
     """
 
     def __init__(self, model: Model, device: str = "cpu") -> None:
         card = model.card
         if card.task != "locator":
-            msg = f"{card.name} is a model for {card.task} and finds no parts; choose a locator."
+            msg = f"{card.name} is a model for {card.task}, not a locator; choose a locator."
             raise WeightsRefused(msg)
         if card.find_rule is None:
-            msg = f"The card of {card.name} does not state what counts as a detection; train it to the end."
+            msg = f"The card of {card.name} does not state what counts as a detection; finish its training."
             raise WeightsRefused(msg)
         self.card = card
         self.rule: DetectionRule = card.find_rule
@@ -57,7 +57,7 @@ class Locator:
         return cls(load_model(name, folder), device)
 
     def locate(self, exhibit: Exhibit) -> tuple[Detection, ...]:
-        """The parts in a picture, best first; none where nothing is sure enough."""
+        """The detections on a picture, best first; none if no score is high enough."""
         boxes, labels, scores = self.detect(exhibit.pixels)
         sure = np.flatnonzero(scores >= self.rule.least_score)
         alone = len(sure) == 1
@@ -66,22 +66,22 @@ class Locator:
         )
 
     def nothing_found(self, exhibit: Exhibit) -> str:
-        """That nothing was found, and what to do, in a sentence."""
+        """The refusal of a photo without a detection, in a sentence."""
         parts = ", ".join(self.card.classes)
-        return f"No part ({parts}) was found on {exhibit.name}; where you see one, give its box x,y,w,h in pixels."
+        return f"No part ({parts}) was found on {exhibit.name}; if you see one, give its box as x,y,w,h in pixels."
 
     def located(self, detection: Detection) -> Located:
-        """A detection with whose it is, for the record of an examination."""
+        """A detection with the locator that made it, for the record of an examination."""
         return Located(detection, self.card.name, self.card.weights_sha256, self.card_sha256)
 
     def detect(self, pixels: Pixels) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-        """All that the network takes for a part, however unsure, best first; of boxes that overlap, the best.
+        """All boxes that the network proposes, with any score, best first, after non-maximum suppression.
 
         Args:
             pixels: uint8 (H, W, 3).
 
         Returns:
-            Boxes (n, 4) as left, top, right, bottom in pixels of the picture; which of the card's classes (n,);
+            Boxes (n, 4) as left, top, right, bottom in pixels of the picture; indices of the card's classes (n,);
             scores (n,), 0 to 1.
         """
         preprocessing = self.card.preprocessing
@@ -91,7 +91,7 @@ class Locator:
             found = self._network([image])[0]
         height, width = scaled.shape[:2]
         zoom = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2, np.float32)
-        # A box in the filling below or beside the picture has no extent inside it.
+        # A box in the padding below or beside the picture has no extent inside it.
         inside = remove_small_boxes(found["boxes"], 1)
         found = {name: values[inside] for name, values in found.items()}
         boxes, labels, scores = (found[name].cpu().numpy() for name in ("boxes", "labels", "scores"))
@@ -106,15 +106,16 @@ class Locator:
         return Detection(part, score, self.proposed_crop(exhibit, box.tolist()))
 
     def proposed_crop(self, exhibit: Exhibit, box: Sequence[float]) -> Crop:
-        """The crop for a box, left, top, right, bottom: with the card's margin, inside the picture."""
+        """The crop for a box (left, top, right, bottom), widened as the card states, inside the picture."""
         return crop_around(exhibit, box, self.rule.margin)
 
 
 def non_maximum_suppression(boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: float) -> list[int]:
-    """Which boxes (n, 4), best first, share no more than `overlap` of the smaller of both with a better one.
+    """Indices of the boxes (n, 4) that stay, best first.
 
-    Of the smaller, not of their union as usual: a part that fills the photo is also found within its own box, and no
-    part lies in another one.
+    A box stays unless its intersection with a better box is more than `overlap` of the smaller of both. The measure is
+    not the usual share of the union, because a part that fills the photo is also detected within its own box, and no
+    part lies inside another one.
     """
     kept: list[int] = []
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
@@ -128,7 +129,7 @@ def non_maximum_suppression(boxes: NDArray[np.float32], scores: NDArray[np.float
 
 
 def crop_around(exhibit: Exhibit, box: Sequence[float], margin: float) -> Crop:
-    """The crop for a box, left, top, right, bottom, widened by a share of its longer side, inside the picture."""
+    """The crop for a box (left, top, right, bottom), widened by a share of its longer side, inside the picture."""
     left, top, right, bottom = box
     wider = margin * max(right - left, bottom - top)
     left, top = max(0, int(left - wider)), max(0, int(top - wider))

@@ -1,1 +1,1 @@
-"""Models: what a card states, the models of a folder, and their weights."""
+"""Models: cards, the catalogue of a folder, and weights."""

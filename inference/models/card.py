@@ -26,7 +26,7 @@ Task = Literal["authenticity", "trademark", "locator", "pretrained"]
 
 
 class WeightsRefused(Refusal):
-    """A card or its weights are damaged, foreign, newer than this Assay, or not there."""
+    """A card or its weights are damaged, foreign, newer than this Assay, or missing."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Metric:
         low: Lower end of its 95% interval.
         high: Upper end.
         over: What it was measured on, with counts, and how the interval was made.
-        key: What is measured, one of `topics.TOPICS`; empty where nothing looks it up.
-        topic: What it is about.
-        of: What it is the figure of, the widest first, such as `known counterfeiters`, `clear`; empty for all samples.
+        key: What is measured, a key of `topics.TOPICS`; empty if no code reads the figure by key.
+        topic: The heading it belongs under.
+        of: The subset it was measured on, the widest first, such as `known counterfeiters`, `clear`; empty for all
+            samples.
     """
 
     value: float
@@ -53,11 +54,11 @@ class Metric:
 
     @property
     def measured(self) -> bool:
-        """Whether there was anything to measure it on: it and its interval are numbers."""
+        """Whether there was anything to measure it on, so that it and its interval are numbers."""
         return all(math.isfinite(number) for number in (self.value, self.low, self.high) if number is not None)
 
     def named(self, key: str, *of: str) -> Metric:
-        """The same figure with its key and topic, and what it is of; a name with commas holds several, widest first.
+        """The same figure with its key, topic and subset; a subset with commas holds several, the widest first.
 
         Raises:
             KeyError: if no figure has this key.
@@ -87,11 +88,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a probability is distributed over groups with known truth.
+    """The distribution of a probability over groups with known truth.
 
     Attributes:
         over: What was counted.
-        probability: Whose probability it is, such as P(genuine).
+        probability: The probability, such as P(genuine).
         counts: Group name to counts in equal bins from 0 to 1.
     """
 
@@ -109,15 +110,15 @@ class Histogram:
 
 @dataclass(frozen=True)
 class DetectionRule:
-    """What counts as a detection, and what is proposed for it.
+    """What counts as a detection, and the crop that is proposed for it.
 
     Attributes:
-        least_score: Score below which nothing is a detection, 0 to 1.
-        overlap: Share of the smaller of two boxes that both have in common above which the less sure one is dropped,
-            whatever their parts, 0 to 1.
-        margin: What a proposed crop adds to each side of a box, as a share of the box's longer side, >= 0.
-        close_up: Share of the picture's width or height, 0 to 1: where the only detection spans it, the picture counts
-            as the part itself and is proposed whole.
+        least_score: Least score of a detection, 0 to 1.
+        overlap: Intersection of two boxes, as a share of the smaller, above which the box with the lower score is
+            dropped, whatever its kind, 0 to 1.
+        margin: Widening of a proposed crop on each side of a box, as a share of the box's longer side, >= 0.
+        close_up: Share of the picture's width or height, 0 to 1; if the only detection spans it, the picture counts as
+            a close-up and is proposed whole.
         rule: How the least score was found, in words.
     """
 
@@ -137,10 +138,10 @@ class DetectionRule:
 
 @dataclass(frozen=True)
 class SeriesRule:
-    """When the reference that a part fits best is taken for that of its series, where the examiner leaves it open.
+    """When the best fit decides a series that the examiner left open.
 
     Attributes:
-        least_lead: By how much its score must lead the next one's; >= 0.
+        least_lead: Least lead of its score over the runner-up's; >= 0.
         rule: How that was found, in words.
     """
 
@@ -149,54 +150,53 @@ class SeriesRule:
 
     def __post_init__(self) -> None:
         require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
-        # Scores are correlations, from -1 to 1.
+        # Scores are correlations from -1 to 1, so that a lead is at most 2.
         Range(0, 2).require("least_lead", self.least_lead)
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a model is, what it was made from, what it is good for.
+    """What a model is, what it was made from, and what it is good for.
 
     Attributes:
         assay_card: Format of the card.
         name: The model's name, equal to its files' stem.
-        title: What a person reads in a list.
-        task: What it is for; `pretrained` is a start for training, not a model for examinations.
-        part: What the locator calls the part that an authenticity model is for; None where no locator finds it.
+        title: Its name in lists that a person reads.
+        task: Its task; `pretrained` is a start for training and examines nothing.
+        part: The locator's name of the part that an authenticity model examines; None if no locator detects it.
         network: The network, see `inference.networks`.
         arguments: The network's arguments.
         classes: Main classes in the order of the logits, `series/genuine` and `series/counterfeit`,
-            or `dissimilar`, `similar`, or the parts that a locator finds.
-        preprocessing: What is done to the pixels, where the part is looked at alone.
-        stack: How the part is laid beside the genuine reference of its series; None where it is looked at alone.
+            or `dissimilar`, `similar`, or the kinds of part that a locator detects.
+        preprocessing: The preprocessing of a photo view.
+        stack: How a reference view stacks the part with the genuine reference of its series; None for a photo view.
         band: The inconclusive band found on validation data.
         heatmap_method: How the heatmap weighs the feature map.
-        heatmap_full_scale: Raw value of the map that is drawn with the last colour.
-        split_rule: How training, validation and test were kept apart.
+        heatmap_full_scale: Raw value that is drawn with the last colour.
+        split_rule: How training, validation and test were split.
         data: What it was trained on, in words.
         data_sha256: Hash of the training set's manifest.
         seed: Seed of the run.
         settings: All settings of the run.
-        metrics: Figures on data the network has not trained on, by the names that a person reads.
+        metrics: Figures on data the network has not trained on, by the names on pages.
         per_class: Precision, recall and F1 of each class on test data.
-        fusion: How log odds and the deviation from genuine features make one score; None where the log odds are the
-            score.
-        agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0
-            where the log odds are the score.
-        mark_framing: The rule by which marks are framed (`framing.FRAMING`), which a trademark model's
-            figures hold for; 0 where the whole picture was looked at.
-        calibration: How its score becomes a likelihood ratio; None where too few sources stand behind one.
-        item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as far as enough
-            items had so many.
-        find_rule: What counts as a detection of a locator, under the name that cards know; None for all other models.
-        series_rule: When the best fit of several references is taken; None where there are not several.
-        scope_gate: Where a part counts as unlike what the model was made for; None where nothing tells that.
+        fusion: How log odds and deviation make the fused score; None if the log odds are the score.
+        agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0 if
+            the log odds are the score.
+        mark_framing: Number of the framing rule (`framing.FRAMING`) for which a trademark model's figures hold; 0 for
+            the whole picture.
+        calibration: How its score becomes a likelihood ratio; None with too few sources.
+        item_calibrations: The same for the mean score of two photos of one item, of three, and so on, as long as enough
+            items have that many.
+        find_rule: What counts as a detection of a locator, under its name in cards; None for all other models.
+        series_rule: When the best fit decides a series left open; None without several references.
+        scope_gate: When a part counts as unlike the model's kind; None without a gate.
         confusion: Counts on test data.
         histogram: Distribution of the main probability on test data.
         licence: Licence of the weights.
-        source: Where they come from.
+        source: Origin of the weights.
         intended_use: What they are for.
-        limits: What they are not for, and what is known to go wrong.
+        limits: What they are not for, and what is known to fail.
         made: Date of the run, ISO 8601.
         weights_sha256: SHA-256 of the weights file.
     """
@@ -252,16 +252,16 @@ class Card:
         require(self.mark_framing >= 0, f"mark_framing is the number of a rule, not {self.mark_framing}")
         stated = Counter((metric.key, metric.of) for metric in self.metrics.values() if metric.key)
         twice = next((key for (key, _), times in stated.items() if times > 1), None)
-        require(twice is None, f"two figures are {twice} of the same; each is looked up by its key")
+        require(twice is None, f"two figures are {twice} of the same; a key names one figure")
 
     def figure(self, key: str, *of: str) -> Metric | None:
-        """The figure of this key, of all samples or of what is named; None where the card has none."""
+        """The figure of this key, on all samples or on the named subset; None if the card has none."""
         return next((metric for metric in self.metrics.values() if (metric.key, metric.of) == (key, of)), None)
 
     def calibration_of(self, photos: int) -> Calibration | None:
-        """The calibration for the mean score of so many photos of one item: the one fitted to the most, and not more.
+        """The calibration for the mean score of that many photos of one item, or of the next fewer.
 
-        A mean of more photos than it was fitted to is no less certain than it says.
+        A calibration for fewer photos does not overstate what a mean of more photos supports.
         """
         fitted = [one for one in (self.calibration, *self.item_calibrations) if one is not None]
         return max((one for one in fitted if one.photos <= photos), key=lambda one: one.photos, default=None)

@@ -1,4 +1,4 @@
-"""What the numbers of a card may be, so that an absurd one is refused before anything is made of its size."""
+"""Ranges of the numbers in a card, so that an absurd one is refused before it allocates memory."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from inference.records import require
 from inference.records.bounds import Range, shown
 
 LARGEST_CARD = 64_000_000
-"""Bytes of a card's file. The calibrations of a shipped model are a sixth of a megabyte."""
+"""Most bytes of a card's file; the calibrations of a shipped model take a sixth of a megabyte."""
 _DEEPEST = 32
-"""Lists and objects inside each other: a run's settings take five."""
+"""Most levels of nested lists and objects; a run's settings take five."""
 _LONGEST_WHOLE = 2**63
-"""Whole numbers stay below it either way, as seeds and counts do in every library behind a card."""
+"""Whole numbers are smaller in magnitude, as seeds and counts are in every library behind a card."""
 
 
 CLASSES = Range(0, 10_000)
-"""An examiner reads the list; the last layer of a network has a row for each."""
+"""Number of classes: an examiner reads the list, and the last layer of a network has a row for each."""
 ARGUMENTS = {
     "classes": CLASSES,
-    # KAG-MTLN's paper has 512; beside ResNet's 2048 channels in 21 cells, 4096 take 700 MB.
+    # The KAG-MTLN paper has 512; with 2048 channels of ResNet in 21 cells, 4096 take 700 MB.
     "hidden": Range(1, 4096),
-    # The pyramid's width squared is in every convolution: 1024 take 38 MB in each.
+    # Every convolution takes the width squared: 1024 take 38 MB each.
     "channels": Range(1, 1024),
-    # FCOS's paper has 4 a branch.
+    # The FCOS paper has 4 in each branch.
     "convolutions": Range(0, 16),
     # An intersection over union.
     "overlap": Range(0, 1),
@@ -34,16 +34,16 @@ ARGUMENTS = {
     # ResNet152 takes some fifty steps.
     "steps_in_head": Range(0, 1000),
 }
-"""Of the networks' arguments."""
+"""Ranges of the networks' arguments."""
 HEATMAP_FULL_SCALE = Range(1e-9, 1e9)
-"""A raw map is in nats a place; training never states less than 1e-6."""
+"""Nats a cell of a raw heatmap; training never states less than 1e-6."""
 
 
 def require_arguments(arguments: Mapping[str, Any]) -> None:
-    """Guard a network's arguments; of what kind each must be, the network itself knows.
+    """Check the ranges of a network's arguments; the network itself checks their types.
 
     Raises:
-        ValueError: naming the first number that is out of its range.
+        ValueError: if a number is out of its range; the message names the first.
     """
     for name, range_of in ARGUMENTS.items():
         value = arguments.get(name)
@@ -52,11 +52,11 @@ def require_arguments(arguments: Mapping[str, Any]) -> None:
 
 
 def require_numbers(value: Any, where: str = "", depth: int = 0) -> None:
-    """Guard all that a card's JSON holds.
+    """Check all numbers in a card's JSON.
 
     Raises:
-        ValueError: naming the field whose number is none, infinite or beyond 63 bits, or that holds lists in lists
-            without end.
+        ValueError: if a number is NaN, infinite or beyond 63 bits, or the nesting is too deep; the message names the
+            field.
     """
     require(depth <= _DEEPEST, f"{where.partition('.')[0] or 'it'} is nested more than {_DEEPEST} deep")
     if isinstance(value, Mapping):
@@ -66,6 +66,6 @@ def require_numbers(value: Any, where: str = "", depth: int = 0) -> None:
         for number, inner in enumerate(value):
             require_numbers(inner, f"{where}.{number}", depth + 1)
     elif isinstance(value, float):
-        require(math.isfinite(value), f"{where} is {value}, which is no number to work with")
+        require(math.isfinite(value), f"{where} is {value}, not a finite number")
     elif isinstance(value, int):
         require(abs(value) < _LONGEST_WHOLE, f"{where} is {shown(value)}, a number beyond 63 bits")

@@ -25,11 +25,11 @@ class Catalogue:
     refusals: tuple[str, ...]
 
     def names(self, task: Task, part: str | None = None) -> tuple[str, ...]:
-        """Names of the models for a task, in alphabetical order; only those for a part where one is named."""
+        """Names of the models for a task, in alphabetical order; only those for a part if one is named."""
         return tuple(name for name, card in self.cards.items() if card.task == task and part in (None, card.part))
 
     def title(self, name: str) -> str:
-        """What a list calls a model: its title, with its name where another model would read the same."""
+        """A model's title in a list, with its name if another title reads the same."""
         title = self.cards[name].title
         others = [other for other in self.cards.values() if other.name != name]
         taken = {_read_as(text) for other in others for text in (other.title, f"{other.title} ({other.name})")}
@@ -37,7 +37,7 @@ class Catalogue:
 
 
 def _read_as(title: str) -> str:
-    """A title as an eye takes it: capitals and spaces make no difference."""
+    """A title without differences of case and spaces."""
     return " ".join(title.casefold().split())
 
 
@@ -60,8 +60,8 @@ def read_card(path: Path) -> Card:
     """A card from its JSON file.
 
     Raises:
-        WeightsRefused: if it is missing, damaged, not a card of Assay's, newer than this Assay, or
-            named otherwise than its file.
+        WeightsRefused: if it is missing, damaged, not a card of Assay, newer than this Assay, or
+            named differently from its file.
     """
     return parse_card(path, read_card_file(path))
 
@@ -75,7 +75,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        msg = f"{path.name} cannot be read in {path.parent}; choose one of the models that are there."
+        msg = f"{path.name} cannot be read in {path.parent}; choose a model that is there."
         raise WeightsRefused(msg) from error
 
 
@@ -104,11 +104,11 @@ def parse_card(path: Path, content: bytes) -> Card:
         msg = f"{path.name} is damaged: {error}; restore it with its weights."
         raise WeightsRefused(msg) from error
     if not isinstance(stated, dict) or type(stated.get("assay_card")) is not int or stated["assay_card"] < 1:
-        msg = f"{path.name} is not a card of Assay's: it states no card format; remove it from the folder."
+        msg = f"{path.name} is not a card of Assay, since it states no card format; remove it from the folder."
         raise WeightsRefused(msg)
     if stated["assay_card"] > CARD_FORMAT:
         msg = (
-            f"{path.name} is written in card format {stated['assay_card']} and this Assay reads up to "
+            f"{path.name} is written in card format {stated['assay_card']}, and this Assay reads formats up to "
             f"{CARD_FORMAT}; update Assay."
         )
         raise WeightsRefused(msg)
@@ -122,6 +122,6 @@ def parse_card(path: Path, content: bytes) -> Card:
         msg = f"{path.name} is damaged: {where}: {why}; restore it with its weights."
         raise WeightsRefused(msg) from error
     if card.name != path.stem:
-        msg = f"{path.name} is the card of {card.name!r}; give the card and its weights that name."
+        msg = f"{path.name} is the card of {card.name!r}; rename the card and its weights to that name."
         raise WeightsRefused(msg)
     return card if card.assay_card > 2 else replace(card, metrics=with_keys(card.metrics))

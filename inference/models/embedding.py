@@ -1,4 +1,4 @@
-"""The frozen embedding of a folder of models: the EfficientNet-Lite0 in it, as it came from ImageNet."""
+"""The frozen embedding of a folder of models: its EfficientNet-Lite0 as trained on ImageNet."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LOADING = Lock()
 
 
 def frozen_embedding(folder: Path = WEIGHTS_FOLDER) -> FrozenEmbedding:
-    """The embedding that all gates of a folder share, loaded once a process; the shipped one where it holds none.
+    """The embedding that all gates of a folder share, loaded once a process; the shipped one if the folder has none.
 
-    A gate names its embedding by hash, so that another one is refused and never used.
+    A gate names its embedding by hash, so that a different one is refused and never used.
 
     Raises:
         WeightsRefused: if its weights cannot be loaded.

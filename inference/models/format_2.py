@@ -1,4 +1,4 @@
-"""Figures of cards of format 2 and before, which stated each by its English name alone."""
+"""Figures in cards of format 2 and below, which name each figure in English and have no keys."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _NAMES: Names = {
     r"several photos: Cllr of (\d+)": ("cllr_together", r"\1"),
     r"several photos: Cllr of (\d+), read as one": ("cllr_together_read_as_one", r"\1"),
 }
-"""Patterns of whole names: the key of each, and what the figure is of."""
+"""Patterns of whole names, with the key and subset of each figure."""
 
 
 def with_keys(metrics: Mapping[str, Metric], names: Names = _NAMES) -> dict[str, Metric]:

@@ -1,4 +1,4 @@
-"""Which code and which libraries an examination ran on."""
+"""The code and the libraries that an examination ran on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 ASSAY_VERSION = "0.1.0"
 
 _WRITES_ONLY = ("casework", "command_line", "drawing.py", "__main__.py")
-"""What shows and files findings, and computes none: a margin of a report changes no run."""
+"""Rooms that show or file findings and compute none; a change there changes no run id."""
 
 _DISTRIBUTIONS = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless", "grad-cam")
 
@@ -20,13 +20,13 @@ _DISTRIBUTIONS = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-pyt
 def code_version() -> str:
     """Assay's version and the first 12 digits of a hash of the code that computes findings.
 
-    The hash is over source files, so that a change of one line shows, with or without version control.
+    The hash is over source files, so that a change of one line shows even without version control.
     """
     return f"{ASSAY_VERSION}+{hash_of_findings_code(Path(__file__).parents[1])[:12]}"
 
 
 def hash_of_findings_code(package: Path) -> str:
-    """SHA-256 over the sources of a package that compute findings, by path and content, whatever its line ends."""
+    """SHA-256 over the sources that compute findings, by path and content; line ends make no difference."""
     digest = hashlib.sha256()
     for source in sorted(package.rglob("*.py")):
         if source.relative_to(package).parts[0] in _WRITES_ONLY:
@@ -38,5 +38,5 @@ def hash_of_findings_code(package: Path) -> str:
 
 @cache
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries the numbers depend on."""
+    """Versions of Python and of the libraries that the numbers depend on."""
     return {"python": platform.python_version()} | {name: version(name) for name in _DISTRIBUTIONS}

@@ -1,4 +1,4 @@
-"""The figures that cards state: the key of each, and what it is about."""
+"""The figures that cards state: their keys, by topic."""
 
 from __future__ import annotations
 

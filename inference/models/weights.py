@@ -1,7 +1,7 @@
 """Weights on disk: NAME.safetensors beside its card, NAME.json.
 
-A model is whatever its card says. Adding one is dropping the two files into the folder; nothing is unpickled, and
-weights that do not hash to what the card states are not loaded.
+A model is whatever its card says. To add a model, copy the two files into the folder. Nothing is unpickled, and weights
+whose SHA-256 is not the one in the card are not loaded.
 """
 
 from __future__ import annotations
@@ -44,15 +44,17 @@ class Model:
     gate: ScopeGate | None = None
 
     def __post_init__(self) -> None:
-        require((self.gate is None) == (self.card.scope_gate is None), "a model has the gate that its card states")
+        require(
+            (self.gate is None) == (self.card.scope_gate is None), "a model has the gate that its card states, or none"
+        )
 
 
 def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
     """A model by name, its weights checked against the hash in its card.
 
     Raises:
-        WeightsRefused: if the card is refused, or the weights are missing, changed, damaged or do
-            not fit the network the card describes.
+        WeightsRefused: if the card is refused, or the weights are missing, changed, damaged or do not
+            fit the network that the card describes.
     """
     card_path, weights_path = folder / f"{name}.json", folder / f"{name}.safetensors"
     card_bytes = read_card_file(card_path)
@@ -61,7 +63,7 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
     found = hashlib.sha256(weights).hexdigest()
     if found != card.weights_sha256:
         msg = (
-            f"{weights_path.name} is not the file its card describes: its SHA-256 is {found[:12]}…, the card "
+            f"{weights_path.name} is not the file its card describes: its SHA-256 is {found[:12]}…, but the card "
             f"states {card.weights_sha256[:12]}…; restore both files from the same source."
         )
         raise WeightsRefused(msg)
@@ -78,25 +80,25 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
 
 
 def _take_references(state: dict[str, Tensor], card: Card) -> tuple[Reference, ...]:
-    """The reference of each series, taken out of what the weights file holds; they fit into the network's input."""
+    """Remove the reference of each series from the state of a weights file; each fits into the network's input."""
     if card.stack is None:
         return ()
     references = []
     for series in card.series:
-        # By the last dot: a series may have dots in its name.
+        # Split at the last dot, since the name of a series may have dots.
         own = [key for key in state if key.rpartition(".")[0] == f"{_REFERENCE}{series}"]
         arrays = {key.rpartition(".")[2]: state.pop(key).numpy() for key in own}
         references.append(Reference.from_arrays(series, arrays))
         card.stack.placement(references[-1])
         require(
             card.fusion is None or references[-1].features is not None,
-            f"the reference {series} has no features, and the card's fusion needs them",
+            f"the reference {series} lacks the features that the card's fusion needs",
         )
     return tuple(references)
 
 
 def _take_gate(state: dict[str, Tensor], card: Card) -> ScopeGate | None:
-    """The scope gate, its embeddings taken out of what the weights file holds."""
+    """The scope gate; its embeddings are removed from the state of the weights file."""
     return None if card.scope_gate is None else ScopeGate(card.scope_gate, state.pop(_GATE).numpy())
 
 
@@ -107,11 +109,10 @@ def save_model(
     references: Sequence[Reference] = (),
     gate: ScopeGate | None = None,
 ) -> Card:
-    """Write NAME.safetensors, with references and gate in it, and NAME.json; the card's gate and hash are made true.
+    """Write NAME.safetensors, with references and gate in it, and NAME.json, with the gate and hash of these weights.
 
-    Figures that there was nothing to measure on are left out.
-    The card is written last and each file is moved into place whole, so that an interruption leaves
-    no card without its weights.
+    Figures that could not be measured are left out. The card is written last and each file is moved
+    into place whole, so that an interruption leaves no card without its weights.
 
     Returns:
         The card as written.

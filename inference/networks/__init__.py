@@ -1,4 +1,4 @@
-"""Plain networks without I/O; those that examine have two halves, `features(images)` and `head(feature map)`."""
+"""Plain networks without I/O; a network that examines has two halves, `features(images)` and `head(feature map)`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def build_network(network: str, arguments: dict[str, Any]) -> nn.Module:
 
     Raises:
         ValueError: if there is no such network.
-        TypeError: if the arguments are not the network's.
+        TypeError: if the network does not take these arguments.
     """
     if network not in _NETWORKS:
         msg = f"there is no network {network!r}; there are {', '.join(_NETWORKS)}"

@@ -1,4 +1,4 @@
-"""Feature extractors: an image batch in, its last feature map out, stride 32."""
+"""Feature extractors: from a batch of images to its last feature map, stride 32."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BackboneName = Literal[
 
 
 class Backbone(nn.Module):
-    """A convolutional body, the steps it takes one after the other, and the number of channels it ends with."""
+    """A convolutional body, its steps in order, and its number of output channels."""
 
     def __init__(self, body: nn.Module, channels: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Backbone(nn.Module):
 
     @property
     def steps(self) -> tuple[nn.Module, ...]:
-        """The body's modules in the order in which images pass them; a run of blocks is taken apart."""
+        """The body's modules in order; each block of a sequence is a step of its own."""
         return tuple(
             step
             for part in self.body.children()
@@ -41,7 +41,7 @@ class Backbone(nn.Module):
 
         Args:
             images: A batch.
-            until: How many steps are taken; all of them when left out.
+            until: Number of steps to take; by default all.
         """
         feature_map = images
         for step in self.steps[:until]:
@@ -81,7 +81,7 @@ class Backbone(nn.Module):
         return Backbone(deepcopy(self.body).to("meta").eval(), self.channels)
 
     def quarter(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to the last feature map (B, C, H / 4, W / 4) of a quarter of their size."""
+        """Images (B, 3, H, W) to their last feature map at a quarter of their size, (B, C, H / 4, W / 4)."""
         return self(images, self._steps_to_a_quarter)
 
     @cached_property
@@ -99,7 +99,7 @@ def build_backbone(name: BackboneName) -> Backbone:
     """The feature extractor of that name, randomly initialised.
 
     Raises:
-        ValueError: if there is none of that name.
+        ValueError: if there is no backbone of that name.
     """
     if name not in _BUILDERS:
         msg = f"there is no backbone {name!r}; there are {', '.join(get_args(BackboneName))}"
@@ -110,7 +110,7 @@ def build_backbone(name: BackboneName) -> Backbone:
 def _six_layer_cnn() -> Backbone:
     """Six times convolution, batch norm and ReLU, pooled after the first five.
 
-    Source: HMS paper, section 3.2 and Fig. 5; widths are our reading, the figure gives none.
+    Source: HMS paper, section 3.2 and Fig. 5; the figure gives no widths, so that they are our choice.
     """
     widths = (3, 64, 64, 128, 128, 256, 512)
     layers: list[nn.Module] = []

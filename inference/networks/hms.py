@@ -1,4 +1,4 @@
-"""The Siamese network of the HMS paper, with a head in which the two marks meet.
+"""The Siamese network of the HMS paper, with a pair head that compares the two marks.
 
 Source: HMS paper, section 3.2 and Fig. 4.
 """
@@ -24,10 +24,10 @@ class PairHead(nn.Module):
     Args:
         channels: Channels of the feature maps.
         pair_feature: `interacting` is [|x1 - x2|, x1 * x2], symmetric. `concat` is the paper's
-            [x1, x2]: a linear layer on it is a(x1) + b(x2) and cannot compare, it is kept for the
-            paper's table only.
+            [x1, x2]: a linear layer on it is a(x1) + b(x2), which cannot compare; it is kept only for
+            the paper's table.
         scale: The paper's s.
-        normalised: What has length 1 in the logits, as in the loss the head was trained with: nothing, W, or W and x.
+        normalised: Vectors of length 1 in the logits, as in the loss of the training: none, W, or W and x.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class PairHead(nn.Module):
 
 
 class Siamese(nn.Module):
-    """One backbone for both marks, and the head that compares them.
+    """One backbone for both marks, and the pair head that compares them.
 
     Args:
         backbone: Feature extractor.
-        pair_feature: How the two embeddings meet, see `PairHead`.
-        scale: The paper's s; 90 there, a parameter to search here.
-        normalised: What has length 1 in the logits, see `PairHead`.
+        pair_feature: How the two embeddings are combined, see `PairHead`.
+        scale: The paper's s: 90 there, a setting here.
+        normalised: Vectors of length 1 in the logits, see `PairHead`.
         pyramid: Channels of the feature pyramid that tells places finer; 0 for the backbone's last map, as the paper.
     """
 
@@ -95,7 +95,7 @@ class Siamese(nn.Module):
         return self.backbone(images) if self.pyramid is None else self.pyramid(self.backbone.levels(images))
 
     def features_and_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature maps, and the last ones before them that have more cells, in which places are told better."""
+        """The feature maps, and the last finer ones before them, which locate areas better."""
         if self.pyramid is not None:
             joined = self.features(images)
             return joined, joined
@@ -108,5 +108,5 @@ class Siamese(nn.Module):
         return last, finer
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to embeddings (B, C): pairs are made, and mined, from these."""
+        """Images (B, 3, H, W) to embeddings (B, C), from which pairs are made and hard negatives mined."""
         return self.head.embed(self.features(images))

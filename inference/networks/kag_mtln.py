@@ -21,7 +21,7 @@ class TaskLogits(NamedTuple):
 
 
 class Classifier(nn.Sequential):
-    """Spatial pyramid, then two linear layers with ReLU between (Fig. 5); softmax is left to the loss."""
+    """Spatial pyramid, then two linear layers with ReLU between (Fig. 5); the loss applies softmax."""
 
     def __init__(self, channels: int, hidden: int, classes: int) -> None:
         super().__init__(
@@ -33,18 +33,18 @@ class Classifier(nn.Sequential):
 
 
 class KagMtln(nn.Module):
-    """Main task: which series, genuine or counterfeit. Auxiliary task: was the image disturbed.
+    """Main task: series x {genuine, counterfeit}. Auxiliary task: whether the image was disturbed.
 
     Args:
         backbone: Feature extractor.
         classes: Number of classes of the main task: series x {genuine, counterfeit}.
         hidden: Width of the classifiers' middle layer.
-        auxiliary: Whether the auxiliary branch is there: it is dropped on export.
-        steps_in_head: How many of the backbone's last steps count as the head: with 0 the heatmap is taken at
-            the last feature map, with more at a finer one. The network computes the same either way.
+        auxiliary: Whether it has the auxiliary branch, which is dropped on export.
+        steps_in_head: Number of the backbone's last steps that belong to the head. With 0 the heatmap is taken at
+            the last feature map, with more at a finer one; the logits are the same either way.
 
     Raises:
-        ValueError: if the backbone does not take so many steps.
+        ValueError: if the backbone does not have so many steps.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class KagMtln(nn.Module):
         super().__init__()
         self.backbone = build_backbone(backbone)
         if not 0 <= steps_in_head <= len(self.backbone.steps):
-            msg = f"{backbone} takes {len(self.backbone.steps)} steps, of which {steps_in_head} cannot be in the head"
+            msg = f"{backbone} has {len(self.backbone.steps)} steps, of which {steps_in_head} cannot be in the head"
             raise ValueError(msg)
         self._cut = len(self.backbone.steps) - steps_in_head
         self.main = Classifier(self.backbone.channels, hidden, classes)
@@ -80,7 +80,7 @@ class KagMtln(nn.Module):
             RuntimeError: if the auxiliary branch was dropped.
         """
         if self.auxiliary is None:
-            msg = "an exported KAG-MTLN has no auxiliary branch: use features and head"
+            msg = "an exported KAG-MTLN has no auxiliary branch; use features and head"
             raise RuntimeError(msg)
         feature_map = self.backbone(images)
         return TaskLogits(self.main(feature_map), self.auxiliary(feature_map))

@@ -1,6 +1,6 @@
-"""The locator: FCOS on a light feature pyramid over one of our backbones.
+"""The locator: FCOS on a light feature pyramid over one of the backbones.
 
-It stands where the KAG-MTLN paper has YOLOv7 (section 3.1): a part is found before it is examined.
+It takes the place of YOLOv7 in the KAG-MTLN paper (section 3.1): a part is located before it is examined.
 Source: Tian et al.: FCOS, Fully Convolutional One-Stage Object Detection. 2019; torchvision's implementation.
 """
 
@@ -23,13 +23,13 @@ Detections = list[dict[str, Tensor]]
 
 _STRIDES = (8, 16, 32)
 _LEAST_SCORE = 0.02
-"""What scores less is no detection at all: curves of precision over recall need no more."""
+"""Least score of a box; curves of precision over recall need no lower one."""
 
 
 class Pyramid(nn.Module):
-    """A backbone's last maps at strides 8, 16 and 32, and two coarser ones, all with the same number of channels.
+    """A backbone's last feature maps at strides 8, 16 and 32, and two coarser ones, all with equal channels.
 
-    Batch normalisation keeps the statistics it was pretrained with: detectors train on a few pictures a step.
+    Batch normalisation keeps its pretrained statistics, because detectors train on a few pictures a step.
     """
 
     def __init__(self, backbone: BackboneName, channels: int) -> None:
@@ -40,13 +40,13 @@ class Pyramid(nn.Module):
         self.merge = FeaturePyramidNetwork(widths, channels, LastLevelP6P7(channels, channels))
 
     def train(self, mode: bool = True) -> Self:
-        """Training or evaluation mode for all but the backbone's batch normalisation."""
+        """Set training or evaluation mode, except for the backbone's batch normalisation."""
         super().train(mode)
         self.backbone.eval()
         return self
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Images (B, 3, H, W) to maps (B, channels, H / s, W / s) for s = 8, 16, 32, 64, 128."""
+        """Images (B, 3, H, W) to feature maps (B, channels, H / s, W / s) for s = 8, 16, 32, 64, 128."""
         tapped, feature_map = {}, images
         for number, step in enumerate(self.backbone.steps):
             feature_map = step(feature_map)
@@ -57,14 +57,14 @@ class Pyramid(nn.Module):
 
 
 class Locator(nn.Module):
-    """Where the parts in a picture are, and of which kind.
+    """The detector of parts in a picture: their boxes and kinds.
 
     Args:
         backbone: Feature extractor.
         classes: Number of kinds.
         channels: Width of the pyramid and of the head, a multiple of 32, at least 64.
         convolutions: Depth of each of the head's two branches.
-        overlap: Intersection over union above which the lesser of two boxes of one kind is dropped, 0 to 1.
+        overlap: Intersection over union above which the lower-scored of two boxes of one kind is dropped, 0 to 1.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Locator(nn.Module):
             detections_per_img=50,
             topk_candidates=300,
         )
-        # Pictures come scaled and normalised.
+        # Pictures arrive scaled and normalised.
         self.fcos.transform = _Batched(1, 1, [0.0] * 3, [1.0] * 3)
 
     @property
@@ -106,20 +106,20 @@ class Locator(nn.Module):
         return detections
 
     def loss(self, images: list[Tensor], targets: Detections) -> Tensor:
-        """Focal, GIoU and centredness loss of pictures with known `boxes` and `labels`, summed; in training mode."""
+        """Sum of focal, GIoU and centredness loss on pictures with known `boxes` and `labels`; needs training mode."""
         losses: dict[str, Tensor] = self.fcos(images, targets)
         return torch.stack(list(losses.values())).sum()
 
 
 class _Batched(GeneralizedRCNNTransform):
-    """Pictures are put into one batch, filled up with zeros (mid-grey) to multiples of 32, and nothing else."""
+    """Puts pictures into one batch, padded with zeros (mid-grey) to multiples of 32, and does no more."""
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
         return image, target
 
 
 def _last_at_stride(steps: tuple[nn.Module, ...]) -> tuple[tuple[int, ...], list[int]]:
-    """Which step ends at each of the strides, and with how many channels."""
+    """The last step at each of the strides, and its number of channels."""
     side = 2 * _STRIDES[-1]
     last: dict[int, tuple[int, int]] = {}
     with torch.no_grad():

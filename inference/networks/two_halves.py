@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 
 class TwoHalves(Protocol):
-    """A network in two halves; `head(features(images))` is what it makes of images.
+    """A network in two halves; its logits are `head(features(images))`.
 
-    The first half runs without a graph, the second under autograd: heatmaps are taken at the feature map between them.
+    The first half runs without a graph and the second under autograd, so that heatmaps are taken at the feature map
+    between them.
     """
 
     def features(self, images: Tensor) -> Tensor:

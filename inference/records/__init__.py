@@ -1,7 +1,6 @@
-"""The records an examination makes: frozen, and validated when they are made.
+"""The records of an examination: frozen, and validated when made.
 
-They know nothing of networks, files or pages. Whatever the app, the command line or the API shows is read from one of
-these.
+They know nothing of networks, files or pages. The app, the command line and the API show only what a record holds.
 """
 
 from inference.records.comparison import (

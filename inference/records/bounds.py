@@ -1,4 +1,4 @@
-"""Bounds of numbers, so that an absurd one is refused."""
+"""Ranges of numbers, so that an absurd number is refused."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from inference.records.validation import require
 
 
 class Range(NamedTuple):
-    """The least and the greatest that a number may be."""
+    """The least and the greatest value of a number."""
 
     least: float
     greatest: float
 
     def require(self, name: str, value: float) -> None:
-        """Guard a number.
+        """Check a number.
 
         Raises:
-            ValueError: naming it, if it is not in the range, or no number.
+            ValueError: if it is outside the range or not a number; the message names it.
         """
         require(
             self.least <= value <= self.greatest,
@@ -26,6 +26,6 @@ class Range(NamedTuple):
 
 
 def shown(value: float) -> str:
-    """A number as text, the middle of a long one left out."""
+    """A number as text, shortened if long."""
     text = str(value)
     return text if len(text) <= 24 else f"{text[:12]}… ({len(text)} digits)"

@@ -1,4 +1,4 @@
-"""What the comparison of two marks comes to."""
+"""The records of a comparison of two marks."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SimilarityOutcome = Literal["similar", "dissimilar", "inconclusive", "out of sco
 
 @dataclass(frozen=True)
 class FramedMark:
-    """A framed mark, which is what everything sees: what is drawn, with a fixed border, at a standard contrast.
+    """A framed mark, which all else sees: its ink with a fixed border at a standard contrast.
 
     Attributes:
-        ground: The sRGB colour that it stands on; None where the edge of the picture is of no one colour, and the whole
-            picture is looked at as it is.
-        box: Around what is drawn, in pixels of the examined picture.
-        panel: The filled rectangle that the mark stands on, where its ground is that of a field in the picture.
-        contrast: By how many levels, 0 to 255, the strongest ink stands out from the ground.
-        noise: By how many the ground strays from its own colour.
-        drawings: How many separate drawings the box holds, >= 1.
-        ground_is_sure: Whether the edge is of one colour; not where the mark fills its picture.
-        pixels: What is compared, uint8 (h, w, 3): white where the ground is, and in each channel darker by how far the
-            mark stands out, black for what stands out most.
+        ground: Its sRGB ground; None if the edge of the picture has no single colour, so that the whole picture is
+            compared as it is.
+        box: The box around the ink, in pixels of the examined picture.
+        panel: The filled rectangle whose colour is the ground; None if the ground is that of the picture.
+        contrast: Levels by which the strongest ink stands out from the ground, 0 to 255.
+        noise: Levels by which the ground deviates from its own colour.
+        drawings: Number of separate drawings in the box, >= 1.
+        ground_is_sure: Whether the edge has one colour; false if the mark fills its picture.
+        pixels: What is compared, uint8 (h, w, 3): white for ground, in each channel darker the more the ink stands out,
+            and black for the strongest ink.
         shown: The same in its own colours, uint8 (h, w, 3).
     """
 
@@ -47,13 +47,13 @@ class FramedMark:
     def __post_init__(self) -> None:
         require(0 <= self.contrast <= 255, f"a contrast is 0 to 255 levels, not {self.contrast}")
         require(self.drawings >= 1, f"a mark is at least one drawing, not {self.drawings}")
-        require(self.pixels.shape == self.shown.shape, "what is shown is what is compared")
+        require(self.pixels.shape == self.shown.shape, "the shown and the compared mark have one shape")
 
     @property
     def sentence(self) -> str:
-        """What was done, in a sentence."""
+        """A sentence on how the mark was framed."""
         if self.ground is None:
-            return "no ground was found at the edge: the whole picture is compared as it is"
+            return "no ground was found at the edge, so that the whole picture is compared as it is"
         panel = f" in the field {self.panel}" if self.panel else ""
         red, green, blue = self.ground
         return (
@@ -67,10 +67,10 @@ class Correspondence:
     """An area of a mark and the corresponding area of the other mark.
 
     Attributes:
-        number: What it is called on both marks, from 1, the strongest first.
-        places: Where its middle lies in each examined mark: x and y as fractions of its width and height, 0 to 1.
-        strength: How similar the network finds the two areas, weighed by how much each speaks for similarity; above 0,
-            at most 1.
+        number: Its number on both marks, from 1, the strongest first.
+        places: Its middle in each examined mark, x and y as fractions of width and height, 0 to 1.
+        strength: Similarity of the two areas to the network, weighed by their evidence for similarity; above 0, at most
+            1.
     """
 
     number: int
@@ -81,17 +81,17 @@ class Correspondence:
         require(self.number >= 1, f"correspondences are numbered from 1, not {self.number}")
         inside = all(0 <= value <= 1 for place in self.places for value in place)
         require(inside, f"an area lies inside its mark, not at {self.places}")
-        require(0 < self.strength <= 1, f"a strength lies above 0 and up to 1, not {self.strength}")
+        require(0 < self.strength <= 1, f"a strength lies above 0 and at most at 1, not at {self.strength}")
 
 
 @dataclass(frozen=True)
 class SubScore:
-    """The score of two marks in one variant; it says where to look again and is no verdict.
+    """The best log odds over the variants of one kind; it says what to examine again, and is no verdict.
 
     Attributes:
-        name: Which way.
+        name: The kind of variant.
         log_odds: log P(similar) - log P(dissimilar) in nats, the best of its variants; finite, not calibrated.
-        view: What was laid beside what, in words.
+        view: The two pictures of the best variant, in words.
     """
 
     name: str
@@ -104,14 +104,14 @@ class SubScore:
 
 @dataclass(frozen=True)
 class LocalAgreement:
-    """Points of two marks that lie on each other under one shift, turn and size.
+    """The agreement of two marks: their local features that coincide under one shift, turn and size.
 
     Attributes:
-        matched: How many do, at most `of`; 0 where they are too few to mean anything.
-        of: How many points the mark with fewer of them has.
-        transform: Where a place of the first mark lies on the second, in pixels of the examined marks: an affine matrix
-            (2, 3), row by row; None where no point matches.
-        negative: Whether they lie on the second mark with light and dark exchanged, rather than on it as it is drawn.
+        matched: Number of points that coincide, at most `of`; 0 if they are too few to mean anything.
+        of: Number of points of the mark that has fewer.
+        transform: From pixels of the first examined mark to pixels of the second: an affine matrix (2, 3), row by row;
+            None if no point matches.
+        negative: Whether the points coincide with the second mark in inverse polarity.
     """
 
     matched: int
@@ -120,26 +120,26 @@ class LocalAgreement:
     negative: bool = False
 
     def __post_init__(self) -> None:
-        require(0 <= self.matched <= self.of, f"{self.matched} of {self.of} points cannot match")
+        require(0 <= self.matched <= self.of, f"matched points number 0 to {self.of}, not {self.matched}")
         laid = self.transform is not None
         require(laid == (self.matched > 0), "one mark is laid over the other where points match, and only there")
         require(all(map(math.isfinite, self.transform or ())), "a transform is finite")
-        require(laid or not self.negative, "a negative is laid over a mark where points match, and only there")
+        require(laid or not self.negative, "a mark is laid in inverse polarity where points match, and only there")
 
     @property
     def turn(self) -> float:
-        """By how many degrees clockwise the second mark is turned against the first, -180 to 180; 0 of none laid."""
+        """Degrees clockwise by which the second mark is turned against the first, -180 to 180; 0 if none is laid."""
         return math.degrees(math.atan2(self.transform[3], self.transform[0])) if self.transform else 0.0
 
     @property
     def share(self) -> float:
-        """The share of the points that match, 0 to 1; 0 of a mark without points."""
+        """The share of the points that match, 0 to 1; 0 for a mark without points."""
         return self.matched / self.of if self.of else 0.0
 
     def __str__(self) -> str:
         laid = f"{self.matched} of {self.of} points of the two marks lie on each other"
         turn = round(self.turn)
-        seen = ["as a negative"] if self.negative else []
+        seen = ["in inverse polarity"] if self.negative else []
         if turn:
             seen.append(f"turned {'counter' if turn < 0 else ''}clockwise by {abs(turn)} degrees")
         return f"{laid}, the second {' and '.join(seen)}" if seen else laid
@@ -150,22 +150,22 @@ class Comparison:
     """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
 
     Attributes:
-        outcome: What the findings come to.
+        outcome: The outcome.
         reason: Why, in one sentence.
         exhibits: The two marks.
-        crops: What of each was compared; None for the whole picture.
-        marks: Each as it was framed, which is what everything looked at.
+        crops: The crop of each that was compared; None for the whole picture.
+        marks: Each framed mark, which is what was compared.
         probability_similar: Uncalibrated, 0 to 1.
         log_odds: log P(similar) - log P(dissimilar) in nats, finite.
-        agreement: What of the two drawings coincides, told without the network.
-        score: What is weighed: the log odds, raised by as much as the model's card says for full agreement; finite.
-        band: The inconclusive band it was read against where there is no evidence.
-        evidence: What the findings weigh; None for a model that is not calibrated, and where a scope check refuses.
-        heatmaps: One a mark, evidence for the side the probability leans to.
-        scope_checks: Physical checks, one tuple a mark.
+        agreement: The agreement of local features, found without the network.
+        score: The calibrated number: log odds + agreement_weight of the card * share of agreement; finite.
+        band: The inconclusive band that decides without evidence.
+        evidence: The evidence; None for a model without a calibration, and if a scope check refuses.
+        heatmaps: One a mark, evidence for the side to which the probability leans.
+        scope_checks: The scope checks, one tuple a mark.
         provenance: What is needed to repeat it.
-        correspondences: Parts that answer to each other, whichever side the probability leans to, the strongest first.
-        sub_scores: Overall, without colour, turned or mirrored, and one inside the other.
+        correspondences: Corresponding areas, whatever the outcome, the strongest first.
+        sub_scores: Sub-scores: overall, without colour, turned or mirrored, and one inside the other.
     """
 
     outcome: SimilarityOutcome
@@ -194,7 +194,7 @@ class Comparison:
 
     @property
     def seen(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Each framed mark in its own colours (h, w, 3); heatmaps and places lie over these."""
+        """Each framed mark in its own colours (h, w, 3); heatmaps and places refer to these."""
         return self.marks[0].shown, self.marks[1].shown
 
     @property
@@ -204,12 +204,12 @@ class Comparison:
 
     @property
     def maps_show(self) -> str:
-        """What the two heatmaps point at, in words."""
+        """What the two heatmaps show, in words."""
         return "what the marks share" if self.probability_similar >= 0.5 else "where the marks differ"
 
     @property
     def weighed(self) -> str:
-        """What the score is made of, in a sentence."""
+        """How the score is made, in sentences."""
         raised = self.score - self.log_odds
         if not raised:
             return f"{self.agreement}. The network's log odds of {self.log_odds:.2f} are weighed alone."

@@ -1,4 +1,4 @@
-"""What is examined: a picture as it was handed in, and the part of it that is looked at."""
+"""What is examined: a picture as it was handed in, and the crop of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNSTATED: dict[str, bool] = {"stated": False}
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of an exhibit that is examined, in pixels of the upright picture.
+    """The rectangle of an exhibit that is examined, in pixels of the upright picture.
 
     Attributes:
         x: Left edge, >= 0.
@@ -49,23 +49,23 @@ class Crop:
 
     @property
     def rectangle(self) -> tuple[int, int, int, int]:
-        """Left, top, width and height, whichever way it is turned."""
+        """Left, top, width and height, whatever its turn."""
         return self.x, self.y, self.width, self.height
 
     @classmethod
     def parse(cls, text: str) -> Crop:
-        """A crop from `x,y,w,h` in pixels, or from `x,y,w,h,turn` with the turn in degrees clockwise.
+        """The crop of a text: `x,y,w,h` in pixels, or `x,y,w,h,turn` with the turn in degrees clockwise.
 
         Raises:
-            Refusal: if it is not whole numbers that make a crop.
+            Refusal: if the text is not whole numbers that make a crop.
         """
         try:
             x, y, width, height, *turn = (int(part) for part in text.split(","))
             return cls(x, y, width, height, *turn)  # type: ignore[arg-type] # checked when it is made
         except (ValueError, TypeError) as error:
             msg = (
-                f"The crop {text!r} is not four whole numbers x,y,w,h with a width and a height above 0, with or "
-                "without a turn of 90, 180 or 270 degrees clockwise after them."
+                f"The crop {text!r} is not four whole numbers x,y,w,h with a width and a height above 0; give these, "
+                "and after them, for a turned crop, a turn of 90, 180 or 270 degrees clockwise."
             )
             raise Refusal(msg) from error
 
@@ -81,12 +81,12 @@ class Exhibit:
         size_bytes: Length of the content.
         format: Container as detected from the bytes: JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF or AVIF.
         mode: Pillow's name of the stored pixel mode, before any conversion.
-        exif: What the file states of itself (tag name to text); unverified.
+        exif: Metadata that the file states (tag name to text); unverified.
         conversions: Every change made between the stored pixels and `pixels`, in order, as sentences.
-        warnings: What an examiner should know of the file (frames ignored, trailing bytes), as sentences.
+        warnings: Sentences that an examiner should know about the file, such as ignored frames or trailing bytes.
         pixels: uint8 (H, W, 3), upright, sRGB, read-only.
-        ground: What the transparent pixels were laid on; None where nothing is transparent.
-        ground_by: Who chose that ground; None where there is none.
+        ground: Ground under the transparent pixels; None if nothing is transparent.
+        ground_by: Who chose that ground; None without one.
     """
 
     name: str
@@ -107,8 +107,11 @@ class Exhibit:
         object.__setattr__(self, "size_bytes", len(self.content))
         require(self.size_bytes >= 1, "a file has at least one byte")
         require(self.ground in (None, *get_args(Ground)), f"a ground is white, black or grey, not {self.ground}")
-        require(self.ground_by in (None, "Assay", "examiner"), f"nobody called {self.ground_by} chooses a ground")
-        require((self.ground is None) == (self.ground_by is None), "a ground is chosen by someone, and only a ground")
+        require(
+            self.ground_by in (None, "Assay", "examiner"),
+            f"a ground is chosen by Assay or the examiner, not by {self.ground_by}",
+        )
+        require((self.ground is None) == (self.ground_by is None), "a ground and who chose it are stated together")
         require(
             self.pixels.dtype == np.uint8 and self.pixels.ndim == 3 and self.pixels.shape[2] == 3,
             f"pixels are uint8 (H, W, 3), not {self.pixels.dtype} {self.pixels.shape}",
@@ -126,7 +129,7 @@ class Exhibit:
         return int(self.pixels.shape[0])
 
     def crop(self, crop: Crop | None) -> NDArray[np.uint8]:
-        """The pixels of the part that is examined, upright, (h, w, 3); all of them without a crop.
+        """The pixels of a crop, turned upright, (h, w, 3); all pixels without a crop.
 
         Raises:
             Refusal: if the crop does not lie inside the picture.
@@ -145,13 +148,13 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Detection:
-    """One part that a locator found in a picture.
+    """One part that a locator detected in a picture.
 
     Attributes:
-        part: Which kind, as the locator's card names it.
-        score: How sure the locator is, 0 to 1; it orders detections and is no probability.
-        crop: What it proposes to examine.
-        close_up: Whether the part fills nearly all of the picture, so that the whole picture is proposed.
+        part: Its kind, as the locator's card names it.
+        score: Score of the locator, 0 to 1; it orders detections and is not a probability.
+        crop: The proposed crop.
+        close_up: Whether the part spans nearly all of the picture, so that the whole picture is proposed.
     """
 
     part: str
@@ -165,10 +168,10 @@ class Detection:
 
 @dataclass(frozen=True)
 class Located:
-    """Whose proposal an examination started from, and which.
+    """The proposal from which an examination started, and the locator that made it.
 
     Attributes:
-        find: The detection, under the name that reports know.
+        find: The detection, under its name in reports.
         locator: Name of the locator.
         weights_sha256: SHA-256 of its weights file.
         card_sha256: SHA-256 of its card file.
@@ -181,7 +184,7 @@ class Located:
 
 
 def chosen_by(crop: Crop | None, located: Located | None) -> BoxChoice:
-    """Who chose the rectangle that is examined."""
+    """Who chose the examined rectangle."""
     if crop is None:
         return "whole picture"
     if located is not None and located.find.crop.rectangle == crop.rectangle:

@@ -1,4 +1,4 @@
-"""What an examination finds: heatmaps, the part beside its reference, scope checks, evidence."""
+"""The findings of an examination: heatmaps, the part beside its reference, scope checks, evidence."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ CheckStatus = Literal["ok", "warn", "refuse"]
 FIRST_STEP = 1 / 256
 """Share of full scale below which a heatmap shows nothing."""
 LEAST_HANDEDNESS = 0.04
-"""Handedness of a reference from which on it can tell a part from its mirror image; those that are their own mirror
-image were measured at .01 to .035, the shipped ones at .12 to .37."""
+"""Least handedness of a reference that can distinguish a part from its mirror image. References that are their own
+mirror image were measured at .01 to .035, the shipped ones at .12 to .37."""
 NEARLY_AS_WELL = 0.05
 """Share of a reference's handedness by which a part must fit better than its mirror image; genuine and counterfeit
-validation photos do so by .10 of it or more."""
+validation photos do so by a share of at least .10."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the examined part lies in the square the network saw; fractions of its side, 0 to 1."""
+    """Where the examined part lies in the network's square input, in fractions of its side, 0 to 1."""
 
     left: float
     top: float
@@ -33,7 +33,9 @@ class Placement:
 
     def __post_init__(self) -> None:
         inside = min(self.left, self.top, 1 - self.left - self.width, 1 - self.top - self.height) >= -1e-9
-        require(inside and self.width > 0 and self.height > 0, f"{self} does not lie in the unit square")
+        require(
+            inside and self.width > 0 and self.height > 0, f"a placement lies inside the unit square, unlike {self}"
+        )
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class Heatmap:
 
     Attributes:
         raw: float32 (h, w), one value a cell of the feature map, >= 0, before any rescaling.
-        layer: The feature map it was taken at.
-        target: What the map is evidence for, in words.
-        full_scale: The raw value drawn with the last colour, > 0; a property of the model
-            (its card), never of this photo, so that pictures can be compared.
-        placement: Where the examined part lies in the map.
+        layer: The feature map at which it was taken.
+        target: What it is evidence for, in words.
+        full_scale: The raw value drawn with the last colour, > 0; the model's card fixes it, never
+            this photo, so that heatmaps can be compared.
+        placement: Where the examined part lies in the heatmap.
     """
 
     raw: NDArray[np.float32] = field(repr=False)
@@ -79,8 +81,8 @@ class MirrorTrial:
     Attributes:
         series: Whose reference it fits best.
         score: Correlation of its edges with the reference's, -1 to 1.
-        least_score: What genuine photos reach.
-        handedness: How much tells that reference from its own mirror image, 0 (nothing) to 1.
+        least_score: Score that genuine photos reach.
+        handedness: How much distinguishes that reference from its own mirror image, 0 (nothing) to 1.
     """
 
     series: str
@@ -94,7 +96,7 @@ class MirrorTrial:
 
     @property
     def tells(self) -> bool:
-        """Whether the reference differs enough from its own mirror image to tell the two."""
+        """Whether the reference differs enough from its own mirror image to distinguish the two."""
         return self.handedness >= LEAST_HANDEDNESS
 
     @property
@@ -108,24 +110,24 @@ class ReferenceComparison:
     """A part laid beside the genuine reference of its series.
 
     Attributes:
-        series: Whose reference fits best, or the one the examiner fixed.
+        series: The series whose reference fits best, or the one the examiner fixed.
         score: Correlation of the part's edges with the reference's, -1 to 1.
-        least_score: What genuine photos reach; below it the fit is not used.
-        enlarged: How many pixels of the reference a pixel of the part becomes along a side, > 0.
-        most_enlarged: The most that genuine photos were enlarged; beyond it the part shows too little detail.
+        least_score: Score that genuine photos reach; a fit below it is not used.
+        enlarged: Pixels of the reference for a pixel of the part, along a side, > 0.
+        most_enlarged: The greatest enlargement of genuine photos; beyond it the part shows too little detail.
         blurred: Blur (`measures.blur`) of the registered part, 0 to 1.
-        most_blurred: What all but 1% of genuine photos stay below; beyond it the part is too soft.
-        covered: Share of the reference that lies inside the examined part, 0 to 1.
+        most_blurred: Blur that all but 1% of genuine photos stay below; beyond it the part is too soft.
+        covered: Share of the reference that the examined part covers, 0 to 1.
         runner_up: Score of each other reference that was tried, best first.
-        mirror: What the part's mirror image comes to over the same references.
-        least_lead: By how much the best fit must lead the next one for its series to be taken; >= 0.
+        mirror: The mirror trial over the same references.
+        least_lead: Least lead of the best fit over the runner-up for its series to be taken; >= 0.
         homography: From pixels of the part to pixels of the reference, row by row.
-        measured: What the difference is taken of: the part's edges, or the network's features of it.
-        deviation: How far these stray from genuine ones, in standard deviations, over the most deviating areas.
+        measured: What the difference map compares: the part's edges, or its network features.
+        deviation: Mean of the difference map over the most deviating places, in standard deviations.
         registered: The part in the frame of the reference, uint8 (h, w, 3).
         reference: Mean of registered genuine photos, uint8 (h, w, 3).
-        difference: Deviation of each point in standard deviations, float32 (h, w), >= 0.
-        photos: How many genuine photos made the reference.
+        difference: The difference map in standard deviations, float32 (h, w), >= 0.
+        photos: Number of genuine photos behind the reference.
     """
 
     series: str
@@ -149,12 +151,12 @@ class ReferenceComparison:
 
     def __post_init__(self) -> None:
         require(-1.001 <= self.score <= 1.001, f"a correlation lies between -1 and 1, not {self.score}")
-        require(self.enlarged > 0 < self.most_enlarged, "a part is enlarged some number of times above 0")
+        require(self.enlarged > 0 < self.most_enlarged, "an enlargement is above 0")
         require(min(self.blurred, self.most_blurred) >= 0, "blur is 0 or more")
         require(self.least_lead >= 0, f"the best fit leads by 0 or more, not {self.least_lead}")
         require(0 <= self.covered <= 1, f"a share lies between 0 and 1, not {self.covered}")
         shape = self.registered.shape[:2]
-        require(self.reference.shape[:2] == shape == self.difference.shape, "one frame for all three pictures")
+        require(self.reference.shape[:2] == shape == self.difference.shape, "the three pictures have one frame")
         for picture in (self.registered, self.reference, self.difference):
             picture.setflags(write=False)
 
@@ -167,20 +169,20 @@ class ReferenceComparison:
     def mirrored(self) -> bool:
         """Whether the part's mirror image fits a genuine reference better than the part, or nearly as well.
 
-        A reference that is its own mirror image cannot tell, and never says so.
+        It is never true for a reference that is its own mirror image, which cannot distinguish the two.
         """
         nearly = NEARLY_AS_WELL * self.mirror.handedness
         return self.mirror.tells and self.mirror.fits and self.score - self.mirror.score < nearly
 
     @property
     def rival(self) -> str | None:
-        """The series whose reference fits too well to take the best one without asking; None where there is none."""
+        """The series whose reference fits nearly as well as the best, so that it must be stated; None without one."""
         return next((name for name, score in self.runner_up.items() if self.score - score < self.least_lead), None)
 
 
 @dataclass(frozen=True)
 class ScopeCheck:
-    """One physical check of the input, with the number behind it."""
+    """One question about an input, with its number and its answer."""
 
     name: str
     status: CheckStatus
@@ -193,8 +195,8 @@ class InconclusiveBand:
     """The probabilities between which no side is taken, found on validation data only.
 
     Attributes:
-        lower: Below it the second side is taken (counterfeit, dissimilar); 0 to 0.5.
-        upper: Above it the first side is taken (genuine, similar); 0.5 to 1.
+        lower: The second side (counterfeit, dissimilar) is taken below it; 0 to 0.5.
+        upper: The first side (genuine, similar) is taken above it; 0.5 to 1.
         rule: How the edges were found, in a sentence.
     """
 
@@ -203,10 +205,13 @@ class InconclusiveBand:
     rule: str
 
     def __post_init__(self) -> None:
-        require(0 <= self.lower <= 0.5 <= self.upper <= 1, f"a band holds 0.5, not [{self.lower}, {self.upper}]")
+        require(
+            0 <= self.lower <= 0.5 <= self.upper <= 1,
+            f"an inconclusive band contains 0.5, unlike [{self.lower}, {self.upper}]",
+        )
 
     def side(self, probability: float) -> Literal["first", "second"] | None:
-        """The side that `probability` (of the first side) falls on; None inside the band and on its edges."""
+        """The side that `probability` (of the first side) decides; None inside the band and on its edges."""
         if probability > self.upper:
             return "first"
         return "second" if probability < self.lower else None
@@ -214,24 +219,23 @@ class InconclusiveBand:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the findings weigh: how much more probable they are under one proposition than under the other.
+    """The evidence of the findings: how much more probable they are under one proposition than under the other.
 
-    It is a probability of the findings given each proposition, never of a proposition.
+    It speaks of the probability of the findings given each proposition, never of the probability of a proposition.
 
     Attributes:
         propositions: H1 and H2, in words.
-        score: What was calibrated: log P(first side) - log P(second side) in nats, or what a card made of it.
+        score: The calibrated number: log P(first side) - log P(second side) in nats, or what a card makes of it.
         log10_lr: Log10 of the likelihood ratio for H1 against H2, inside the bounds.
         low: Lower end of its 95% interval, from a bootstrap by source.
         high: Upper end.
         least: Lower bound that the calibration data allow (ELUB), <= 0.
         greatest: Upper bound, >= 0.
         words: The verbal equivalent, as a sentence.
-        scale: Which verbal scale that is.
-        sources: Sources of either side behind the calibration.
-        population: What they were, in words.
-        accepted: The sides whose own calibration scores go with this one (class-conditional conformal set); none where
-            it is strange to both.
+        scale: Name of that verbal scale.
+        sources: Number of sources of each side behind the calibration.
+        population: The sources, in words.
+        accepted: The sides whose calibration samples have such scores (class-conditional conformal set); may be empty.
     """
 
     propositions: tuple[str, str]
@@ -248,13 +252,13 @@ class Evidence:
     accepted: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        require(self.least <= 0 <= self.greatest, "the bounds hold 0, the neutral evidence")
+        require(self.least <= 0 <= self.greatest, "the bounds enclose 0, the neutral evidence")
         require(self.least <= self.log10_lr <= self.greatest, f"log10 LR {self.log10_lr} lies outside its bounds")
         require(self.low <= self.log10_lr <= self.high, f"log10 LR {self.log10_lr} lies outside its interval")
 
     @property
     def at_bound(self) -> bool:
-        """Whether the data behind the calibration, not the finding, limit the likelihood ratio."""
+        """Whether the calibration data limit the likelihood ratio, and not the finding."""
         return self.log10_lr in (self.least, self.greatest)
 
 

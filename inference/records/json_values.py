@@ -9,7 +9,7 @@ import numpy as np
 
 
 def as_json(record: Any) -> Any:
-    """A record as plain JSON values: everything but the pictures, which hash, homography and weights stand for."""
+    """A record as plain JSON values, without pictures; its hashes and homography identify these."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {
             f.name: as_json(getattr(record, f.name))

@@ -1,17 +1,17 @@
-"""What guards a record's fields, and how an examination is refused."""
+"""Checks of a record's fields, and refusals."""
 
 from __future__ import annotations
 
 
-class Refusal(ValueError):  # noqa: N818 - a refusal is the field's word, and it is not our error
-    """Something that is not examined, loaded or trained on, said in one sentence a person can act on."""
+class Refusal(ValueError):  # noqa: N818 - a refusal is a term here, and not an error of the program
+    """One sentence in place of a result: what cannot be done, why, and what to do."""
 
 
 def require(condition: bool, message: str) -> None:
-    """Guard a record's field.
+    """Check a record's field.
 
     Raises:
-        ValueError: with `message`, if `condition` does not hold.
+        ValueError: with `message` unless `condition` holds.
     """
     if not condition:
         raise ValueError(message)

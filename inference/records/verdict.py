@@ -1,4 +1,4 @@
-"""What authenticity examinations come to."""
+"""The records of authenticity examinations."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class Verdict:
     """The outcome of one examination for authenticity.
 
     Attributes:
-        outcome: What the findings come to.
+        outcome: The outcome.
         reason: Why, in one sentence.
-        exhibit: What was examined.
-        crop: The part of it that was; None for the whole picture.
+        exhibit: The exhibit.
+        crop: The examined crop; None for the whole picture.
         series: The one the examiner fixed; else the one whose reference fits best, or the most probable one.
         series_fixed: Whether the examiner fixed it.
-        score: What is weighed: the log odds, or what the model's fusion makes of them and the deviation; finite.
-        probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised over the two of its
-            series where that is fixed or the part lies beside its reference.
-        log_odds: log P(genuine) - log P(counterfeit) in nats, which stays exact where the probability is close to 0
-            or 1; finite.
-        class_probabilities: Uncalibrated, class name to 0..1, over all classes of the model; sums to 1.
-        band: The inconclusive band it was read against where there is no evidence.
-        evidence: What the findings weigh; None for a model that is not calibrated, and where a scope check refuses.
-        heatmap: Evidence for the side the probability leans to, over the registered part where there is one.
-        scope_checks: Physical checks of the input.
-        reference: The part beside the genuine reference; None for a model that sees the part alone.
+        score: The calibrated number: the log odds, or the fused score; finite.
+        probability_genuine: Uncalibrated, 0 to 1: the sum over the genuine classes, renormalised over the two classes
+            of its series if that is fixed or the view is a reference view.
+        log_odds: log P(genuine) - log P(counterfeit) in nats; exact even if the probability is close to 0 or 1;
+            finite.
+        class_probabilities: Uncalibrated, from class name to probability, over all classes of the model; sums to 1.
+        band: The inconclusive band that decides without evidence.
+        evidence: The evidence; None for a model without a calibration, and if a scope check refuses.
+        heatmap: Evidence for the side to which the probability leans, over the registered part if there is one.
+        scope_checks: The scope checks of the input.
+        reference: The part beside the genuine reference; None in a photo view.
         provenance: What is needed to repeat it.
-        located: The locator's proposal; None where no locator was asked. Where the examiner corrected it, the crop
-            that was examined is another one.
-        box: Who chose the rectangle that was examined; a turn alone leaves it the locator's.
+        located: The locator's proposal; None if no locator was asked. If the examiner corrected it, the examined
+            crop is a different one.
+        box: Who chose the examined rectangle; a turn alone leaves it the locator's.
     """
 
     outcome: AuthenticityOutcome
@@ -91,22 +91,22 @@ class Verdict:
 
 @dataclass(frozen=True)
 class PartFinding:
-    """What several photos of one part of one item come to together.
+    """The part finding of several photos of one part of one item.
 
-    Photos of one thing are not independent findings, so that their likelihood ratios are never multiplied: the part's
-    score is the mean of its photos' scores. Different parts of an item have findings of their own.
+    Photos of one item are not independent findings, so that their likelihood ratios are never multiplied: the part's
+    score is the mean of its photos' scores. Each part of an item has a finding of its own.
 
     Attributes:
-        outcome: What the findings come to.
+        outcome: The outcome.
         reason: Why, in one sentence.
         model: Name of the model that judged the photos.
         rule: How they were weighed together, in a sentence.
-        photos: Of each photo, the lower-case hex SHA-256 of its file.
-        counts_as: Of each photo, the number from 1 of the first photo that it is a copy of (its own where it is none),
-            which count once together; None where a scope check refuses it.
-        score: Mean of the scores of the photos that count; None where none does.
-        calibrated_for: How many photos of one item the calibration was fitted to; None without evidence.
-        evidence: What they weigh; None for a model that is not calibrated, and where no photo counts.
+        photos: For each photo, the lower-case hex SHA-256 of its file.
+        counts_as: For each photo, the number from 1 of the first photo of which it is a copy (its own if it is none);
+            copies count once. None if a scope check refuses it.
+        score: Mean of the scores of the photos that count; None if none counts.
+        calibrated_for: Number of photos of one item that the calibration was fitted to; None without evidence.
+        evidence: The evidence; None for a model without a calibration, and if no photo counts.
         verdicts: The verdict on each photo.
     """
 
@@ -123,10 +123,12 @@ class PartFinding:
 
     def __post_init__(self) -> None:
         require(len(self.verdicts) > 0, "a finding needs a photo")
-        require(len(self.photos) == len(self.counts_as) == len(self.verdicts), "each photo counts as one, or not")
+        require(
+            len(self.photos) == len(self.counts_as) == len(self.verdicts), "each verdict has one photo and one count"
+        )
         require(self.score is None or math.isfinite(self.score), f"a score is finite, not {self.score}")
 
     @property
     def distinct(self) -> int:
-        """How many photos count, copies once."""
+        """Number of photos that count, copies once."""
         return len({number for number in self.counts_as if number is not None})

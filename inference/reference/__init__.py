@@ -1,1 +1,1 @@
-"""Genuine references: what genuine parts look like, and how a photo is laid over them."""
+"""Genuine references: how they are made, and how a part is registered to them and compared."""

@@ -1,4 +1,4 @@
-"""A part's edges laid over those of a reference, coarse to fine, and how well they fit.
+"""Alignment of a part's edges with those of a reference, coarse to fine, and its fit.
 
 The last step is ECC (Evangelidis and Psarakis: Parametric image alignment using enhanced correlation coefficient
 maximization. 2008).
@@ -20,28 +20,28 @@ from inference.reference.geometry import Matrix, Pixels, Plane, enclosed_area, f
 from inference.reference.landmarks import find_landmarks, matched_similarity
 from inference.reference.tiles import moved_by_tiles
 
-# Of a photo and of a mean, which is smooth already; the grain of a material fades.
+# Blur of a photo and of a mean, which is smooth already; it removes the grain of a material.
 _LANDMARK_BLURS = (1.5, 1.0)
 _REACHES = (12, 10, 8)
 _ITERATIONS = 40
 _LEAST_COVERED, _FULLY_COVERED = 0.4, 0.75
-# Of the photo's area: a frame that shrinks to a speck or grows far beyond the photo fits something else than the part.
+# Shares of the photo's area: a frame that is a speck or far exceeds the photo fits something other than the part.
 _LEAST_AREA, _MOST_AREA = 0.08, 2.2
 
 
 @dataclass(frozen=True)
 class Registration:
-    """How a part was laid over a reference.
+    """The registration of a part to a reference.
 
     Attributes:
-        series: Whose reference.
+        series: The series of the reference.
         homography: From pixels of the part to pixels of the reference, float64 (3, 3), read-only.
-        score: Correlation of edge strengths where the part covers the reference, -1 to 1; less where it covers little.
-            All scores are taken at one size, so that those of several references compare.
+        score: Correlation of edge strengths where the part covers the reference, -1 to 1; reduced if it covers little.
+            All scores are taken at one size, so that those of several references are comparable.
         covered: Share of the reference that the part's picture covers, 0 to 1.
 
     Raises:
-        ValueError: if a field is not so.
+        ValueError: if a field is out of range or shape.
     """
 
     series: str
@@ -57,7 +57,7 @@ class Registration:
         self.homography.setflags(write=False)
 
     def apply(self, part: Pixels, shape: tuple[int, ...]) -> tuple[Pixels, NDArray[np.bool_]]:
-        """The part in the frame of a reference of `shape`, uint8 (h, w, 3), and where it covers it, bool (h, w)."""
+        """The part in the frame of a reference of `shape`, uint8 (h, w, 3), and the covered points, bool (h, w)."""
         require_pixels(part, "a part")
         return warp(part, self.homography, shape)
 
@@ -66,28 +66,28 @@ class Registration:
         return tuple((float(a), float(b), float(c)) for a, b, c in self.homography)
 
     def stated(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The registration as JSON values."""
         return {"series": self.series, "homography": self.rows(), "score": self.score, "covered": self.covered}
 
     @classmethod
     def parse(cls, stated: Mapping[str, Any]) -> Registration:
-        """From JSON values.
+        """The registration from JSON values.
 
         Raises:
-            KeyError: if one is missing.
-            ValueError: if they make no registration.
+            KeyError: if a value is missing.
+            ValueError: if the values make no registration.
         """
         homography = np.array(stated["homography"], np.float64)
         return cls(stated["series"], homography, stated["score"], stated["covered"])
 
 
 def align(views: EdgePyramid, means: Mapping[str, Plane], side: int = MIDDLE) -> list[Registration]:
-    """Fits to all references, the best first: all with care, the best one finely.
+    """Registrations to all references, the best first; only the best is refined at full size.
 
     Args:
         views: The part.
-        means: Edge strength of each series' reference.
-        side: Long side of the pictures whose landmarks are matched.
+        means: Edge strength of the reference of each series.
+        side: Long side in pixels of the pictures whose landmarks are matched.
     """
     found = find_landmarks(views.edges(side), _LANDMARK_BLURS[0])
     fits = []
@@ -103,14 +103,14 @@ def align(views: EdgePyramid, means: Mapping[str, Plane], side: int = MIDDLE) ->
 
 
 def align_from(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Registration:
-    """A fit moved by its tiles, then polished, the last time finely."""
+    """A registration improved by tiles and ECC, then refined at full size."""
     return scored(
         series, views, mean, polished_by_ecc(views, mean, _careful(series, views, mean, start).homography, FINE)
     )
 
 
 def _careful(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Registration:
-    """A fit moved by its tiles, then polished."""
+    """A registration improved by tiles, then by ECC."""
     coarse = max(
         (start, moved_by_tiles(views, mean, start, _REACHES[0])),
         key=lambda h: edge_correlation(views, mean, h, COARSE)[0],
@@ -118,13 +118,13 @@ def _careful(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Reg
     homography = coarse
     for reach in _REACHES[1:]:
         homography = moved_by_tiles(views, mean, homography, reach)
-    # Tiles of a strongly altered part can lead astray.
+    # Tiles of a strongly altered part can mislead.
     polished = [polished_by_ecc(views, mean, one, MIDDLE) for one in (homography, coarse)]
     return max((scored(series, views, mean, one) for one in polished), key=lambda fit: fit.score)
 
 
 def polished_by_ecc(views: EdgePyramid, mean: Plane, homography: Matrix, side: int) -> Matrix:
-    """A homography improved by ECC at a size, or as it was where that scores no better."""
+    """A homography improved by ECC at a long side of `side`, or unchanged if that scores no better."""
     template, edges = shrunk(mean, side), views.edges(side)
     up, down = scaling_up(mean, template), views.scaling(side)
     blur = 1.5 if side < FINE else 1.0
@@ -136,7 +136,7 @@ def polished_by_ecc(views: EdgePyramid, mean: Plane, homography: Matrix, side: i
             blurred(template, blur), blurred(edges, blur), start, cv2.MOTION_HOMOGRAPHY, criteria, seen, 1
         )
     except cv2.error:
-        # ECC found no way up from here.
+        # ECC did not converge from here.
         return homography
     if not np.isfinite(found).all() or abs(np.linalg.det(found)) < 1e-6:
         return homography
@@ -145,12 +145,12 @@ def polished_by_ecc(views: EdgePyramid, mean: Plane, homography: Matrix, side: i
 
 
 def scored(series: str, views: EdgePyramid, mean: Plane, homography: Matrix) -> Registration:
-    """A homography as a registration, with its score at the size at which all scores compare."""
+    """A homography as a registration, with its score at the common size of all scores."""
     return Registration(series, homography, *edge_correlation(views, mean, homography, MIDDLE))
 
 
 def edge_correlation(views: EdgePyramid, mean: Plane, homography: Matrix, side: int) -> tuple[float, float]:
-    """Correlation of edge strengths where the part covers the reference, and the share that it covers."""
+    """Correlation of edge strengths where the part covers the reference, and the covered share."""
     template, edges = shrunk(mean, side), views.edges(side)
     inner = np.linalg.inv(scaling_up(mean, template)) @ homography @ np.linalg.inv(views.scaling(side))
     size = template.shape[::-1]
@@ -167,7 +167,7 @@ def edge_correlation(views: EdgePyramid, mean: Plane, homography: Matrix, side: 
 
 
 def is_view(homography: Matrix, shape: tuple[int, ...], photo_area: int) -> bool:
-    """Whether a camera could have seen a frame so: from its front, all of it ahead, and at a likely size."""
+    """Whether a camera could have seen a frame like this: from the front, wholly before it, at a likely size."""
     height, width = shape
     seen_from = np.linalg.inv(homography)
     ahead = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ seen_from[2]

@@ -1,4 +1,4 @@
-"""A reference from genuine photos."""
+"""How a reference is built from genuine photos."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOSTLY = 0.6
 _DECOYS = 8
 _LOW_QUANTILE = 0.02
 _ABOVE_CHANCE = 0.25
-# Of the strongest edges: a seam or an outline counts, the table does not.
+# Share of the strongest edges: a seam or an outline counts, the table does not.
 _SHARED = 0.08
 _SOFTER = 0.01
 
@@ -41,14 +41,14 @@ _SOFTER = 0.01
 def build_reference(series: str, parts: Sequence[Pixels], long_side: int = FINE) -> Reference:
     """The reference of a series from genuine photos.
 
-    The photo that others fit best gives the first frame. The half that fit it best are averaged, and all are laid over
-    their mean, then over the mean of all. The frame is made the photos' mean view of the part, as upright as most of
-    them, and cropped to what they share.
+    The photo that others fit best gives the first frame. The half that fit it best are averaged. All photos are
+    registered to that mean, then to the mean of all. The frame becomes the photos' mean view of the part, as upright as
+    most of them, cropped to the area that they share.
 
     Args:
         series: Its name.
-        parts: Genuine photos, uint8 (H, W, 3); of more than `MOST_PHOTOS`, evenly taken ones are used.
-        long_side: Of the reference in pixels, at least 64.
+        parts: Genuine photos, uint8 (H, W, 3); of more than `MOST_PHOTOS`, evenly spaced ones are used.
+        long_side: Long side of the reference in pixels, at least 64.
 
     Raises:
         Refusal: with fewer than five photos that fit each other.
@@ -65,7 +65,7 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = FINE)
     laid = [(views[i], turned.into @ fits[i].homography) for i in kept]
     cropped = _crop(_shared_box(laid, turned.shape), long_side)
     laid = [(view, cropped.into @ homography) for view, homography in laid]
-    # A mean shows what single photos hide: against it the others fit too.
+    # A mean shows what single photos hide, so that further photos fit it.
     mean = EdgeStatistics(laid, cropped.shape).mean()
     laid = [(view, align(view, {series: mean})[0].homography) for view in views]
     laid = _without_strays(series, laid, mean)
@@ -87,7 +87,7 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = FINE)
 
 @dataclass(frozen=True)
 class _Frame:
-    """A new frame: its shape, and the homography that leads into it."""
+    """A new frame: its shape, and the homography into it."""
 
     shape: tuple[int, int]
     into: Matrix
@@ -97,7 +97,7 @@ _Laid = Sequence[tuple[EdgePyramid, Matrix]]
 
 
 def _first_frame(series: str, views: Sequence[EdgePyramid]) -> tuple[tuple[int, int], list[Registration]]:
-    """The shape of the photo that the others fit best, and how they fit it."""
+    """The shape of the photo that the others fit best, and their registrations to it."""
     candidates = np.unique(np.linspace(0, len(views) - 1, 4).astype(int))
     probes = [views[i] for i in np.unique(np.linspace(0, len(views) - 1, 9).astype(int))]
 
@@ -111,27 +111,27 @@ def _first_frame(series: str, views: Sequence[EdgePyramid]) -> tuple[tuple[int, 
 
 
 def _best_half(fits: Sequence[Registration]) -> list[int]:
-    """Which fits score no less than the middle one, or the best `LEAST_PHOTOS` of a few."""
+    """Indices of the registrations that score at least the median, or of the best `LEAST_PHOTOS` if there are few."""
     order = sorted(range(len(fits)), key=lambda i: -fits[i].score)
     return [i for i in order[: max(LEAST_PHOTOS, (len(fits) + 1) // 2)] if fits[i].score > 0]
 
 
 def _most_blurred(registered: Sequence[Pixels]) -> float:
-    """What all but 1% of further photos stay below, were blur normal: a one-sided prediction bound of so few photos."""
+    """Blur that all but 1% of further photos stay below: a one-sided prediction bound for normally distributed blur."""
     values = np.array([blur(photo) for photo in registered])
     reach = stdtrit(len(values) - 1, 1 - _SOFTER) * np.sqrt(1 + 1 / len(values))
     return min(1.0, float(values.mean() + reach * values.std(ddof=1)))
 
 
 def _without_strays(series: str, laid: _Laid, mean: Plane) -> list[tuple[EdgePyramid, Matrix]]:
-    """Photos laid over a mean, without those that fit it far worse than the others."""
+    """Photos registered to a mean, without those that fit it far worse than the others."""
     kept = _that_fit([scored(series, view, mean, homography) for view, homography in laid])
     _require_photos(series, len(kept))
     return [laid[i] for i in kept]
 
 
 def _that_fit(fits: Sequence[Registration]) -> list[int]:
-    """Which fits are not far below the others."""
+    """Indices of the registrations that do not score far below the others."""
     scores = np.array([fit.score for fit in fits])
     middle = float(np.median(scores))
     least = middle - max(4 * float(np.median(np.abs(scores - middle))), 0.15)
@@ -139,13 +139,13 @@ def _that_fit(fits: Sequence[Registration]) -> list[int]:
 
 
 def mean_view(shape: tuple[int, int], homographies: Sequence[Matrix]) -> _Frame:
-    """The frame in which the corners of a first one lie where the photos, on average, show them.
+    """The frame that has the corners of a first frame where the photos show them on average.
 
-    A photo's place, size and turn say nothing of the part and are taken out before averaging; the turn that most
-    photos share is put back.
+    A photo's place, size and turn say nothing of the part and are removed before averaging; the turn that most photos
+    share is restored.
 
     Args:
-        shape: Of the first frame.
+        shape: Shape of the first frame.
         homographies: From each photo to the first frame.
     """
     outline = frame_corners(np.eye(3), shape)
@@ -163,7 +163,7 @@ def mean_view(shape: tuple[int, int], homographies: Sequence[Matrix]) -> _Frame:
 
 
 def _as_unit_shape(corners: Matrix) -> NDArray[np.complex128]:
-    """Corners (4, 2) as complex numbers around their centre, enclosing an area of 1."""
+    """Corners (4, 2) as complex numbers around their centre, scaled to enclose an area of 1."""
     centred = corners - corners.mean(axis=0)
     return (centred[:, 0] + 1j * centred[:, 1]) / np.sqrt(enclosed_area(corners))
 
@@ -190,7 +190,7 @@ def _shared_box(laid: _Laid, shape: tuple[int, int]) -> tuple[int, int, int, int
     inside = cv2.erode(edges.seen.astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=0) > 0
     if not inside.any():
         return 0, 0, shape[1], shape[0]
-    # A rough table has edges all over: what counts stands out from its surroundings, in the same place in all photos.
+    # A rough table has edges everywhere: those count that stand out from their surroundings at one place in all photos.
     around = 0.06 * max(shape)
     ground = local_mean(mean, around) / np.maximum(local_mean(edges.seen.astype(np.float32), around), 0.01)
     detail = blurred(mean, 2.0) - ground
@@ -210,7 +210,7 @@ class EdgeStatistics:
     """Edge strengths of registered photos, summed over those that cover a point.
 
     Attributes:
-        seen: Where most photos reach, bool (h, w); what few show says nothing of the part.
+        seen: Points that most photos cover, bool (h, w); points that few cover say nothing of the part.
     """
 
     def __init__(self, laid: _Laid, shape: tuple[int, int]) -> None:
@@ -224,11 +224,11 @@ class EdgeStatistics:
         self.seen = self._count >= _MOSTLY * len(laid)
 
     def mean(self) -> Plane:
-        """Mean, float32 (h, w), 0 to 1; 0 where it is not seen."""
+        """Mean, float32 (h, w), 0 to 1; 0 at points that are not seen."""
         return self._mean(self._sum, self._count)
 
     def spread(self) -> Plane:
-        """Standard deviation, float32 (h, w); 0 where it is not seen."""
+        """Standard deviation, float32 (h, w); 0 at points that are not seen."""
         count = np.maximum(self._count, 1)
         variance = self._squares / count - (self._sum / count) ** 2
         return (np.sqrt(np.maximum(variance, 0)) * self.seen).astype(np.float32)
@@ -255,11 +255,11 @@ def _mean_picture(laid: _Laid, shape: tuple[int, int]) -> Pixels:
 
 
 def _least_score(laid: _Laid, edges: EdgeStatistics) -> float:
-    """A quarter of the way from what genuine photos reach on what they do not show up to their lowest score.
+    """The least score: chance + (low - chance) / 4.
 
-    What they do not show is the mirror image of the reference: the same outline, the same kind of edges, and wrong
-    letters. The lowest score is a low quantile over photos, each against the mean of the others. A counterfeit with
-    several wrong letters scores between the two, and is to be compared, not turned away.
+    `chance` is the score of genuine photos on the mirror image of the reference, which has the same outline and kind of
+    edges but wrong letters. `low` is a low quantile of the scores of genuine photos, each against the mean of the
+    others. A counterfeit with several wrong letters scores between the two; it is compared, and not refused.
     """
     scores = [edge_correlation(view, edges.mean_without(view, h), h, MIDDLE)[0] for view, h in laid]
     mirrored = {"": flipped(edges.mean())}
@@ -273,7 +273,7 @@ def _least_score(laid: _Laid, edges: EdgeStatistics) -> float:
 def _require_photos(series: str, count: int) -> None:
     if count < LEAST_PHOTOS:
         msg = (
-            f"The series {series} has {count} genuine photos that fit each other and its reference needs "
-            f"{LEAST_PHOTOS}; add genuine photos that show the part flat, whole and alike."
+            f"The series {series} has {count} genuine photos that fit each other, but its reference needs "
+            f"{LEAST_PHOTOS}; add genuine photos that show the part flat, whole and from one side."
         )
         raise Refusal(msg)

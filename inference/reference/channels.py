@@ -1,4 +1,4 @@
-"""A registered photo stacked with the genuine reference of its series: what the reference-guided network sees."""
+"""A registered photo stacked with the genuine reference of its series: the reference view of a network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from inference.reference.stack import Channel, ReferenceStack
 def stacked(
     stack: ReferenceStack, registered: Pixels, covered: NDArray[np.bool_], reference: Reference
 ) -> NDArray[np.float32]:
-    """A network's input, float32 (3, `stack.height`, `stack.width`), about zero mean and unit spread.
+    """A network's input, float32 (3, `stack.height`, `stack.width`), with about zero mean and unit standard deviation.
 
     Args:
-        stack: Which channels, and how large.
+        stack: The channels and their size.
         registered: The photo in the reference's frame, uint8 (h, w, 3).
-        covered: Where the photo covers the frame, bool (h, w); elsewhere the input is 0.
-        reference: What it is compared with.
+        covered: Points of the frame that the photo covers, bool (h, w); elsewhere the input is 0.
+        reference: The genuine reference.
 
     Raises:
         ValueError: if the reference does not fit into the input.

@@ -1,4 +1,4 @@
-"""How far the edges of a registered part stray from genuine ones."""
+"""The difference map of a registered part, from its edges, and its deviation."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from inference.reference.geometry import Pixels, Plane
 from inference.reference.reference import Reference
 
 _SPREAD_FLOOR = 0.05
-# 300 points of a frame 224 x 122: about what one altered letter takes of a tag.
+# 300 points of a frame 224 x 122: about the area of one altered letter on a tag.
 _DEVIATING_SHARE = 0.011
 
 
 def difference(registered: Pixels, covered: NDArray[np.bool_], reference: Reference) -> Plane:
-    """How far each point's edges stray from genuine ones, in standard deviations.
+    """The difference map: how far each point's edges lie from genuine ones, in standard deviations.
 
     Args:
         registered: The part in the reference's frame, uint8 (h, w, 3).
-        covered: Where it covers the frame, bool (h, w).
-        reference: What is genuine.
+        covered: Points of the frame that it covers, bool (h, w).
+        reference: The genuine reference.
 
     Returns:
         float32 (h, w), >= 0; 0 where the part does not cover the frame.
 
     Raises:
-        ValueError: if the part or its cover is not in the reference's frame.
+        ValueError: if the part or `covered` does not have the reference's frame.
     """
-    require(registered.shape[:2] == covered.shape == reference.mean.shape, "a difference is taken in one frame")
+    require(registered.shape[:2] == covered.shape == reference.mean.shape, "part, cover and reference have one frame")
     return np.where(covered, deviation(edge_strength(registered), reference), np.float32(0))
 
 
 def deviation(edges: Plane, reference: Reference) -> Plane:
-    """|edges - mean| / (spread + floor), smoothed: float32 (h, w), of edge strength in the reference's frame."""
+    """|edges - mean| / (spread + floor), smoothed: float32 (h, w), from edge strength in the reference's frame."""
     scale = max(edges.shape) / FINE
     away = np.abs(tolerant(edges) - reference.mean) / (reference.spread + np.float32(_SPREAD_FLOOR))
     return blurred(away, 2.5 * scale)
 
 
 def anomaly(away: Plane, covered: NDArray[np.bool_]) -> float:
-    """Mean over the most deviating 1.1% of what is covered, >= 0: finds counterfeits without any network.
+    """The deviation: mean over the most deviating 1.1% of the covered points, >= 0. It needs no network.
 
     Args:
-        away: What `difference` gave, float32 (h, w).
-        covered: Where the part covers the frame, bool (h, w); nowhere gives 0.
+        away: The difference map, float32 (h, w).
+        covered: Points that the part covers, bool (h, w); without any, the deviation is 0.
     """
     values = away[covered]
     count = max(1, round(values.size * _DEVIATING_SHARE))

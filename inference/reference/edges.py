@@ -1,4 +1,4 @@
-"""Edge strength: what of a part is compared, whichever way the light falls."""
+"""Edge strength, by which parts are compared whatever the direction of light."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COARSE, MIDDLE, FINE = 112, 224, 448
 def local_contrast(pixels: Pixels) -> Plane:
     """Luminance against its surroundings, in their standard deviations: float32 (H, W), -3 to 3.
 
-    Shadows, gradients of light and the tone of a material drop out. Surroundings are about a thirtieth of the long
+    This removes shadows, gradients of light and the tone of a material. Surroundings are about a thirtieth of the long
     side, so that pictures of one part at several sizes give the same contrast.
     """
     require_pixels(pixels, "a picture")
@@ -28,7 +28,7 @@ def local_contrast(pixels: Pixels) -> Plane:
 
 
 def edge_strength(pixels: Pixels) -> Plane:
-    """How strong an edge runs through each point, whichever its direction and sign.
+    """Strength of the edge through each point, whatever its direction and sign.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -50,13 +50,13 @@ class EdgePyramid:
 
     @classmethod
     def of_edges(cls, edges: Plane) -> EdgePyramid:
-        """Of a part of which the edge strength alone is known, float32 (h, w)."""
+        """The pyramid of a part from its edge strength alone, float32 (h, w)."""
         views = cls(np.zeros((*edges.shape, 3), np.uint8))
         views._made = {side: shrunk(edges, side) for side in (COARSE, MIDDLE, FINE)}
         return views
 
     def edges(self, side: int) -> Plane:
-        """At a long side of at most `side`."""
+        """Edge strength at a long side of at most `side` pixels."""
         if side not in self._made:
             height, width = self.part.shape[:2]
             ratio = min(1.0, side / max(height, width))
@@ -66,13 +66,13 @@ class EdgePyramid:
         return self._made[side]
 
     def scaling(self, side: int) -> Matrix:
-        """From pixels of the part to those of `edges(side)`."""
+        """Homography from pixels of the part to pixels of `edges(side)`."""
         height, width = self.edges(side).shape
         return scaling(width / self.part.shape[1], height / self.part.shape[0])
 
 
 def require_pixels(pixels: Pixels, what: str) -> None:
-    """Guard a picture.
+    """Check a picture.
 
     Raises:
         ValueError: if `what` is not uint8 (H, W, 3).
@@ -84,7 +84,7 @@ def require_pixels(pixels: Pixels, what: str) -> None:
 
 
 def tolerant(edges: Plane) -> Plane:
-    """Edge strength (h, w), blurred by as much as registration may be wrong."""
+    """Edge strength (h, w), blurred by the error of a registration."""
     return blurred(edges, 1.3 * max(edges.shape) / FINE)
 
 
@@ -94,7 +94,7 @@ def blurred(plane: Plane, sigma: float) -> Plane:
 
 
 def local_mean(plane: Plane, reach: float) -> Plane:
-    """The mean around each point of a plane (h, w): two box filters that reach so many pixels each way."""
+    """The mean around each point of a plane (h, w), by two box filters that reach `reach` pixels each way."""
     side = 2 * round(reach) + 1
     return cv2.blur(cv2.blur(plane, (side, side)), (side, side))
 
@@ -109,5 +109,5 @@ def shrunk(plane: Plane, side: int) -> Plane:
 
 
 def scaling_up(plane: Plane, shrunk: Plane) -> Matrix:
-    """From pixels of a shrunk plane to those of the plane."""
+    """Homography from pixels of a shrunk plane to pixels of the plane."""
     return scaling(plane.shape[1] / shrunk.shape[1], plane.shape[0] / shrunk.shape[0])

@@ -1,11 +1,11 @@
-"""A network's features of genuine parts, place by place: what deviates is found without a counterfeit.
+"""A network's features of genuine parts, place by place; they show deviations without a counterfeit to learn from.
 
-A registered part shows the same place of the part at the same place of every feature map. There each channel has a mean
-and a spread over genuine photos, and a photo strays by as many spreads. Features of a quarter of the input's size are
-fine enough for one letter and general enough not to know one counterfeiter from another.
+Registration puts each place of the part at the same place of every feature map. There each channel has a mean and a
+standard deviation over genuine photos, and the distance of a photo is measured in standard deviations. Features at a
+quarter of the input's size are fine enough for one letter, and too general to depend on one counterfeiter.
 
 Source: PaDiM, T. Defard et al.: a Patch Distribution Modeling Framework for Anomaly Detection and Localization, 2021,
-with a spread for each channel in place of a covariance, and tolerance of a cell for what registration leaves.
+with a standard deviation for each channel in place of a covariance, and a tolerance of one cell for registration.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ Plane = NDArray[np.float32]
 CELL = 4
 """Side of a feature map's cell in pixels of the input."""
 _STRANGEST_SHARE = 0.001
-_LEAST_DEVIATION = 1e-3  # of a part that covers nothing, which is refused
+_LEAST_DEVIATION = 1e-3  # for a part that covers nothing, which is refused
 _NEIGHBOURS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 @dataclass(frozen=True)
 class GenuineFeatures:
-    """Mean and spread of the features of a series' genuine parts.
+    """Mean and standard deviation of the features of a series' genuine parts.
 
     Attributes:
         mean: float32 (C, h, w), read-only.
-        spread: float32 (C, h, w), > 0, read-only; infinite where too few photos show the place to compare it.
+        spread: Standard deviation, float32 (C, h, w), > 0, read-only; infinite at places that too few photos show.
 
     Raises:
-        ValueError: if a field is not so.
+        ValueError: if a field has another shape or range.
     """
 
     mean: NDArray[np.float32] = field(repr=False)
@@ -53,15 +53,15 @@ class GenuineFeatures:
             array.setflags(write=False)
 
     def arrays(self) -> dict[str, NDArray[np.float16]]:
-        """What a weights file holds of them."""
+        """The arrays that a weights file holds."""
         return {"feature_mean": self.mean.astype(np.float16), "feature_spread": self.spread.astype(np.float16)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> GenuineFeatures | None:
-        """The features that `arrays` was made of, to eleven bits; None where it holds none.
+        """The features from their `arrays`, precise to eleven bits; None without such arrays.
 
         Raises:
-            ValueError: if they are none of genuine parts.
+            ValueError: if the arrays make no such features.
         """
         if "feature_mean" not in arrays:
             return None
@@ -69,16 +69,16 @@ class GenuineFeatures:
         return cls(mean, spread)
 
     def difference(self, features: NDArray[np.float32], covered: NDArray[np.bool_]) -> Plane:
-        """How far each place strays from genuine parts, in spreads (root mean square over the channels).
+        """The difference map, in standard deviations (root mean square over the channels).
 
-        A place may be compared with itself or with one of its four neighbours in the photo; the least distance counts.
+        Each place is compared with the same place and its four neighbours in the photo; the least distance counts.
 
         Args:
-            features: Of the photo, (C, h, w).
-            covered: Where the photo covers the part, bool (h, w).
+            features: Features of the photo, (C, h, w).
+            covered: Places that the photo covers, bool (h, w).
 
         Returns:
-            float32 (h, w), >= 0; 0 where the photo does not cover the part, or nothing is known.
+            float32 (h, w), >= 0; 0 at places that the photo does not cover or that too few genuine photos show.
 
         Raises:
             ValueError: if the features are of another shape.
@@ -96,11 +96,11 @@ class GenuineFeatures:
 
 
 def deviation_of(away: Plane, covered: NDArray[np.bool_]) -> float:
-    """Mean over the strangest thousandth of the places, >= 0.
+    """The deviation: mean over the most deviating thousandth of the covered places, >= 0.
 
     Args:
-        away: What `GenuineFeatures.difference` gave, (h, w).
-        covered: Where the photo covers the part, bool (h, w); nowhere gives 0.
+        away: The difference map of `GenuineFeatures.difference`, (h, w).
+        covered: Places that the photo covers, bool (h, w); without any, the deviation is 0.
     """
     values = away[covered]
     count = max(1, round(values.size * _STRANGEST_SHARE))
@@ -109,22 +109,22 @@ def deviation_of(away: Plane, covered: NDArray[np.bool_]) -> float:
 
 @dataclass(frozen=True)
 class Fusion:
-    """How log odds and deviation make one score: their sum, each in standard deviations of genuine validation photos.
+    """The fused score: z(log odds) - z(ln deviation), standardised over genuine validation photos.
 
-    The weights are equal and not searched: validation knows only counterfeiters that training knows too, and would
-    trust the network too far. Source: z-score and sum rule of A. Jain, K. Nandakumar, A. Ross: Score normalization in
-    multimodal biometric systems, 2005.
+    The weights are equal and not searched: validation has only counterfeiters that training knows, so that a search
+    would trust the network too much. Source: z-score and sum rule of A. Jain, K. Nandakumar, A. Ross: Score
+    normalization in multimodal biometric systems, 2005.
 
     Attributes:
         log_odds: Mean and standard deviation of log P(genuine) - log P(counterfeit), in nats.
-        log_deviation: The same of the deviation's natural logarithm.
+        log_deviation: Mean and standard deviation of the deviation's natural logarithm.
     """
 
     log_odds: tuple[float, float]
     log_deviation: tuple[float, float]
 
     def __post_init__(self) -> None:
-        # In nats; beyond, a score is no number any more.
+        # In nats; beyond this range a score is not finite.
         for name, (mean, deviation) in (("log_odds", self.log_odds), ("log_deviation", self.log_deviation)):
             Range(-1e6, 1e6).require(f"the mean of {name}", mean)
             require(1e-6 <= deviation <= 1e6, f"a standard deviation is above 0: that of {name} is {deviation}")
@@ -133,16 +133,16 @@ class Fusion:
         odds, far = self.log_odds, self.log_deviation
         return (
             f"(log odds - {odds[0]:.2f}) / {odds[1]:.2f} - (ln deviation - {far[0]:.2f}) / {far[1]:.2f}, "
-            "both against genuine validation photos"
+            "both over genuine validation photos"
         )
 
     @classmethod
     def of(cls, log_odds: NDArray[np.float64], deviations: NDArray[np.float64]) -> Fusion:
-        """From genuine photos (n,) that the network has not trained on; deviations are >= 0."""
+        """The fusion from genuine photos (n,) that the network has not trained on; deviations are >= 0."""
         far = np.log(np.maximum(deviations, _LEAST_DEVIATION))
         return cls((float(log_odds.mean()), float(log_odds.std())), (float(far.mean()), float(far.std())))
 
     def score(self, log_odds: float, deviation: float) -> float:
-        """The score: high for genuine, 0 for what genuine photos have on average."""
+        """The fused score: high for genuine, 0 for an average genuine photo."""
         far = math.log(max(deviation, _LEAST_DEVIATION))
         return (log_odds - self.log_odds[0]) / self.log_odds[1] - (far - self.log_deviation[0]) / self.log_deviation[1]

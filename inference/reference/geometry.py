@@ -1,4 +1,4 @@
-"""Homographies between pixels: what they do to frames, and pictures moved by them."""
+"""Homographies between pixels, and their effect on frames and pictures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
-# OpenCV's annotations do not tell one dtype from another; the docstrings do.
+# OpenCV's annotations do not distinguish dtypes; the docstrings do.
 Plane = NDArray[Any]
 Matrix = NDArray[Any]
-# Pixels: a frame that collapses onto a line is a pixel's hundredth.
+# Least area in square pixels, for a frame that collapses onto a line.
 LEAST_SEEN = 0.01
 
 
 def enlargement(homography: Matrix, shape: tuple[int, ...]) -> float:
-    """How many pixels of a reference's frame of `shape` a pixel of the part becomes along a side, > 0."""
+    """Pixels of a reference's frame of `shape` for a pixel of the part, along a side, > 0."""
     height, width = shape[:2]
     return float(
         np.sqrt(height * width / max(enclosed_area(frame_corners(np.linalg.inv(homography), shape)), LEAST_SEEN))
@@ -25,7 +25,7 @@ def enlargement(homography: Matrix, shape: tuple[int, ...]) -> float:
 
 
 def warp(part: Pixels, homography: Matrix, shape: tuple[int, ...]) -> tuple[Pixels, NDArray[np.bool_]]:
-    """A part in a frame, sampled without aliasing, and where it covers the frame."""
+    """A part in a frame, sampled without aliasing, and the points that it covers, bool (h, w)."""
     height, width = shape[:2]
     shrink = 1 / enlargement(homography, shape)
     source, into = part, homography
@@ -44,17 +44,17 @@ def flipped(picture: Plane) -> Plane:
 
 
 def scaling(x: float, y: float) -> Matrix:
-    """Between pixels of a picture and those of it resized; the centre of the first pixel is at 0."""
+    """Homography from pixels of a picture to pixels of the resized picture; the centre of the first pixel is at 0."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
 def flipping(width: int) -> Matrix:
-    """Between pixels of a picture and those of it mirrored left to right."""
+    """Homography between pixels of a picture and of its mirror image, left to right."""
     return np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
 
 
 def quarter_turns(quarters: int, shape: tuple[int, ...]) -> Matrix:
-    """A turn by so many right angles about the middle of a frame of `shape`."""
+    """A turn by `quarters` right angles about the middle of a frame of `shape`."""
     cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters]
     x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
     return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y], [0, 0, 1]], np.float64)
@@ -66,7 +66,7 @@ def normalised(homography: Matrix) -> Matrix:
 
 
 def frame_corners(homography: Matrix, shape: tuple[int, ...]) -> Matrix:
-    """Where a frame's corners go, float64 (4, 2), clockwise from the top left."""
+    """Images of a frame's corners, float64 (4, 2), clockwise from the top left."""
     height, width = shape[:2]
     corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64) - 0.5
     return np.asarray(cv2.perspectiveTransform(corners, homography)[0], np.float64)

@@ -1,4 +1,4 @@
-"""Landmarks: distinct places of edges, matched between a photo and a reference.
+"""Landmarks: distinctive places of edges, matched between a photo and a reference.
 
 Source: SIFT (D. Lowe: Distinctive image features from scale-invariant keypoints. 2004).
 """
@@ -16,7 +16,7 @@ from inference.reference.geometry import Matrix, Plane
 _LANDMARKS = 800
 _FAINTEST_LANDMARK = 0.01
 _STRAIGHTEST_LANDMARK = 20
-# Perspective is left to the next step, and moves landmarks by as much; in pixels of a picture `MIDDLE` long.
+# Perspective, which the next step corrects, moves landmarks by up to this many pixels of a picture `MIDDLE` long.
 _MATCH_TOLERANCE = 4
 _MATCH_ROUNDS = 3000
 _LEAST_PAIRS = 4
@@ -25,14 +25,14 @@ _LEAST_MATCHED_AREA = 0.02
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Places (n, 2) as x, y, and what the edges around each look like (n, 128), both float32."""
+    """Places (n, 2) as x, y, and SIFT descriptors of the edges around each (n, 128), both float32."""
 
     places: Plane
     descriptors: Plane
 
 
 def find_landmarks(edges: Plane, blur: float) -> Landmarks:
-    """The most distinct places of a picture of edge strengths (h, w)."""
+    """The most distinctive places of a picture of edge strengths (h, w)."""
     smooth = blurred(edges, blur)
     levels = np.clip(smooth * (255 / max(float(np.quantile(smooth, 0.995)), 1e-3)), 0, 255).astype(np.uint8)
     sift = cv2.SIFT.create(_LANDMARKS, contrastThreshold=_FAINTEST_LANDMARK, edgeThreshold=_STRAIGHTEST_LANDMARK)
@@ -43,9 +43,9 @@ def find_landmarks(edges: Plane, blur: float) -> Landmarks:
 
 
 def matched_similarity(photo: Landmarks, reference: Landmarks, side: int) -> Matrix:
-    """The similarity from a photo to a reference that most pairs of landmarks agree on, which are each other's likest.
+    """The similarity transform from a photo to a reference on which most mutual nearest neighbours agree.
 
-    With too few pairs it is the identity, which fits badly and is told by its score.
+    With too few pairs it is the identity, whose low score shows the bad fit.
     """
     if not (len(photo.places) and len(reference.places)):
         return np.eye(3)

@@ -19,24 +19,24 @@ from inference.reference.geometry import Pixels, Plane, flipped, quarter_turns
 
 @dataclass(frozen=True)
 class Reference:
-    """What genuine parts of a series are like.
+    """The mean appearance of genuine parts of a series, and its spread.
 
     Attributes:
         series: Its name.
         picture: Mean of the registered genuine photos, uint8 (h, w, 3), read-only.
-        mean: Mean edge strength, float32 (h, w), 0 to 1, lightly blurred to bear what registration leaves, read-only.
+        mean: Mean edge strength, float32 (h, w), 0 to 1, lightly blurred to tolerate registration errors, read-only.
         spread: Its standard deviation from photo to photo, float32 (h, w), >= 0, read-only.
-        least_score: A fit that scores less is a bad one. It was set between what genuine photos reach and what they
-            reach on the mirror image; -1 to 1.
-        most_enlarged: How many pixels a pixel of a genuine photo became along a side, in the one that shows the part
-            smallest; > 0. A smaller part is softer than what the reference knows.
-        most_blurred: Blur (`measures.blur`) that all but 1% of genuine photos stay below in the reference's frame; 0 to
-            1, the softest.
-        photos: How many photos it was made from, >= 1.
-        features: What a trained network's features of genuine parts are; None before there is one.
+        least_score: Least score of a good fit, between the scores of genuine photos on the reference and on its mirror
+            image; -1 to 1.
+        most_enlarged: Greatest enlargement of a genuine photo in registration, > 0. A part that needs more is softer
+            than any photo behind the reference.
+        most_blurred: Blur (`measures.blur`) that all but 1% of genuine photos stay below in the reference's frame; 0
+            (sharp) to 1.
+        photos: Number of photos it was made from, >= 1.
+        features: A trained network's features of genuine parts; None without a trained network.
 
     Raises:
-        ValueError: if a field is not so.
+        ValueError: if a field is out of range or shape.
     """
 
     series: str
@@ -54,7 +54,7 @@ class Reference:
         require_pixels(self.picture, "a reference's picture")
         require(
             self.picture.shape[:2] == self.mean.shape == self.spread.shape,
-            f"picture, mean and spread have one frame, not {self.picture.shape[:2]}, {self.mean.shape} and "
+            f"picture, mean and spread share one frame, not {self.picture.shape[:2]}, {self.mean.shape} and "
             f"{self.spread.shape}",
         )
         require(self.mean.dtype == self.spread.dtype == np.float32, "mean and spread are float32")
@@ -63,29 +63,30 @@ class Reference:
         require(-1 <= self.least_score <= 1, f"a correlation lies between -1 and 1, not {self.least_score}")
         require(0 < self.most_enlarged < np.inf, f"an enlargement is above 0, not {self.most_enlarged}")
         require(0 <= self.most_blurred <= 1, f"blur lies between 0 and 1, not {self.most_blurred}")
-        require(self.photos >= 1, "a reference is made from photos")
+        require(self.photos >= 1, "a reference is made from at least one photo")
         for array in (self.picture, self.mean, self.spread):
             array.setflags(write=False)
 
     @cached_property
     def handedness(self) -> float:
-        """How much tells the reference from its mirror image, 0 (nothing) to 1; found once, in half a second.
+        """How much distinguishes the reference from its mirror image, 0 (nothing) to 1; computed once.
 
-        It is the share of its correlation with itself that the mirror image does not reach, laid over it at its best.
+        It is 1 - (correlation of the best-registered mirror image) / (correlation of the reference with itself), at
+        least 0.
         """
         own = edge_correlation(EdgePyramid.of_edges(self.mean), self.mean, np.eye(3), MIDDLE)[0]
         return float(np.clip(1 - self.mirror_image.score / own, 0, 1)) if own > 0 else 0.0
 
     @cached_property
     def mirror_image(self) -> Registration:
-        """The reference's own mirror image, flipped left to right, laid over it at its best."""
+        """The best registration of the reference's own mirror image, flipped left to right."""
         mirror, means = EdgePyramid.of_edges(flipped(self.mean)), {self.series: self.mean}
         starts = (quarter_turns(quarters, self.mean.shape) for quarters in range(4))
         tried = (align_from(self.series, mirror, self.mean, start) for start in starts)
         return max((align(mirror, means)[0], *tried), key=lambda fit: fit.score)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What a weights file holds of it; the name of the series is kept elsewhere."""
+        """The arrays that a weights file holds, without the name of the series."""
         return {
             "picture": self.picture,
             "mean": self.mean.astype(np.float16),
@@ -99,11 +100,11 @@ class Reference:
 
     @classmethod
     def from_arrays(cls, series: str, arrays: Mapping[str, NDArray[Any]]) -> Reference:
-        """The reference that `arrays` was made of; edge strengths keep eleven bits.
+        """The reference from its `arrays`; edge strengths are precise to eleven bits.
 
         Raises:
             KeyError: if an array is missing.
-            ValueError: if they make no reference.
+            ValueError: if the arrays make no reference.
         """
         mean, spread = (arrays[name].astype(np.float32) for name in ("mean", "spread"))
         return cls(

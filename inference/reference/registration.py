@@ -1,10 +1,12 @@
 """Registration: a photo of a flat part is laid over the genuine reference of its series.
 
-Only the strength of edges is compared, never their sign: a letter is bright or dark as the lamp stands. Three steps,
-coarse to fine: landmarks of the edges are matched (`landmarks`), and the turn, size and place that most matches agree
-on are taken; tiles of the reference are then looked for near where they should be, and the homography that most of them
-agree on is taken, so that a cover or an altered letter does not pull at the rest (`tiles`); at last the enhanced
-correlation coefficient is maximised (`alignment`).
+Only the strength of edges is compared, never their sign, because a letter is bright or dark depending on the light.
+There are three steps, coarse to fine:
+
+1. Landmarks of the edges are matched, and the turn, size and place on which most matches agree are taken (`landmarks`).
+2. Tiles of the reference are searched near their expected places, and the homography on which most tiles agree is
+   taken, so that a cover or an altered letter does not distort the rest (`tiles`).
+3. The enhanced correlation coefficient is maximised (`alignment`).
 """
 
 from __future__ import annotations
@@ -19,26 +21,26 @@ from inference.reference.reference import Reference
 
 
 def register(part: Pixels, reference: Reference) -> Registration:
-    """The part laid over one reference; whether it fits, its score against `least_score` says."""
+    """The part laid over one reference; it fits if its score reaches `least_score`."""
     return register_best(part, [reference])[0]
 
 
 def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Registration, ...]:
     """The part laid over each of several references, the best fit first.
 
-    Scores compare: all are taken at one size. Only the best fit is polished to the last pixel.
+    Scores are comparable, since all are taken at one size. Only the best fit is refined at full size.
 
     Args:
-        part: uint8 (H, W, 3), of which the part fills half or more.
+        part: uint8 (H, W, 3); the part fills half of it or more.
         references: At least one, of different series.
 
     Raises:
-        ValueError: if the part is not such pixels, or the references are none or name a series twice.
+        ValueError: if the part is not such pixels, there is no reference, or two references name one series.
     """
     views, by_series = EdgePyramid(part), _by_series(part, references)
     fits = align(views, _means(by_series))
     if not _fits(fits[0], by_series):
-        # Before it is called a bad fit, it is looked for with twice the detail.
+        # Before it counts as a bad fit, it is searched with twice the detail.
         fits = max(fits, align(views, _means(by_series), FINE), key=lambda tried: tried[0].score)
     return tuple(fits)
 
@@ -46,17 +48,16 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
 def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[tuple[Registration, ...], Registration]:
     """The part laid over each of several references, and its mirror image over the one that it fits best.
 
-    A mirror image that is turned as well is found like any turned part, so that one trial serves all flips. Outlines
-    are much alike when mirrored, so that each is tried from where the other lies too: neither is to lose by a fit that
-    was missed.
+    Registration finds turned parts, so that one mirror trial covers all flips. Mirrored outlines are similar, so that
+    each image is also tried from the registration of the other: a missed fit must not decide between the two.
 
     Args:
         part: As in `register_best`.
         references: As in `register_best`.
 
     Returns:
-        What `register_best` gives; and the best fit of the mirror image, whose homography leads from its pixels,
-        flipped left to right.
+        The result of `register_best`, and the best registration of the mirror image; its homography starts from pixels
+        of the part flipped left to right.
 
     Raises:
         ValueError: as `register_best`.
@@ -79,14 +80,14 @@ def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[t
 
 
 def register_across(part: Pixels, reference: Reference, other: Registration) -> Registration:
-    """The part laid over a reference, starting from where its mirror image lies."""
+    """The part laid over a reference, starting from the registration of its mirror image."""
     width = reference.mean.shape[1]
     start = reference.mirror_image.homography @ flipping(width) @ other.homography @ flipping(part.shape[1])
     return align_from(reference.series, EdgePyramid(part), reference.mean, normalised(start))
 
 
 def _by_series(part: Pixels, references: Sequence[Reference]) -> dict[str, Reference]:
-    """References by the name of their series, once they and the part are what a registration takes."""
+    """References by the name of their series, after checking them and the part."""
     require_pixels(part, "a part")
     by_series = {reference.series: reference for reference in references}
     require(bool(references), "a part is registered to at least one reference")

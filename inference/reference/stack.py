@@ -1,4 +1,4 @@
-"""How a registered photo is stacked with the genuine reference of its series, as a card states it.
+"""How a card states the stack of a registered photo and the genuine reference of its series.
 
 `inference.reference.channels` stacks them.
 """
@@ -16,7 +16,7 @@ from inference.records import Placement, require
 from inference.reference.features import CELL
 
 if TYPE_CHECKING:
-    # A list of cards loads no library that registers photos.
+    # Reading cards must not load the libraries of registration.
     from inference.reference.reference import Reference
 
 Channel = Literal["luminance", "edges", "genuine edges", "difference"]
@@ -33,16 +33,16 @@ class ReferenceStack:
     height: int
     """Its height."""
     channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
-    """`luminance` and `edges` are the photo's, `genuine edges` the reference's mean, `difference` how far the two are
-    apart in standard deviations."""
+    """`luminance` and `edges` come from the photo, `genuine edges` is the reference's mean, and `difference` is the
+    difference map in standard deviations."""
 
     def __post_init__(self) -> None:
         for name, side in (("width", self.width), ("height", self.height)):
             require(
                 _STRIDE <= side <= LARGEST_SIDE,
-                f"a network sees at least 32 x 32 pixels and at most {LARGEST_SIDE} a side: {name} is {side}",
+                f"a network sees 32 to {LARGEST_SIDE} pixels a side: {name} is {side}",
             )
-        require(len(set(self.channels)) == len(self.channels), "each channel once")
+        require(len(set(self.channels)) == len(self.channels), "a stack has each channel once")
 
     @classmethod
     def around(cls, references: tuple[Reference, ...], channels: tuple[Channel, Channel, Channel]) -> ReferenceStack:
@@ -59,11 +59,11 @@ class ReferenceStack:
         return Placement(left / self.width, top / self.height, width / self.width, height / self.height)
 
     def covered_cells(self, covered: NDArray[np.bool_], reference: Reference) -> NDArray[np.bool_]:
-        """Which cells of a feature map of a quarter of the input's size a photo covers, bool (height / 4, width / 4).
+        """The covered cells of a feature map at a quarter of the input's size, bool (height / 4, width / 4).
 
         Args:
-            covered: Where the photo covers the reference's frame, bool (h, w); a cell counts if all of it is covered.
-            reference: Whose frame that is.
+            covered: Points of the reference's frame that the photo covers, bool (h, w); a cell must be covered wholly.
+            reference: The reference.
         """
         whole = np.zeros((self.height, self.width), bool)
         top, left = self.offset(reference)
@@ -73,5 +73,8 @@ class ReferenceStack:
     def offset(self, reference: Reference) -> tuple[int, int]:
         """Top and left of the reference's frame in the input, in pixels."""
         height, width = reference.picture.shape[:2]
-        require(height <= self.height and width <= self.width, f"the reference {reference.series} is too large")
+        require(
+            height <= self.height and width <= self.width,
+            f"the reference {reference.series} is too large for the input",
+        )
         return (self.height - height) // 2, (self.width - width) // 2

@@ -1,4 +1,4 @@
-"""Tiles of a reference, each looked for near where it should be, and the homography that most agree on."""
+"""Tiles of a reference, each searched near its expected place, and the homography on which most agree."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from inference.reference.geometry import Matrix, Plane, normalised
 
 _TILE = 36
 _ROBUST_ROUNDS = 8
-# Area that a step leaves of the frame; less is a collapse.
+# Least share of the frame's area after a step; less is a collapse.
 _LEAST_STEP = 0.1
 
 
 def moved_by_tiles(views: EdgePyramid, mean: Plane, homography: Matrix, reach: int) -> Matrix:
-    """A homography after the step that most tiles of the reference agree on.
+    """A homography after the step on which most tiles of the reference agree.
 
     Args:
         views: The part.
         mean: The reference's edge strength.
         homography: From pixels of the part to those of the reference.
-        reach: How far a tile is looked for, in pixels of a frame `COARSE` long.
+        reach: Radius of the search for a tile, in pixels of a frame `COARSE` long.
     """
     template = blurred(shrunk(mean, COARSE), 1.2)
     edges = blurred(views.edges(COARSE), 1.2)
@@ -45,23 +45,23 @@ def moved_by_tiles(views: EdgePyramid, mean: Plane, homography: Matrix, reach: i
 
 
 def tile_moves(template: Plane, laid: Plane, seen: NDArray[np.bool_], reach: int) -> tuple[Matrix, Matrix, Matrix]:
-    """Where tiles of a template are found in a picture laid over it.
+    """The places of a template's tiles in a picture laid over it.
 
     Args:
         template: float32 (h, w).
         laid: float32 (h + 2 reach, w + 2 reach), over the template with `reach` more on each side.
-        seen: Where `laid` shows the photo.
-        reach: How far a tile is looked for, in pixels.
+        seen: Points of `laid` that show the photo, bool.
+        reach: Radius of the search for a tile, in pixels.
 
     Returns:
-        Centres of the tiles (n, 2) as x, y; their moves (n, 2); and how firmly each move is known, symmetric (n, 2, 2):
-        along a straight edge a tile slides freely, and the correlation it reached counts.
+        Centres of the tiles (n, 2) as x, y; their moves (n, 2); and the firmness of each move, symmetric (n, 2, 2). The
+        firmness is low along a straight edge, where a tile slides freely, and grows with the correlation.
     """
     tile = min(_TILE, *template.shape)
     flat = 0.25 * template.std()
     x_slope, y_slope = (cv2.Sobel(template, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
     offsets = np.arange(-reach, reach + 1) / reach
-    # Of equal peaks the nearer one: letters repeat, and seams are the same all along.
+    # Of equal peaks the nearer one is taken: letters repeat, and seams look the same all along.
     nearer = 0.15 * (offsets[:, None] ** 2 + offsets**2)
     places, moves, firmness = [], [], []
     for y in _tile_starts(template.shape[0], tile):
@@ -90,15 +90,16 @@ def _tile_starts(extent: int, tile: int) -> list[int]:
 
 
 def agreed_step(places: Matrix, moves: Matrix, firmness: Matrix, shape: tuple[int, ...]) -> Matrix:
-    """The homography near identity that moves most places as they moved; those that disagree lose their say.
+    """The homography near identity that fits most of the moves; moves that disagree lose their weight.
 
-    Iteratively reweighted least squares with Geman and McClure's weights, on the homography linearised at identity.
+    It is found by iteratively reweighted least squares with Geman and McClure's weights, on the homography linearised
+    at identity.
 
     Args:
         places: (n, 2), in pixels of a frame of `shape`.
         moves: (n, 2).
         firmness: Weight of a move in each direction, symmetric (n, 2, 2).
-        shape: Of the frame; it sets the scale of the parameters.
+        shape: Shape of the frame, which sets the scale of the parameters.
     """
     height, width = shape[:2]
     size = max(height, width) / 2
@@ -119,7 +120,7 @@ def agreed_step(places: Matrix, moves: Matrix, firmness: Matrix, shape: tuple[in
     for _ in range(_ROBUST_ROUNDS):
         weights = say[:, None, None] * firmness
         normal = np.einsum("nak,nab,nbl->kl", slopes, weights, slopes)
-        # Tiles on a line leave some parameters open: those stay where they are.
+        # Tiles on a line leave some parameters open, which then do not change.
         ridge = 1e-3 * np.trace(weights.sum(axis=0)) * np.eye(8)
         step = np.linalg.solve(normal + ridge, np.einsum("nak,nab,nb->k", slopes, weights, target))
         left = target - slopes @ step

@@ -1,1 +1,1 @@
-"""Scope: what may be examined at all."""
+"""Scope: what a model may examine."""

@@ -1,4 +1,4 @@
-"""The frozen embedding: what a network that was never trained on the goods makes of a part."""
+"""The frozen embedding of a part, by a network that was never trained on the goods."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from inference.preprocessing import Preprocessing
 
 
 class FrozenEmbedding:
-    """A pretrained backbone, averaged over the picture; safe to share between threads.
+    """A pretrained backbone, averaged over the picture. Threads may share it.
 
     Args:
         backbone: Images (B, 3, S, S) to its last feature map (B, C, h, w).
-        preprocessing: What it is to see.
+        preprocessing: The preprocessing of its input.
         sha256: SHA-256 of its weights file.
     """
 
@@ -32,7 +32,7 @@ class FrozenEmbedding:
     def __call__(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embedding (C,), of length 1, of a part, uint8 (H, W, 3).
 
-        Parts are embedded one at a time, so that the last bits of one never depend on its company.
+        Parts are embedded one at a time, so that no bit of an embedding depends on a batch.
         """
         image = torch.from_numpy(self._preprocessing(part).values)[None]
         with self._lock, torch.no_grad():

@@ -1,4 +1,4 @@
-"""What a card states of a scope gate; `inference.scope.gate` applies it."""
+"""The scope gate in a card; `inference.scope.gate` applies it."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Sees = Literal["part", "registered part", "ink"]
 """What a gate tells a kind by."""
 
 MEASURE_NAMES = ("blur", "exposure", "compression", "noise", "moire", "colours")
-"""Every measure a gate may hold a usual value of; `inference.scope.measures` takes them."""
+"""Every measure for which a gate may state a usual value; `inference.scope.measures` computes them."""
 LEAST_SOURCES = 19
-"""Under so many sources no distance is known that all but 5% keep under."""
+"""Least number of sources: fewer give no distance that 95% of parts stay below."""
 MOST_EMBEDDINGS = 10_000
-"""Their inner products take 800 MB."""
+"""Most embeddings of a gate; their inner products take 800 MB."""
 
 
 @dataclass(frozen=True)
 class GateCard:
-    """What a scope gate was fitted on, and where it refuses.
+    """The data and the thresholds of a scope gate.
 
     Attributes:
-        neighbours: The nearest neighbour that counts, >= 1.
-        farthest_neighbour: Cosine distance to it above which a part is refused, up to 2.
-        farthest_spread: Distance to the middle of the training photos, in their spread, above which it is, > 0.
+        neighbours: The k of the k-th nearest neighbour, >= 1.
+        farthest_neighbour: Greatest cosine distance to that neighbour, up to 2; above it a part is refused.
+        farthest_spread: Greatest distance to the middle of the training photos, in their spread, > 0; above it too.
         false_refusals: Share of parts of the model's own kind that may be refused, 0 to 1.
         rule: How the thresholds were found, in words.
-        sources: Training sources behind them, at least 19.
-        usual: Of each measure (`MEASURE_NAMES`) that is checked, what all but 1% of the sources keep to.
+        sources: Number of training sources behind them, at least 19.
+        usual: For each checked measure (`MEASURE_NAMES`), the value that 99% of the sources stay below.
         embedding_sha256: SHA-256 of the weights of the embedding.
-        sees: What the embedding looks at: the part as it was cropped, or registered to its reference, or the ink of a
-            framed mark, whatever its colour.
+        sees: The view that is embedded: the cropped part, the registered part, or the ink of a framed mark whatever its
+            colour.
     """
 
     neighbours: int
@@ -48,7 +48,7 @@ class GateCard:
     def __post_init__(self) -> None:
         require(
             1 <= self.neighbours <= MOST_EMBEDDINGS,
-            f"a nearest neighbour is at least the first and one of {MOST_EMBEDDINGS}: neighbours is {self.neighbours}",
+            f"neighbours lies between 1 and {MOST_EMBEDDINGS}, not at {self.neighbours}",
         )
         require(0 < self.farthest_neighbour <= 2, f"a cosine distance is up to 2, not {self.farthest_neighbour}")
         # About 1 is usual.
@@ -59,5 +59,5 @@ class GateCard:
         )
         require(
             LEAST_SOURCES <= self.sources <= MOST_EMBEDDINGS,
-            f"a gate stands on {LEAST_SOURCES} sources, not {self.sources}, and on no more than {MOST_EMBEDDINGS}",
+            f"a gate needs {LEAST_SOURCES} to {MOST_EMBEDDINGS} sources, not {self.sources}",
         )

@@ -1,7 +1,7 @@
-"""Physical measures of a part that do not depend on what it shows, and what is said when one is unusual.
+"""Physical measures of a part that do not depend on what it shows, and the advice when one is unusual.
 
-A scope gate holds what all but a few of the training photos keep to; a part beyond that is examined, and the examiner
-is warned: the model has not learned from photos like this one. Far beyond it, where findings mislead, it is refused.
+A scope gate holds the value that nearly all training photos stay below. A part beyond it is examined with a warning:
+the model has not learned from such photos. A part far beyond it is refused, because its findings would mislead.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Plane = NDArray[np.float32]
 _SCALE = 448
 _SPECTRUM = 512
 _LEAST_SPECTRUM = 64
-# Wide enough that a peak, which the window smears over five frequencies a side, is a small part of its surroundings.
+# Wide enough that a peak, which the window smears over five frequencies a side, is a small share of its surroundings.
 _AROUND_PEAK = 15
 _COARSEST_MOIRE = 10
 _WINDOW = 9
 _BLOCK, _LEAST_CELLS = 8, 8
 _FAINT_STEP = 0.1
-# Rows that are looked at together where a whole picture in floating point would take too much memory.
+# Rows in a band; a whole picture in floating point would take too much memory.
 _BAND = 256
 _DARKEST, _BRIGHTEST = 2, 253
 _MOST_PIXELS = 0.95
@@ -42,15 +42,15 @@ _LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a part; the higher, the worse.
+    """One number of a part; higher is worse.
 
     Attributes:
-        of: The number of a part, uint8 (H, W, 3).
-        harmless: Up to this nothing is said, whatever the training photos have.
-        states: What the number is, as the start of a sentence, with a place for it.
-        shown: How the number is written.
-        advice: What an examiner is told when it is unusual.
-        unusable: Beyond this a part is refused, unless the training photos come near it themselves.
+        of: Computes the number of a part, uint8 (H, W, 3).
+        harmless: Up to this number nothing is reported, whatever the training photos have.
+        states: The start of a sentence that states the number.
+        shown: Format of the number.
+        advice: Advice to the examiner when the number is unusual.
+        unusable: Above this number a part is refused, unless the training photos come near it themselves.
     """
 
     of: Callable[[Pixels], float]
@@ -61,51 +61,51 @@ class Measure:
     unusable: float = math.inf
 
     def check(self, name: str, part: Pixels, usual: float) -> ScopeCheck:
-        """The measure of a part against what the training photos have."""
+        """Check a part's measure against the training photos."""
         value = self.of(part)
         stated = f"{self.states.format(self.shown.format(value))}; in training it was up to {self.shown.format(usual)}"
         if value > max(_FAR_BEYOND * usual, self.unusable):
-            return ScopeCheck(name, "refuse", value, f"{stated}, which is too far to judge: {self.advice}.")
+            return ScopeCheck(name, "refuse", value, f"{stated}, too far to judge; {self.advice}.")
         if value > max(usual, self.harmless):
             return ScopeCheck(name, "warn", value, f"{stated}: {self.advice}.")
         return ScopeCheck(name, "ok", value, f"{stated}.")
 
 
 def blur(part: Pixels) -> float:
-    """How little a part loses when it is blurred, 0 (sharp) to 1, at a long side of at most 448 pixels.
+    """Blur of a part, 0 (sharp) to 1, at a long side of at most 448 pixels: how little it loses when it is blurred.
 
     Source: F. Crété et al.: The blur effect: perception and estimation with a new no-reference perceptual blur metric,
-    2007; a blurred picture hardly changes when it is blurred again, whatever it shows. Noise counts as sharp.
+    2007. A blurred picture hardly changes when it is blurred again, whatever it shows. Noise counts as sharp.
     """
     grey = _grey(at_most(part, _SCALE))
     return max(_left_after_blur(grey), _left_after_blur(np.ascontiguousarray(grey.T)))
 
 
 def _left_after_blur(grey: Plane) -> float:
-    """Share of the steps from row to row that stays when columns are smoothed; 1 where there are none."""
+    """Share of the steps from row to row that remains when columns are smoothed; 1 without any step."""
     steps, smoothed = (np.abs(np.diff(plane, axis=0)) for plane in (grey, cv2.blur(grey, (1, _WINDOW))))
     total = float(steps.sum())
     return 1 - float(np.maximum(steps - smoothed, 0).sum()) / total if total > 0 else 1.0
 
 
 def clipped(part: Pixels) -> float:
-    """Share of pixels that are all but black or all but white, 0 to 1: what they showed is lost."""
+    """Share of pixels that are nearly black or nearly white and have lost their detail, 0 to 1."""
     dark, bright = cv2.inRange(part, (0,) * 3, (_DARKEST,) * 3), cv2.inRange(part, (_BRIGHTEST,) * 3, (255,) * 3)
     return (cv2.countNonZero(dark) + cv2.countNonZero(bright)) / dark.size
 
 
 def blocks(part: Pixels) -> float:
-    """How much larger steps are across the lines of an eight-pixel grid than within its cells; 1 without a grid.
+    """Steps across the lines of an eight-pixel grid, as a multiple of the steps within its cells; 1 without a grid.
 
-    Coarse JPEG leaves such a grid, and it stays when the picture is saved again; a resized picture has none. It has to
-    run both ways, so that upright stripes are no grid.
+    Coarse JPEG leaves such a grid, which stays when the picture is saved again; a resized picture has none. The grid
+    must run both ways, so that stripes do not count.
     """
     grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     return min(_grid_step(grey), _grid_step(grey.T))
 
 
 def _grid_step(grey: NDArray[Any]) -> float:
-    """The mean step between rows at the phase, of eight, where it is largest, as a multiple of the median phase."""
+    """Mean step between rows at the largest of eight phases, as a multiple of the median phase."""
     bands = (grey[top : top + _BAND + 1].astype(np.float32) for top in range(0, max(1, len(grey) - 1), _BAND))
     steps = np.concatenate([np.abs(np.diff(band, axis=0)).mean(1) for band in bands])
     cells = len(steps) // _BLOCK
@@ -116,10 +116,10 @@ def _grid_step(grey: NDArray[Any]) -> float:
 
 
 def moire(part: Pixels) -> float:
-    """Height of the sharpest peak in the spectrum over what is around it, in nats; 0 for a part too small to tell.
+    """Height of the sharpest peak in the spectrum over its surroundings, in nats; 0 for a part that is too small.
 
-    A photo of a screen, or of a raster print, has one. Stripes of less than ten pixels are looked for, in the middle of
-    the part at its own scale, away from the axes, where upright edges and the grid of JPEG blocks have their peaks.
+    A photo of a screen or of a raster print has such a peak. Periods of less than ten pixels are searched in the middle
+    of the part at its own scale, but not near the axes, where upright edges and JPEG blocks have their peaks.
     """
     height, width = (min(side, _SPECTRUM) for side in part.shape[:2])
     if min(height, width) < _LEAST_SPECTRUM:
@@ -138,12 +138,12 @@ def moire(part: Pixels) -> float:
 def noise(part: Pixels) -> float:
     """Standard deviation of the noise where the part is smoothest, in grey levels of 255.
 
-    Source: J. Immerkær: Fast noise variance estimation, 1996; by blocks, of which the smoothest tenth counts, so that
-    grain and edges do not.
+    Source: J. Immerkær: Fast noise variance estimation, 1996, on blocks; the smoothest tenth counts, so that grain and
+    edges do not.
     """
     rough = cv2.filter2D(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), cv2.CV_32F, _LAPLACIANS)
     rough = cv2.blur(np.abs(rough, out=rough), (_BLOCK, _BLOCK)).ravel()
-    # Of so many values only the two around the quantile are scaled.
+    # Only the two values around the quantile are scaled, not all.
     rank = _SMOOTHEST * (rough.size - 1)
     around = [int(rank), min(int(rank) + 1, rough.size - 1)]
     rough.partition(around)
@@ -153,7 +153,7 @@ def noise(part: Pixels) -> float:
 def spread(part: Pixels) -> float:
     """The largest standard deviation of a channel, in levels of 255.
 
-    Squares are added in the order of the pixels, as numpy does it, a band at a time: it would hold all as float64.
+    Squares are added in the order of the pixels, as numpy does, but a band at a time to save memory.
     """
     return max(_deviation(cv2.extractChannel(part, channel)) for channel in range(3))
 
@@ -167,7 +167,7 @@ def _deviation(plane: NDArray[Any]) -> float:
 
 
 def colours(part: Pixels) -> float:
-    """How many colours, of 4,096, the most frequent 95% of the pixels have: few in a mark, many in a photo."""
+    """Number of colours, of 4,096, that make up 95% of the pixels: few in a mark, many in a photo."""
     coarse = (part >> 4).astype(np.int64) @ np.array([256, 16, 1])
     counts = np.sort(np.bincount(coarse.ravel()))[::-1]
     return float(np.searchsorted(np.cumsum(counts), _MOST_PIXELS * coarse.size) + 1)
@@ -198,7 +198,7 @@ PHOTO_MEASURES: Mapping[str, Measure] = {
         1.2,
         "Steps across a grid of eight pixels are {} times those within",
         "{:.2f}",
-        "the file was compressed coarsely; hand in the original one",
+        "the file was compressed coarsely; hand in the original file",
     ),
     "noise": Measure(
         noise,
@@ -227,4 +227,4 @@ MARK_MEASURES: Mapping[str, Measure] = {
     )
 }
 MEASURES: Mapping[str, Measure] = {**PHOTO_MEASURES, **MARK_MEASURES}
-"""Every measure a gate may hold a usual value of, by name."""
+"""Every measure, by name."""

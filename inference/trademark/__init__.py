@@ -1,1 +1,1 @@
-"""Trademarks: are two marks visually similar."""
+"""Trademarks: are two marks visually similar?"""

@@ -1,4 +1,4 @@
-"""What marks may be compared: checks of a framed mark, each with the number behind it."""
+"""The scope checks of a framed mark, each with its number."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from inference.scope.checks import resolution_check
 from inference.trademark.lettering import MOST_LETTERING, lettering
 
 LEAST_CONTRAST = 5.0
-"""Levels of 255; under so many, rounding alone takes too much of a drawing."""
+"""Levels of 255; below it, rounding alone costs too much of a drawing."""
 
 
 def mark_checks(mark: FramedMark, size: int) -> tuple[ScopeCheck, ...]:
-    """Checks of a framed mark against the side in pixels of what the network sees."""
+    """Checks of a framed mark; `size` is the side in pixels of the network's input."""
     return (
         resolution_check(mark.box.width, mark.box.height, size),
         _contrast(mark),
@@ -35,15 +35,15 @@ def _contrast(mark: FramedMark) -> ScopeCheck:
 def _ground(mark: FramedMark) -> ScopeCheck:
     if mark.ground is None:
         text = (
-            "The edge of the picture is of no one colour, so that the mark is not told from its ground and the whole "
-            "picture is compared; crop to the mark, or hand it in on one colour."
+            "The edge of the picture has no single colour, so that the mark cannot be told from its ground and the "
+            "whole picture is compared; crop to the mark, or hand it in on one colour."
         )
         return ScopeCheck("ground", "warn", 0.0, text)
     red, green, blue = mark.ground
     if not mark.ground_is_sure:
         text = (
             f"The mark meets the edge of its picture; its ground was taken to be {red}, {green}, {blue} (red, green, "
-            "blue): hand it in with a margin if that is wrong."
+            "blue). If that is wrong, hand it in with a border."
         )
         return ScopeCheck("ground", "warn", 0.5, text)
     return ScopeCheck("ground", "ok", 1.0, f"The mark stands on {red}, {green}, {blue} (red, green, blue).")
@@ -53,8 +53,8 @@ def _drawings(mark: FramedMark) -> ScopeCheck:
     count = float(mark.drawings)
     if mark.drawings > 1:
         text = (
-            f"The picture shows {mark.drawings} separate drawings, which are compared as one mark; crop to one of them "
-            "if they are several."
+            f"The picture shows {mark.drawings} separate drawings, which are compared as one mark; if they are several "
+            "marks, crop to one of them."
         )
         return ScopeCheck("drawings", "warn", count, text)
     return ScopeCheck("drawings", "ok", count, "The picture shows one drawing.")
@@ -65,7 +65,7 @@ def _lettering(mark: FramedMark) -> ScopeCheck:
     if share > MOST_LETTERING:
         text = (
             f"The mark is mostly lettering ({share:.0%} of what is drawn), and the model was not trained on words: two "
-            "of them in one typeface look alike to it, whatever they say; crop to the figurative element."
+            "words in one typeface are similar to it, whatever they say; crop to the figurative element."
         )
         return ScopeCheck("lettering", "refuse", share, text)
     return ScopeCheck("lettering", "ok", share, f"Lettering makes up {share:.0%} of what is drawn.")

@@ -17,9 +17,9 @@ Place = tuple[float, float]
 FeaturesAndHeatmap = tuple[Features, Heatmap]
 
 MOST = 6
-"""No more than this are numbered: an examiner checks each."""
+"""Most correspondences that are numbered, since an examiner checks each."""
 LEAST = 0.1
-"""Strength below which a match is not told from chance by the eye."""
+"""Least strength of a match that the eye can distinguish from chance."""
 _APART = 2
 
 
@@ -35,11 +35,11 @@ def correspondences(
     Args:
         first: Feature map (C, h, w) of the first mark, and a heatmap of its evidence for similarity.
         second: The same of the second mark.
-        swapped: Whether to work in the other order and give the places in this one: a caller that knows a canonical
-            order gets the same, to the bit, whichever mark comes first.
+        swapped: Whether to compute in the other order and give the places in this one; with a canonical order the
+            result is the same to the bit, whichever mark comes first.
 
     Returns:
-        At most `MOST`.
+        At most `MOST` correspondences.
     """
     if swapped:
         return tuple(replace(one, places=one.places[::-1]) for one in correspondences(second, first))
@@ -73,12 +73,12 @@ def correspondences(
 
 
 def _steps(cells: NDArray[np.intp], one: int, other: int) -> int:
-    """How many cells apart two cells lie, along the longer way."""
+    """Distance of two cells in cells, along the longer axis."""
     return int(np.abs(cells[one] - cells[other]).max())
 
 
 def _cells_inside(heatmap: Heatmap, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], list[Place]]:
-    """Rows and columns (n, 2) of the cells whose middle lies in the examined mark, and where they lie in it."""
+    """Rows and columns (n, 2) of the cells whose middle lies in the examined mark, and their places in it."""
     place = heatmap.placement
     inside, places = [], []
     for row, column in np.ndindex(*shape):
@@ -91,7 +91,7 @@ def _cells_inside(heatmap: Heatmap, shape: tuple[int, ...]) -> tuple[NDArray[np.
 
 
 def _at(heatmap: Heatmap, places: Sequence[Place], grid: int = 64) -> NDArray[np.float32]:
-    """The map at places of the mark, as a share of full scale (n,)."""
+    """The heatmap at places of the mark, as a share of full scale (n,)."""
     values = strength(heatmap, grid, grid)
     indices = [(min(int(y * grid), grid - 1), min(int(x * grid), grid - 1)) for x, y in places]
     return values[tuple(np.array(indices).T)]

@@ -1,4 +1,4 @@
-"""Two exhibits to a comparison: are the signs visually similar, and where does that lie."""
+"""From two exhibits to a comparison: are the signs visually similar, and where?"""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class MarkView:
-    """What a mark is compared by.
+    """The view of a mark by which it is compared.
 
     Attributes:
-        exhibit: What is compared.
-        crop: The part of it; None for the whole picture.
-        mark: The mark as it was framed.
-        prepared: The same for the network, with what was done to it.
+        exhibit: The exhibit.
+        crop: The crop that is compared; None for the whole picture.
+        mark: The framed mark.
+        prepared: The framed mark as the network's input, with sentences on what was done.
         points: Its local features.
-        checks: Whether it can be compared at all.
+        checks: Its scope checks.
     """
 
     exhibit: Exhibit
@@ -57,17 +57,17 @@ class MarkView:
 
     @property
     def order(self) -> tuple[str, str, str]:
-        """What two marks are put in order by, whichever comes first."""
+        """The key that puts two marks in canonical order, whichever comes first."""
         return self.exhibit.sha256, str(self.crop), str(self.exhibit.ground)
 
 
 class PairMaps(NamedTuple):
-    """What the network shows of one mark of a pair.
+    """The maps of one mark of a pair.
 
     Attributes:
-        leaning: Raw evidence for the side that the pair leans to (h, w).
-        shared: Raw evidence for similarity (h, w).
-        finer: The finer feature map (C, h', w'), in which places are told.
+        leaning: Raw heatmap for the side to which the pair leans (h, w).
+        shared: Raw heatmap for similarity (h, w).
+        finer: The finer feature map (C, h', w'), in which areas are located.
     """
 
     leaning: Maps
@@ -77,12 +77,12 @@ class PairMaps(NamedTuple):
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the network makes of B pairs: all first marks, then all second marks.
+    """The network's output for B pairs: all first marks, then all second marks.
 
     Attributes:
         logits: (B, 2).
-        leaning: Raw maps of evidence for the side that each pair leans to (2 * B, h, w).
-        shared: Raw maps of evidence for similarity (2 * B, h, w).
+        leaning: Raw heatmaps for the side to which each pair leans (2 * B, h, w).
+        shared: Raw heatmaps for similarity (2 * B, h, w).
         finer: Finer feature maps (2 * B, C, h', w').
         embedded: Embeddings (2 * B, C).
     """
@@ -100,7 +100,7 @@ class _Seen:
 
 
 class TrademarkExaminer(Examiner):
-    """Compares marks with one trademark model; safe to share between threads."""
+    """Compares marks with one trademark model. Threads may share it."""
 
     task = "trademark"
     sides = ("similar", "dissimilar")
@@ -111,8 +111,8 @@ class TrademarkExaminer(Examiner):
         super().require_task(card)
         if card.mark_framing != FRAMING:
             msg = (
-                f"{card.name} was calibrated on marks framed in another way (rule {card.mark_framing}, and this Assay "
-                f"frames by rule {FRAMING}); calibrate it anew with python -m training calibrate."
+                f"{card.name} was calibrated on marks framed by rule {card.mark_framing}, and this Assay frames by rule "
+                f"{FRAMING}; calibrate it again with python -m training calibrate."
             )
             raise WeightsRefused(msg)
 
@@ -135,8 +135,8 @@ class TrademarkExaminer(Examiner):
 
         Args:
             pairs: The marks.
-            crops: The part of each that is compared; the whole of all when left out.
-            in_other_ways: Whether the sub-scores are made as well, which take most of the time and enter no verdict.
+            crops: The crop of each mark; by default all are compared whole.
+            in_other_ways: Whether to make the sub-scores too, which take most of the time and enter no outcome.
         """
         crops = crops or [(None, None)] * len(pairs)
         views = [
@@ -146,7 +146,7 @@ class TrademarkExaminer(Examiner):
         return self.judge(views, in_other_ways=in_other_ways)
 
     def view(self, exhibit: Exhibit, crop: Crop | None = None) -> MarkView:
-        """What a mark is compared by; a mark that is compared several times needs one.
+        """The view of a mark; a mark that is compared several times needs only one.
 
         Raises:
             Refusal: if the crop reaches outside the picture.
@@ -197,7 +197,7 @@ class TrademarkExaminer(Examiner):
         maps: Sequence[PairMaps],
         further: tuple[SubScore, ...],
     ) -> Comparison:
-        """What one pair comes to; its maps are in canonical order, which may be the other one."""
+        """The comparison of one pair; its maps are in canonical order, which may be the other order."""
         first, second = pair
         side = self._leaning(similar)
         in_order = maps[::-1] if swapped else maps
@@ -239,13 +239,13 @@ class TrademarkExaminer(Examiner):
     def _sub_scores(
         self, overall: Sequence[float], wholes: Tensor, others: Sequence[tuple[Variants, ...]], swapped: Sequence[bool]
     ) -> list[tuple[SubScore, ...]]:
-        """The sub-scores of each pair, from one embedding of every further variant.
+        """The sub-scores of each pair; every further variant is embedded once.
 
         Args:
             overall: Log odds of each pair.
             wholes: Embeddings of all first marks in canonical order, then of all second ones.
-            others: What else is looked at of the marks of each pair, in the caller's order.
-            swapped: Whether the canonical order is the other one.
+            others: The further variants of the marks of each pair, in the caller's order.
+            swapped: Whether the canonical order is the other order.
         """
         ordered = [pair[::-1] if swap else pair for pair, swap in zip(others, swapped, strict=True)]
         rest = iter(self.embed([tensor for pair in ordered for mark in pair for tensor in mark.tensors]))
@@ -287,7 +287,7 @@ class TrademarkExaminer(Examiner):
             return log_odds_similar(head.logits(head.pair(first, second)).double()).tolist()
 
     def _forward_pairs(self, tensors: Sequence[Tensor]) -> _Seen:
-        """What the network makes of all first marks, then all second marks (2 * B, 3, S, S)."""
+        """The network's output for all first marks, then all second marks (2 * B, 3, S, S)."""
         with self._lock:
             with torch.no_grad():
                 feature_map, finer = self._siamese.features_and_finer(torch.stack(list(tensors)).to(self.device))

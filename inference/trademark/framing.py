@@ -1,9 +1,9 @@
-"""One framing of marks for everything that sees them: ground found, ink boxed, a fixed border, a standard contrast.
+"""Framing: the ground of a mark is found, its ink boxed with a fixed border, its contrast brought to a standard.
 
-How wide the margins of a picture are, what colour the paper has, whether a mark is printed light on dark and how
-faintly, says nothing of the sign. So whatever sees a mark, in training and in use, sees what `frame_mark` makes
-of it: the box around what is drawn, with a margin of a fourteenth of its long side, on white, each channel showing how
-far it stands out from the ground as a share of what stands out most. A mark and its negative become one picture.
+The border of a picture, the colour of its paper, its polarity and its faintness say nothing of the sign. So all that
+sees a mark, in training and in use, sees the result of `frame_mark`: the box around its ink with a border of a
+fourteenth of its long side, on white. Each channel shows how far the ink stands out from the ground, as a share of the
+strongest ink. A mark and its inverse polarity become one picture.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ Mask = NDArray[np.bool_]
 Colour = NDArray[np.float32]
 
 FRAMING = 1
-"""The number of this rule, which cards state: a calibration holds for marks that are framed by the same one."""
+"""Number of this rule; a card states it, because a calibration holds only for marks framed by the same rule."""
 
 MARGIN = 1 / 14
-"""Ground kept on each side of the box, as a fraction of its long side."""
+"""Border on each side of the box, as a fraction of its long side."""
 
 _LONG_SIDE = 640
-"""A box is reduced to this long side in pixels, and never enlarged: more than any network or eye asks for."""
+"""Most pixels of a framed mark's long side, more than any network or eye needs; a box is reduced, never enlarged."""
 _LOOKED_AT = 1600
-"""Long side in pixels at which ink is first looked for; a smaller box in it is looked for again, closer."""
+"""Long side in pixels at which ink is searched first; a smaller box in it is searched again at a larger scale."""
 _SMOOTH = 0.8
-"""Standard deviation in pixels of the blur before ink is told from ground: single pixels are no ink."""
+"""Standard deviation in pixels of the blur before ink is separated from ground: single pixels are not ink."""
 _ALIKE = 0.12
-"""Colours nearer than this share of a picture's range are one colour."""
+"""Share of a picture's range within which colours count as one."""
 _LEAST_ALIKE = 3.0
 _DRAWN = 0.08
-"""Ink stands out by more than this share of what stands out most."""
+"""Least contrast of ink, as a share of the strongest contrast."""
 _OVER_PAPER = 1.5
-"""And by more than this multiple of how far all but a few pixels of the ground stray themselves."""
+"""Least contrast of ink, as a multiple of the ground's own deviation."""
 _LEAST_DRAWN = 1.5
 _STRONGEST = 0.98
-"""Of what is drawn, all but the few pixels above this quantile stand out by no more than the stated contrast."""
+"""Quantile of the ink's contrasts that is stated as the contrast of the mark."""
 _SPECK = 5e-4
-"""A spot with less than this share of the ink is dust, and does not widen the box."""
+"""Share of the ink below which a spot is dust and does not widen the box."""
 _ALL_GROUND, _MAYBE_GROUND, _LEAST_GROUND = 0.9, 0.15, 0.25
-"""Shares of the edge: from the first on one colour is the ground; of several, each from the second on may be; under the
-third none is."""
+"""Shares of the edge. A colour with the first share is the ground; of several colours, each with the second share may
+be it; a colour below the third is not."""
 _PANEL_EDGE, _PANEL_AREA, _PANEL_INK = 0.97, 0.35, 0.02
-"""A panel's rim is of one colour but for this, the colour covers so much of it, and the ink on it spans so much."""
+"""Least shares of a panel: of its edge and of its area in its colour, and of its area in the box of its ink."""
 _MOST_PANELS = 3
 _APART = 0.5
-"""Drawings are separate when the gap between them is more than this share of the smaller one's long side."""
+"""Gap beyond which drawings are separate, as a share of the smaller one's long side."""
 _DRAWING = 0.05
-"""A separate drawing has at least this share of the ink."""
+"""Least share of the ink in a separate drawing."""
 
 
 class _Ground(NamedTuple):
@@ -68,7 +68,7 @@ class _Ground(NamedTuple):
 
 @dataclass(frozen=True)
 class _Found:
-    """Where the ink of a part lies, on which ground, inside which panel; boxes in pixels of the part."""
+    """The box, ground and panel of a picture's ink; boxes in pixels of the picture."""
 
     ground: _Ground
     panel: Crop | None
@@ -76,14 +76,14 @@ class _Found:
 
 
 def frame_mark(part: Pixels) -> FramedMark:
-    """A mark as everything sees it.
+    """Frame a mark.
 
     Args:
-        part: The examined picture of it, uint8 (H, W, 3), sRGB, at any size, on any ground.
+        part: The examined picture, uint8 (H, W, 3), sRGB, at any size, on any ground.
 
     Returns:
-        The framed mark. A picture without one ground at its edge is kept whole and as it is; one with nothing on it
-        has a contrast of 0.
+        The framed mark. A picture without a single ground at its edge is kept whole and as it is; a blank picture has a
+        contrast of 0.
     """
     ground = _ground(part)
     if ground is None:
@@ -123,12 +123,12 @@ def _margin(box: Crop) -> int:
 
 
 def as_ink(mark: Pixels) -> Pixels:
-    """A framed mark, uint8 (h, w, 3), without its colours: grey, darker by how far it stands out in any channel."""
+    """A framed mark, uint8 (h, w, 3), without colours: grey, darker the more its ink stands out in any channel."""
     return np.asarray(mark.min(axis=2, keepdims=True).repeat(3, axis=2))
 
 
 def _framed(part: Pixels, found: _Found) -> FramedMark:
-    """The box with its margin, in its own colours and at the standard contrast."""
+    """The box with its border, in its own colours and at the standard contrast."""
     shown = _reduced(_with_margin(part, found))
     apart = np.abs(shown.astype(np.float32) - found.ground.colour)
     most = _most(apart)
@@ -157,7 +157,7 @@ def _rounded(colour: Colour) -> tuple[int, int, int]:
 
 
 def _with_margin(part: Pixels, found: _Found) -> Pixels:
-    """The box with its margin; ground where that reaches out of the picture, or off the panel."""
+    """The box with its border; the border is ground where it exceeds the picture or the panel."""
     box, (height, width) = found.box, part.shape[:2]
     margin = _margin(box)
     inside = found.panel or Crop(0, 0, width, height)
@@ -188,10 +188,11 @@ def _least_drawn(contrast: float, ground: _Ground) -> float:
 
 
 def _ground(part: Pixels) -> _Ground | None:
-    """The colour that the edge of a picture is of; None where no colour is enough of it.
+    """The ground: the colour of the picture's edge; None if no colour has enough of the edge.
 
-    A mark that fills its picture meets the edge, which then has colours of both. The four corners around a disc or a
-    tile do not hang together: their colour is the ground. Else it is the colour that covers most of the picture.
+    A mark that fills its picture meets the edge, which then has the colours of ground and mark. The colour of four
+    corners that are not connected, as around a disc or a tile, is the ground. Otherwise the ground is the colour that
+    covers most of the picture.
     """
     near = _one_colour(part)
     edge = np.concatenate([part[0], part[-1], part[1:-1, 0], part[1:-1, -1]]).astype(np.float32)
@@ -209,29 +210,29 @@ def _ground(part: Pixels) -> _Ground | None:
 
 
 def _one_colour(part: Pixels) -> float:
-    """How far two pixels of one colour may lie apart."""
+    """Greatest distance of two pixels of one colour, in levels."""
     return max(_ALIKE * _range(part), _LEAST_ALIKE)
 
 
 def _range(part: Pixels) -> float:
-    """The widest range of a channel, 0 to 255."""
+    """The widest range of a channel, 0 to 255 levels."""
     least, most = (cv2.reduce(part, 0, kind)[0] for kind in (cv2.REDUCE_MIN, cv2.REDUCE_MAX))
     return float((most.max(axis=0).astype(np.int16) - least.min(axis=0)).max())
 
 
 def _most(apart: Plane) -> Plane:
-    """The largest of three channels (H, W, 3), (H, W)."""
+    """The largest of three channels, (H, W, 3) to (H, W)."""
     red, green, blue = cv2.split(apart)
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 def _apart(part: Pixels, colour: Colour) -> Plane:
-    """How far each pixel lies from a colour, in the channel where it does most, float32 (H, W)."""
+    """Distance of each pixel from a colour, in the channel that differs most, float32 (H, W)."""
     return _most(np.abs(part.astype(np.float32) - colour))
 
 
 def _colours(pixels: Colour, near: float) -> list[tuple[Colour, float]]:
-    """The colours of pixels (n, 3) and the share of each, the commonest first; each takes what is near it."""
+    """The colours of pixels (n, 3) and their shares, the commonest first; each colour includes those near it."""
     left = pixels
     found: list[tuple[Colour, float]] = []
     while len(left) and len(found) < 4:
@@ -246,7 +247,7 @@ def _colours(pixels: Colour, near: float) -> list[tuple[Colour, float]]:
 
 
 def _in_loose_corners(part: Pixels, colour: Colour, near: float) -> bool:
-    """Whether the four corners are of this colour and nothing of it joins two of them."""
+    """Whether the four corners have this colour, and no area of it connects two of them."""
     if min(part.shape[:2]) < 8:
         return False
     small = _reduced(part, _LONG_SIDE)
@@ -264,11 +265,11 @@ def _is_colour(part: Pixels, colour: Colour, near: float) -> Mask:
 
 
 def _ink_box(part: Pixels, ground: _Ground) -> Crop | None:
-    """The box around what is drawn, dust left out; looked for in the reduced picture first, then closer."""
+    """The box around the ink without dust; searched in the reduced picture first, then at a larger scale."""
     step = math.ceil(max(part.shape[:2]) / _LOOKED_AT)
     looked_at = _reduced(part, max(1, max(part.shape[:2]) // step)) if step > 1 else part
     apart = _apart(looked_at, ground.colour)
-    # The blur keeps noise from counting, and must not widen what is drawn.
+    # The blur keeps noise from counting; the unblurred picture keeps the blur from widening the ink.
     smooth = _smoothed(apart)
     drawn = _without_specks(np.minimum(apart, smooth) > _least_drawn(float(smooth.max()), ground))
     if not drawn.any():
@@ -305,7 +306,7 @@ def _moved(box: Crop, into: Crop) -> Crop:
 
 
 def _on_its_panel(part: Pixels, found: _Found) -> _Found:
-    """The ink on a rectangle of one colour, where that stands on the ground: a card, a label, a filled field."""
+    """The ink on a panel, if there is one: a card, label or filled field of one colour on the ground."""
     for _ in range(_MOST_PANELS):
         inner = _panel(part, found)
         if inner is None:
@@ -336,7 +337,7 @@ def _panel(part: Pixels, found: _Found) -> _Found | None:
 
 
 def _drawings(drawn: Mask) -> int:
-    """How many separate drawings there are: groups of ink, wide gaps between them, each with its share of the ink."""
+    """Number of separate drawings: groups of ink with wide gaps between them and enough ink each."""
     small = _reduced_mask(drawn)
     count, _, stats, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     boxes = [_Box.of(row) for row in stats[1:count]]
@@ -386,7 +387,7 @@ class _Box:
 
 
 def _joined(boxes: Sequence[_Box]) -> list[_Box]:
-    """Boxes joined as long as two lie near each other for their size."""
+    """The boxes after joining any two that lie near each other for their size."""
     groups: list[_Box] = []
     for box in boxes:
         joining = box

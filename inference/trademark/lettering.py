@@ -1,8 +1,8 @@
 """How much of a mark is lettering: wide runs of strokes of one height.
 
-A network that has learned from drawings holds different words in one typeface for alike. So what is mostly lettering is
-told before anything is weighed, from what is drawn alone: pieces of one height that stand in a line, each near the
-next, or one wide piece that many strokes cross, as joined letters are. A word of one or two letters is a drawing.
+A network that has learned from drawings takes different words in one typeface for similar. So lettering is recognised
+before anything is weighed, from the ink alone: pieces of one height that stand in a line, each near the next; or, as in
+joined letters, one wide piece that many strokes cross. A word of one or two letters counts as a drawing.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 MOST_LETTERING = 0.5
-"""A mark is mostly lettering when more than this share of its ink stands in lines of letters."""
+"""Share of ink in lines of letters above which a mark is mostly lettering."""
 
 _LONG_SIDE = 480
 _INK = 64
 _LEAST_HEIGHT = 6
-"""Pixels of the long side of 480: smaller print is too small to be told, and too small to matter."""
+"""Least height of letters, in pixels at a long side of 480: smaller print can neither be recognised nor matter."""
 _LETTERS = 3
 _HEIGHTS = 0.55
-"""Letters of a line are at least this share of its height: small ones beside capitals."""
+"""Least height of a letter as a share of its line's: small letters beside capitals."""
 _ON_LINE = 0.6
-"""Share of a letter's height that lies inside the line."""
+"""Least share of a letter's height that lies inside its line."""
 _NEAR = 0.9
-"""The gap to the next letter, as a share of the line's height."""
+"""Greatest gap to the next letter, as a share of the line's height."""
 _WIDE = 1.6
-"""A line is so many times as wide as high."""
+"""Least width of a line, in heights."""
 _CROSSED, _STROKES = 1.0, 5
-"""Strokes that cross a line of letters: for each of its heights along it, and in all. Letters have two or so, bars and
-facets one."""
+"""Least number of strokes that cross a line of letters: for each height of its width, and in all. A letter has about
+two, a bar or facet one."""
 _JOINED_STROKES = 7
-"""Strokes that cross one piece, or two, of joined letters: wings, a wave or three rings in a chain have fewer. Four
-rings have as many, and are taken for lettering."""
+"""Least number of strokes that cross one or two pieces of joined letters: wings, a wave or three rings in a chain have
+fewer. Four rings have as many and count as lettering."""
 _DENSE = 0.85
-"""Letters leave more than this of their line free."""
+"""Least share of a line that its letters leave free."""
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """A connected piece of ink: its box in pixels, and how much ink it has."""
+    """A connected piece of ink: its box and its ink, in pixels."""
 
     left: int
     top: int
@@ -76,7 +76,7 @@ def lettering(mark: Pixels) -> float:
 
 
 def lines(drawn: Mask) -> list[list[_Piece]]:
-    """The lines of letters in a mask (h, w), the tallest first; no piece stands in two."""
+    """The lines of letters in a mask (h, w), the tallest first; no piece belongs to two."""
     left = sorted(_pieces(drawn), key=lambda piece: (-piece.height, piece.left))
     found = []
     while left:
@@ -108,7 +108,7 @@ def _pieces(drawn: Mask) -> list[_Piece]:
 
 
 def _line_of(tallest: _Piece, pieces: Sequence[_Piece]) -> list[_Piece]:
-    """The pieces that stand in one line with a piece that is its tallest, from left to right."""
+    """The pieces in one line with its tallest piece, from left to right."""
     height = tallest.height
     fitting = sorted(
         (
@@ -146,7 +146,7 @@ def _is_lettering(line: Sequence[_Piece], drawn: Mask) -> bool:
 
 
 def _strokes(box: Mask) -> float:
-    """How many strokes a row of a box crosses, the median of the rows in its middle half."""
+    """Number of strokes that a row of a box crosses: the median over the rows of its middle half."""
     quarter = len(box) // 4
     rows = box[quarter : len(box) - quarter].astype(np.int8)
     starts = (np.diff(rows, axis=1, prepend=0) == 1).sum(axis=1)

@@ -1,8 +1,10 @@
-"""Points of one mark that lie on the other under one shift, turn and size, as an examiner lays one over the other.
+"""Agreement: local features that coincide under one shift, turn and size, as when one mark is laid over the other.
 
-The network embeds a mark as a whole: it forgets where things lie, and a quarter turn costs it much. Local features tell
-what of two drawings coincides, and nothing of what merely looks alike. Source: D. Lowe: Distinctive image features from
-scale-invariant keypoints, 2004 (SIFT, ratio test); M. Fischler, R. Bolles: Random sample consensus, 1981.
+The network embeds a mark as a whole: it loses where things lie, and a quarter turn changes its result much. Local
+features show what coincides in two drawings, but nothing of what is only similar.
+
+Source: D. Lowe: Distinctive image features from scale-invariant keypoints, 2004 (SIFT, ratio test); M. Fischler, R.
+Bolles: Random sample consensus, 1981.
 """
 
 from __future__ import annotations
@@ -19,26 +21,26 @@ Pixels = NDArray[np.uint8]
 
 _LONG_SIDE = 256
 _SMOOTH = 1.5
-"""Standard deviation of the blur, in pixels of the scaled mark, before its points are found: without it noise and
-compression have points of their own."""
+"""Standard deviation in pixels of the blur of the scaled mark: without it, noise and compression have points of their
+own."""
 _MOST_POINTS = 300
 _RATIO = 0.8
 _NEAR = 4.0
-"""Pixels of the scaled mark by which a point may miss the place it is laid on."""
+"""Greatest distance between coinciding points, in pixels of the scaled mark."""
 _MOST_RESIZED = 5.0
-"""What is drawn of a mark fills its frame: shrunk to a speck, or grown from one, a mark lies on anything."""
+"""Range of the scale: framed marks have about one size, and a mark that is shrunk to a speck fits anything."""
 LEAST_MATCHED = 4
-"""Points at fewer places may lie on each other by chance, and count as none: two decide shift, turn and size."""
+"""Least number of places: fewer may coincide by chance and count as none, since two decide shift, turn and size."""
 
 
 @dataclass(frozen=True)
 class LocalFeatures:
-    """Points of a mark.
+    """The local features of a mark.
 
     Attributes:
-        points: Where they lie (n, 2), x and y in pixels of the scaled mark.
-        descriptors: What is around them (n, 128), as SIFT has it.
-        scaling: From pixels of the mark to those of the scaled mark, homogeneous (3, 3).
+        points: Their places (n, 2), x and y in pixels of the scaled mark.
+        descriptors: Their SIFT descriptors (n, 128).
+        scaling: Homogeneous matrix (3, 3) from pixels of the mark to pixels of the scaled mark.
     """
 
     points: NDArray[np.float32]
@@ -47,7 +49,7 @@ class LocalFeatures:
 
 
 def local_features(mark: Pixels) -> LocalFeatures:
-    """Of a framed mark, uint8 (H, W, 3): see `inference.trademark.framing`."""
+    """The local features of a framed mark, uint8 (H, W, 3); see `inference.trademark.framing`."""
     scaled, there = _scaled(mark)
     found, descriptors = cv2.SIFT.create(_MOST_POINTS).detectAndCompute(scaled, None)
     if not found:
@@ -57,17 +59,17 @@ def local_features(mark: Pixels) -> LocalFeatures:
 
 
 def negative_of(mark: LocalFeatures) -> LocalFeatures:
-    """The points of a mark with light and dark exchanged.
+    """The local features of a mark in inverse polarity.
 
-    Every gradient then points the other way, and so does the direction that SIFT turns each surrounding by: its four by
-    four cells change places across the middle, and the gradients in each are described as before.
+    Every gradient is reversed, and so is the direction by which SIFT turns each neighbourhood. So its four by four
+    cells change places across the middle, and the gradients within each cell keep their description.
     """
     cells = mark.descriptors.reshape(-1, 4, 4, 8)[:, ::-1, ::-1]
     return replace(mark, descriptors=np.ascontiguousarray(cells.reshape(-1, 128)))
 
 
 def local_agreement(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
-    """How much of the mark with fewer points lies on the other, or on its negative, under one similarity transform.
+    """The agreement of two marks, with the second in either polarity, under one similarity transform.
 
     In the other order the same points agree, and the transform is the inverse.
     """
@@ -82,12 +84,12 @@ def local_agreement(first: LocalFeatures, second: LocalFeatures) -> LocalAgreeme
 
 
 def _order(mark: LocalFeatures) -> tuple[int, bytes]:
-    """What decides which of two marks is laid on the other: the one with fewer points."""
+    """The key that decides which mark is laid on the other: the one with fewer points."""
     return len(mark.points), mark.descriptors.tobytes()
 
 
 def _laid(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
-    """The same of the second mark as it is drawn."""
+    """The agreement with the second mark as it is given."""
     fewer = min(len(first.points), len(second.points))
     if fewer < LEAST_MATCHED:
         return LocalAgreement(0, fewer)
@@ -95,9 +97,9 @@ def _laid(first: LocalFeatures, second: LocalFeatures) -> LocalAgreement:
     if len(here) < LEAST_MATCHED:
         return LocalAgreement(0, fewer)
     transform, fits = cv2.estimateAffinePartial2D(first.points[here], second.points[there], ransacReprojThreshold=_NEAR)
-    # Without a transform nothing fits, and `transform` is not read.
+    # Without a transform no point matches, and `transform` is not read.
     kept = fits.ravel().astype(bool)
-    # Several points may match one, and several lie at one place, each with a direction of its own.
+    # Several points may match one point, and several may lie at one place with different directions.
     matched = min(len(set(here[kept])), len(set(there[kept])))
     places = min(len(np.unique(points[kept], axis=0)) for points in (first.points[here], second.points[there]))
     if places < LEAST_MATCHED or not 1 / _MOST_RESIZED <= np.hypot(*transform[:, 0]) <= _MOST_RESIZED:
@@ -113,7 +115,7 @@ def _stated(transform: NDArray[np.float64]) -> tuple[float, float, float, float,
 
 
 def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[NDArray[np.intp], ...]:
-    """Indices of descriptors (n, 128) and (m, 128) that are nearest and much nearer than the second nearest."""
+    """Indices of pairs of descriptors (n, 128) and (m, 128) that pass the ratio test: nearest by far."""
     nearest = cv2.BFMatcher().knnMatch(first, second, k=2)
     good = [best for best, next_best in nearest if best.distance < _RATIO * next_best.distance]
     pairs = np.array([(match.queryIdx, match.trainIdx) for match in good], np.intp).reshape(-1, 2)
@@ -121,13 +123,13 @@ def _ratio_matches(first: NDArray[np.float32], second: NDArray[np.float32]) -> t
 
 
 def _scaled(mark: Pixels) -> tuple[Pixels, NDArray[np.float64]]:
-    """A framed mark in grey at the size its points are found at, and the way there (3, 3)."""
+    """A framed mark in grey, scaled for the search of its points, and the matrix (3, 3) of that scaling."""
     height, width = mark.shape[:2]
     scale = _LONG_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     scaled = cv2.resize(mark, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     across, down = size[0] / width, size[1] / height
-    # Pixels are squares: the middle of the first lies at 0, and is resized about the corner at -.5.
+    # The middle of the first pixel lies at 0, and resizing scales about its corner at -.5.
     there = np.array([[across, 0, across * 0.5 - 0.5], [0, down, down * 0.5 - 0.5], [0, 0, 1]])
     grey = cv2.GaussianBlur(cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY), (0, 0), _SMOOTH)
     return np.asarray(grey, np.uint8), there

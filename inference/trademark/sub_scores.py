@@ -1,7 +1,7 @@
-"""What else two marks are looked at for: without colour, turned or mirrored, one inside the other.
+"""Sub-scores of two marks: without colour, turned or mirrored, one inside the other.
 
-Each is the best log odds over several variants of the marks, by the same network. None is calibrated: the best of many
-variants is high even for negatives. They say where to look again, and none replaces the verdict.
+Each is the best log odds over several variants of the marks, by the same network. None is calibrated, because the best
+of many variants is high even for dissimilar marks. They say what to examine again, and none replaces the outcome.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _WINDOW = 0.65
 
 @dataclass(frozen=True)
 class Variants:
-    """The pictures of one mark that are embedded beside it, and what each shows.
+    """The variants of one mark.
 
     Attributes:
         grey: The mark without colour, (3, S, S).
-        turned: The mark in the seven other rotations and mirrorings, empty where it is not the one that is turned.
-        windows: Windows of it, each filling the square.
-        crops: Where they lie, in pixels of the mark.
+        turned: The mark in the seven other rotations and mirrorings, each (3, S, S); empty if it is not turned.
+        windows: Windows of it, each (3, S, S).
+        crops: The windows' places, in pixels of the mark.
     """
 
     grey: Tensor
@@ -53,13 +53,13 @@ class Variants:
 
 
 def variants(mark: Pixels, framed: Tensor, preprocessing: Preprocessing, *, turn: bool) -> Variants:
-    """What is looked at of a mark, uint8 (H, W, 3), which the network sees as `framed`.
+    """The variants of a mark.
 
     Args:
         mark: The framed mark, uint8 (H, W, 3).
-        framed: The same, prepared.
-        preprocessing: The model's.
-        turn: Whether this is the mark that is turned; of two it suffices to turn one.
+        framed: The same as the network's input (3, S, S).
+        preprocessing: The model's preprocessing.
+        turn: Whether this mark is turned; it suffices to turn one of two.
     """
     crops = windows(mark)
     return Variants(
@@ -84,10 +84,10 @@ def without_colour(mark: Pixels) -> Pixels:
 
 
 def windows(mark: Pixels) -> tuple[Crop, ...]:
-    """Parts of a mark that may be another mark: square windows over what is drawn, at most four.
+    """Windows of a mark that may be another mark: squares over its ink, at most four.
 
-    A wide or tall mark (a symbol beside a word) is taken apart in three along its length, another one in its corners.
-    Windows with next to nothing in them are left out, and so is a mark too small to be taken apart.
+    A wide or tall mark, such as a symbol beside a word, has three windows along its length; any other has one in each
+    corner. Windows with almost no ink are left out; a mark that is too small has none.
     """
     drawn = ink(mark)
     if not drawn.any():
@@ -108,7 +108,7 @@ def windows(mark: Pixels) -> tuple[Crop, ...]:
 
 
 def ink(mark: Pixels) -> NDArray[np.bool_]:
-    """What differs from the ground, bool (H, W)."""
+    """The ink: pixels that differ from the ground, bool (H, W)."""
     return np.asarray(np.abs(mark - ground(mark)).max(axis=2) > _INK)
 
 
@@ -131,23 +131,23 @@ def sub_scores(
     crops: tuple[Sequence[Crop], Sequence[Crop]],
     turned_mark: int,
 ) -> tuple[SubScore, ...]:
-    """The record's sub-scores from log odds.
+    """The sub-scores, from log odds in nats.
 
     Args:
-        overall: Of the marks as they are.
-        grey: Of both without colour.
-        turned: Of the seven other views of one mark beside the other mark.
-        windows: Of each window of the first mark beside the whole second one, and the other way round.
-        crops: Where these windows lie.
-        turned_mark: Which mark was turned, 1 or 2.
+        overall: Log odds of the marks as they are.
+        grey: Log odds of both without colour.
+        turned: Log odds of the seven turned variants of one mark beside the other mark.
+        windows: Log odds of each window of the first mark beside the whole second one, and the other way round.
+        crops: The places of these windows.
+        turned_mark: The mark that was turned, 1 or 2.
     """
     best_turn, how = max(zip((overall, *turned), _VIEWS, strict=True), key=lambda found: found[0])
-    inside = [(overall, "the whole marks, better than any part")]
+    inside = [(overall, "the whole marks, better than any window")]
     for number, (values, places) in enumerate(zip(windows, crops, strict=True), 1):
         inside += [
             (
                 value,
-                f"a part of mark {number} ({crop.width} x {crop.height} pixels from {crop.x}, {crop.y}) beside all "
+                f"a window of mark {number} ({crop.width} x {crop.height} pixels from {crop.x}, {crop.y}) beside all "
                 f"of mark {3 - number}",
             )
             for value, crop in zip(values, places, strict=True)

@@ -60,7 +60,7 @@ def test_one_click_on_an_example_examines_it(page) -> None:
     page.locator(".example:visible").first.click()
     page.locator(VERDICT).wait_for()
     assert OUTCOMES.fullmatch(page.locator("#verdict h2").inner_text())
-    assert "Not a probability of either." in page.locator("#verdict").inner_text()
+    assert "and is not a probability of either." in page.locator("#verdict").inner_text()
     assert page.locator("#announcer").inner_text().startswith("Verdict: ")
     picture = page.locator(f"{HEATMAP} .heat img")
     assert picture.is_visible()

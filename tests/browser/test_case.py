@@ -144,7 +144,10 @@ def test_a_report_is_refused_without_case_number_and_in_a_folder_that_is_no_case
     (folder / "photos").mkdir()
     (folder / "photos" / "a.jpg").touch()
     page = examined()
-    for number, sentence in (("", "The case number is needed"), ("photos", "is no case folder and holds a.jpg")):
+    for number, sentence in (
+        ("", "The case number is missing"),
+        ("photos", "is not a case folder, since it holds a.jpg"),
+    ):
         fill(page, "verdict-case-number", number)
         fill(page, "verdict-examiner", "E. Examiner")
         page.click("#verdict-make-report")
@@ -213,7 +216,7 @@ def test_the_api_reports_lists_and_verifies(client, photo: Path, folder: Path) -
 
 
 def test_the_api_refuses_with_the_same_sentence(client, photo: Path) -> None:
-    with pytest.raises(AppError, match="The case number is needed"):
+    with pytest.raises(AppError, match="The case number is missing"):
         client.predict(gradio_client.handle_file(str(photo)), examiner="E. Examiner", api_name="/report")
     for path in ("../secret", "/etc"):
         with pytest.raises(AppError, match=re.escape(f"There is no case {path}")):

@@ -132,7 +132,7 @@ def test_the_next_file_is_laid_on_what_assay_chooses(compared: Callable, pale: P
     ground(page, "first", "White").check()
     page.get_by_text("Laid on white, as the examiner chose.").wait_for()
     page.locator("#first-file [aria-label=Clear]").click()
-    page.get_by_text("One mark more").wait_for()
+    page.get_by_text("One more mark").wait_for()
     page.set_input_files("#first-file input[type=file]", plain)
     page.get_by_text("are read.").wait_for()
     page.locator("#first-ground").wait_for(state="hidden")
@@ -140,7 +140,7 @@ def test_the_next_file_is_laid_on_what_assay_chooses(compared: Callable, pale: P
     page.locator(COMPARISON).wait_for()
     assert record(page)["exhibits"][0]["ground"] is None
     page.locator("#first-file [aria-label=Clear]").click()
-    page.get_by_text("One mark more").wait_for()
+    page.get_by_text("One more mark").wait_for()
     page.set_input_files("#first-file input[type=file]", pale)
     page.get_by_text("Laid on black, from which it stands out most.").wait_for()
     assert ground(page, "first", "Left open").is_checked()
@@ -148,7 +148,7 @@ def test_the_next_file_is_laid_on_what_assay_chooses(compared: Callable, pale: P
 
 def test_the_choice_has_a_name_and_a_phone_has_room_for_it(compared: Callable) -> None:
     page = compared(390)
-    group = page.get_by_role("group", name="First mark: ground of its transparent parts")
+    group = page.get_by_role("group", name="First mark: ground under its transparent areas")
     described = group.get_attribute("aria-describedby")
     assert page.locator(f"#{described}").inner_text() == "Laid on black, from which it stands out most."
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -169,9 +169,9 @@ def test_the_api_takes_a_ground_for_each_mark(client, weights: Path, pale: Path,
     examiner = TrademarkExaminer.load(name, weights)
     expected = examiner.compare(read_exhibit(pale, ground="grey"), read_exhibit(plain))
     assert client.predict(*handed, first_ground="grey", api_name="/compare") == as_json(expected)
-    with pytest.raises(AppError, match=r"plain\.png has no transparent parts to lay on grey; leave its ground open"):
+    with pytest.raises(AppError, match=r"plain\.png has no transparent areas to lay on grey; leave its ground open"):
         client.predict(*handed, second_ground="grey", api_name="/compare")
-    with pytest.raises(AppError, match=r"The ground 'beige' is not one of white, black and grey"):
+    with pytest.raises(AppError, match=r"The ground 'beige' is not white, black or grey"):
         client.predict(*handed, first_ground="beige", api_name="/compare")
     examined = client.predict(handed[0], ground="white", api_name="/examine")
     assert (examined["exhibit"]["ground"], examined["exhibit"]["ground_by"]) == ("white", "examiner")

@@ -47,14 +47,14 @@ def test_one_click_on_a_pair_of_marks_compares_it(page) -> None:
 def test_two_uploads_are_compared_and_cleared_with_one_of_them(page, tmp_path: Path) -> None:
     tab(page, "Compare marks")
     page.set_input_files("#first-file input[type=file]", mark(tmp_path, "one.png", 1))
-    page.get_by_text("One mark more").wait_for()
+    page.get_by_text("One more mark").wait_for()
     page.set_input_files("#second-file input[type=file]", mark(tmp_path, "two.png", 2))
     page.get_by_text("are read.").wait_for()
     page.click("#compare")
     page.locator(COMPARISON).wait_for()
     assert page.locator("#comparison .facts .name").all_inner_texts() == ["one.png", "two.png"]
     page.locator("#second-file [aria-label=Clear]").click()
-    page.get_by_text("One mark more").wait_for()
+    page.get_by_text("One more mark").wait_for()
     assert page.locator(COMPARISON).count() == 0
 
 
@@ -169,4 +169,4 @@ def test_the_api_takes_uploads_and_no_paths_of_the_server(address: str, weights:
     with pytest.raises(HTTPError) as refused:
         urllib.request.urlopen(request)
     assert refused.value.code == 400
-    assert "is no file that was handed in here" in json.load(refused.value)["detail"]
+    assert "is not a file that was handed in here" in json.load(refused.value)["detail"]

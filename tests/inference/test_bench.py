@@ -109,7 +109,7 @@ def test_photos_of_one_item_are_combined_part_by_part(folder: Path, striped: Mak
     ]
     findings = bench.combine(verdicts)
     assert [(finding.model, len(finding.verdicts)) for finding in findings] == [("again", 2), ("tiny_parts", 1)]
-    with pytest.raises(Refusal, match="state the series, or report other items by themselves"):
+    with pytest.raises(Refusal, match="state the series, or report photos of other items separately"):
         bench.combine([verdicts[0], bench.examine(Request(striped("red/genuine", 4), "red"), "again")])
 
 

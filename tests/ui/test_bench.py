@@ -76,7 +76,7 @@ def test_a_mark_that_is_missing_is_named(bench: Bench, photo: str) -> None:
 def test_the_page_says_what_is_still_to_do(bench: Bench, photo: str) -> None:
     assert "No photo yet" in Authenticate(bench, DESK).wait(None, None, None, None)
     assert "40 pixels. Press Examine" in Authenticate(bench, DESK).wait(photo, "tiny_parts", "", "")
-    assert "One mark more" in Compare(bench, DESK).wait(None, photo)
+    assert "One more mark" in Compare(bench, DESK).wait(None, photo)
     assert "Press Compare" in Compare(bench, DESK).wait(photo, photo)
 
 

@@ -119,7 +119,7 @@ def test_finds_are_drawn_on_a_copy_and_only_there() -> None:
     [
         (Crop(10, 10, 40, 30), False, "Box proposed by the locator: striped part, found by tiny_locator"),
         (Crop(10, 10, 40, 30, 90), False, "turned by 90° clockwise"),
-        (Crop(11, 10, 40, 30), False, "Box corrected by the examiner; proposed was a striped part"),
+        (Crop(11, 10, 40, 30), False, "Box corrected by the examiner; the proposal was a striped part"),
         (None, True, "Whole picture; a close-up of a striped part"),
     ],
 )

@@ -96,7 +96,7 @@ def test_an_examination_that_is_long_past_is_refused(examined: Examined) -> None
     desk = ReportDesk(None)
     first, *_ = [desk.keep(examined) for _ in range(KEPT + 1)]
     for key in (first, None, "made up"):
-        with pytest.raises(Refusal, match="no longer at hand"):
+        with pytest.raises(Refusal, match="no longer kept"):
             desk.report_kept(key, CaseFacts("2026-17", "E. Examiner"))
 
 
@@ -116,9 +116,9 @@ def test_a_photo_that_is_gone_from_the_disk_is_kept_as_it_was_handed_in(
 @pytest.mark.parametrize(
     ("case_number", "examiner", "sentence"),
     [
-        ("", "E. Examiner", "The case number is needed"),
-        (" ", "E", "The case number is needed"),
-        ("1", None, "The examiner is needed"),
+        ("", "E. Examiner", "The case number is missing"),
+        (" ", "E", "The case number is missing"),
+        ("1", None, "The examiner is missing"),
     ],
 )
 def test_a_form_that_lacks_what_a_report_needs_is_refused(
@@ -217,8 +217,8 @@ def test_a_report_that_was_deleted_is_told_and_one_that_is_missing_differs(
     tab = Case(bench, cases)
     tab.delete("1", "1", "E. Examiner", "returned")
     next(file for file in cases.case("2").files if file.suffix == ".json").unlink()
-    assert "it was deleted, as the log says" in list(tab.verify("1"))[-1]
-    assert "is missing, and the log says of no deletion" in list(tab.verify("2"))[-1]
+    assert "it was deleted, as the log states" in list(tab.verify("1"))[-1]
+    assert "is missing, and the log states no deletion" in list(tab.verify("2"))[-1]
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_a_report_that_was_deleted_is_told_and_one_that_is_missing_differs(
     [
         ("2026-18", "E", "returned", "to confirm, type the number of the case, 2026-17"),
         ("", "E", "returned", "to confirm, type the number"),
-        ("2026-17", " ", "returned", "The by is needed"),
-        ("2026-17", "E", "", "The reason is needed"),
+        ("2026-17", " ", "returned", "The name is missing"),
+        ("2026-17", "E", "", "The reason is missing"),
     ],
 )
 def test_nothing_is_deleted_without_number_name_and_reason(
@@ -257,7 +257,7 @@ def test_a_sign_off_needs_a_report_of_the_case_and_a_name(bench: Bench, cases: C
     sign_off = Case(bench, cases).sign_off
     with pytest.raises(Refusal, match="No report R-0 was issued"):
         sign_off("2026-17", "R-0", "E. Reviewer", "agreed")
-    with pytest.raises(Refusal, match="The reviewer is needed"):
+    with pytest.raises(Refusal, match="The reviewer is missing"):
         sign_off("2026-17", report, " ", "agreed")
 
 

@@ -91,8 +91,8 @@ def test_a_verdict_states_its_outcome_in_a_word_and_a_shape(verdict: Verdict, ou
     # Nothing is weighed of what is out of scope.
     assert ("Uncalibrated: not a probability that this item is genuine." in page) == (outcome != "out of scope")
     assert verdict.reason in Elements(page).text
-    assert ("are no findings" in page) == (outcome == "out of scope")
-    assert ("no truth to check against" in page) == (outcome == "genuine")
+    assert ("are not findings" in page) == (outcome == "out of scope")
+    assert ("no altered area against which this heatmap could be checked" in page) == (outcome == "genuine")
 
 
 @pytest.mark.parametrize("outcome", get_args(SimilarityOutcome))
@@ -141,16 +141,16 @@ def test_a_check_that_did_not_pass_is_seen_and_those_that_did_are_folded(
         (
             LocalAgreement(9, 10, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), negative=True),
             1.0,
-            "mark 2 as a negative, shifted, turned and resized as a whole",
-            "9 of 10 points of the two marks lie on each other, the second as a negative. "
+            "mark 2 in inverse polarity, shifted, turned and resized as a whole",
+            "9 of 10 points of the two marks lie on each other, the second in inverse polarity. "
             "That adds 1.00 to the network's log odds of -1.00, and the sum is weighed.",
         ),
         (
             LocalAgreement(8, 10, (-1.0, 0.0, 9.0, 0.0, -1.0, 9.0), negative=True),
             1.0,
             "8 of 10 points agree",
-            "8 of 10 points of the two marks lie on each other, the second as a negative and turned clockwise by 180 "
-            "degrees. That adds 1.00 to the network's log odds of -1.00, and the sum is weighed.",
+            "8 of 10 points of the two marks lie on each other, the second in inverse polarity and turned clockwise by "
+            "180 degrees. That adds 1.00 to the network's log odds of -1.00, and the sum is weighed.",
         ),
         (
             LocalAgreement(0, 2),
@@ -211,7 +211,7 @@ def test_the_saved_record_is_the_record(verdict: Verdict) -> None:
 
 
 def test_a_map_without_evidence_says_so(verdict: Verdict) -> None:
-    sentence = "No evidence above the first step of the scale"
+    sentence = "There is no evidence above the first step of the scale"
     strong, faint = (
         dataclasses.replace(verdict.heatmap, raw=np.full((2, 2), value, np.float32)) for value in (1, 1e-5)
     )
@@ -265,7 +265,7 @@ def test_a_calibrated_verdict_shows_its_likelihood_ratio_and_no_uncalibrated_gau
             "-1.50, 95% interval -1.50 to -0.75; limited by its bound",
             "1/32 to 42: no more than 48 and 49 sources a side can support",
             "97 rendered tags",
-            "Not a probability of either.",
+            "and is not a probability of either.",
         ):
             assert words in found.text
         classes = {a["class"]: a.get("style") for tag, a in found.elements if tag == "div" and "class" in a}
@@ -281,8 +281,8 @@ def test_a_value_lies_along_its_scale(value: float, place: str) -> None:
 @pytest.mark.parametrize(
     ("measured", "extra", "words"),
     [
-        ("edges", 0, "deviating areas of its edges; no verdict by itself"),
-        ("features", 0.5, "deviating areas of its features; weighed together with the network's log odds"),
+        ("edges", 0, "deviating places of its edges; no verdict by itself"),
+        ("features", 0.5, "deviating places of its features; weighed together with the network's log odds"),
     ],
 )
 def test_the_page_says_what_strays_and_whether_that_is_weighed(
@@ -318,7 +318,7 @@ def test_a_part_is_shown_beside_its_reference(beside: Verdict) -> None:
         "0.50 pixels of the reference for one of the part; genuine photos up to 0.62",
         "0.21 of 1; genuine photos up to 0.34",
         "50 % of the reference",
-        "3.25 standard deviations over the most deviating areas of its edges; no verdict by itself",
+        "3.25 standard deviations over the most deviating places of its edges; no verdict by itself",
         "Heatmap laid over the registered part",
         "The part, registered",
     ):

@@ -225,5 +225,5 @@ def test_a_lock_that_a_sweep_took_first_is_given_up_for_another(place: Path, mon
 def test_a_place_without_room_is_refused_in_a_sentence(place: Path) -> None:
     place.rmdir()
     place.touch()
-    with pytest.raises(uploads.Refusal, match="No folder for uploads can be made"), uploads_folder():
+    with pytest.raises(uploads.Refusal, match="The folder for uploads cannot be made"), uploads_folder():
         pass

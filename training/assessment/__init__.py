@@ -1,1 +1,1 @@
-"""A finished model against samples whose truth is known."""
+"""The assessment of a finished model on samples whose truth is known."""

@@ -1,4 +1,4 @@
-"""Calibrating a finished model with scores of the examiner that is used in earnest."""
+"""Calibrates a finished model with the scores of its examiner."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from training.fitting.run_folder import require_another_folder, require_setting,
 
 @dataclass(frozen=True)
 class CalibrationSettings(FinishedModelSettings):
-    """Calibrate a finished model on the validation samples of a set, and judge it on the test samples."""
+    """Calibrate a finished model on the validation samples of a set, and assess it on the test samples."""
 
     data: Path
-    """The set, as for training; best the one the model was trained on, whose split is then the same."""
+    """The set, as for training; best the one the model was trained on, which has the same split."""
     out: Path
     """Folder for the model's two files, the figures and the plots."""
 
@@ -39,12 +39,13 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     """Write the model with its calibration, figures.json, tippett.png, pav.png and ece.png into the folder.
 
     Raises:
-        Refusal: if the model or the data cannot be used, or no likelihood ratio can be based on the scores.
+        Refusal: if the model or the data cannot be used, or the scores give no likelihood ratio.
     """
     require_another_folder(settings.out, settings.weights)
     model = load_model(settings.model, settings.weights)
     require_setting(
-        model.card.task != "pretrained", f"{model.card.name} is a start for training; there is nothing to calibrate."
+        model.card.task != "pretrained",
+        f"{model.card.name} is a start for training and examines nothing; name a model to calibrate.",
     )
     card, calibration_result = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(
         model, settings.data
@@ -71,7 +72,7 @@ def _judge_photos(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
 
 
 def _judge_pairs(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
-    """How pairs are weighed, and the card that says so; what was framed in another way is so no more."""
+    """The card with the calibration of pairs, and its result; the card states the present framing rule."""
     model = replace(model, card=replace(model.card, mark_framing=FRAMING))
     every = read_mark_set(data, seed=model.card.seed)
     marks = every.subset([*every.of("val"), *every.of("test")])
@@ -80,7 +81,7 @@ def _judge_pairs(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
 
 
 def _named(data: Path, card: Card, manifest_sha256: str) -> str:
-    """What the set is called; another one than the model's own may hold what the model was trained on."""
+    """The name of the set; a set other than the model's own is named as such, since it may hold training samples."""
     if manifest_sha256 == card.data_sha256:
         return set_name(data)
     return f"{set_name(data)}, which is not the set it was trained on"

@@ -1,4 +1,4 @@
-"""What is in scenes, and what a locator takes for parts in them."""
+"""The true and the detected boxes of scenes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def truth(scenes: SceneSet, scene: LabelledScene) -> SceneBoxes:
-    """What is in a scene, in pixels of its photo."""
+    """The true boxes of a scene, in pixels of its photo."""
     return SceneBoxes(scene.boxes, scenes.labels(scene), np.ones(len(scene.parts), np.float32))
 
 
 def detect_all(
     locator: location.Locator, scenes: Sequence[LabelledScene], change: Change | None = None
 ) -> list[SceneBoxes]:
-    """What a finished locator takes for parts in each of the scenes, however unsure.
+    """All boxes that a finished locator proposes on each scene, with any score.
 
     Args:
         locator: The locator.
         scenes: The scenes.
-        change: What is done to a photo, uint8 (H, W, 3), before; its size stays.
+        change: Changes a photo, uint8 (H, W, 3), first; its size stays.
     """
     found = []
     for scene in tqdm(scenes, "locating", unit="scene", leave=False):

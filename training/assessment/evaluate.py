@@ -1,4 +1,4 @@
-"""A finished model against photos, or marks, whose truth is known, as it is used in earnest."""
+"""Evaluates a finished model, by its examiner, on photos or marks whose truth is known."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class AssessmentSettings(FinishedModelSettings):
     data: Path
     """The set, as for training."""
     out: Path
-    """Folder for the figures; of heatmaps also for their contact sheet and, on test, for the model's two files."""
+    """Folder for the figures; with --heatmaps also for a contact sheet and, on test, for the model's two files."""
     split: Split = "test"
-    """Which photos: choose on val, report on test."""
+    """Split of the samples: choose on val, report on test."""
     heatmaps: bool = False
-    """Score the heatmaps instead, and state it in the card: of photos where the set has masks, of marks by hiding what
-    they claim."""
+    """Score the heatmaps instead, and state the scores in the card: on photos by the masks of the set, on marks by
+    hiding the area that a heatmap claims."""
     choices: bool = False
-    """Of the heatmaps, score every layer and method instead of the model's own."""
+    """With --heatmaps: score every layer and method instead of the model's own."""
     limit: int = 150
-    """Of the heatmaps, and of transformed marks, score at most so many, evenly taken."""
+    """Most heatmaps, and most transformed marks, to score; they are evenly spaced over the set."""
 
 
 def assess(settings: AssessmentSettings) -> Table:
-    """The figures, also written into the folder.
+    """The figures, which are also written into the folder.
 
     Raises:
         Refusal: if the model or the data cannot be used.
@@ -79,7 +79,7 @@ def assess(settings: AssessmentSettings) -> Table:
 
 
 def _state_in_card(model: Model, scores: Mapping[str, Metric], settings: AssessmentSettings) -> None:
-    """Write a copy of the model whose card has its heatmaps' scores on test, where nothing is chosen by them."""
+    """Write a copy of the model whose card states its heatmaps' scores on test, by which nothing is chosen."""
     if settings.split != "test":
         return
     samples = "pairs" if model.card.task == "trademark" else "photos"
@@ -90,19 +90,19 @@ def _state_in_card(model: Model, scores: Mapping[str, Metric], settings: Assessm
 
 
 def read_photos_for(card: Card, data: Path) -> PhotoSet:
-    """The set with the split that the model's own set has.
+    """The set, with the split of the model's own set.
 
     Raises:
         Refusal: if the set cannot be read, or shows a class that the model does not know.
     """
     photos = read_photo_set(data, seed=card.seed)
     unknown = ", ".join(name for name in photos.classes if name not in card.classes)
-    require_setting(not unknown, f"{data} shows {unknown}, which {card.name} does not know; leave it out.")
+    require_setting(not unknown, f"{data} shows {unknown}, which {card.name} does not know; leave that class out.")
     return photos
 
 
 def figures(model: Model, photos: PhotoSet, split: Split, verdicts: list[Verdict]) -> Table:
-    """What a card states of a model, and how well each of its scores tells counterfeits from genuine photos."""
+    """The figures of a card, and the AUC of each score for counterfeits against genuine photos."""
     chosen, classes, band = photos.of(split), model.card.classes, model.card.band
     if band is None:
         msg = f"the card of {model.card.name} states no band"
@@ -137,7 +137,7 @@ def _strange_auc(
     chosen: NDArray[np.bool_],
     over: str,
 ) -> Metric:
-    """How well values that are high for counterfeits tell chosen ones from all genuine photos."""
+    """AUC of values that are high for counterfeits: chosen counterfeits against all genuine photos."""
     forged = chosen & ~genuine
     if not forged.any():
         return Metric(float("nan"), None, None, f"no {over}")

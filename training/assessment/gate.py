@@ -1,4 +1,4 @@
-"""Fitting the scope gate of a model to its own training photos or marks, and measuring what it lets through."""
+"""Fits the scope gate of a model to its own training photos or marks, and measures what it passes."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class ScopeSettings(FinishedModelSettings):
     out: Path
     """Folder for the model's two files, with the gate in them."""
     scenes: Path | None = None
-    """Folder of scenes with boxes: the model's part as it is found in photos of whole goods is of its kind as well."""
+    """Folder of scenes with boxes, whose parts are of the model's kind as well."""
     near: tuple[Path, ...] = ()
-    """Folders of pictures that resemble the model's kind and are not of it: another part, another house."""
+    """Folders of pictures that are near the model's kind but not of it: another part, another house."""
     far: tuple[Path, ...] = ()
     """Folders of pictures of anything else."""
 
@@ -113,14 +113,14 @@ def fit_scope_gate(examiner: Examiner, pictures: Sequence[Picture], in_scenes: S
     Args:
         examiner: Of the model without a gate: it shows what the gate is to see.
         pictures: Training photos with their items, or marks with their families.
-        in_scenes: Parts of its kind as they are found in photos of whole goods.
+        in_scenes: Parts of its kind in photos of whole goods.
 
     Raises:
         DataRefused: if there are fewer than 19 sources.
     """
     count = len({picture.source for picture in pictures})
     if count < LEAST_SOURCES:
-        msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, and there are {count}; add some."
+        msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, but there are {count}; add some."
         raise DataRefused(msg)
     most = _MOST_ROWS // 2 if in_scenes else _MOST_ROWS
     chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
@@ -173,9 +173,9 @@ def _spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
 
 
 def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
-    """Indices of at most `most` pictures: a first one of every source, then a second one, and so on.
+    """Indices of at most `most` pictures: the first of every source, then the second, and so on.
 
-    Sources come in the order of their hashes, so that which are left out does not follow from their names.
+    Sources are ordered by their hashes, so that their names do not decide which are left out.
     """
     seen: dict[str, int] = {}
     turns = []
@@ -186,15 +186,15 @@ def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
 
 
 def leave_one_source_out(embeddings: NDArray[np.float16], sources: NDArray[np.str_], neighbours: int) -> Values:
-    """Distances of each row to the rows of all other sources, as the gate would take them of a new part.
+    """Distances of each row from the rows of all other sources, as the gate would measure a new part.
 
     Args:
         embeddings: (n, d).
         sources: (n,).
-        neighbours: The nearest neighbour that counts.
+        neighbours: The k of the k-th nearest neighbour.
 
     Returns:
-        (n, 2): to that neighbour, and to the middle in units of spread.
+        (n, 2): distance to that neighbour, and to the middle in units of spread.
     """
     rows = as_rows(embeddings)
     gram = rows @ rows.T
@@ -210,14 +210,14 @@ def leave_one_source_out(embeddings: NDArray[np.float16], sources: NDArray[np.st
 def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: float) -> tuple[float, float]:
     """Thresholds of both distances that together refuse the stated share of new sources' pictures.
 
-    Two thresholds at half the share each would refuse less than stated, because what is far in one distance mostly is
-    in the other; so both stand at one rank, found over the worse of a picture's two ranks. Sources count alike, however
-    many pictures they have.
+    Two thresholds at half the share each would refuse less than stated, because a picture that is far in one distance
+    is mostly far in the other. So both stand at one rank, taken over the worse of a picture's two ranks. All sources
+    count equally, however many pictures they have.
 
     Args:
-        distances: (n, 2), of `leave_one_source_out`.
+        distances: (n, 2), from `leave_one_source_out`.
         sources: (n,).
-        refusals: Share that may be refused; at least 1 / (sources + 1).
+        refusals: Share that may be refused, at least 1 / (sources + 1).
 
     Source:
         Y. Lee, R. F. Barber, R. Willett: Distribution-free inference with hierarchical data, 2023, for the weights.
@@ -230,20 +230,20 @@ def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: flo
 
 
 def source_weights(sources: NDArray[np.str_]) -> Values:
-    """Weight of each picture (n,): every source has the same, and so has the new one, which has no picture yet."""
+    """Weight of each picture (n,): every source has the same weight, and so has the new source without a picture."""
     _, index, counts = np.unique(sources, return_inverse=True, return_counts=True)
     return np.asarray(1 / (len(counts) + 1) / counts[index])
 
 
 def weighted_quantile(values: Values, weights: Values, level: float) -> float:
-    """The least value (n,) that a share `level` of the weight lies at or below; the greatest where there is none."""
+    """The least of values (n,) at or below which a share `level` of the weight lies; if there is none, the greatest."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) >= level - 1e-9
     return float(values[order[np.argmax(reached) if reached.any() else -1]])
 
 
 def _ranks(values: Values, weights: Values) -> Values:
-    """Weight that lies at or below each value."""
+    """Weight at or below each value."""
     order = np.argsort(values)
     ranks = np.empty(len(values))
     ranks[order] = np.cumsum(weights[order])
@@ -259,7 +259,7 @@ def _usual(measures: Mapping[str, Measure], measured: Values, sources: NDArray[n
 def gate_metrics(
     gate: ScopeGate, examiner: Examiner, own: Sequence[Picture], foreign: Mapping[str, Sequence[Picture]]
 ) -> dict[str, Metric]:
-    """What a gate refuses: of its own kind, of foreign pictures, and of its own kind degraded on purpose.
+    """Figures of a gate: its refusals of its own kind, of foreign pictures, and of degraded pictures of its own kind.
 
     Args:
         gate: The gate.
@@ -301,7 +301,7 @@ def gate_metrics(
 
 
 def refused_share(gate: ScopeGate, examiner: Examiner, pictures: Sequence[Picture]) -> Metric:
-    """Which share of parts found in photos of whole goods a gate refuses."""
+    """The share of parts in photos of whole goods that a gate refuses."""
     pictures = evenly(pictures)
     refused = _excesses(gate, examiner, pictures) > 1
     return share_by_source(refused, [picture.source for picture in pictures], "parts at their true box in test scenes")
@@ -329,7 +329,7 @@ def _of_each(
 
 
 def _statuses(gate: ScopeGate, part: Pixels, shown: Mapping[Sees, Pixels]) -> set[str]:
-    # Of the size only whether a part is too small is asked, and that for no network in particular.
+    # Only a part that is too small for any network fails the resolution check here.
     return {
         check.status
         for check in (

@@ -1,4 +1,4 @@
-"""The pictures that a scope gate is fitted to and measured on."""
+"""The pictures to which a scope gate is fitted and on which it is measured."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MOST_MEASURED = 200
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is measured.
+    """A measured picture.
 
     Attributes:
         path: Its file.
-        source: The item or mark family that it shows; what a gate refuses is counted by source.
-        box: Left, top, right and bottom of the part in it, in pixels; None where the whole picture is the part.
-        series: The series that the part is meant to be; None where every reference is tried.
+        source: The item or mark family that it shows; refusals are counted by source.
+        box: Left, top, right and bottom of the part in it, in pixels; None if the whole picture is the part.
+        series: The series that the part claims to be; None if every reference is tried.
     """
 
     path: Path
@@ -68,7 +68,7 @@ DEGRADATIONS: Mapping[str, Degradation] = {
     "JPEG quality 10": partial(jpeg, quality=10),
     "40 pixels long": partial(at_most, long_side=40),
 }
-"""What is done to a part to see whether it is noticed."""
+"""Degradations that the scope checks should notice."""
 
 
 def own_set(card: Card, data: Path) -> PhotoSet | MarkSet:
@@ -79,7 +79,7 @@ def own_set(card: Card, data: Path) -> PhotoSet | MarkSet:
     """
     every = (read_mark_set if card.task == "trademark" else read_photo_set)(data, seed=card.seed)
     if every.manifest_sha256 != card.data_sha256:
-        msg = f"{data} is not the set {card.name} was trained on, as the hashes say; name that set, as it was then."
+        msg = f"{data} is not the set {card.name} was trained on, by its hash; name that set, as it was then."
         raise DataRefused(msg)
     return every
 
@@ -95,7 +95,7 @@ def parts_in(scenes: SceneSet, card: Card, split: Split) -> list[Picture]:
     """The parts of a model's kind and series in the scenes of a split.
 
     Raises:
-        DataRefused: if there is none.
+        DataRefused: if there are none.
     """
     found = [
         Picture(scene.path, scene.path.name, part.box, part.series)
@@ -130,6 +130,6 @@ def _readable(path: Path) -> bool:
 
 
 def evenly(pictures: Sequence[Picture]) -> list[Picture]:
-    """At most two hundred of them, evenly taken."""
+    """At most two hundred of the pictures, evenly spaced."""
     taken = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_MEASURED)).round().astype(int)
     return [pictures[index] for index in taken]

@@ -1,8 +1,8 @@
-"""Heatmaps against the truth: do they point at what was altered, better than maps that know nothing?
+"""Heatmaps against the truth: do they point at the alteration better than uninformed maps?
 
-A set that knows where its counterfeits were altered, pixel by pixel, lets a heatmap be scored as a search: its energy
-inside the altered area, its peak, its ranking of pixels. The same scores for a centre prior, an edge map, a random map
-and the map of a network with random weights say what they are worth.
+With a mask of each alteration, a heatmap can be scored by its energy inside the altered area, its peak and its ranking
+of pixels. A centre prior, an edge map, a random map and the heatmap of a network with random weights get the same
+scores for comparison.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _LAYERS = (0, 2, 4, 6)
 
 @dataclass(frozen=True)
 class MapScore:
-    """One map against the truth.
+    """Scores of one map against the truth.
 
     Attributes:
         lift: Energy inside the altered area over the area's share of the frame; 1 is chance.
@@ -66,12 +66,12 @@ class MapScore:
 
 
 def score_map(values: Plane, mask: Mask, reach: float) -> MapScore:
-    """A map (h, w), >= 0, against what was altered, bool (h, w).
+    """Score a map (h, w), >= 0, against the altered area, bool (h, w).
 
     Args:
         values: The map.
-        mask: What was altered; neither none nor all of the frame.
-        reach: How far from it, in pixels, a peak still counts: one cell of the feature map.
+        mask: The altered area; neither empty nor the whole frame.
+        reach: Pixels from the area within which a peak still counts: one cell of the feature map.
     """
     total = float(values.sum())
     lift = float(values[mask].sum()) / total / float(mask.mean()) if total > 0 else 0.0
@@ -81,7 +81,7 @@ def score_map(values: Plane, mask: Mask, reach: float) -> MapScore:
 
 
 def rank_correlation(first: Plane, second: Plane) -> float:
-    """Spearman's correlation of two maps, ties at their mean rank; NaN where one of them is flat."""
+    """Spearman's correlation of two maps, ties at their mean rank; NaN if one of them is constant."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(spearmanr(first.ravel(), second.ravel()).statistic)
@@ -89,13 +89,13 @@ def rank_correlation(first: Plane, second: Plane) -> float:
 
 @dataclass(frozen=True)
 class Flagged:
-    """A counterfeit that was found, with the truth in the frame its heatmap lies over.
+    """A counterfeit that was found, with the truth in the frame of its heatmap.
 
     Attributes:
-        photo: What the set says of it.
-        view: What the network saw.
-        verdict: What the examiner said.
-        mask: Where it was altered, bool (h, w), at a long side of at most `_LONG_SIDE`.
+        photo: The photo as the set states it.
+        view: Its view.
+        verdict: Its verdict.
+        mask: The altered area, bool (h, w), at a long side of at most `_LONG_SIDE` pixels.
     """
 
     photo: Photo
@@ -116,20 +116,23 @@ class Flagged:
 
 
 def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, limit: int) -> Table:
-    """Score a model's maps and write heatmaps.json, which states whose they are, and the contact sheet.
+    """Score a model's heatmaps; write the contact sheet and heatmaps.json, which names the model.
 
     Args:
         model: An authenticity model.
         photos: Photos of one split; those with a mask are scored.
         out: Folder to write to.
         choices: Score every layer and method instead of the model's own.
-        limit: At most so many counterfeits, evenly taken.
+        limit: Most counterfeits, evenly spaced.
 
     Raises:
-        Refusal: if no photo has a mask, or none of those that have is found.
+        Refusal: if no photo has a mask, or no counterfeit with a mask is found.
     """
     forged = [photo for photo in photos if photo.truth.mask is not None]
-    require_setting(bool(forged), "The data names no mask for any of these photos: there is no truth to score by.")
+    require_setting(
+        bool(forged),
+        "The data names no mask for any of these photos, so that there is no truth to score by; add masks.",
+    )
     forged = [forged[i] for i in np.unique(np.linspace(0, len(forged) - 1, min(len(forged), limit)).astype(int))]
     table = _choices(model, forged) if choices else _report(model, forged, photos, out)
     write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
@@ -137,7 +140,7 @@ def measure(model: Model, photos: Sequence[Photo], out: Path, choices: bool, lim
 
 
 def _choices(model: Model, photos: Sequence[Photo]) -> Table:
-    """Every layer and method, on the same photos."""
+    """Scores of every layer and method on the same photos."""
     table: Table = {}
     views = _views(AuthenticityExaminer(model), photos)
     for steps, method in product(_LAYERS, get_args(CamMethod)):
@@ -148,7 +151,7 @@ def _choices(model: Model, photos: Sequence[Photo]) -> Table:
 
 
 def _with_map(model: Model, steps: int, method: CamMethod) -> Model:
-    """The same model with its heatmap taken elsewhere, or otherwise."""
+    """The same model with its heatmap taken at another layer or by another method."""
     card = replace(model.card, arguments={**model.card.arguments, "steps_in_head": steps}, heatmap_method=method)
     network = build_network(card.network, card.arguments)
     network.load_state_dict(model.network.state_dict())
@@ -156,7 +159,7 @@ def _with_map(model: Model, steps: int, method: CamMethod) -> Model:
 
 
 def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out: Path) -> Table:
-    """The model's own map beside maps that know nothing, and whether it depends on the weights and on little else."""
+    """The model's own heatmap beside uninformed maps, and its dependence on weights and on small disturbances."""
     examiner = AuthenticityExaminer(model)
     flagged = _find(examiner, forged, _views(examiner, forged))
     rng = np.random.default_rng(0)
@@ -199,7 +202,7 @@ def _report(model: Model, forged: Sequence[Photo], photos: Sequence[Photo], out:
 
 
 def _views(examiner: AuthenticityExaminer, photos: Sequence[Photo]) -> list[View]:
-    """What the network sees of each photo; registering it takes longer than judging it."""
+    """The view of each photo, made once, since registration takes longer than judging."""
     return [
         examiner.view(Request(read_exhibit(photo.path), photo.series))
         for photo in tqdm(photos, "reading photos", leave=False)
@@ -207,7 +210,7 @@ def _views(examiner: AuthenticityExaminer, photos: Sequence[Photo]) -> list[View
 
 
 def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequence[View]) -> list[Flagged]:
-    """Those counterfeits that the examiner finds, at P(genuine) below a half.
+    """The counterfeits that the examiner finds, with P(genuine) below a half.
 
     Raises:
         TrainingRefused: if it finds none.
@@ -219,19 +222,22 @@ def _find(examiner: AuthenticityExaminer, photos: Sequence[Photo], views: Sequen
         found = verdict.outcome != "out of scope" and verdict.probability_genuine < 0.5
         if found and mask.any() and not mask.all():
             flagged.append(Flagged(photo, view, verdict, mask))
-    require_setting(bool(flagged), "The model finds none of the counterfeits: there is no heatmap to score.")
+    require_setting(
+        bool(flagged),
+        "The model finds none of the counterfeits, so that there is no heatmap to score; name other photos.",
+    )
     logger.info("%d of %d counterfeits were found", len(flagged), len(photos))
     return flagged
 
 
 def read_mask(photo: Photo) -> NDArray[np.uint8]:
-    """Where a photo's part was altered (H, W), above 127."""
+    """The mask of a photo (H, W); values above 127 are altered."""
     with Image.open(str(photo.truth.mask)) as picture:
         return np.asarray(picture.convert("L"))
 
 
 def in_frame(mask: NDArray[np.uint8], verdict: Verdict) -> Mask:
-    """A photo's mask in the frame its heatmap lies over, at a long side of at most `_LONG_SIDE`."""
+    """A photo's mask in the frame of its heatmap, bool, at a long side of at most `_LONG_SIDE` pixels."""
     height, width = verdict.seen.shape[:2]
     if verdict.reference is not None:
         mask = np.asarray(cv2.warpPerspective(mask, np.array(verdict.reference.homography), (width, height)), np.uint8)
@@ -280,7 +286,7 @@ def _difference(one: Flagged) -> Plane:
 
 
 def _same(examiner: AuthenticityExaminer, one: Flagged) -> Plane:
-    """What another network shows of the same view."""
+    """The heatmap of another network for the same view."""
     return over_part(examiner.judge([one.view])[0].heatmap, one.mask.shape[1], one.mask.shape[0])
 
 

@@ -1,4 +1,4 @@
-"""A finished locator against scenes whose parts are known: alone, after mild corruptions, and with what it leads to."""
+"""Assesses a finished locator on scenes with known parts: alone, after corruptions, and with authenticity models."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ class LocatorAssessmentSettings(FinishedModelSettings):
     data: Path
     """The scenes, as for training."""
     out: Path
-    """Folder for the figures, and for a sheet of the first scenes with what is found."""
+    """Folder for the figures, and for a sheet of the first scenes with their detections."""
     split: Split = "test"
-    """Which scenes: choose on val, report on test."""
+    """Split of the scenes: choose on val, report on test."""
     corruptions: bool = False
     """Measure after mild corruptions instead: compression, scaling, blur, noise, light, screens and messengers."""
     end_to_end: bool = False
     """Examine the parts instead, at true and at located boxes, with the model of each part."""
     limit: int = 10_000
-    """How many scenes at most, the first ones."""
+    """Most scenes; the first ones are taken."""
 
 
 def assess_locator(settings: LocatorAssessmentSettings) -> Table:
-    """The figures, also written into the folder.
+    """The figures, which are also written into the folder.
 
     Raises:
         Refusal: if the model or the data cannot be used.
@@ -69,7 +69,7 @@ def assess_locator(settings: LocatorAssessmentSettings) -> Table:
     scenes = read_scene_set(settings.data)
     if scenes.parts != locator.card.classes:
         shown, known = ", ".join(scenes.parts), ", ".join(locator.card.classes)
-        msg = f"{settings.data} shows {shown}, and {settings.model} finds {known}; name scenes of these."
+        msg = f"{settings.data} shows {shown}, but {settings.model} detects {known}; name scenes with these parts."
         raise DataRefused(msg)
     chosen = scenes.of(settings.split)[: settings.limit]
     if settings.end_to_end:
@@ -93,7 +93,7 @@ def _figures(
 def _after_corruptions(locator: Locator, scenes: SceneSet, chosen: Sequence[LabelledScene]) -> Table:
     table: Table = {"as photographed": _figures(locator, scenes, chosen, detect_all(locator, chosen))}
     for name, corruption in CORRUPTIONS.items():
-        # Where things move, the true boxes would have to move too.
+        # Corruptions that move things would move the true boxes too.
         for severity in () if corruption.moves else _MILD:
             rng = np.random.default_rng(severity)
             found = detect_all(
@@ -104,12 +104,12 @@ def _after_corruptions(locator: Locator, scenes: SceneSet, chosen: Sequence[Labe
 
 
 def _of_its_size(pixels: Pixels, corruption: Corruption, severity: int, rng: np.random.Generator) -> Pixels:
-    """A corrupted picture, brought back to the size in which its boxes are stated."""
+    """A corrupted picture, scaled back to the size in which its boxes are stated."""
     return resize(corruption(pixels, severity, rng), pixels.shape[1], pixels.shape[0])
 
 
 def draw_detections(locator: Locator, scenes: Sequence[LabelledScene]) -> bytes:
-    """A JPEG of scenes with what is found on each: the proposed crop, the part and its score."""
+    """A JPEG of scenes with the detections on each: the proposed crop, the part and its score."""
     sheet = Image.new("RGB", (_COLUMNS * _TILE[0], -(-len(scenes) // _COLUMNS) * _TILE[1]), "white")
     for index, scene in enumerate(scenes):
         exhibit = read_exhibit(scene.path)
@@ -132,10 +132,10 @@ class Pair:
     """One part, examined at its true and at its located box.
 
     Attributes:
-        scene: Which scene it is in.
+        scene: Its scene.
         genuine: The truth.
         true: The verdict on its true box.
-        located: The verdict on what the locator proposed; None where it proposed nothing that lies on the part.
+        located: The verdict on the locator's proposal; None if no proposal covers the part.
     """
 
     scene: str
@@ -145,12 +145,10 @@ class Pair:
 
 
 def end_to_end(locator: Locator, chosen: Sequence[LabelledScene], weights: Path) -> Table:
-    """Authenticity at true boxes against authenticity at located ones, of each part that a model is there for.
-
-    The series is stated.
+    """Authenticity at true and at located boxes, for each part that has a model; the series is stated.
 
     Raises:
-        DataRefused: if no scene has a labelled part that a model is there for.
+        DataRefused: if no scene has a labelled part with a model.
     """
     catalogue = read_catalogue(weights)
     table: Table = {}
@@ -160,7 +158,7 @@ def end_to_end(locator: Locator, chosen: Sequence[LabelledScene], weights: Path)
             if pairs:
                 table[f"{part}, {name}"] = pair_metrics(pairs)
     if not table:
-        msg = f"There is no model in {weights} for a labelled part of these scenes; put one there."
+        msg = f"No model in {weights} examines a labelled part of these scenes; put one there."
         raise DataRefused(msg)
     return table
 
@@ -183,7 +181,7 @@ def _pairs(locator: Locator, examiner: AuthenticityExaminer, chosen: Sequence[La
 
 
 def _nearest(detections: Sequence[Detection], crop: Crop) -> Detection | None:
-    """The find that covers a crop best, if that is half of it."""
+    """The detection that covers a crop best, if it covers half of it."""
 
     def shared(find: Detection) -> float:
         other = find.crop
@@ -196,11 +194,11 @@ def _nearest(detections: Sequence[Detection], crop: Crop) -> Detection | None:
 
 
 def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
-    """How the verdicts at located boxes differ from those at true ones, with intervals by scene."""
+    """Figures of the verdicts at located boxes and at true boxes, with intervals by scene."""
     every = np.array([pair.scene for pair in pairs])
     both = [(pair, pair.located) for pair in pairs if pair.located is not None]
     found = [pair.located is not None for pair in pairs]
-    metrics = {"parts found": share_by_source(found, every, "parts with a find that holds half of them")}
+    metrics = {"parts found": share_by_source(found, every, "parts with a detection that covers half of them")}
     if not both:
         return metrics
     scenes = np.array([pair.scene for pair, _ in both])
@@ -232,7 +230,7 @@ def pair_metrics(pairs: Sequence[Pair]) -> dict[str, Metric]:
 def _misjudged(
     where: str, given: Sequence[Verdict], genuine: NDArray[np.bool_], scenes: NDArray[np.str_]
 ) -> dict[str, Metric]:
-    """Which share of the parts of each side that no check refuses is called the other side."""
+    """The share of each side's parts in scope that is judged to be of the other side."""
     outcomes = np.array([verdict.outcome for verdict in given])
     metrics = {}
     for side, other, own in (("genuine", "counterfeit", genuine), ("counterfeit", "genuine", ~genuine)):
@@ -247,7 +245,7 @@ def _misjudged(
 def _aucs(
     name: str, scores: Floats, genuine: NDArray[np.bool_], scenes: NDArray[np.str_], over: str
 ) -> dict[str, Metric]:
-    """The AUC of scores of parts under a name; none where only one side is there."""
+    """The AUC of scores of parts under a name; none if only one side is there."""
     if not _both_sides(genuine):
         return {}
     counts = f"score, {genuine.sum()} genuine against {(~genuine).sum()} counterfeit {over}"
@@ -259,7 +257,7 @@ def _both_sides(genuine: NDArray[np.bool_]) -> bool:
 
 
 def _auc_difference(first: Floats, second: Floats, genuine: NDArray[np.bool_], scenes: NDArray[np.str_]) -> Metric:
-    """Difference of the AUCs of two scores of the same parts; parts are drawn with their scene and both scores."""
+    """Difference of the AUCs of two scores of the same parts, with a bootstrap that draws whole scenes."""
 
     def difference(chosen: NDArray[np.intp]) -> float:
         kind = genuine[chosen]

@@ -1,4 +1,4 @@
-"""What the heatmaps of marks are worth: hiding what they claim, and taking the weights away."""
+"""Assesses the heatmaps of marks: by hiding the area that they claim, and by randomising the weights."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _OTHERS, _TRIED = 3, 12
 
 @dataclass(frozen=True)
 class Explained:
-    """A similar pair that was taken for similar, and what its maps claim.
+    """A similar pair that was judged similar, with its heatmaps.
 
     Attributes:
         pair: Its indices.
-        log_odds: Of the pair as it is.
-        maps: Evidence for similarity in each mark, raw (h, w).
-        shown: The second mark's map over its pixels (H, W).
+        log_odds: Log odds of the unchanged pair, in nats.
+        maps: Raw heatmap for similarity of each mark (h, w).
+        shown: The second mark's heatmap over its pixels (H, W).
     """
 
     pair: Pair
@@ -43,15 +43,18 @@ class Explained:
 
 
 def check_heatmaps(examiner: TrademarkExaminer, marks: MarkSet, limit: int) -> Table:
-    """Whether hiding what a map claims lowers the score more than hiding another part, and whether maps need weights.
+    """Whether hiding the claimed area lowers the score more than hiding another, and whether heatmaps need the weights.
 
-    A fifth of the second mark's picture is covered with its ground: where the map is strongest, and as a check the
-    same shape elsewhere, of twelve random places the three that cover as much of what is drawn as nearly as can be.
+    A fifth of the second mark's picture is covered with its ground: once where the heatmap is strongest, and with the
+    same shape at three other places. Of twelve random places, these cover the most similar amount of ink.
     """
     pairs = evenly(marks.similar, limit)
     views = view_all(examiner, marks, pairs)
     explained = [one for one in explain(examiner, pairs, views) if one.log_odds > 0]
-    require_setting(bool(explained), "The model takes none of the similar pairs for similar: there is no map to check.")
+    require_setting(
+        bool(explained),
+        "The model judges no similar pair similar, so that there is no heatmap to check; name other marks.",
+    )
     rng = np.random.default_rng(0)
     hidden: list[Pixels] = []
     for one in tqdm(explained, "hiding", leave=False):
@@ -100,7 +103,7 @@ _RANDOMISED: dict[str, Callable[[str], bool]] = {
 
 
 def explain(examiner: TrademarkExaminer, pairs: Sequence[Pair], views: Mapping[int, MarkView]) -> list[Explained]:
-    """The pairs with the maps that the examiner shows of them."""
+    """The pairs with the heatmaps that their examiner makes."""
     found = []
     for pair, comparison in zip(pairs, judge_all(examiner, [(views[a], views[b]) for a, b in pairs]), strict=True):
         first, second = comparison.heatmaps
@@ -110,7 +113,7 @@ def explain(examiner: TrademarkExaminer, pairs: Sequence[Pair], views: Mapping[i
 
 
 def strongest(values: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
-    """The share of a map's pixels with its largest values, bool (H, W)."""
+    """Mask, bool (H, W), of the share of a map's pixels with the largest values."""
     count = max(1, round(share * values.size))
     mask = np.zeros(values.size, bool)
     mask[np.argsort(-values, axis=None, kind="stable")[:count]] = True
@@ -118,7 +121,7 @@ def strongest(values: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
 
 
 def elsewhere(mask: NDArray[np.bool_], drawn: NDArray[np.bool_], rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """The mask moved (around the edges) to random places: those that cover most nearly as much of what is drawn."""
+    """The mask moved (wrapping at the edges) to those random places that cover the most similar amount of ink."""
     height, width = mask.shape
     moved = [np.roll(mask, (rng.integers(height), rng.integers(width)), (0, 1)) for _ in range(_TRIED)]
     aim = int(drawn[mask].sum())
@@ -126,6 +129,6 @@ def elsewhere(mask: NDArray[np.bool_], drawn: NDArray[np.bool_], rng: np.random.
 
 
 def covered(mark: Pixels, mask: NDArray[np.bool_]) -> Pixels:
-    """A mark with what the mask covers in the colour of its ground."""
+    """A mark with the masked area in the colour of its ground."""
     edge = np.concatenate([mark[0], mark[-1], mark[:, 0], mark[:, -1]])
     return np.where(mask[..., None], np.median(edge, axis=0).astype(np.uint8), mark)

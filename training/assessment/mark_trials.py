@@ -1,7 +1,6 @@
-"""The pairs of marks that a trademark network is judged by, and the lookalikes that it learns from.
+"""The trial pairs of marks for a trademark network, and the hard negatives that it learns from.
 
-The ImageNet network as it came says which marks are similar, so that what counts as hard does not depend on the network
-under test.
+A frozen ImageNet network decides which negatives are hard, so that this does not depend on the network under test.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ def framed(path: Path) -> Pixels:
 
 
 def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
-    """The framed marks' pixels (h, w, 3) at the scale the network sees, before they are padded to a square."""
+    """The framed marks' pixels (h, w, 3) at the scale of the network's input, before padding to a square."""
     bar = tqdm(marks, "reading marks", unit="mark", leave=False)
     return [preprocessing.tone_and_scale(framed(mark.path)) for mark in bar]
 
 
 def mark_embeddings(marks: MarkSet, preprocessing: Preprocessing) -> Tensor:
-    """Frozen embeddings of framed marks (n, C), at the size in which the examiner sees them."""
+    """Frozen embeddings of framed marks (n, C), at the size of the examiner's view."""
     return frozen_embeddings(read_pictures(marks.marks, preprocessing), preprocessing.size, torch.device("cpu"))
 
 
@@ -68,7 +67,7 @@ def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
     for split in ("train", "val", "test"):
         members = list(marks.of(split))
         of_split = embedding[members]
-        for start in range(0, len(members), _BATCH):  # all rows at once would fill the memory
+        for start in range(0, len(members), _BATCH):  # a batch of rows at a time to save memory
             rows = members[start : start + _BATCH]
             similarity = embedding[rows] @ of_split.T
             for index, order in zip(rows, similarity.argsort(dim=1, descending=True).tolist(), strict=True):
@@ -78,21 +77,21 @@ def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
 
 
 def judged_trials(marks: MarkSet, embedding: Tensor) -> dict[Split, dict[str, list[Pair]]]:
-    """The trial pairs that a network is chosen by, and those that it is judged by; see `trial_pairs`."""
+    """The validation trial pairs, by which a network is chosen, and the test trial pairs; see `trial_pairs`."""
     return {"val": trial_pairs(marks, embedding, "val"), "test": trial_pairs(marks, embedding, "test")}
 
 
 def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, list[Pair]]:
-    """Pairs a network is judged by: `similar`, as many `random` and `hard` dissimilar ones, and `labelled` ones.
+    """Trial pairs: `similar`, as many `random` and `hard` dissimilar pairs, and `labelled` ones.
 
-    A dissimilar pair is the first mark of a similar pair beside a second mark of another one, which is of the same kind
-    and of an unrelated brand: edited marks look edited, and must not be known for similar by that. A random pair takes
-    any of them, a hard one the nearest. Pairs that somebody labelled dissimilar are kept apart. A family gives at most
-    three similar pairs, so that one with many drawings does not decide the figures.
+    A dissimilar pair is the first mark of one similar pair and the second mark of another, of the same kind and of an
+    unrelated brand: traces of editing must not give similar pairs away. A random pair takes any such second mark, a
+    hard pair the nearest. Pairs labelled dissimilar are a kind of their own. A family gives at most three similar
+    pairs, so that a family with many drawings does not decide the figures.
 
     Args:
         marks: The set.
-        embedding: Of its marks, by `frozen_embeddings` (n, C).
+        embedding: Embeddings of its marks (n, C), from `frozen_embeddings`.
         split: The split.
 
     Raises:
@@ -113,9 +112,7 @@ def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, li
             negatives = [other for other in seconds[marks.kind((a, b))] if marks.unrelated(a, other)]
             negatives = negatives or [other for other in marks.of(split) if marks.unrelated(a, other)]
             if not negatives:
-                msg = (
-                    f"The {split} marks are all of one brand, {family}; give more families, at least three for {split}."
-                )
+                msg = f"The {split} marks are all of one brand, {family}; add families, at least three for {split}."
                 raise DataRefused(msg)
             pairs["similar"].append((a, b))
             pairs["random"].append((a, negatives[rng.integers(len(negatives))]))

@@ -1,4 +1,4 @@
-"""A finished trademark model against marks of brands it never saw: pairs, retrieval, invariance, and its heatmaps."""
+"""Assesses a finished trademark model on brands it never saw: pairs, retrieval, invariance, and heatmaps."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
 
     Args:
         model: The model.
-        data: A mark set, as for training; best the one the model was trained on, whose split is then the same.
-        split: Which brands.
+        data: A mark set, as for training; best the one the model was trained on, which has the same split.
+        split: Split of the brands.
         out: Folder to write to.
         heatmaps: Check the heatmaps instead.
-        limit: Transforms and heatmaps are measured on at most so many pairs of a kind, evenly taken.
+        limit: Most pairs of a kind for transforms and heatmaps, evenly spaced.
 
     Raises:
         Refusal: if the marks cannot be used.
@@ -68,7 +68,7 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
 
 @dataclass(frozen=True)
 class _Seen:
-    """The trial pairs of a split, and what a model makes of them by their scores."""
+    """The trial pairs of a split, and a model's scores of them."""
 
     pairs: dict[str, list[Pair]]
     judged: JudgedPairs
@@ -81,20 +81,20 @@ def _judge(examiner: TrademarkExaminer, marks: MarkSet, split: Split) -> _Seen:
 
 
 def even_score(card: Card) -> float:
-    """The score at which findings favour neither side: a likelihood ratio of 1, or P = .5 without a calibration."""
+    """The score that supports neither side: a likelihood ratio of 1, or P = .5 without a calibration."""
     line = card.calibration
     return -line.intercept / line.slope if line else 0.0
 
 
 def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None, even: float = 0.0) -> dict[str, Metric]:
-    """AUC, accuracy, and the share of similar pairs found while 90 and 95% of dissimilar ones are cleared.
+    """AUC, accuracy, and TPR of similar pairs at a TNR of 90 and 95% of dissimilar pairs.
 
     Args:
-        judged: The pairs, by their scores.
-        validation: Those of validation brands: where they are given, the accuracy stands also at the threshold that
-            is best for them, for each kind of dissimilar pairs. `even` weighs random and hard pairs together, and is
-            not where either kind alone is best told apart.
-        even: The score at which findings favour neither side.
+        judged: The scores of the pairs.
+        validation: The same of validation pairs. With them, the accuracy is also given at the threshold that is best
+            for them, for each kind of dissimilar pairs; `even` serves random and hard pairs together, and is best for
+            neither kind alone.
+        even: The score that supports neither side.
     """
     figures: dict[str, Metric] = {}
     judged, validation = judged.in_scope(), validation.in_scope() if validation else None
@@ -119,7 +119,7 @@ def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None, even: floa
 
 
 def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs, even: float = 0.0) -> Table:
-    """A row for each kind of similar pair that the set states, and of pairs that are labelled dissimilar."""
+    """A row for each stated kind of similar pair, and for each kind of pair labelled dissimilar."""
     table: Table = {}
     for side, others in (("similar", ("random", "hard")), ("labelled", ("similar",))):
         stated = np.array([marks.kind(pair) for pair in pairs.get(side, [])])
@@ -138,7 +138,7 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
 
 
 def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, over: str) -> Metric:
-    """How well chosen pairs of one side are told from all pairs of the other."""
+    """AUC of chosen pairs of one side against all pairs of the other."""
     own = judged.log_odds[side][chosen], np.array(judged.families[side])[chosen]
     in_scope = judged.in_scope()
     beside = in_scope.log_odds[other], in_scope.families[other]
@@ -147,10 +147,10 @@ def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, 
 
 
 def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]:
-    """AUC of small networks that never compare: one scores size, colours and noise of the first mark, one the second's.
+    """AUC of small networks that never compare: one scores size, colours and noise of each mark by itself.
 
-    What the sum of their scores tells apart tells how the pairs were chosen or drawn, and not that two marks are alike.
-    Of too few brands there is no figure.
+    An AUC above chance shows how the pairs were chosen or drawn, not that two marks are similar. With too few brands
+    there is no figure.
     """
     used = {index for listed in pairs.values() for pair in listed for index in pair}
     seen = {index: photographic_traces(marks.marks[index].path) for index in used}
@@ -163,7 +163,7 @@ def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]
         scores, folds = guessed_out_of_fold(standardised(both), similar, families, seed=0)
         kept = np.isfinite(scores)
         if similar[kept].all() or not similar[kept].any():
-            continue  # so few brands that no pair of one side lies in one fold
+            continue  # too few brands: no pair of one side lies in one fold
         ranks, similar, families = ranks_within(folds[kept], scores[kept]), similar[kept], families[kept, 0]
         figures[f"AUC, {kind} pairs"] = auc_metric(
             ranks[similar],
@@ -176,9 +176,9 @@ def shortcuts(marks: MarkSet, pairs: dict[str, list[Pair]]) -> dict[str, Metric]
 
 
 def retrieval(examiner: TrademarkExaminer, marks: MarkSet) -> dict[str, Metric]:
-    """Where the counterparts of each mark stand among all marks, the most similar first; means over marks.
+    """The ranks of each mark's counterparts among all marks, the most similar first; means over marks.
 
-    Marks of the same family that are no counterpart (another design) are left out of its ranking.
+    Marks of the same family that show another design are left out of its ranking.
     """
     bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
     embedded = examiner.embed([examiner.view(read_exhibit(mark.path)).image for mark in bar])
@@ -201,10 +201,10 @@ def retrieval(examiner: TrademarkExaminer, marks: MarkSet) -> dict[str, Metric]:
 
 
 def ranked(scores: Values, wanted: NDArray[np.bool_]) -> dict[str, float]:
-    """The retrieval figures of one query from the scores (n,) of the others and which of them are wanted (n,).
+    """The retrieval figures of one query, from the scores (n,) of the other marks and a mask (n,) of its counterparts.
 
-    Equal scores stand as they are given. Normalised average rank: 0 where all wanted ones come first, .5 at random.
-    Average precision within the first 100. Recall at k: whether a wanted one is among the first k.
+    Equal scores keep their order. Normalised average rank: 0 if all counterparts come first, .5 at random. Average
+    precision within the first 100. Recall at k: whether a counterpart is among the first k.
     """
     order = np.argsort(-scores, kind="stable")
     ranks = np.flatnonzero(wanted[order]) + 1
@@ -218,7 +218,7 @@ def ranked(scores: Values, wanted: NDArray[np.bool_]) -> dict[str, float]:
 
 
 def invariance(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, list[Pair]], limit: int) -> Table:
-    """What each transform of the second mark does to the score of similar and of hard dissimilar pairs."""
+    """The effect of each transform of the second mark on the score of similar and of hard dissimilar pairs."""
     even = even_score(examiner.card)
     chosen = {kind: evenly(pairs[kind], limit) for kind in ("similar", "hard")}
     used = sorted({index for listed in chosen.values() for pair in listed for index in pair})
@@ -257,6 +257,6 @@ def _changed(
 
 
 def _scores(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> Values:
-    """What is weighed of pairs (n,), NaN where a scope check refuses one."""
+    """Scores of pairs (n,), NaN where a scope check refuses one."""
     found = judge_all(examiner, pairs)
     return np.array([in_scope(one, one.score) for one in found])

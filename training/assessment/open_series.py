@@ -1,7 +1,7 @@
-"""The series of a photo left open: whose reference it fits best, and when that may be taken for its own.
+"""The series rule: when the best fit may decide a series that the examiner left open.
 
-Authenticity is weighed against the series that a part is meant to be. Two references of one house can be fitted alike
-by one photo, and beside the wrong one a genuine part looks altered; so the best fit is only taken where it leads.
+Authenticity is weighed for the series that a part claims to be. A photo can fit two references of one house nearly
+equally, and a genuine part looks altered beside the wrong one. So the best fit is taken only if it leads.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MOST_MISTAKEN = 0.02
 
 @dataclass(frozen=True)
 class OpenFits:
-    """How photos fit when every series' reference is tried; those that fit none are left out.
+    """The fits of photos when every reference is tried; photos that fit none are left out.
 
     Attributes:
-        items: The item that each shows (n,).
+        items: The item of each photo (n,).
         own: Whether the reference of its own series fits best (n,).
-        lead: By how much the best fit scores more than the next one (n,), >= 0.
+        lead: Lead of the best fit over the runner-up (n,), >= 0.
     """
 
     items: NDArray[np.str_]
@@ -40,7 +40,7 @@ class OpenFits:
 
 
 def left_open(photos: PhotoSet, examiner: AuthenticityExaminer) -> tuple[SeriesRule | None, dict[str, Metric]]:
-    """The rule from validation photos, and its figures on test; none where there is no choice of references."""
+    """The rule from validation photos, and its figures on test photos; none with a single reference."""
     if len(examiner.model.references) < 2:
         return None, {}
     rule = series_rule(open_fits(photos.of("val"), examiner))
@@ -64,7 +64,7 @@ def open_fits(photos: Sequence[Photo], examiner: AuthenticityExaminer) -> OpenFi
 
 
 def series_rule(validation: OpenFits) -> SeriesRule:
-    """The least lead that leaves at most two in a hundred validation photos to another series' reference."""
+    """The least lead with which at most 2% of the validation photos are taken for another series."""
     mistaken = np.sort(validation.lead[~validation.own])[::-1]
     allowed = int(MOST_MISTAKEN * len(validation.lead))
     least = float(np.nextafter(mistaken[allowed], np.inf)) if len(mistaken) > allowed else 0.0
@@ -76,7 +76,7 @@ def series_rule(validation: OpenFits) -> SeriesRule:
 
 
 def series_metrics(test: OpenFits, rule: SeriesRule) -> dict[str, Metric]:
-    """How often the series has to be stated, and how often another one's reference is taken without asking."""
+    """How often the series must be stated, and how often a wrong series is taken without asking."""
     asked = test.lead < rule.least_lead
     return {
         "series open: asked for": share_by_source(

@@ -1,4 +1,4 @@
-"""What pairs of marks whose truth is known say of a trademark model."""
+"""The judging of a trademark model by pairs of marks whose truth is known."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from training.figures.metrics import auc, auc_metric, full_scale, histogram, inc
 from training.figures.trials import Trial, trial
 
 AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
-"""Nats that full agreement of local features may add to the log odds; which, validation says."""
+"""Nats that full agreement of local features may add to the log odds; validation chooses one."""
 _NEARLY = 5e-4
 _SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
@@ -36,12 +36,12 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class JudgedPairs:
-    """Trial pairs of one split and what a network makes of them, by kind: `similar`, and those of `dissimilar`.
+    """Trial pairs of one split with a network's results, by kind: `similar`, and the kinds of `dissimilar`.
 
     Attributes:
         families: The family of each pair's first mark (n,), its source.
         log_odds: Log P(similar) - log P(dissimilar) in nats (n,), NaN where a scope check refuses the pair.
-        agreement: Share of their points that lie on each other (n,), 0 to 1; empty where nothing is made of it.
+        agreement: Agreement of local features (n,), 0 to 1; empty if it is not used.
     """
 
     families: dict[str, list[str]]
@@ -50,7 +50,7 @@ class JudgedPairs:
 
     @classmethod
     def of(cls, marks: MarkSet, compared: Mapping[str, Sequence[tuple[Pair, Comparison]]]) -> JudgedPairs:
-        """What an examiner made of pairs of a set, by kind."""
+        """From an examiner's comparisons of pairs of a set, by kind."""
         return cls(
             {kind: [marks.marks[pair[0]].family for pair, _ in listed] for kind, listed in compared.items()},
             {kind: np.array([in_scope(one, one.log_odds) for _, one in listed]) for kind, listed in compared.items()},
@@ -67,14 +67,14 @@ class JudgedPairs:
         )
 
     def raised(self, weight: float) -> JudgedPairs:
-        """The same pairs by their scores: log odds raised by so many nats for full agreement."""
+        """The same pairs with log odds + weight * agreement in place of the log odds."""
         scores = {kind: log_odds + weight * self.agreement[kind] for kind, log_odds in self.log_odds.items()}
         return replace(self, log_odds=scores, agreement={})
 
     def agreement_weight(self) -> float:
-        """The least weight in `AGREEMENT_WEIGHTS` whose scores tell similar pairs from all kinds of others nearly best.
+        """The least of `AGREEMENT_WEIGHTS` whose scores separate similar from all kinds of dissimilar pairs well.
 
-        A degraded mark loses its points first: a weight that hardly helps is not worth depending on them.
+        A degraded mark loses its points first, so that a weight that hardly helps is not worth that dependence.
         """
         seen = self.in_scope()
 
@@ -87,7 +87,7 @@ class JudgedPairs:
 
     @property
     def dissimilar(self) -> tuple[str, ...]:
-        """The kinds of dissimilar pairs: `random`, `hard`, and `labelled` where somebody labelled some."""
+        """The kinds of dissimilar pairs: `random`, `hard`, and, if there are any, `labelled`."""
         return tuple(kind for kind in self.families if kind != "similar")
 
     @property
@@ -96,7 +96,7 @@ class JudgedPairs:
         return {kind: torch.sigmoid(torch.from_numpy(values)).numpy() for kind, values in self.log_odds.items()}
 
     def trial(self, *dissimilar: str) -> Trial:
-        """The similar pairs against those kinds of dissimilar ones."""
+        """The similar pairs against these kinds of dissimilar pairs."""
         kinds = ("similar", *dissimilar)
         log_odds = np.concatenate([self.log_odds[kind] for kind in kinds])
         similar = np.repeat([kind == "similar" for kind in kinds], [len(self.log_odds[kind]) for kind in kinds])
@@ -123,7 +123,7 @@ def view_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Iterable[Pair])
 
 
 def judge_all(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> list[Comparison]:
-    """A comparison of each pair of views, without sub-scores, which enter no verdict."""
+    """A comparison of each pair of views, without sub-scores, which enter no outcome."""
     found: list[Comparison] = []
     for start in tqdm(range(0, len(pairs), _BATCH), "comparing", leave=False):
         found += examiner.judge(pairs[start : start + _BATCH], in_other_ways=False)
@@ -131,7 +131,7 @@ def judge_all(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkV
 
 
 def evenly(pairs: Sequence[Pair], limit: int) -> list[Pair]:
-    """At most so many pairs, evenly taken."""
+    """At most `limit` pairs, evenly spaced."""
     places = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), limit)).astype(int))
     return [pairs[place] for place in places]
 
@@ -139,17 +139,17 @@ def evenly(pairs: Sequence[Pair], limit: int) -> list[Pair]:
 def judge_pairs(
     model: Model, marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], data: str, device: str = "cpu"
 ) -> tuple[Card, CalibrationResult]:
-    """The model's card with what validation pairs say to weigh by, and with figures on test pairs, as it examines.
+    """The model's card with band, scale, agreement and calibration from validation pairs, and figures on test pairs.
 
     Args:
-        model: The model; what its card says of band, heatmap scale, agreement and calibration is found anew.
+        model: The model; its card's band, heatmap scale, agreement weight and calibration are replaced.
         marks: The set.
         trials: Its trial pairs, by split.
-        data: What the set is called.
-        device: Where the model runs.
+        data: Name of the set.
+        device: Device of the model.
 
     Raises:
-        DataRefused: if no pair of a kind is in scope.
+        DataRefused: if all pairs of a kind are out of scope.
     """
     examiner = TrademarkExaminer(model, device)
     compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
@@ -209,7 +209,7 @@ def _require_of_each_kind(kept: Mapping[str, Sized], split: Split, reason: str =
 
 
 def band_figures(judged: JudgedPairs, band: InconclusiveBand) -> dict[str, Metric]:
-    """AUC and accuracy of pairs in scope by kind, the share that is inconclusive, and the share that is refused."""
+    """AUC and accuracy of pairs in scope by kind, the inconclusive share, and the refused share."""
     seen = judged.in_scope()
     test, families = seen.probabilities, seen.families
     counts = _counted(seen)
@@ -254,7 +254,7 @@ def stating_test(card: Card, judged: JudgedPairs) -> Card:
 
 
 def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> CalibrationResult:
-    """How a model weighs pairs of a set, calibrated on its validation pairs; `data` is what the set is called."""
+    """The calibration result of a model on validation and test pairs of a set named `data`."""
     counts = {kind: int(np.isfinite(log_odds).sum()) for kind, log_odds in validation.log_odds.items()}
     against = ", ".join(f"{counts[kind]} {kind}" for kind in validation.dissimilar)
     return weigh(

@@ -1,7 +1,7 @@
-"""What photos whose truth is known say of an authenticity model: its band, figures and likelihood ratios.
+"""The judging of an authenticity model by photos whose truth is known: its band, figures and likelihood ratios.
 
-The series is stated: the propositions are about a part that is meant to be of a series. How a photo fares whose series
-is left open is measured apart.
+The series is stated, since the propositions are about a part that claims to be of a series. Photos whose series is left
+open are measured separately.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class Scored:
-    """What a model says of the photos of a split.
+    """A model's results on the photos of a split.
 
     Attributes:
         classes: Logit or probability of each class (N, C).
         log_odds: Log P(genuine) - log P(counterfeit) (N,), in nats.
-        scores: What is weighed (N,), NaN where a scope check refuses the photo.
+        scores: Scores (N,), NaN where a scope check refuses the photo.
     """
 
     classes: NDArray[np.float32] | NDArray[np.float64]
@@ -60,7 +60,7 @@ class Scored:
 
     @classmethod
     def of(cls, verdicts: Sequence[Verdict], classes: Sequence[str]) -> Scored:
-        """What an examiner said of the photos."""
+        """From an examiner's verdicts on the photos."""
         refused = [refusal(verdict.scope_checks) is not None for verdict in verdicts]
         scores = [np.nan if out else verdict.score for verdict, out in zip(verdicts, refused, strict=True)]
         log_odds = np.array([verdict.log_odds for verdict in verdicts])
@@ -69,7 +69,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a card says of a model, by its validation and test photos."""
+    """The statements of a card that follow from validation and test photos."""
 
     band: InconclusiveBand
     metrics: dict[str, Metric]
@@ -80,7 +80,7 @@ class Judgement:
     calibration_result: CalibrationResult
 
     def stated_in(self, card: Card) -> Card:
-        """The card with it in the place of what it said before; figures of scope and heatmaps stay."""
+        """The card with these statements in place of earlier ones; figures of scope and heatmaps stay."""
         return replace(
             self.calibration_result.stated_in(card, self.metrics),
             band=self.band,
@@ -94,14 +94,14 @@ class Judgement:
 def judged_by_photos(
     model: Model, photos: PhotoSet, data: str, device: str = "cpu", *, leave_series_open: bool = True
 ) -> tuple[Card, Judgement]:
-    """The model's card with what validation photos say to weigh by, and with figures on test photos, as it examines.
+    """The model's card with band, scale and calibration from validation photos, and figures on test photos.
 
     Args:
-        model: The model; what its card says of band, heatmap scale and calibration is found anew.
+        model: The model; its card's band, heatmap scale and calibration are replaced.
         photos: The set.
-        data: What it is called.
-        device: Where the model runs.
-        leave_series_open: Fit the series rule, too, for which every photo is laid over every reference.
+        data: Name of the set.
+        device: Device of the model.
+        leave_series_open: Whether to fit the series rule too, which registers every photo to every reference.
     """
     examiner, classes = AuthenticityExaminer(model, device), model.card.classes
     validation, test = (examine_all(examiner, photos.of(split)) for split in ("val", "test"))
@@ -141,9 +141,9 @@ def judge_photos(
         photos: The set.
         examiner: Of the model, which knows all photos' classes.
         validation: What it says of its validation photos.
-        test: The same of its test photos.
-        data: What the set is called.
-        leave_series_open: Fit the series rule, too, for which every photo is laid over every reference.
+        test: The same on test photos.
+        data: Name of the set.
+        leave_series_open: Whether to fit the series rule too, which registers every photo to every reference.
     """
     genuine = np.array([photo.label == "genuine" for photo in photos.of("val")])
     p = validation.genuine
@@ -157,7 +157,7 @@ def judge_photos(
     known = ~unseen_counterfeiters(photos)
     metrics = counterfeit_metrics(tested, p, known)
     if not (known & ~genuine).any():
-        # There are no other counterfeits to measure anything on.
+        # There are no other counterfeits to measure.
         known = np.ones_like(known)
     likeliest = test.classes.argmax(1)
     metrics |= test_metrics(likeliest[known] == labels[known], p[known], genuine[known], items[known], band)
@@ -188,13 +188,13 @@ def judge_photos(
 def weigh_photos(
     photos: PhotoSet, validation: NDArray[np.float64], test: NDArray[np.float64], data: str
 ) -> CalibrationResult:
-    """How a model weighs photos of a set, calibrated on its validation photos.
+    """The calibration result of a model on validation and test photos of a set.
 
     Args:
         photos: The set.
         validation: Log odds of the validation photos (n,), NaN where a scope check refuses one.
         test: The same of the test photos (m,).
-        data: What the set is called.
+        data: Name of the set.
     """
     tested = photos.of("test")
     forged = np.array([photo.label == "counterfeit" for photo in tested])
@@ -225,18 +225,18 @@ def _trial(photos: Sequence[Photo], log_odds: NDArray[np.float64], chosen: NDArr
 
 
 def unseen_counterfeiters(photos: PhotoSet, split: Split = "test") -> NDArray[np.bool_]:
-    """Which photos of a split (N,) show work of a counterfeiter that is named and in no training photo."""
+    """Mask (N,) of the photos of a split by a named counterfeiter who is in no training photo."""
     met = {photo.truth.counterfeiter for photo in photos.of("train")}
     return np.array([bool(p.truth.counterfeiter) and p.truth.counterfeiter not in met for p in photos.of(split)])
 
 
 def counterfeit_metrics(test: Sequence[Photo], p: NDArray[np.float64], known: NDArray[np.bool_]) -> dict[str, Metric]:
-    """How many counterfeits are found, by what the set knows of them: unseen counterfeiters, severities.
+    """Shares of counterfeits that are found, by counterfeiter (known, unseen) and severity.
 
     Args:
         test: All test photos.
         p: P(genuine) (N,).
-        known: Whether a photo shows work of a counterfeiter that training photos show too (N,).
+        known: Mask of the photos by a counterfeiter who is in training photos too (N,).
     """
     items = np.array([photo.item for photo in test])
     forged = np.array([photo.label == "counterfeit" for photo in test])
@@ -269,10 +269,10 @@ def test_metrics(
     """Figures of undisturbed test photos.
 
     Args:
-        right_class: Whether the likeliest of all classes is the right one (N,).
+        right_class: Whether the most probable class is the true one (N,).
         p: P(genuine) with the series stated (N,).
         genuine: The truth (N,).
-        items: The item each photo shows (N,), whose photos are not independent.
+        items: The item of each photo (N,); photos of one item are not independent.
         band: The inconclusive band, from validation.
     """
     conclusive = np.array([band.side(value) is not None for value in p])

@@ -1,7 +1,7 @@
-"""What a finished model makes of photos and marks that suffered on their way: each corruption at five severities.
+"""The robustness matrix: a finished model on corrupted photos and marks, each corruption at five severities.
 
-Every sample is judged as it is and once a cell, a corruption at a severity, with random numbers of its own that are
-the same in every run. What was judged is written after each cell, and a run that was cut off goes on where it stopped.
+Every sample is judged as it is, and once for each cell (a corruption at a severity) with random numbers of its own that
+are the same in every run. Results are written after each cell, and an interrupted run continues from there.
 """
 
 from __future__ import annotations
@@ -59,22 +59,22 @@ class RobustnessSettings(FinishedModelSettings):
     """Examine test samples of a set as they are and corrupted in fifteen ways, at five severities each."""
 
     out: Path
-    """Folder for the figures, the table and the plot; a run that was cut off there goes on."""
+    """Folder for the figures, the table and the plot; an interrupted run in it continues."""
     limit: int = 100
-    """At most so many samples, half of either side: a photo an item, or a pair of marks a family."""
+    """Most samples, half of each side: one photo for each item, or one pair of marks for each family."""
     seed: int = 0
-    """Draws the samples and the corruptions."""
+    """Seed of the samples and the corruptions."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What an examiner said of a sample.
+    """An examiner's result on a sample.
 
     Attributes:
-        log_odds: Of the first side, in nats.
-        log10_lr: None where nothing was weighed.
-        outcome: What the findings came to.
-        lift: Of the heatmap, where a counterfeit was found and its alteration is known.
+        log_odds: Log odds of the first side, in nats.
+        log10_lr: The log10 LR; None if nothing was weighed.
+        outcome: The outcome.
+        lift: Lift of the heatmap, if a counterfeit with a mask was found.
     """
 
     log_odds: float
@@ -120,7 +120,7 @@ def _lift(photo: Photo, verdict: Verdict, corruption: Corruption | None, severit
 
 
 def _pair_sample(examiner: TrademarkExaminer, first: Mark, second: Mark, of_first: bool) -> Sample:
-    """A pair of marks, of which the second one suffers."""
+    """A pair of marks, of which the second is corrupted."""
 
     def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
         pair = read_exhibit(first.path), _corrupted(read_exhibit(second.path), corruption, severity, seed)
@@ -141,7 +141,7 @@ def _corrupted(exhibit: Exhibit, corruption: Corruption | None, severity: int, s
 
 
 def measure_robustness(settings: RobustnessSettings) -> Table:
-    """The figures of every cell, also written with their table and plot.
+    """The figures of every cell, which are also written with their table and plot.
 
     Raises:
         Refusal: if the model or the data cannot be used, or the folder holds another run.
@@ -172,20 +172,20 @@ def measure_robustness(settings: RobustnessSettings) -> Table:
 
 
 def judge_all(samples: Sequence[Sample], file: Path, run: dict[str, Any], seed: int) -> dict[str, list[Judged]]:
-    """What the examiner says of every sample in every cell, by cell; cells that the file holds are taken from there.
+    """The examiner's results on every sample, by cell; cells that the file holds are read from it.
 
     Raises:
-        TrainingRefused: if the file is of another run.
+        TrainingRefused: if the file belongs to another run.
     """
     content = json.loads(file.read_bytes()) if file.exists() else {"run": run, "cells": {}}
     if content["run"] != run:
-        msg = f"{file} is of another model, other samples or another seed; choose another --out."
+        msg = f"{file} belongs to another model, other samples or another seed; choose another --out."
         raise TrainingRefused(msg)
     cells: list[tuple[str, Corruption | None, int]] = [(CLEAN, None, 0)]
     cells += [(cell(name, severity), CORRUPTIONS[name], severity) for name in CORRUPTIONS for severity in SEVERITIES]
     for name, corruption, severity in tqdm(cells, "corrupting", unit="cell", leave=False):
         if name not in content["cells"]:
-            # A sample's random numbers do not hang on which others are drawn with it.
+            # A sample's random numbers do not depend on which others are drawn with it.
             seeds = [zlib.crc32(f"{seed} {name} {sample.source} {sample.of_first}".encode()) for sample in samples]
             found = [one.judge(corruption, severity, own) for one, own in zip(samples, seeds, strict=True)]
             content["cells"][name] = [list(astuple(one)) for one in found]
@@ -205,14 +205,14 @@ def figures(
     sides: tuple[str, str],
     calibrated: bool,
 ) -> dict[str, Metric]:
-    """The figures of a cell, those that can be had.
+    """The figures of a cell, as far as there are any.
 
     Args:
         samples: The samples (n,).
-        clean: What was said of each as it is.
-        found: What was said of each in this cell.
+        clean: The result on each sample as it is.
+        found: The result on each sample in this cell.
         sides: Names of the sides.
-        calibrated: Whether the model weighs; where it does not there is neither Cllr nor a flip.
+        calibrated: Whether the model has a calibration; without one there is neither Cllr nor a flip.
     """
     sources = np.array([sample.source for sample in samples])
     of_first = np.array([sample.of_first for sample in samples])
@@ -238,14 +238,14 @@ def figures(
 
 
 def _side(one: Judged) -> int:
-    """1 where an LR above 2 supports the first side, -1 where it supports the second, else 0."""
+    """1 if an LR above 2 supports the first side, -1 if it supports the second, else 0."""
     if one.log10_lr is None or abs(one.log10_lr) <= math.log10(NEUTRAL_LR):
         return 0
     return 1 if one.log10_lr > 0 else -1
 
 
 def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
-    """As many samples of either side as are asked for, of sources drawn by the seed."""
+    """The requested number of samples of each side, of sources drawn by the seed."""
     examiner = examiner_of(model)
     if isinstance(examiner, AuthenticityExaminer):
         photos = read_photos_for(model.card, settings.data).of("test")
@@ -259,7 +259,7 @@ def _samples(model: Model, settings: RobustnessSettings) -> list[Sample]:
             for kind in ("similar", "hard")
             for a, b in pairs[kind]
         ]
-    require_setting(settings.limit >= 2, "--limit is at least 2, a sample of either side.")
+    require_setting(settings.limit >= 2, "--limit is at least 2, one sample of each side.")
     return [sample for first in (True, False) for sample in _drawn(listed, first, settings)]
 
 

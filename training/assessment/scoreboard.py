@@ -1,8 +1,8 @@
-"""The scoreboard: ten rows that say how far a model's findings can be trusted, each with its bar and whether it is met.
+"""The scoreboard: ten rows on how far a model's findings can be trusted, each with its bar and whether it is met.
 
-What stands in the card, and what the commands `evaluate` and `robustness` left in the folder, is collected; replay and
-the shortcut audit are run here. A row that was not measured says so, and is never met. The bars are those of this
-laboratory's own proposal, met on rendered sets they prove the machinery and no more.
+It collects the figures of the card and those that the commands `evaluate` and `robustness` wrote into the folder, and
+runs the replay and the shortcut audit. A row without a measurement says so, and is never met. The bars are a proposal;
+met on rendered sets, they prove the machinery and no more.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _BASELINES = ("centre prior", "edge map", "random map", "random weights")
 
 @dataclass(frozen=True)
 class ScoreboardSettings(FinishedModelSettings):
-    """Collect how far a model's findings can be trusted, row by row, with bars."""
+    """Collect the scoreboard: how far a model's findings can be trusted, row by row, with bars."""
 
     out: Path
-    """Folder for the scoreboard; what `evaluate`, `evaluate --heatmaps` and `robustness` left there is read."""
+    """Folder for the scoreboard; the results of `evaluate`, `evaluate --heatmaps` and `robustness` are read from it."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Row:
     Attributes:
         id: A to J.
         measure: What is measured.
-        found: What was found, in words and figures.
-        bar: What is asked for.
-        standing: Whether it is met; a row without a bar is only reported.
+        found: The result, in words and figures.
+        bar: The requirement.
+        standing: Whether the bar is met; a row without a bar is only reported.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Row:
 
 
 def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
-    """The rows, also written as scoreboard.json, scoreboard.md and scoreboard.png.
+    """The rows, which are also written as scoreboard.json, scoreboard.md and scoreboard.png.
 
     Raises:
         Refusal: if the model or the data cannot be used.
@@ -103,7 +103,7 @@ def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
 
 
 def calibration_row(card: Card) -> Row:
-    """A: what the likelihood ratios cost, in all and in every subgroup."""
+    """A: the cost of the likelihood ratios, in all and in every subgroup."""
     measure, bar = "Cllr, Cllr min, Cllr cal", "Cllr cal at most .05; Cllr below 1 in each subgroup"
     whole, least, cal = (card.figure(key) for key in ("cllr", "cllr_min", "cllr_cal"))
     if whole is None or least is None or cal is None:
@@ -116,7 +116,7 @@ def calibration_row(card: Card) -> Row:
 
 
 def misleading_row(card: Card) -> Row:
-    """B: evidence that misleads, and how strongly at worst."""
+    """B: misleading evidence: its share, and its strongest case."""
     measure, bar = "misleading evidence", "none above the bounds of the calibration"
     strongest = card.figure("strongest_misleading_evidence")
     if strongest is None or card.calibration is None:
@@ -128,7 +128,7 @@ def misleading_row(card: Card) -> Row:
 
 
 def risk_row(card: Card) -> Row:
-    """C: errors where the least confident are given up."""
+    """C: the error share when the least confident findings are left out."""
     wanted = {"error at 3% abstention": "error_at_abstention", "AURC": "aurc"}
     found = [_said(name, metric) for name, key in wanted.items() if (metric := card.figure(key))]
     bar = "reported; beside 99.71% right at 3.06% rejected of Garcia-Cotte et al. 2024, on other goods"
@@ -136,7 +136,7 @@ def risk_row(card: Card) -> Row:
 
 
 def scope_row(card: Card) -> Row:
-    """D: what the scope gate lets through, and what it refuses of its own kind."""
+    """D: what the scope gate passes, and what it refuses of its own kind."""
     measure = "scope gate"
     bar = "AUC: near at least .90, far at least .99; far passing at most 2%; false refusals at most 5%, or 5% inside"
     wanted = {
@@ -157,7 +157,7 @@ def scope_row(card: Card) -> Row:
 
 
 def heatmap_row(maps: Figures | None) -> Row:
-    """E: whether heatmaps point at what was altered, better than maps that know nothing."""
+    """E: whether heatmaps point at the alteration better than uninformed maps."""
     measure = "heatmaps against masks"
     bar = (
         "lift at least 3; pointing at least .6 and above every baseline; pixel AUC at least .8; rank correlation below "
@@ -181,7 +181,7 @@ def heatmap_row(maps: Figures | None) -> Row:
 
 
 def mark_heatmap_row(maps: Figures | None) -> Row:
-    """E, of marks: whether heatmaps claim what the score rests on, and are the network's."""
+    """E, for marks: whether heatmaps show what the score rests on, and depend on the weights."""
     measure = "heatmaps against hiding"
     bar = "hiding what a map claims costs the score more than hiding another part; rank correlation below .3 randomised"
     if maps is None:
@@ -196,7 +196,7 @@ def mark_heatmap_row(maps: Figures | None) -> Row:
 
 
 def corruption_row(cells: Figures | None) -> Row:
-    """F: what corruptions do to likelihood ratios."""
+    """F: the effect of corruptions on likelihood ratios."""
     measure, bar = "corruption matrix", "verdicts flipped at most 1% up to severity 2; Cllr below 1 in every cell"
     if cells is None:
         return _unmeasured("F", measure, bar)
@@ -218,7 +218,7 @@ def corruption_row(cells: Figures | None) -> Row:
 
 
 def replay_row(replays: Sequence[bool]) -> Row:
-    """H: whether the same bytes give the same run id, outcome and log odds again."""
+    """H: whether the same bytes give the same run id, outcome and log odds twice."""
     measure, bar = "replay of the same bytes", "same run id, outcome and log odds, always"
     if not replays:
         return _unmeasured("H", measure, bar)
@@ -226,7 +226,7 @@ def replay_row(replays: Sequence[bool]) -> Row:
 
 
 def marks_row(figures: Figures | None) -> Row:
-    """I: pairs, search and invariance, of marks."""
+    """I: pairs, retrieval and invariance of marks."""
     measure = "marks"
     bar = "random pairs: AUC at least .999, accuracy at least .9897; hard pairs: AUC at least .97; the rest is reported"
     shown = {
@@ -253,11 +253,11 @@ def marks_row(figures: Figures | None) -> Row:
 
 
 NO_MARKS = Row("I", "marks", "this model is for parts", "reported", "reported")
-"""I, of a model for parts."""
+"""I, for a model for parts."""
 
 
 def shortcut_row(data: Path) -> Row:
-    """J: whether size, file and compression alone tell the sides apart."""
+    """J: whether size, file and compression alone separate the sides."""
     measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}"
     if data.suffix != ".csv":
         return _unmeasured("J", measure, bar)
@@ -266,7 +266,7 @@ def shortcut_row(data: Path) -> Row:
 
 
 def mark_shortcut_row(figures: Figures | None) -> Row:
-    """J, of marks: whether pairs can be told without comparing their marks."""
+    """J, for marks: whether the sides of pairs can be guessed without comparing their marks."""
     measure, bar = "shortcut audit", f"AUC between {CHANCE[0]} and {CHANCE[1]}, of marks that are not compared"
     if figures is None:
         return _unmeasured("J", measure, bar)
@@ -310,7 +310,7 @@ def draw(card: Card, path: Path) -> None:
 
 
 def _replay(model: Model, data: Path) -> list[bool]:
-    """A few test samples examined twice, from their bytes on, by two examiners."""
+    """Whether a few test samples, examined twice from their bytes by two examiners, give the same."""
     samples: list[tuple[Path, ...]]
     if model.card.task == "authenticity":
         photos = read_photo_set(data, seed=model.card.seed).of("test")

@@ -1,4 +1,4 @@
-"""Figures by severity: few rows, each of enough items to mean something, whatever a set writes into the column."""
+"""Figures by severity: few rows with enough items each, whatever a set writes into the column."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ logger = logging.getLogger(__name__)
 Chosen = NDArray[np.bool_]
 
 LEAST_ITEMS = 10
-"""A row is of so many items at least: below it, its interval says next to nothing (five of ten: .24 to .76)."""
+"""Least items of a row: with fewer, its interval says almost nothing (five of ten: .24 to .76)."""
 MOST_ROWS = 8
-"""No column gives more rows than so many values of its own."""
+"""Most rows of single values that a column gives."""
 MOST_RANGES = 4
-"""Numbers are put into so many ranges at most."""
+"""Most ranges into which numbers are put."""
 
 
 def by_severity(photos: Sequence[Photo], chosen: Chosen) -> dict[str, Chosen]:
-    """Which of the chosen photos are in each row of figures by severity.
+    """The chosen photos in each row of figures by severity.
 
-    A severity of at least `LEAST_ITEMS` items has a row of its own, and there are at most `MOST_ROWS` of these. Where
-    that would leave out some severity of a column of numbers, they are put into ranges of about as many items each; of
-    other columns the rest is one row, `others`, if it has enough items in all. What has no row is logged.
+    A severity of at least `LEAST_ITEMS` items has a row of its own, up to `MOST_ROWS` rows. If that leaves out a
+    severity in a column of numbers, all numbers are put into ranges of about equally many items. In any other column
+    the rest becomes one row, `others`, if it has enough items in all. Severities without a row are logged.
 
     Args:
         photos: The photos (n,).
-        chosen: Which of them count (n,): those without a stated severity never do.
+        chosen: Mask of the photos that count (n,); photos without a stated severity never do.
 
     Returns:
         Photos (n,) by the row's name: the severity as the set writes it, `0.10 to 0.35`, or
@@ -45,7 +45,7 @@ def by_severity(photos: Sequence[Photo], chosen: Chosen) -> dict[str, Chosen]:
 
 
 def count_items(photos: Sequence[Photo], chosen: Chosen) -> int:
-    """How many items the chosen photos (n,) show."""
+    """Number of items that the chosen photos (n,) show."""
     return len({photo.item for photo, counts in zip(photos, chosen, strict=True) if counts})
 
 
@@ -71,7 +71,7 @@ def _rows(items: Mapping[str, set[str]]) -> dict[str, Collection[str]]:
 
 
 def _number(text: str) -> float:
-    """The number that a severity is, with a decimal comma or a percent sign or without; NaN where it is none."""
+    """A severity as a number, with or without a decimal comma or a percent sign; NaN if it is not one."""
     try:
         return float(text.removesuffix("%").replace(",", "."))
     except ValueError:
@@ -79,7 +79,7 @@ def _number(text: str) -> float:
 
 
 def _ranges(items: Mapping[str, set[str]], numbers: Mapping[str, float]) -> dict[str, Collection[str]]:
-    """Ranges of about as many items each, named by their ends."""
+    """Ranges of about equally many items, named by their ends."""
     at: dict[float, list[str]] = defaultdict(list)
     for value in sorted(items, key=lambda value: numbers[value]):
         at[numbers[value]].append(value)  # one number may be written in two ways
@@ -104,7 +104,7 @@ def _count(items: Mapping[str, set[str]], values: Iterable[Iterable[str]]) -> in
 
 
 def _others(items: Mapping[str, set[str]]) -> dict[str, Collection[str]]:
-    """One row of all these, if they have items enough together."""
+    """One row of all these, if they have enough items together."""
     count = _count(items, [items])
     if count >= LEAST_ITEMS:
         return {f"others ({len(items)} values, {count} items)": {*items}}

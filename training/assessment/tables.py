@@ -47,7 +47,7 @@ def json_bytes(table: Table) -> bytes:
 
 
 def json_bytes_of(model: Model, name: str, table: Table) -> bytes:
-    """A table of figures under a name as JSON that states whose they are."""
+    """A named table of figures as JSON, with the model that they belong to."""
     whose = {"format": _FORMAT, "model": model.card.name, "weights_sha256": model.card.weights_sha256}
     return (json.dumps({**whose, name: _stated(table)}, indent=1) + "\n").encode()
 
@@ -76,7 +76,7 @@ def by_key(stated: Mapping[str, Any], written_as: int = _FORMAT) -> Figures:
 
 
 def table_lines(table: Table, rows: str = "map") -> Iterable[str]:
-    """A table of figures in Markdown; `rows` says what its rows are."""
+    """A table of figures in Markdown; `rows` names its rows."""
     columns = list(dict.fromkeys(name for figures in table.values() for name in figures))
     yield f"| {rows} | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 1) + "|"
@@ -89,7 +89,7 @@ def table_lines(table: Table, rows: str = "map") -> Iterable[str]:
 
 
 def metric_lines(table: Table) -> Iterable[str]:
-    """The figures as lines, one a figure."""
+    """The figures as text, one a line."""
     for row, metrics in table.items():
         yield f"{row}:"
         for name, metric in metrics.items():

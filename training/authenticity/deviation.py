@@ -1,7 +1,7 @@
-"""The features of genuine parts behind a trained network, and how far photos stray from them.
+"""The genuine features of a trained network, and the fused score from them.
 
-Only genuine training photos are used: what strays is found without a counterfeit, and one by a counterfeiter never met
-strays like any other.
+Only genuine training photos are used. So deviations are found without a counterfeit to learn from, and a counterfeit by
+an unseen counterfeiter deviates like any other.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _LEAST_VARIANCE = 1e-6
 
 @dataclass(frozen=True)
 class DeviationSettings(FinishedModelSettings):
-    """Give a finished reference-guided model the features of genuine parts, and a score that weighs them too.
+    """Give a finished model with a reference view the features of genuine parts, and a fused score.
 
-    Its likelihood ratios were of another score and are taken out: calibrate it anew.
+    Its likelihood ratios belong to the earlier score and are removed; calibrate it again.
     """
 
     model: tyro.conf.Positional[str]
-    """Name of an authenticity model that sees the genuine reference."""
+    """Name of an authenticity model with a reference view."""
     out: Path
     """Folder for the model's two files."""
     cache: Path = REFERENCE_CACHE
-    """Folder that keeps how photos were registered, from run to run."""
+    """Folder that keeps registrations of photos from run to run."""
 
 
 def add_deviation(settings: DeviationSettings) -> Card:
@@ -63,12 +63,12 @@ def add_deviation(settings: DeviationSettings) -> Card:
     model = load_model(settings.model, settings.weights)
     card, network = model.card, model.network
     if card.stack is None or not isinstance(network, KagMtln):
-        msg = f"{card.name} sees no genuine reference; train one with --view reference."
+        msg = f"{card.name} has no reference view; train a model with --view reference."
         raise DataRefused(msg)
     photos = read_photo_set(settings.data, seed=card.seed)
     require_setting(
         photos.manifest_sha256 == card.data_sha256,
-        f"{settings.data} is not the set {card.name} was trained on, whose genuine photos are needed; name it.",
+        f"{settings.data} is not the set {card.name} was trained on; name that set, whose genuine photos are needed.",
     )
     how = RegisteredView(model.references, card.stack, settings.cache)
     model = replace(model, references=with_features(network, how, photos))
@@ -77,15 +77,15 @@ def add_deviation(settings: DeviationSettings) -> Card:
 
 
 def fit_fusion(model: Model, photos: PhotoSet, device: str = "cpu") -> Fusion:
-    """How log odds and deviation make one score, from what the model's examiner finds on genuine validation photos.
+    """The fusion of log odds and deviation, from the examiner's findings on genuine validation photos.
 
     Args:
-        model: A model whose references have features; what its card says of a fusion has no part in this.
+        model: A model whose references have features; a fusion in its card is ignored.
         photos: The set.
-        device: Where the model runs.
+        device: Device of the model.
 
     Raises:
-        DataRefused: if fewer than five genuine photos stand in validation.
+        DataRefused: if validation has fewer than five genuine photos.
     """
     verdicts = examine_all(AuthenticityExaminer(model, device), _genuine_validation(photos))
     away = [verdict.reference.deviation for verdict in verdicts if verdict.reference]
@@ -95,21 +95,21 @@ def fit_fusion(model: Model, photos: PhotoSet, device: str = "cpu") -> Fusion:
 def _genuine_validation(photos: PhotoSet) -> list[Photo]:
     genuine = [photo for photo in photos.of("val") if photo.label == "genuine"]
     if len(genuine) < LEAST_PHOTOS:
-        msg = f"The score is standardised over genuine validation photos, and there are {len(genuine)}; add some."
+        msg = f"The fused score is standardised over genuine validation photos, but there are {len(genuine)}; add some."
         raise DataRefused(msg)
     return genuine
 
 
 def features_or_none(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tuple[Reference, ...] | None:
-    """The references with features, for a network just trained; none, with a warning, where there can be no score.
+    """The references with features for a newly trained network; None, with a warning, if no fused score is possible.
 
-    No long run is lost for want of genuine photos: then only the network is weighed.
+    So no long run is lost for want of genuine photos: the log odds are then the score.
     """
     try:
         _genuine_validation(photos)
         return with_features(network, how, photos)
     except Refusal as refusal:
-        logger.warning("Only the network is weighed, not the deviation. %s", refusal)
+        logger.warning("The score is the log odds, without the deviation. %s", refusal)
         return None
 
 
@@ -118,7 +118,7 @@ def with_features(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tu
 
     Args:
         network: A trained network, in evaluation mode.
-        how: How it sees photos.
+        how: Its view.
         photos: The set.
 
     Raises:
@@ -139,10 +139,10 @@ def with_features(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tu
 
 
 def fit_features(network: KagMtln, how: RegisteredView, seen: Sequence[Seen]) -> GenuineFeatures:
-    """Mean and spread of the features of photos of one series, each place over the photos that cover it.
+    """Mean and standard deviation of the features of photos of one series, at each place over the photos that cover it.
 
-    A twentieth of a channel's mean variance is added to each of its variances: where all photos are alike, a little
-    difference is no deviation yet.
+    A twentieth of a channel's mean variance is added to each of its variances, so that where all photos are alike, a
+    small difference does not count as a deviation.
     """
     count, total, squares = (np.zeros(()) for _ in range(3))
     for one in tqdm(seen, "genuine features", unit="photo", leave=False):
@@ -155,7 +155,7 @@ def fit_features(network: KagMtln, how: RegisteredView, seen: Sequence[Seen]) ->
     variance = np.maximum(squares / np.maximum(count, 1) - np.square(mean), 0)
     floor = _FLOOR * variance[:, known].mean(1)[:, None, None] + _LEAST_VARIANCE
     spread = np.where(known, np.sqrt(variance + floor), np.inf)
-    # As an examiner will have it: the weights file keeps fewer bits.
+    # As the weights file stores it, with fewer bits.
     fitted = GenuineFeatures(mean.astype(np.float32), spread.astype(np.float32))
     kept = GenuineFeatures.from_arrays(fitted.arrays())
     assert kept is not None  # noqa: S101 - it was just made
@@ -163,7 +163,7 @@ def fit_features(network: KagMtln, how: RegisteredView, seen: Sequence[Seen]) ->
 
 
 def _features(network: KagMtln, how: RegisteredView, seen: Seen) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The features (C, h, w) of a photo, and which of their cells (h, w) it covers."""
+    """The features (C, h, w) of a photo, and a mask of the cells (h, w) that it covers."""
     image = how.tensor(seen, seen.pixels)[None].to(next(network.parameters()).device)
     with torch.no_grad():
         features = network.backbone.quarter(image)[0].cpu().numpy()

@@ -1,4 +1,4 @@
-"""KAG-MTLN in training: its fused loss, and how it does in an epoch. Source: KAG-MTLN paper, section 3.4."""
+"""KAG-MTLN in training: its fusion loss, and its figures in an epoch. Source: KAG-MTLN paper, section 3.4."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEMPERATURES = tuple(1.1**step for step in range(-24, 49))  # .1 to 97
 
 
 class KagMtlnLearner(nn.Module):
-    """Network and fusion loss: a batch in, its loss out."""
+    """Network and fusion loss: from a batch to its loss."""
 
     def __init__(self, network: KagMtln, loss: FusionLoss) -> None:
         super().__init__()
@@ -26,17 +26,17 @@ class KagMtlnLearner(nn.Module):
         self.loss = loss
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """The fused loss of a batch of `TrainingPhotos`."""
+        """The fusion loss of a batch of `TrainingPhotos`."""
         images = batch["image"].to(memory_format=torch.channels_last)
         return self.loss(self.network(images), batch["label"], batch["disturbed"])
 
 
 def validation_scores(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> Scores:
-    """Figures of one epoch on undisturbed photos; the score to raise is the mean log probability, calibrated.
+    """Figures of one epoch on undisturbed photos; the `score` is the mean log probability at the best temperature.
 
-    It is a proper score and, unlike accuracy, does not saturate on a small validation set. The temperature that suits
-    the logits best is taken first: networks grow too sure of themselves while they still learn to tell (Guo et al.
-    2017), and how sure they are is calibrated afterwards.
+    It is a proper score and, unlike accuracy, does not saturate on a small validation set. The best temperature is
+    taken because networks become overconfident while they still learn to discriminate (Guo et al. 2017), and their
+    confidence is calibrated afterwards.
     """
     series, sides = zip(*(name.rsplit("/", 1) for name in (classes[label] for label in labels)), strict=True)
     genuine = torch.tensor([side == "genuine" for side in sides])

@@ -21,7 +21,7 @@ from training.fitting.fusion_loss import UNLABELLED
 
 
 def training_share(photos: PhotoSet, share: float) -> PhotoSet:
-    """The set with only a share of the training items of each class, at least one; a larger share holds a smaller."""
+    """The set with a share of the training items of each class, at least one; a larger share contains a smaller one."""
     if share == 1:
         return photos
     items: dict[str, list[str]] = {}
@@ -29,7 +29,7 @@ def training_share(photos: PhotoSet, share: float) -> PhotoSet:
         items.setdefault(photo.class_name, []).append(photo.item)
     kept = set()
     for name, listed in items.items():
-        # By hash, so that which items are kept does not follow from their order in the set.
+        # By hash, so that the order of the items does not decide which are kept.
         ordered = sorted({*listed}, key=lambda item: hashlib.sha256(item.encode()).digest())
         kept |= {(name, item) for item in ordered[: max(1, round(len(ordered) * share))]}
     chosen = tuple(p for p in photos.photos if p.split != "train" or (p.class_name, p.item) in kept)
@@ -44,9 +44,9 @@ def genuine_training(photos: PhotoSet) -> PhotoSet:
 
 
 class TrainingPhotos(Dataset[dict[str, Tensor]]):
-    """Photos as they are drawn in training; (epoch, index) decides all that is random in one.
+    """Photos as they are drawn in training; (epoch, index) decides all randomness of a sample.
 
-    Photos are read once and kept as pixels; disturbances come after that and before the network's input is made.
+    Photos are read once and kept as pixels. Then they are disturbed, and then the network's input is made.
     """
 
     def __init__(self, photos: PhotoSet, settings: AuthenticitySettings, how: View) -> None:
@@ -73,7 +73,7 @@ class TrainingPhotos(Dataset[dict[str, Tensor]]):
             rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
             pixels = warp_key_areas(pixels, self._how.key_edges(seen), settings.warps, rng)
         if settings.disturbed_share > 0 and not swapped:
-            # KAG's grid costs a little sharpness, which must not tell disturbed photos apart.
+            # KAG's grid costs a little sharpness, which must not give disturbed photos away.
             pixels = on_grid(pixels, settings.segment_degree)
         pixels = resize(pixels, seen.pixels.shape[1], seen.pixels.shape[0])
         disturbed = swapped or warped
@@ -91,9 +91,9 @@ class TrainingPhotos(Dataset[dict[str, Tensor]]):
 
 
 def class_weights(photos: PhotoSet, settings: AuthenticitySettings) -> Tensor:
-    """Weights (classes,) that give each class the same say, although disturbed photos may be counterfeits.
+    """Weights (classes,) that give all classes equal influence, although disturbed photos may be counterfeits.
 
-    A weight is the inverse of how often the class is expected to be drawn; their mean is 1.
+    A weight is the inverse of the expected frequency of its class; their mean is 1.
     """
     drawn = dict.fromkeys(photos.classes, 0.0)
     for photo in photos.of("train"):

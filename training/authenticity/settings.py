@@ -1,4 +1,4 @@
-"""What a training of KAG-MTLN is asked for. Source: KAG-MTLN paper, section 4.1."""
+"""The settings of a KAG-MTLN training. Source: KAG-MTLN paper, section 4.1."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from training.fitting.run_folder import require_argument, require_setting
 
 @dataclass(frozen=True)
 class ReferenceSettings:
-    """How a reference-guided network lays photos beside genuine ones."""
+    """The references of a reference view."""
 
     long_side: int = 448
     """Long side of the references, and of the network's input, in pixels."""
     channels: tuple[Channel, Channel, Channel] = ("luminance", "edges", "genuine edges")
-    """What the network's three input channels hold."""
+    """The network's three input channels."""
     cache: Path = REFERENCE_CACHE
-    """Folder that keeps references, and how photos were registered, from run to run."""
+    """Folder that keeps references and registrations from run to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +38,14 @@ class AuthenticitySettings(ModelSettings):
     data: Path
     """Folder <series>/<genuine|counterfeit>/*, or a CSV of path, series, label and optional item, split."""
     view: Literal["photo", "reference"] = "photo"
-    """`photo`: the paper's network. `reference`: the same on the photo registered to the genuine reference of its
-    series, which is built from the genuine training photos."""
+    """`photo`: the part alone, as in the paper. `reference`: the part registered to the genuine reference of its
+    series, which is built from the genuine training photos, and stacked with it."""
     reference: ReferenceSettings = ReferenceSettings()
-    """Of the view `reference`."""
+    """Settings of the view `reference`."""
     name: str = "authenticity"
     title: str = "KAG-MTLN"
     part: str | None = None
-    """What the locator calls the part, such as leather_tag, so that photos of whole goods lead to this model."""
+    """The locator's name of the part, such as leather_tag, by which parts located on whole goods reach this model."""
     backbone: BackboneName = "resnet50"
     start_from: Path | None = None
     """Card of a finished KAG-MTLN whose backbone is trained further, such as weights/leather_tag.json; without it the
@@ -57,21 +57,21 @@ class AuthenticitySettings(ModelSettings):
     segment_degree: int = 20
     """KAG's N: a picture is cut into N x N patches (Table 3)."""
     disturbed_share: float = 0.5
-    """Probability that a photo is disturbed by KAG when it is drawn."""
+    """Probability that KAG disturbs a photo when it is drawn."""
     warped_share: float = 0.0
-    """Probability that a genuine photo gets key areas warped, where KAG leaves it alone."""
+    """Probability of key-area warps on a genuine photo that KAG has not disturbed."""
     warps: WarpSettings = field(default_factory=WarpSettings)
     """Which warps."""
     disturbed_are_counterfeits: bool = True
-    """Whether the main task learns disturbed photos as counterfeits; otherwise they teach the auxiliary task alone."""
+    """Whether the main task learns disturbed photos as counterfeits; if not, only the auxiliary task learns them."""
     augment: bool = True
-    """Vary position, angle, light and colour of training photos a little; lettering is never flipped."""
+    """Vary position, angle, light and colour of training photos a little; photos are never mirrored."""
     genuine_only: bool = False
-    """Train on the genuine photos and what the disturbances make of them, with no counterfeit at all."""
+    """Train on genuine photos and their disturbed copies only, without any counterfeit."""
     training_share: float = 1.0
     """Share of the training items of each class that is used, for learning curves (Fig. 10)."""
     steps_in_head: int = 0
-    """How many of the backbone's last steps are left to the head: the more, the finer the heatmap."""
+    """Number of the backbone's last steps that belong to the head; more steps give a finer heatmap."""
     heatmap: CamMethod = "grad_cam"
     """How the heatmap weighs the feature map."""
 
@@ -86,16 +86,17 @@ class AuthenticitySettings(ModelSettings):
             require_setting(0 <= share <= 1, f"--{name.replace('_', '-')} lies between 0 and 1, not {share}.")
         require_setting(
             not self.genuine_only or self.disturbed_share + self.warped_share > 0,
-            "--genuine-only needs --disturbed-share or --warped-share: something must make counterfeits.",
+            "--genuine-only needs --disturbed-share or --warped-share above 0, since these make the counterfeits.",
         )
         require_setting(
             self.disturbed_are_counterfeits or not self.genuine_only,
-            "--genuine-only needs --disturbed-are-counterfeits: it has no others.",
+            "--genuine-only needs --disturbed-are-counterfeits, since it has no other counterfeits.",
         )
         if self.steps_in_head:
             self.require_steps("steps_in_head")
         require_setting(
-            0 < self.training_share <= 1, f"--training-share lies above 0 and up to 1, not {self.training_share}."
+            0 < self.training_share <= 1,
+            f"--training-share lies above 0 and at most at 1, not at {self.training_share}.",
         )
 
 

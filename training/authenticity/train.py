@@ -1,4 +1,4 @@
-"""Training KAG-MTLN on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4.1."""
+"""Trains KAG-MTLN on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4.1."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _MET = "It has met no counterfeiter but those of its training set, and knows no 
 
 
 def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card | None:
-    """Read the photos, fit, evaluate, and write weights and card into the run folder.
+    """Read the photos, fit, judge, and write weights and card into the run folder.
 
     Args:
-        settings: What to train, and how.
-        for_examiners: Fit what only examinations need, scope gate and series rule, too. On two cores that takes as
-            long as a short training; a study of training goes without.
+        settings: The settings of the run.
+        for_examiners: Whether to fit scope gate and series rule too, which only examinations need. On two cores this
+            takes as long as a short training, so that studies of training leave it out.
 
     Returns:
         The card; None in the processes of a distributed run that do not write it.
@@ -97,7 +97,7 @@ def _finish(
     run: RunFolder,
     for_examiners: bool,
 ) -> Card:
-    """The network becomes a model, is judged as it will examine, and is written."""
+    """Make the network a model, judge it by its examiner, and write it."""
     device = str(next(network.parameters()).device)
     featured = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
     references = featured or (how.references if isinstance(how, RegisteredView) else ())
@@ -112,7 +112,7 @@ def _finish(
 
 
 def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: str) -> Card:
-    """The card of a network that has just been trained: all but what is judged."""
+    """The draft card of a newly trained network: all but its judging."""
     count = len({photo.item for photo in photos.photos})
     return draft_card(
         settings,

@@ -1,6 +1,6 @@
-"""What a network in training sees: the photo alone, or the registered photo stacked with its genuine reference.
+"""The views in training: the photo alone, or the registered photo stacked with its genuine reference.
 
-Both views load photos once, leave them as pixels for the disturbances, and make a network's input of them the way
+Both views load photos once, keep them as pixels for the disturbances, and make a network's input from them as
 `inference` does.
 """
 
@@ -43,19 +43,19 @@ REFERENCE_CACHE = Path.home() / ".cache" / "assay" / "references"
 
 
 class View(Protocol):
-    """A view of photos; `Seen` is what it keeps of one."""
+    """A view of photos; it keeps each photo as `Seen`."""
 
     def read(self, photos: Sequence[Photo]) -> list[Seen]:
         """The photos, as pixels to disturb."""
 
     def key_edges(self, seen: Seen) -> Plane:
-        """Edge strength (h, w) that says where the key areas of a photo are."""
+        """Edge strength (h, w) that locates the key areas of a photo."""
 
     def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
-        """A network's input (3, H, W) of its disturbed or undisturbed pixels, varied where a generator is given."""
+        """A network's input (3, H, W) from disturbed or undisturbed pixels, varied if a generator is given."""
 
     def fits(self, seen: Seen) -> bool:
-        """Whether the photo lies over a reference as genuine ones do; always, where there is none to lie over."""
+        """Whether the photo fits its reference as genuine photos do; always true without a reference."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Seen:
 
     Attributes:
         pixels: uint8 (h, w, 3).
-        covered: bool (h, w), where the photo covers the reference's frame; None for the photo alone.
-        registration: How it was registered; None for the photo alone.
+        covered: Points of the reference's frame that the photo covers, bool (h, w); None for the photo alone.
+        registration: Its registration; None for the photo alone.
     """
 
     pixels: Pixels
@@ -85,7 +85,7 @@ class PhotoView:
         return [Seen(self._preprocessing.tone_and_scale(read_exhibit(photo.path).pixels)) for photo in bar]
 
     def key_edges(self, seen: Seen) -> Plane:
-        """The photo's own edges: without a reference nothing says which of them matter."""
+        """The photo's own edges, since there is no reference that shows which of them matter."""
         return edge_strength(seen.pixels)
 
     def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
@@ -97,7 +97,7 @@ class PhotoView:
         return torch.from_numpy(self._preprocessing.normalised(framed))
 
     def fits(self, seen: Seen) -> bool:
-        """Always: there is nothing to lie over."""
+        """Always true, since there is no reference."""
         del seen
         return True
 
@@ -106,9 +106,9 @@ class RegisteredView:
     """The registered photo stacked with the genuine reference of its series.
 
     Args:
-        references: One a series.
-        stack: How both become a network's input.
-        cache: Folder that keeps registrations, which take a fraction of a second each, from run to run.
+        references: One reference for each series.
+        stack: How photo and reference become a network's input.
+        cache: Folder that keeps registrations from run to run; each takes a fraction of a second.
     """
 
     def __init__(self, references: Sequence[Reference], stack: ReferenceStack, cache: Path) -> None:
@@ -123,8 +123,8 @@ class RegisteredView:
     def read(self, photos: Sequence[Photo]) -> list[Seen]:
         """The photos, each in the frame of its series' reference.
 
-        The series is stated, as by an examiner who knows what a part is meant to be; `open_series` tells how often it
-        has to be.
+        The series is stated, as by an examiner who knows what a part claims to be; `open_series` measures how often it
+        must be.
         """
         registrations = self._register(photos)
         bar = tqdm(photos, "reading photos", unit="photo", leave=False)
@@ -145,17 +145,17 @@ class RegisteredView:
         return torch.from_numpy(stacked(self.stack, pixels, _covered(seen), self.reference(seen)))
 
     def covered_cells(self, seen: Seen) -> NDArray[np.bool_]:
-        """Which cells of a feature map, a quarter of the input's size, the photo covers (h, w)."""
+        """Mask (h, w) of the cells that the photo covers on a feature map at a quarter of the input's size."""
         return self.stack.covered_cells(_covered(seen), self.reference(seen))
 
     def fits(self, seen: Seen) -> bool:
-        """Whether the photo fits its reference as genuine ones do."""
+        """Whether the photo fits its reference as genuine photos do."""
         return seen.registration is not None and seen.registration.score >= self.reference(seen).least_score
 
     def reference(self, seen: Seen) -> Reference:
         """The reference of the photo's series."""
         if seen.registration is None:
-            msg = "a registered photo says what it is registered to"
+            msg = "a registered photo states its registration"
             raise ValueError(msg)
         return self._by_series[seen.registration.series]
 
@@ -164,7 +164,7 @@ class RegisteredView:
         return height, width
 
     def _register(self, photos: Sequence[Photo]) -> list[Registration]:
-        """How each photo lies over the reference of its series, from the cache where it is known."""
+        """The registration of each photo to the reference of its series, from the cache if it is there."""
         known = {}
         if self._cache.exists():
             for line in self._cache.read_text(encoding="utf-8").splitlines():
@@ -172,7 +172,7 @@ class RegisteredView:
                     entry = json.loads(line)
                     known[entry["sha256"]] = Registration.parse(entry)
                 except (ValueError, KeyError):
-                    # An interruption cut the line short: its photo is registered again.
+                    # An interruption cut the line short, so that its photo is registered again.
                     continue
         missing = [photo for photo in photos if photo.sha256 not in known]
         if missing:
@@ -183,14 +183,14 @@ class RegisteredView:
                     tqdm(missing, "registering", unit="photo", leave=False), found, strict=True
                 ):
                     known[photo.sha256] = registration
-                    # The line break comes first: what follows a line cut short is a line of its own.
+                    # The line break comes first, so that a line after one cut short stands alone.
                     file.write("\n" + json.dumps({"sha256": photo.sha256, **registration.stated()}))
         return [known[photo.sha256] for photo in photos]
 
 
 def _covered(seen: Seen) -> NDArray[np.bool_]:
     if seen.covered is None:
-        msg = "a registered photo says what it covers"
+        msg = "a registered photo states what it covers"
         raise ValueError(msg)
     return seen.covered
 
@@ -205,11 +205,11 @@ def build_references(photos: PhotoSet, long_side: int, cache: Path) -> tuple[Ref
 
     Args:
         photos: The set.
-        long_side: Of the references, in pixels.
-        cache: Folder that keeps references, which take a minute each, from run to run.
+        long_side: Long side of the references in pixels.
+        cache: Folder that keeps references from run to run; each takes a minute.
 
     Raises:
-        Refusal: if a series has too few of them that fit each other.
+        Refusal: if a series has too few genuine training photos that fit each other.
     """
     genuine = [photo for photo in photos.of("train") if photo.label == "genuine"]
     by_series = {series: [photo for photo in genuine if photo.series == series] for series in photos.series}
@@ -219,7 +219,7 @@ def build_references(photos: PhotoSet, long_side: int, cache: Path) -> tuple[Ref
 
 
 def _build_once(series: str, photos: Sequence[Photo], long_side: int, cache: Path) -> Reference:
-    """A reference as an examiner will have it: the file keeps as few bits as a weights file does."""
+    """A reference as an examiner has it: the file keeps as few bits as a weights file does."""
     of = json.dumps([code_version(), long_side, [photo.sha256 for photo in photos]])
     kept = cache / f"reference-{hashlib.sha256(of.encode()).hexdigest()[:16]}.safetensors"
     if not kept.exists():
@@ -229,12 +229,12 @@ def _build_once(series: str, photos: Sequence[Photo], long_side: int, cache: Pat
 
 
 def vary(framed: Pixels, generator: torch.Generator) -> Pixels:
-    """A little other position, angle, perspective, light and colour; uint8 (S, S, 3), never mirrored."""
+    """Vary position, angle, perspective, light and colour a little; uint8 (S, S, 3), never mirrored."""
     return _varied(framed, _VARIATIONS, generator)
 
 
 def vary_registered(registered: Pixels, generator: torch.Generator) -> Pixels:
-    """A little other light, sharpness and fit, no more than registration leaves; uint8 (h, w, 3)."""
+    """Vary light, sharpness and fit a little, within the errors of registration; uint8 (h, w, 3)."""
     return _varied(registered, _REGISTERED_VARIATIONS, generator)
 
 

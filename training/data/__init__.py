@@ -1,1 +1,1 @@
-"""Reading, splitting, disturbing and rendering the images that networks are trained on."""
+"""The data of training: reading, splitting, disturbing and rendering pictures."""

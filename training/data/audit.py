@@ -1,8 +1,7 @@
-"""The shortcut audit: can a label be guessed without looking at the part?
+"""The shortcut audit: can a label be guessed without seeing the part?
 
-A small network sees only what photography leaves behind: size of picture and file, JPEG tables, colour statistics
-and noise. If it beats chance, something other than the alterations tells counterfeits apart, and no figure on the set
-means what it says.
+A small network sees only traces of photography: size of picture and file, JPEG tables, colour statistics and noise. If
+it beats chance, something other than the alterations separates the sides, and no figure on the set means what it says.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ _STEPS = 300
 
 @dataclass(frozen=True)
 class Audit:
-    """What the audit found.
+    """The result of the audit.
 
     Attributes:
-        auc: Of genuine against counterfeit within a series, out of fold, folds by item.
-        photos: How many were looked at.
+        auc: AUC of genuine against counterfeit within a series, out of fold, folds by item.
+        photos: Number of photos.
     """
 
     auc: Metric
@@ -51,7 +50,7 @@ class Audit:
 
     @property
     def finding(self) -> str:
-        """What the AUC says: of a few photos it may say nothing."""
+        """The finding in words; with few photos there may be none."""
         if self.passed:
             return "no shortcut found"
         low, high = self.auc.low, self.auc.high
@@ -100,10 +99,10 @@ def audit(manifest: Path, seed: int = 0) -> Audit:
 def guessed_out_of_fold(
     traces: NDArray[np.float64], positive: NDArray[np.bool_], sources: NDArray[np.str_], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """What small networks make of each case, having learned from cases that share no source with it.
+    """The scores of each case by small networks that learned from cases without a common source.
 
-    Each place of a case has a network of its own, and their scores are added up: the pictures of a case are never
-    compared. A case whose pictures' sources lie in several folds is not scored: one of them would have been learned.
+    Each place in a case has a network of its own, and their scores are added, so that the pictures of a case are never
+    compared. A case whose sources lie in several folds is not scored, since one of them would have been learned.
 
     Args:
         traces: Standardised traces of the k pictures of each case, (n, k, d).
@@ -125,12 +124,12 @@ def guessed_out_of_fold(
 
 
 def ranks_within(groups: NDArray[Any], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of its group's scores below each, ties counted half: (n,), inside 0 to 1."""
+    """Share of a group's scores below each score, ties counted half: (n,), inside 0 to 1."""
     return within(groups, scores[:, None], _ranks)[:, 0]
 
 
 def standardised(traces: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each of the traces (n, ..., d) with mean 0 and spread 1 over the cases."""
+    """The traces (n, ..., d) with mean 0 and standard deviation 1 over the cases."""
     centred: NDArray[np.float64] = (traces - traces.mean(0)) / (traces.std(0) + 1e-9)
     return centred
 
@@ -163,7 +162,7 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def photographic_traces(path: Path) -> NDArray[np.float64]:
-    """Size, JPEG, colour statistics and noise of a photo, float64 (29,); nothing of where anything is."""
+    """Size, JPEG, colour statistics and noise of a photo, float64 (29,), without any position."""
     with Image.open(path) as photo:
         tables = [float(np.sum(table)) for table in getattr(photo, "quantization", {}).values()]
         pixels = np.asarray(photo.convert("RGB"))

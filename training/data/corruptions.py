@@ -1,7 +1,7 @@
-"""What happens to photos on their way to an examiner, in five severities each: compression, lamps, hands, screens.
+"""Corruptions of photos on their way to an examiner, each in five severities: compression, lamps, hands, screens.
 
-Every corruption is a function of the pixels, an amount and a generator of random numbers; equal numbers give equal
-pixels. Parts are not trained on them; marks and a locator's views suffer some of the same kinds in training.
+Every corruption is a function of pixels, an amount and a random generator; equal generators give equal pixels. Training
+on parts uses none of them; training on marks and scenes uses some of the same kinds.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Change = Callable[[Pixels, Any, np.random.Generator], Pixels]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way a photo suffers.
+    """One kind of corruption.
 
     Attributes:
-        change: What is done.
-        amounts: How much of it at severities 1 to 5.
-        moves: Whether things are elsewhere in the picture afterwards, so that a mask has to be moved with it.
+        change: Changes the pixels.
+        amounts: Its amount at severities 1 to 5.
+        moves: Whether it moves things in the picture, so that a mask must be moved with them.
     """
 
     change: Change
@@ -40,7 +40,7 @@ class Corruption:
         return self.change(pixels, self.amounts[severity - 1], rng)
 
     def on_mask(self, mask: Pixels, severity: int, rng: np.random.Generator, shape: tuple[int, ...]) -> Pixels:
-        """Where a mask (H, W) lies in the corrupted picture (h, w), with the same random numbers."""
+        """A mask (H, W) moved into the corrupted picture (h, w), with the same random numbers."""
         if self.moves:
             return self(np.repeat(mask[..., None], 3, 2), severity, rng)[..., 0].copy()
         return resize(mask, shape[1], shape[0])

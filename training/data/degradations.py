@@ -1,4 +1,4 @@
-"""What pictures lose on their way: compression, scaling, blur, noise, stripes, exposure, white balance."""
+"""Degradations of pictures: compression, scaling, blur, noise, stripes, exposure, white balance."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def striped(pixels: Pixels, strength: float, period: float, angle: float) -> Pix
 
 
 def exposed(pixels: Pixels, gamma: float) -> Pixels:
-    """Values, as 0..1, raised to gamma: above 1 darker, below 1 brighter."""
+    """Values (0 to 1) raised to gamma: above 1 darker, below 1 brighter."""
     curve = np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
     return curve[pixels]
 

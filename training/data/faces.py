@@ -1,4 +1,4 @@
-"""Pairs of faces, for the tables in which the HMS paper puts a network trained on marks to another task.
+"""Pairs of faces, for the tables of the HMS paper that test networks trained on marks on another task.
 
 Source: HMS paper, section 3.1, which takes 3,000 pairs of one person and 3,000 of two from Labeled Faces in the Wild.
 """
@@ -26,10 +26,10 @@ class FacePairs:
 
     Attributes:
         paths: The pictures.
-        people: Whom each shows.
+        people: The person on each.
         same: Pairs of one person.
         different: As many pairs of two people.
-        rule: How they were paired, in a sentence.
+        rule: How they were paired, in words.
     """
 
     paths: tuple[Path, ...]
@@ -40,18 +40,17 @@ class FacePairs:
 
 
 def read_faces(folder: Path, most: int, seed: int = 0) -> FacePairs:
-    """Faces from a folder with a subfolder a person, the layout of ORL and of LFW.
+    """Faces from a folder with one subfolder for each person, the layout of ORL and LFW.
 
-    Where LFW's own `pairs.txt` lies in the folder or beside it, its pairs are taken; otherwise people are paired with
-    themselves and with others at random.
+    If LFW's own `pairs.txt` lies in the folder or beside it, its pairs are taken; otherwise pairs are drawn at random.
 
     Args:
         folder: The folder.
-        most: At most so many pairs of either kind.
-        seed: Of the choice.
+        most: Most pairs of each kind.
+        seed: Seed of the random pairs.
 
     Raises:
-        DataRefused: if it holds no two people with two pictures, or pairs.txt names what is not there.
+        DataRefused: if it does not hold two people with two pictures each, or pairs.txt names missing pictures.
     """
     listed = {
         person.name: tuple(sorted((p for p in person.iterdir() if p.suffix.lower() in _PICTURES), key=_number))
@@ -61,7 +60,9 @@ def read_faces(folder: Path, most: int, seed: int = 0) -> FacePairs:
     paths = tuple(path for pictures in listed.values() for path in pictures)
     people = tuple(name for name, pictures in listed.items() for _ in pictures)
     if sum(len(pictures) > 1 for pictures in listed.values()) < 2:
-        msg = f"{folder} does not hold two people with two pictures each; give a folder with a subfolder a person."
+        msg = (
+            f"{folder} does not hold two people with two pictures each; give a folder with a subfolder for each person."
+        )
         raise DataRefused(msg)
     table = next((path for path in (folder / "pairs.txt", folder.parent / "pairs.txt") if path.exists()), None)
     if table is not None:
@@ -112,7 +113,7 @@ def _official(table: Path, paths: tuple[Path, ...]) -> tuple[list[Pair], list[Pa
         second = (words[0], words[2]) if len(words) == 3 else tuple(words[2:])
         names = [f"{who[0]}_{int(who[1]):04d}" for who in (first, second) if who and who[1].isdigit()]
         if len(names) != 2 or not place.keys() >= {*names}:
-            msg = f"{table.name}, line {number} names no two pictures in the folder; give LFW as it was published."
+            msg = f"{table.name}, line {number} does not name two pictures in the folder; give LFW as it was published."
             raise DataRefused(msg)
         (same if len(words) == 3 else different).append((place[names[0]], place[names[1]]))
     return same, different

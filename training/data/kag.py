@@ -21,8 +21,8 @@ def toss_coins(images: int, degree: int, generator: torch.Generator | None = Non
 def swap_patches(images: Tensor, tosses: Tensor) -> Tensor:
     """Swap horizontally adjacent patches, row by row and left to right, where a coin says so.
 
-    The paper's loop swaps in sequence, so that a patch can travel: at column c the hand holds the
-    patch that came from the last column whose left coin said no. This is that loop in closed form.
+    The paper's loop swaps in sequence, so that a patch can travel: before column c, the patch in hand comes
+    from the last column whose left coin was false. This is that loop in closed form.
 
     Args:
         images: (B, C, H, W) on any device; H and W are multiples of N.
@@ -53,7 +53,7 @@ def on_grid(pixels: Pixels, degree: int) -> Pixels:
 def disturb(pixels: Pixels, degree: int, generator: torch.Generator | None = None) -> Pixels:
     """KAG on one picture, uint8 (H, W, 3), with an N x N grid of equal patches.
 
-    It comes before FWD padding, so that padding is never shuffled.
+    It comes before FWD padding, so that padding is never swapped.
 
     Returns:
         uint8, the sides rounded to multiples of `degree`.

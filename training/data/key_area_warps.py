@@ -1,8 +1,7 @@
-"""Key-area warps: KAG's idea, new samples from disturbed key areas, disturbed as a counterfeiter would.
+"""Key-area warps: as in KAG, new samples from disturbed key areas, but disturbed as a counterfeiter would.
 
-A key area is one where the genuine reference has strong edges: a letter, a part of a line, the R sign. It is
-scaled, turned, shifted or made bolder by a little, and blended into its surroundings, so that the disturbance has no
-seams that would give it away.
+A key area has strong edges in the genuine reference: a letter, a stretch of a line, the R sign. It is scaled, turned,
+shifted or emboldened a little, and blended into its surroundings, so that no seam gives the disturbance away.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ WarpKind = Literal["scale", "turn", "shift", "weight"]
 
 
 class WarpsRefused(Refusal):
-    """Settings that no warps can be drawn with."""
+    """Settings with which no warps can be drawn."""
 
 
 @dataclass(frozen=True)
 class WarpSettings:
-    """Which warps are drawn, and how large.
+    """Kinds and sizes of the warps.
 
     Raises:
         WarpsRefused: if there is no kind, or not 0 < smallest_area <= largest_area <= 1, or not 0 < least <= 1.
@@ -67,9 +66,9 @@ def warp_key_areas(pixels: Pixels, edges: NDArray[np.float32], settings: WarpSet
 
     Args:
         pixels: The registered photo, uint8 (H, W, 3).
-        edges: Mean edge strength of its reference, float32 (H, W), >= 0; says where key areas are.
-        settings: What is drawn.
-        rng: All that is random.
+        edges: Mean edge strength of its reference, float32 (H, W), >= 0; locates the key areas.
+        settings: Kinds and sizes of the warps.
+        rng: Draws the warps.
 
     Returns:
         uint8 (H, W, 3).
@@ -81,7 +80,7 @@ def warp_key_areas(pixels: Pixels, edges: NDArray[np.float32], settings: WarpSet
 
 @dataclass(frozen=True)
 class Area:
-    """A rectangle around a key point, in pixels; what lies outside it is never touched."""
+    """A rectangle around a key point, in pixels; nothing outside it changes."""
 
     x: float
     y: float
@@ -90,7 +89,7 @@ class Area:
 
 
 def _draw_area(edges: NDArray[np.float32], settings: WarpSettings, rng: Generator) -> Area:
-    """An area around a point drawn in proportion to the squared edge strength; the middle where there is none."""
+    """An area around a point drawn in proportion to squared edge strength; around the middle if there are no edges."""
     height, width = edges.shape
     weight = np.cumsum(np.square(edges, dtype=np.float64).ravel())
     middle = height // 2 * width + width // 2

@@ -1,7 +1,7 @@
-"""What a set was when a run was started with it: every file by its path in the set, its hash and what is said of it.
+"""The manifest of a set: every file by its path in the set, its hash and its labels.
 
-A run is continued only with the set it was started with, and its card states that set. Names count relative to the
-set's folder, so that set and run may be moved.
+A run continues only with the set it was started with, and its card states that set. Names are relative to the set's
+folder, so that set and run may be moved.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Entry:
     """A file of a set, or a pair of them.
 
     Attributes:
-        name: Its path relative to the set's folder, with forward slashes; of a pair both, with `and` between.
-        sha256: Lower-case hex SHA-256 of the file; empty of a pair.
-        stated: What the set says of it: its class, its family, its boxes, or that a pair is similar.
+        name: Its path relative to the set's folder, with forward slashes; for a pair both, with `and` between.
+        sha256: Lower-case hex SHA-256 of the file; empty for a pair.
+        stated: The set's statement on it: its class, its family, its boxes, or that a pair is similar.
         drawn: What follows from the whole set: its item, its split.
     """
 
@@ -39,10 +39,10 @@ class Manifest:
     """A set, as a run folder keeps it.
 
     Attributes:
-        sha256: What a card states of the set.
-        files: One entry a file.
-        pairs: One entry a pair that a table states.
-        called: What a single series without a folder of its own is called, if there is one.
+        sha256: Hash of the set, as a card states it.
+        files: One entry for each file.
+        pairs: One entry for each pair that a table states.
+        called: Name of a single series without a folder of its own, if there is one.
     """
 
     sha256: str
@@ -51,16 +51,16 @@ class Manifest:
     called: str = ""
 
     def with_start(self, card: Path | None) -> Manifest:
-        """With the card of the model that training starts from, which states the hash of its weights."""
+        """The manifest with the card of the model that training starts from, which states the hash of its weights."""
         if card is None or not card.is_file():
             return self
         start = Entry(card.name, hashlib.sha256(card.read_bytes()).hexdigest(), "where the backbone starts")
         return replace(self, files=(*self.files, start))
 
     def changed_to(self, now: Manifest) -> str:
-        """What is different in another manifest, with counts and the first few names; empty where nothing is."""
+        """The differences of another manifest, with counts and the first few names; empty if there are none."""
         clauses = [*_changes("file", self.files, now.files), *_changes("pair", self.pairs, now.pairs)]
-        # Items and splits follow from all files together: told only where nothing else explains them.
+        # Items and splits follow from all files together, so that they are stated only if nothing else explains them.
         if not clauses:
             clauses = _relabelled("file", "of another item or split", self.files, now.files, "drawn")
         if not clauses and self.sha256 != now.sha256:
@@ -68,22 +68,22 @@ class Manifest:
         return ", ".join(clauses)
 
     def as_json(self) -> dict[str, Any]:
-        """What `of_json` reads."""
+        """The manifest as `of_json` reads it."""
         return asdict(self)
 
     @classmethod
     def of_json(cls, stated: Mapping[str, Any]) -> Manifest:
-        """What `as_json` wrote.
+        """The manifest that `as_json` wrote.
 
         Raises:
-            TypeError, KeyError: if it is something else.
+            TypeError, KeyError: if it is not a manifest.
         """
         files, pairs = (tuple(Entry(**entry) for entry in stated[name]) for name in ("files", "pairs"))
         return cls(stated["sha256"], files, pairs, stated["called"])
 
 
 def _changes(what: str, before: Sequence[Entry], now: Sequence[Entry]) -> list[str]:
-    """Clauses: how many were added, gone, renamed, altered and relabelled."""
+    """Clauses on how many were added, removed, renamed, altered and relabelled."""
     was, is_now = {entry.name: entry for entry in before}, {entry.name: entry for entry in now}
     added = [name for name in is_now if name not in was]
     gone = [name for name in was if name not in is_now]
@@ -100,7 +100,7 @@ def _changes(what: str, before: Sequence[Entry], now: Sequence[Entry]) -> list[s
 
 
 def _relabelled(what: str, how: str, before: Sequence[Entry], now: Sequence[Entry], field: str) -> list[str]:
-    """A clause of those whose field differs, with what it was."""
+    """A clause on the entries whose field differs, with both values."""
     is_now = {entry.name: getattr(entry, field) for entry in now}
     differing = [
         f"{entry.name}: {getattr(entry, field)}, now {is_now[entry.name]}"

@@ -18,7 +18,7 @@ CACHE = Path.home() / ".cache" / "assay" / "npm"
 
 
 class PackageRefused(Refusal):
-    """A package that cannot be fetched, or is not what was pinned."""
+    """A package that cannot be fetched, or is not the pinned one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class NpmPackage:
     Attributes:
         npm: Its name on npm.
         version: The pinned version.
-        sha256: Of its tarball, lower-case hex.
+        sha256: Lower-case hex SHA-256 of its tarball.
     """
 
     npm: str
@@ -42,7 +42,7 @@ class NpmPackage:
 
 
 def fetch(package: NpmPackage, cache: Path = CACHE) -> Path:
-    """The package's tarball in `cache`, fetched with the npm client where it is not there yet.
+    """The package's tarball in `cache`, fetched with the npm client if it is missing.
 
     Raises:
         PackageRefused: if npm is missing or fails, or if the tarball is not the pinned one.
@@ -63,7 +63,7 @@ def fetch(package: NpmPackage, cache: Path = CACHE) -> Path:
                 logger.error("%s", done.stderr.strip())
                 msg = f"npm could not fetch {wanted}; check the network connection and run the command again."
                 raise PackageRefused(msg)
-            _verify(package, fetched, "it may have been altered on the way: fetch it over another connection")
+            _verify(package, fetched, "it may have been altered on the way; fetch it over another connection")
             fetched.replace(tarball)
     _verify(package, tarball, f"delete it from {cache} and run the command again")
     return tarball

@@ -1,7 +1,6 @@
-"""The files of a set: what lies below a folder, what is passed over there, and that every picture can be read.
+"""The files of a set: those below a folder, those that are skipped, and the check that every picture can be read.
 
-Whatever keeps a set from being used is said of all its files at once, each by its path in the set: an examiner mends
-a set once, and a set has many files of one name.
+A fault is reported for all files of a set at once, each by its path in the set, so that an examiner repairs a set once.
 """
 
 from __future__ import annotations
@@ -30,23 +29,23 @@ PICTURES = frozenset(ending for ending, kind in Image.registered_extensions().it
 """Endings, in lower case with their dot, of the pictures that the intake reads."""
 
 MOST_NAMED = 20
-"""Files that a sentence names before it counts the rest."""
+"""Most files that a sentence names before it counts the rest."""
 
 _FEW = 3
 _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 class DataRefused(Refusal):
-    """A set that nothing can be trained on as it is."""
+    """A set on which nothing can be trained as it is."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What lies below a folder; paths are relative to it, and sorted.
+    """The content below a folder; paths are relative to it, and sorted.
 
     Attributes:
-        files: Files, those in folders that links lead to with the rest.
-        hidden: Hidden and system files and folders, which are not looked into.
+        files: Files, including those in linked folders.
+        hidden: Hidden and system files and folders, which are not read.
     """
 
     files: tuple[Path, ...]
@@ -54,10 +53,10 @@ class Walk:
 
 
 def walk(root: Path) -> Walk:
-    """All that lies below a folder; links are followed, but for one that leads back to a folder it lies in.
+    """The content below a folder; links are followed, unless one leads back to a folder that contains it.
 
     Raises:
-        DataRefused: if a link leads nowhere, or a folder cannot be looked into.
+        DataRefused: if a link leads nowhere, or a folder cannot be read.
     """
     files: list[Path] = []
     hidden: list[Path] = []
@@ -74,16 +73,18 @@ def walk(root: Path) -> Walk:
                 files.append(inside)
             elif path.is_dir():
                 if _identity(path) in above:
-                    logger.warning("%s leads back to a folder it lies in, and is not followed.", inside.as_posix())
+                    logger.warning(
+                        "%s leads back to a folder that contains it, and is not followed.", inside.as_posix()
+                    )
                 else:
                     waiting.append((inside, above | {_identity(path)}))
             elif path.is_symlink():
                 broken.append(f"{inside.as_posix()} (to {path.readlink()})")
             else:
-                logger.warning("%s is neither a file nor a folder, and is passed over.", inside.as_posix())
+                logger.warning("%s is neither a file nor a folder, and is skipped.", inside.as_posix())
     if broken:
         leads = "link leads" if len(broken) == 1 else "links lead"
-        msg = f"{len(broken)} {leads} nowhere in {root}: {named(sorted(broken))}; mend or remove them."
+        msg = f"{len(broken)} {leads} nowhere in {root}: {named(sorted(broken))}; repair or remove them."
         raise DataRefused(msg)
     return Walk(tuple(sorted(files)), tuple(sorted(hidden)))
 
@@ -97,18 +98,18 @@ def _names(root: Path, folder: Path) -> list[str]:
     try:
         return sorted(os.listdir(root / folder))  # noqa: PTH208 - names are wanted, not paths
     except OSError as error:
-        msg = f"The folder {root / folder} cannot be looked into ({error.strerror}); check its permissions."
+        msg = f"The folder {root / folder} cannot be read ({error.strerror}); check its permissions."
         raise DataRefused(msg) from error
 
 
 def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 
 
 def tell_passed_over(root: Path, groups: Mapping[str, Iterable[Path]]) -> None:
-    """Log, in one line, what of a set is not used: how many of each kind, and the first of them by name."""
+    """Log in one line the skipped files of a set: the number of each kind, and the first names."""
     told = {kind: sorted(path.as_posix() for path in paths) for kind, paths in groups.items()}
     counts = [f"{len(paths)} {kind} ({named(paths, _FEW)})" for kind, paths in told.items() if paths]
     if counts:
@@ -116,7 +117,7 @@ def tell_passed_over(root: Path, groups: Mapping[str, Iterable[Path]]) -> None:
 
 
 def by_ending(files: Iterable[Path]) -> dict[str, list[Path]]:
-    """Files by what their kind is called: their ending in lower case."""
+    """Files by their ending in lower case."""
     groups: dict[str, list[Path]] = defaultdict(list)
     for file in sorted(files, key=lambda file: (file.suffix.lower(), file)):
         groups[file.suffix.lower() or "without an ending"].append(file)
@@ -127,12 +128,12 @@ def read_all(files: Sequence[tuple[str, Path]], what: str, reader: Callable[[Exh
     """Read every picture of a set once, to its end.
 
     Args:
-        files: What each is called in the set, and where it lies.
-        what: What one is called, as `photo`.
-        reader: What is taken of each; the exhibit is dropped.
+        files: Name of each in the set, and its path.
+        what: Noun for one of them, such as `photo`.
+        reader: Takes what is kept of an exhibit, which is then dropped.
 
     Raises:
-        DataRefused: if some cannot be read, with all their names.
+        DataRefused: if some cannot be read; the sentence names them.
     """
 
     def taken(file: tuple[str, Path]) -> T | ExhibitRefused:
@@ -156,14 +157,14 @@ def read_all(files: Sequence[tuple[str, Path]], what: str, reader: Callable[[Exh
 
 
 def require_one_owner(files: Iterable[tuple[str, str, str]], advice: str) -> None:
-    """Guard a set against one file, by its content, under two labels.
+    """Check that no file, by its content, has two labels.
 
     Args:
-        files: Of each its name, its SHA-256 and its owner: a class, a family or a split.
+        files: Name, SHA-256 and owner (a class, a family or a split) of each.
         advice: What to do about it.
 
     Raises:
-        DataRefused: if two files of two owners are the same, naming both and how many more there are.
+        DataRefused: if two files of two owners are the same; the sentence names both and counts the others.
     """
     first_with: dict[str, tuple[str, str]] = {}
     clashes = []

@@ -1,4 +1,4 @@
-"""Drawing a split in which every class is spread as it should be, and nothing that belongs together is parted."""
+"""Draws a split that is stratified by class and divides no group."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _DRAWS = 100
 
 
 def stratified_split(classes: Sequence[set[str]], shares: Mapping[S, int], seed: int) -> list[S]:
-    """Draw a split for each group of photos, so that each class is spread as the shares ask.
+    """Draw a split for each group of photos, so that each class is divided by the shares.
 
     The rarest class is served first; a group that holds several classes counts for each of them.
 
     Args:
         classes: The classes that each group holds photos of.
-        shares: Parts for each split; the first also gets what rounding leaves.
+        shares: Relative share of each split; the first also gets the remainder of rounding.
         seed: Draws the order of the groups.
 
     Returns:
-        One split a group.
+        One split for each group.
 
     Raises:
-        DataRefused: If some class is left without a group in some split, draw after draw.
+        DataRefused: if in every draw a class has no group in some split.
 
     Source:
         After K. Sechidis, G. Tsoumakas, I. Vlahavas, On the Stratification of Multi-Label Data, ECML PKDD 2011.
@@ -67,7 +67,7 @@ def _draw(classes: Sequence[set[str]], shares: Mapping[S, int], rng: np.random.G
 
 
 def _counts(groups: int, shares: Mapping[S, int]) -> dict[S, int]:
-    """How many of a class's groups each split should get; at least one each."""
+    """Number of a class's groups for each split, at least one each."""
     first, *others = shares
     parts = sum(shares.values())
     counts = {split: max(1, round(groups * shares[split] / parts)) for split in others}

@@ -1,4 +1,4 @@
-"""Tables that a lab writes, most often with a spreadsheet: CSV with commas, paths with forward slashes."""
+"""Tables that a laboratory writes, mostly with a spreadsheet: CSV with commas, paths with forward slashes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file as it stands.
+    """The content of a CSV file.
 
     Attributes:
-        file: Where it lies.
-        columns: What its first row names them, in lower case.
-        rows: The cells of each row below, without blanks around them; none for a blank line.
-        lines: The line each of these ends in, from 1.
+        file: Its path.
+        columns: Names of the columns from its first row, in lower case.
+        rows: The cells of each further row, without surrounding blanks; no cells for a blank line.
+        lines: The line in which each of these rows ends, from 1.
     """
 
     file: Path
@@ -33,7 +33,7 @@ class Table:
     lines: tuple[int, ...]
 
     def named(self) -> list[tuple[int, dict[str, str]]]:
-        """The line and the cells by column of each row that is not blank; a short row lacks its last cells.
+        """The line, and the cells by column, of each row that is not blank; a short row lacks its last cells.
 
         Raises:
             DataRefused: if a row has more cells than there are columns.
@@ -50,10 +50,10 @@ class Table:
 
 
 def read_table(file: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
-    """A CSV file with a header, in UTF-8, or in UTF-16 as Excel's Unicode text has it.
+    """A CSV file with a header, in UTF-8, or in UTF-16 as Excel writes Unicode text.
 
     Raises:
-        DataRefused: if it is no such table, lacks a required column, or has no row.
+        DataRefused: if it is not such a table, lacks a required column, or has no row.
     """
     try:
         reader = csv.reader(io.StringIO(_text(file), newline=""), strict=False)
@@ -84,27 +84,27 @@ def _text(file: Path) -> str:
     if content.startswith(_UTF_16):
         return content.decode("utf-16")
     if b"\0" in content:
-        msg = "it holds zero bytes, as UTF-16 does that does not say so"
+        msg = "it holds zero bytes, as UTF-16 without a byte order mark does"
         raise csv.Error(msg)
     return content.decode("utf-8-sig")
 
 
 def _separated(columns: Sequence[str], required: Sequence[str]) -> str:
-    """A hint, where a header has its columns once it is cut at another sign."""
+    """A hint if the header has the columns when it is split at another character."""
     whole = ",".join(columns)
     for sign, called in _SEPARATORS.items():
         if {*required} & {cell.strip().strip('"') for cell in whole.split(sign)}:
-            return f" because its cells are parted by {called}, as Excel does in some languages: save it with commas"
+            return f" because its cells are separated by {called}, as Excel does in some languages: save it with commas"
     return ""
 
 
 def semicolon_hint(cells: Sequence[str]) -> str:
-    """A hint for a row that lacks cells, where semicolons stand between them."""
-    return " (its cells are parted by semicolons; write commas)" if any(";" in cell for cell in cells) else ""
+    """A hint for a row that lacks cells, if semicolons separate them."""
+    return " (its cells are separated by semicolons; write commas)" if any(";" in cell for cell in cells) else ""
 
 
 def path_hint(folder: Path, name: str) -> str:
-    """What to do about a path in a table in `folder` that leads to no file."""
+    """Advice on a path in a table in `folder` that leads to no file."""
     slashed = name.replace("\\", "/")
     if slashed == name:
         return "paths start from the folder of the CSV file"

@@ -1,7 +1,7 @@
 """What a genuine reference finds without any network, over the number of genuine items behind it.
 
-An examiner often holds a handful of genuine items and no counterfeit. Here the deviation of a registered photo from the
-mean of genuine ones is all that judges: no counterfeit is seen and nothing is learned.
+An examiner often holds a handful of genuine items and no counterfeit. Here only the deviation of a registered photo
+from the mean of genuine ones judges: no counterfeit is seen, and nothing is learned.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class FewGenuineItems:
     out: Path
     """Folder for the table."""
     items: tuple[int, ...] = (5, 10, 20, 40)
-    """Genuine training items a series."""
+    """Numbers of genuine training items for each series."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Which items: each seed draws others."""
+    """Seeds; each draws other items."""
     split: Split = "test"
-    """Which photos are judged."""
+    """Split of the judged photos."""
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
-    """Size of the references, and where they and registrations are kept."""
+    """Size of the references, and the folder that keeps them and registrations."""
 
     def __post_init__(self) -> None:
         require_setting(bool(self.items and self.seeds), "Name at least one of each to vary.")

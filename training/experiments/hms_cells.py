@@ -1,4 +1,4 @@
-"""What the tables and figures of the HMS paper share: one network trained with one loss is a cell, trained once.
+"""The cells of the HMS paper's tables and figures: each is one network with one loss, trained once for all of them.
 
 The protocol is the paper's (section 3.1 and 3.2), reduced: 300 similar pairs to train on, one a brand, as many
 dissimilar ones at random in every epoch, SGD .9, rate .001, batch 16, no augmentation; tested on similar pairs of
@@ -70,7 +70,7 @@ class HmsProtocol:
     data: Path
     """A mark set as for `python -m training trademark`."""
     out: Path
-    """Folder of the cells, the tables and the figures; those that share it share their cells."""
+    """Folder of the cells, tables and figures; tables with one folder share their cells."""
     losses: tuple[str, ...] = tuple(LOSSES)
     """Which rows."""
     backbones: tuple[BackboneName, ...] = (
@@ -83,23 +83,23 @@ class HmsProtocol:
     )
     """Which columns."""
     heads: tuple[PairFeature, ...] = ("interacting", "concat")
-    """A table a head: the symmetric one, and the paper's literal one, which cannot compare."""
+    """Pair heads, a table for each: the symmetric one, and the paper's literal one, which cannot compare."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds; each is one run more of everything."""
+    """Seeds; each repeats every run."""
     training_pairs: int = 300
-    """Similar pairs to train on, one a brand."""
+    """Number of similar training pairs, one for each brand."""
     test_pairs: int = 1000
-    """At most so many similar test pairs, three a brand."""
+    """Most similar test pairs, three for each brand."""
     epochs: int = 30
-    """Passes over them."""
+    """Passes over the training pairs."""
     size: int = 64
-    """Input in pixels; at least 32."""
+    """Side of the input in pixels, at least 32."""
     pretrained: bool = False
-    """Start from ImageNet where such weights can be had; there are none for the six-layer network."""
+    """Whether to start from ImageNet if such weights are available; the six-layer network has none."""
     optimiser: Literal["sgd", "adamw"] = "sgd"
     """The paper's SGD, or AdamW, with the paper's rate."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to run."""
+    """Device."""
 
     def __post_init__(self) -> None:
         unknown = sorted({*self.losses} - {*LOSSES})
@@ -114,9 +114,9 @@ class HmsFaces(HmsProtocol):
     """A table whose networks, trained on marks, are tested on faces."""
 
     faces: Path
-    """A folder of people, a subfolder a person: ORL, or LFW as published (its pairs.txt is used where it is there)."""
+    """Folder with one subfolder for each person: ORL, or LFW as published (its pairs.txt is used if it is there)."""
     face_pairs: int = 3000
-    """At most so many pairs of one person, and as many of two."""
+    """Most pairs of one person, and of two."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What each choice behind the trademark model is worth: one changed at a time, judged on validation brands alone.
+"""What each choice behind the trademark model is worth: one is changed at a time and judged on validation brands alone.
 
-Training brands are fewer than for a model that ships, so that many choices can be tried; all of them meet the same
-brands and the same validation pairs. A finished run is not run again, an interrupted one continues.
+There are fewer training brands than for a shipped model, so that many choices can be tried. All choices have the same
+brands and validation pairs. A finished run is not repeated; an interrupted one continues.
 """
 
 from __future__ import annotations
@@ -61,22 +61,22 @@ FIGURES = ("AUC, random pairs", "AUC, hard pairs", "AUC, labelled pairs", "TPR a
 
 @dataclass(frozen=True)
 class HmsChoices:
-    """What each choice behind the trademark model is worth, on validation brands."""
+    """Measure what each choice behind the trademark model is worth, on validation brands."""
 
     data: Path
     """A mark set as for `python -m training trademark`."""
     out: Path
     """Folder of the runs and their table."""
     choices: tuple[str, ...] = tuple(CHOICES)
-    """Which of `CHOICES`."""
+    """Choices to try, of `CHOICES`."""
     seeds: tuple[int, ...] = (0,)
-    """Seeds; each is one run more of everything."""
+    """Seeds; each repeats every run."""
     brands: float = 0.25
     """Share of the training brands, above 0 and at most 1."""
     epochs: int = 8
-    """Passes over them."""
+    """Passes over the training pairs."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to run."""
+    """Device."""
 
     def __post_init__(self) -> None:
         unknown = sorted({*self.choices} - {*CHOICES})

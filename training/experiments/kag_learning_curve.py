@@ -81,15 +81,15 @@ class KagLearningCurve:
     shares: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.2)
     """Shares of the training items."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds; each is one run more of everything."""
+    """Seeds; each repeats every run."""
     variants: tuple[str, ...] = tuple(VARIANTS)
-    """Which variants, of those by default and their causes (`CAUSES`)."""
+    """Variants to run, of the default ones and of `CAUSES`."""
     epochs: int = 10
-    """Epochs with all items; with a share of them as many more, so that every run takes the same steps."""
+    """Epochs with all items; a smaller share takes more epochs, so that every run takes the same number of steps."""
     size: int = 320
-    """Input of the view `photo`, and long side of the view `reference`, in pixels."""
+    """Side of the input of the view `photo`, and long side of the view `reference`, in pixels."""
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
-    """Of the view `reference`; its long side is `size`."""
+    """Settings of the view `reference`; its long side is `size`."""
 
     def __post_init__(self) -> None:
         unknown = sorted({*self.variants} - {*VARIANTS, *CAUSES})

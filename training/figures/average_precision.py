@@ -1,7 +1,7 @@
-"""How well found boxes agree with true ones: average precision, and finds at one threshold.
+"""The agreement of detections with true boxes: average precision, and figures at one threshold.
 
 Source of average precision: T.-Y. Lin et al.: Microsoft COCO, 2014, with its 101 levels of recall and its matching:
-finds of a kind, best first, each take the best-lying true box that is still free.
+detections of a kind, best first, each take the free true box with the largest overlap.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Boxes = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 OVERLAPS = tuple(np.round(np.arange(0.5, 1, 0.05), 2).tolist())
-"""Intersections over union from which on a box counts as found: .5 to .95."""
+"""Intersections over union from which a box counts as detected: .5 to .95."""
 
 _RECALLS = np.linspace(0, 1, 101)
 _BOOTSTRAPS = 400
@@ -29,12 +29,12 @@ _BOOTSTRAPS = 400
 
 @dataclass(frozen=True)
 class SceneBoxes:
-    """What is in one scene, or what was found in it.
+    """The true boxes of one scene, or its detections.
 
     Attributes:
         boxes: Left, top, right, bottom (n, 4).
-        labels: Which kind (n,).
-        scores: How sure (n,), best first; ones for what is known.
+        labels: Their kinds (n,).
+        scores: Their scores (n,), best first; 1 for true boxes.
     """
 
     boxes: Boxes
@@ -49,13 +49,13 @@ class SceneBoxes:
 
 @dataclass(frozen=True)
 class Matched:
-    """All finds of one kind in all scenes, best first.
+    """All detections of one kind in all scenes, best first.
 
     Attributes:
         scores: (n,).
         scenes: Number of the scene each is in (n,).
         right: Whether each is a true box, by overlap (overlaps, n).
-        true: How many true boxes each scene has (scenes,).
+        true: Number of true boxes in each scene (scenes,).
     """
 
     scores: NDArray[np.float32]
@@ -65,14 +65,14 @@ class Matched:
 
 
 def match(found: Sequence[SceneBoxes], known: Sequence[SceneBoxes], label: int) -> Matched:
-    """The finds of one kind, and which of them are true at each of `OVERLAPS`."""
+    """The detections of one kind, and which of them are right at each of `OVERLAPS`."""
     scores, scenes, right = [], [], []
     for number, (seen, truth) in enumerate(zip(found, known, strict=True)):
         of_kind = seen.labels == label
         scores.append(seen.scores[of_kind])
         scenes.append(np.full(int(of_kind.sum()), number))
         right.append(right_in_scene(seen.boxes[of_kind], truth.boxes[truth.labels == label]))
-    # A stable order: finds of equal score stay in that of the scenes.
+    # A stable order: detections of equal score keep the order of the scenes.
     order = np.argsort(-np.concatenate(scores), kind="stable")
     return Matched(
         np.concatenate(scores)[order],
@@ -97,11 +97,11 @@ def right_in_scene(boxes: Boxes, truth: Boxes) -> NDArray[np.bool_]:
 
 
 def average_precision(matched: Matched, weights: Floats | None = None) -> Floats:
-    """Average precision at each of `OVERLAPS`; NaN where there is no true box.
+    """Average precision at each of `OVERLAPS`; NaN without a true box.
 
     Args:
-        matched: The finds of one kind.
-        weights: How often each scene counts (scenes,); once where left out.
+        matched: The detections of one kind.
+        weights: Weight of each scene (scenes,); by default 1.
     """
     weights = np.ones(len(matched.true)) if weights is None else weights
     total = float(matched.true @ weights)
@@ -110,7 +110,7 @@ def average_precision(matched: Matched, weights: Floats | None = None) -> Floats
     each = weights[matched.scenes]
     hits = np.cumsum(matched.right * each, axis=1)
     claimed = np.cumsum(each)
-    # A find in a scene that does not count claims nothing, and has no precision.
+    # A detection in a scene with weight 0 has no precision.
     precision = np.divide(hits, claimed, out=np.zeros_like(hits), where=claimed > 0)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     values = np.zeros(len(OVERLAPS))
@@ -154,7 +154,7 @@ def _metric(value: float, drawn: Floats, over: str) -> Metric:
 def detection_metrics(
     found: Sequence[SceneBoxes], known: Sequence[SceneBoxes], least_score: float
 ) -> dict[str, Metric]:
-    """Recall, precision and false finds per empty scene, of finds with at least this score, with intervals by scene."""
+    """Recall, precision and false detections per empty scene, at a least score, with intervals by scene."""
     kept = [seen.above(least_score) for seen in found]
     hits = [_right(seen, truth) for seen, truth in zip(kept, known, strict=True)]
     scenes = [str(number) for number in range(len(known))]
@@ -163,11 +163,11 @@ def detection_metrics(
     parts = np.array([len(truth.labels) for truth in known])
     if parts.sum():
         found_parts = np.concatenate([np.arange(n) < hit.sum() for n, hit in zip(parts, hits, strict=True)])
-        over = f"parts with a find of their kind at IoU 0.5 and score {least_score:.3f}"
+        over = f"parts with a detection of their kind at IoU 0.5 and score {least_score:.3f}"
         metrics["recall"] = share_by_source(found_parts, np.repeat(scenes, parts), over).named("recall")
     detections = np.array([len(hit) for hit in hits])
     if detections.sum():
-        over = f"finds at score {least_score:.3f} that are a part of their kind, at IoU 0.5"
+        over = f"detections at score {least_score:.3f} that are a part of their kind, at IoU 0.5"
         metrics["precision"] = share_by_source(np.concatenate(hits), np.repeat(scenes, detections), over).named(
             "precision"
         )
@@ -177,7 +177,7 @@ def detection_metrics(
 
 
 def _right(seen: SceneBoxes, truth: SceneBoxes) -> NDArray[np.bool_]:
-    """Whether each find is a part of its kind, at an overlap of .5."""
+    """Whether each detection is a part of its kind, at an overlap of .5."""
     right = np.zeros(len(seen.labels), np.bool_)
     for label in np.unique(seen.labels):
         of_kind = seen.labels == label
@@ -186,18 +186,18 @@ def _right(seen: SceneBoxes, truth: SceneBoxes) -> NDArray[np.bool_]:
 
 
 def _per_empty_scene(counts: Floats) -> Metric:
-    over = "finds in scenes without a part"
+    over = "detections in scenes without a part"
     if not counts.any():
-        # A bootstrap of zeros has no width.
+        # A bootstrap of zeros would give an interval without width.
         return share(0, len(counts), over)
     return mean_by_source(counts, [str(number) for number in range(len(counts))], over)
 
 
 def least_score(found: Sequence[SceneBoxes], known: Sequence[SceneBoxes], most_false: float) -> float:
-    """The score from which on finds count, to be chosen on validation scenes.
+    """The least score of a detection, to be chosen on validation scenes.
 
-    Of all scores that leave at most `most_false` finds per empty scene, the one with the best F1 of finds at an overlap
-    of .5; 1 if none does.
+    Of all scores that leave at most `most_false` detections per empty scene, it is the one with the best F1 at an
+    overlap of .5; 1 if there is none.
     """
     right = np.concatenate([_right(seen, truth) for seen, truth in zip(found, known, strict=True)])
     scores = np.concatenate([seen.scores for seen in found])
@@ -212,6 +212,6 @@ def least_score(found: Sequence[SceneBoxes], known: Sequence[SceneBoxes], most_f
         return 1.0
     f1 = np.where(allowed, 2 * hits / (claimed + parts), -1)
     best = int(f1.argmax())
-    # Half-way to the next lower score, so that the threshold is no find's own score.
+    # Half-way to the next lower score, so that the threshold is not the score of a detection.
     following = scores[order[best + 1]] if best + 1 < len(order) else 0.0
     return float((scores[order[best]] + following) / 2)

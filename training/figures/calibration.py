@@ -16,21 +16,21 @@ _ERROR = 0.05
 
 
 class CalibrationRefused(Refusal):
-    """Scores that no likelihood ratio can be based on."""
+    """Scores that give no likelihood ratio."""
 
 
 def calibrate(
     validation: Trial, *, sides: tuple[str, str], propositions: tuple[str, str], population: str
 ) -> Calibration:
-    """Fit scores of samples that the network was not trained on.
+    """Fit a calibration to scores of samples that the network was not trained on.
 
-    The interval comes from 200 bootstraps that draw sources within each side, and fit line and bounds anew.
+    The interval comes from 200 bootstraps that draw sources within each side and fit line and bounds again.
 
     Args:
         validation: The scores.
         sides: Names of the two sides.
         propositions: H1 and H2, in words.
-        population: What the samples were, in words.
+        population: The samples, in words.
 
     Raises:
         CalibrationRefused: if a side has fewer than 20 sources, or the scores do not separate the sides.
@@ -40,7 +40,7 @@ def calibrate(
     if min(counts) < LEAST_SOURCES:
         msg = (
             f"No likelihood ratio is given: {counts[0]} {sides[0]} and {counts[1]} {sides[1]} sources stand behind the "
-            f"calibration, and it needs {LEAST_SOURCES} a side."
+            f"calibration, but it needs {LEAST_SOURCES} a side."
         )
         raise CalibrationRefused(msg)
     intercept, slope, least, greatest = fit_logistic(validation, first.weights, second.weights)
@@ -69,12 +69,12 @@ def calibrate(
 
 
 def conformal_threshold(side: Side, error: float = _ERROR) -> float:
-    """The least score that goes with a side: a new source's falls below it with a probability of at most `error`.
+    """The conformal threshold of a side: a new source's score falls below it with a probability of at most `error`.
 
     Split conformal prediction with the finite-sample correction, one vote a source (Lee, Barber and Willett:
     Distribution-free inference with hierarchical data, 2023); it needs 19 sources at 5%.
     """
     order = np.argsort(side.scores, kind="stable")
-    # The new source's own vote is the 1.
+    # The 1 is the vote of the new source.
     share = (np.cumsum(side.weights[order]) + 1) / (len(side.names) + 1)
     return float(side.scores[order][np.argmax(share > error + 1e-12)])

@@ -1,4 +1,4 @@
-"""All that a card states of a model's evidence: calibration, figures, and the same of several photos of an item."""
+"""The calibration result of a model: calibration and figures, for single photos and for several photos of an item."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from training.figures.trials import Side, Trial
 logger = logging.getLogger(__name__)
 _MOST_PHOTOS = 5
 BAND_FIGURES = ("inconclusive", "accuracy_where_conclusive")
-"""Keys of what a card states of a model that is read against its inconclusive band."""
+"""Keys of the figures of a model without a calibration, which has an inconclusive band."""
 _OTHERS: tuple[Topic, ...] = ("scope gate", "heatmaps")
 _LIMIT = "Probabilities are uncalibrated: "
 
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """How a model weighs evidence, for its card.
+    """The statements of a card on how its model weighs evidence.
 
     Attributes:
-        calibration: None where no likelihood ratio can be given.
-        metrics: What it is worth on held-out samples; none without a calibration.
-        limit: What holds of its probabilities and likelihood ratios, in a sentence.
+        calibration: The calibration; None if no likelihood ratio can be given.
+        metrics: Its figures on held-out samples; none without a calibration.
+        limit: A sentence on the limits of its probabilities and likelihood ratios.
         of_items: Calibrations of the mean score of two photos of one item, of three, and so on.
     """
 
@@ -63,22 +63,22 @@ def weigh(
     propositions: tuple[str, str],
     population: str,
 ) -> CalibrationResult:
-    """Calibrate on validation scores and say what it is worth on test scores, or say why there is no calibration.
+    """Calibrate on validation scores and assess on test scores, or state why there is no calibration.
 
     Args:
         validation: Scores that the network was not trained on.
-        test: Scores that nothing was chosen by.
-        subgroups: Further test scores that have a Cllr of their own, by name; a part of one
-            has both names, such as "known, fine".
+        test: Scores by which nothing was chosen.
+        subgroups: Further test scores with a Cllr of their own, by name; a subgroup of one has
+            both names, such as "known, fine".
         sides: Names of the two sides.
         propositions: H1 and H2, in words.
-        population: What the validation samples were, in words.
+        population: The validation samples, in words.
     """
     try:
         calibration = calibrate(validation, sides=sides, propositions=propositions, population=population)
     except CalibrationRefused as refusal:
         logger.warning("%s", refusal)
-        return CalibrationResult(None, {}, f"{_LIMIT}they order samples, they do not weigh evidence. {refusal}")
+        return CalibrationResult(None, {}, f"{_LIMIT}they order samples and do not weigh evidence. {refusal}")
     held_out = tuple(tuple(calibration.log10_lrs(side.scores).tolist()) for side in (test.first, test.second))
     metrics = evidence_metrics(calibration, test, "test samples") if test.is_whole else {}
     for name, samples in subgroups.items():
@@ -99,15 +99,15 @@ def weigh(
 
 
 def weigh_items(calibration_result: CalibrationResult, validation: Trial, test: Trial) -> CalibrationResult:
-    """The same with what several photos of one source weigh together, by the mean of their scores.
+    """The result with calibrations for the mean score of several photos of one source.
 
-    There is a calibration for two photos, for three, and so on, as far as 20 sources a side have so many. Beside the
-    Cllr of each stands that of the same means read as the score of a single photo.
+    There is a calibration for two photos, for three, and so on, as long as 20 sources a side have that many. Beside the
+    Cllr of each stands the Cllr of the same means read by the calibration of single photos.
 
     Args:
-        calibration_result: Of single photos.
+        calibration_result: The result for single photos.
         validation: Scores that the network was not trained on.
-        test: Scores that nothing was chosen by.
+        test: Scores by which nothing was chosen.
     """
     single = calibration_result.calibration
     if single is None:
@@ -135,7 +135,7 @@ def weigh_items(calibration_result: CalibrationResult, validation: Trial, test: 
 def of_several(samples: Trial, photos: int) -> Trial:
     """Mean scores of every `photos` consecutive photos of a source, in a ring; sources with fewer have none.
 
-    So every photo of a source counts alike, and a source weighs 1 as before.
+    So all photos of a source count equally, and a source still weighs 1.
     """
     return Trial(_means(samples.first, photos), _means(samples.second, photos))
 

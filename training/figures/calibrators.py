@@ -1,8 +1,8 @@
 """Calibrators: from scores to log10 likelihood ratios, and the bounds that the data allow.
 
 Source: logistic calibration with the targets of Platt (Probabilistic outputs for support vector machines, 1999),
-bounded by ELUB (Vergeer et al. 2016). A source, such as an item, a seller or a family of marks, weighs 1 however many
-photos or pairs it has, and both sides weigh the same.
+bounded by ELUB (Vergeer et al. 2016). A source, such as an item, a seller or a mark family, weighs 1
+however many photos or pairs it has, and both sides weigh the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def platt(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> t
     Args:
         first: Scores (n,).
         second: Scores (m,).
-        w_first: How much each counts (n,), N in sum.
+        w_first: Weight of each score (n,), N in sum.
         w_second: The same (m,).
 
     Returns:
@@ -58,7 +58,7 @@ def platt(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> t
         gradient = design @ (weights * (p - target))
         curvature = (design * (weights * p * (1 - p))) @ design.T + 1e-12 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        # A whole step can overshoot where the logistic is flat; half of one, often enough, cannot.
+        # A whole step can overshoot where the logistic is flat; repeated halving cannot.
         here = cost(line)
         size = next((0.5**k for k in range(_HALVINGS) if cost(line - 0.5**k * step) <= here), 0.0)
         line = line - size * step
@@ -69,16 +69,16 @@ def platt(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> t
 
 
 def elub(first: Scores, second: Scores, w_first: Scores, w_second: Scores) -> tuple[float, float]:
-    """Empirical lower and upper bound of log10 LRs: how far they stay better than saying nothing.
+    """Empirical lower and upper bound of log10 LRs, within which they are better than neutral evidence.
 
-    At each decision threshold t the expected cost of deciding by these LRs, with one misleading source added to either
-    side, is held against that of neutral evidence; the bounds are where it is exceeded, on either side of t = 1.
+    At each decision threshold t, the expected cost of deciding by these LRs, with one misleading source added to each
+    side, is compared with that of neutral evidence. The bounds are where it becomes greater, on either side of t = 1.
     Source: Vergeer et al. 2016.
 
     Args:
         first: Log10 LRs of the first side (n,).
         second: Log10 LRs of the second side (m,).
-        w_first: How much each counts (n,), the number of sources in sum.
+        w_first: Weight of each LR (n,), the number of sources in sum.
         w_second: The same (m,).
 
     Returns:
@@ -92,11 +92,11 @@ def _upper_bound(first: Scores, second: Scores, w_first: Scores, w_second: Score
     levels, rank = np.unique(np.concatenate([first, second, [0.0]]), return_inverse=True)
     at_first = np.bincount(rank[: len(first)], w_first, len(levels))
     at_second = np.bincount(rank[len(first) : -1], w_second, len(levels))
-    # Between a level and the next, deciding for the first side above the threshold, these shares are decided wrongly.
+    # Shares decided wrongly for a threshold between a level and the next, the first side being taken above it.
     missed = (np.cumsum(at_first) + 1) / (at_first.sum() + 1)
     false = (at_second.sum() - np.cumsum(at_second) + 1) / (at_second.sum() + 1)
     with np.errstate(divide="ignore"):
-        # There the cost, missed + t * false, stays below 1, that of neutral evidence at t >= 1, up to here.
+        # The cost missed + t * false stays below 1, that of neutral evidence at t >= 1, up to this t.
         reach = np.log10((1 - missed).clip(min=0)) - np.log10(false)
     above = levels >= 0
     levels, reach = levels[above], reach[above]

@@ -1,4 +1,4 @@
-"""What likelihood ratios are worth: their figures on samples whose truth is known."""
+"""The figures of likelihood ratios on samples whose truth is known."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from training.figures.metrics import auc_metric, share_by_source
 from training.figures.trials import Scores, Side, Trial
 
 CHALLENGED_FROM = 150
-"""Sources a side from which calibrators with more freedom are tried beside the logistic one."""
+"""Least sources a side for trying more flexible calibrators beside the logistic one."""
 _DRAWS = 500
 _FOLDS = 5
 _ABSTENTION = 0.03
 
 
 def evidence_metrics(calibration: Calibration, test: Trial, over: str) -> dict[str, Metric]:
-    """What the likelihood ratios are worth on samples that neither training nor calibration saw.
+    """The figures of likelihood ratios on samples that neither training nor calibration saw.
 
     Args:
         calibration: The calibration.
-        test: Their scores.
-        over: What they are, in words.
+        test: Scores of the samples.
+        over: The samples, in words.
 
     Returns:
         AUC of the score, Cllr, its parts, misleading evidence, abstention, AURC and the coverage of the conformal sets,
@@ -61,13 +61,13 @@ def evidence_metrics(calibration: Calibration, test: Trial, over: str) -> dict[s
 
 
 def score_auc(samples: Trial, over: str) -> Metric:
-    """How well the score tells the sides apart, with a 95% interval from a bootstrap by source."""
+    """AUC of the score, with a 95% interval from a bootstrap by source."""
     first, second = samples.first, samples.second
     return auc_metric(first.scores, second.scores, first.sources, second.sources, over)
 
 
 def cllr_metric(log10_lrs: Trial, over: str) -> Metric:
-    """Cllr of what samples were weighed as, with a 95% interval from a bootstrap by source."""
+    """Cllr of log10 LRs, with a 95% interval from a bootstrap by source."""
     return _bootstrapped(lambda first, second: [cllr(first, second)], log10_lrs, over)[0]
 
 
@@ -83,7 +83,7 @@ def _interval_metrics(calibration: Calibration, test: Trial, over: str) -> dict[
     def figures(first: Scores, second: Scores) -> list[float]:
         lrs = calibration.log10_lrs(first), calibration.log10_lrs(second)
         cost, least = cllr(*lrs), cllr_min(first, second)
-        # The unbounded LRs order by confidence where the bounds make many equal.
+        # The unbounded LRs give an order of confidence, since the bounds make many LRs equal.
         line = [calibration.intercept + calibration.slope * side for side in (first, second)]
         return [cost, least, cost - least, *risks(line[0], line[1])]
 
@@ -99,7 +99,7 @@ def _interval_metrics(calibration: Calibration, test: Trial, over: str) -> dict[
 
 
 def risks(first: Scores, second: Scores, abstention: float = _ABSTENTION) -> tuple[float, float]:
-    """Error share where the least confident share of log10 LRs (n,) and (m,) is given up, and AURC.
+    """Error share without the least confident share of log10 LRs (n,) and (m,), and AURC.
 
     AURC is the mean, over all numbers of samples that could be kept, of the error share among the most confident ones.
     """
@@ -126,7 +126,7 @@ def _bootstrapped(figures: Callable[[Scores, Scores], list[float]], samples: Tri
         f"{_DRAWS} draws"
     )
     values = figures(first.scores, second.scores)
-    # Moved onto the figure: draws repeat scores, and pool-adjacent-violators fits repeated scores too well.
+    # The interval is moved onto the figure: draws repeat scores, which pool-adjacent-violators fits too well.
     moved = np.clip(np.array(drawn) + values - np.median(drawn, axis=0), 0, None)
     low, high = np.quantile(moved, [0.025, 0.975], axis=0)
     return [
@@ -136,15 +136,15 @@ def _bootstrapped(figures: Callable[[Scores, Scores], list[float]], samples: Tri
 
 
 def challenger_metrics(validation: Trial, over: str) -> dict[str, Metric]:
-    """Cllr of the calibrator in use and of two with more freedom, each bounded by ELUB, cross-validated by source.
+    """Cllr of the logistic calibrator and of two more flexible ones, each bounded by ELUB, cross-validated by source.
 
-    They are reported so that a better one does not go unnoticed; only the logistic one is used. Below 150 sources a
-    side they are no challengers, and nothing is reported.
+    They are reported so that a better one does not go unnoticed; only the logistic one is used. With fewer than 150
+    sources a side, nothing is reported.
     """
     if min(len(validation.first.names), len(validation.second.names)) < CHALLENGED_FROM:
         return {}
     rng = np.random.default_rng(0)
-    # A source that stands on both sides lies in one fold.
+    # A source on both sides lies in one fold.
     names = np.unique(np.concatenate([validation.first.names, validation.second.names]))
     fold_of = rng.permutation(len(names)) % _FOLDS
     folds = [fold_of[np.searchsorted(names, side.sources)] for side in (validation.first, validation.second)]

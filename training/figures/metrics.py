@@ -74,10 +74,10 @@ def _weighted_auc(first: Scores, second: Scores, w_first: Scores, w_second: Scor
 
 
 def most_accurate_threshold(first: Scores, second: Scores) -> float:
-    """The threshold that leaves most scores on their side: those of the first (n,) above it, of the second (m,) not.
+    """The most accurate threshold: most scores of the first side (n,) above it, of the second side (m,) not.
 
     Returns:
-        Halfway between two scores, the lowest of equally good ones; infinite where one side is best called everything.
+        Halfway between two scores, the lowest of equally good ones; infinite if it is best to take one side always.
     """
     scores = np.unique([*first, *second])
     thresholds = np.array([-np.inf, *(scores[:-1] + scores[1:]) / 2, np.inf])
@@ -89,7 +89,7 @@ def most_accurate_threshold(first: Scores, second: Scores) -> float:
 def tpr_at_tnr(
     first: Scores, second: Scores, first_sources: Sources, second_sources: Sources, tnr: float, over: str
 ) -> Metric:
-    """Share of the first side above the threshold that so large a share of the second side lies at or below.
+    """Share of the first side above the threshold at or below which a share `tnr` of the second side lies.
 
     Args:
         first: Scores of the first side (n,).
@@ -125,7 +125,7 @@ def share(successes: int, total: int, over: str) -> Metric:
 def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources, over: str) -> Metric:
     """A share of photos with a 95% interval from a bootstrap by source: photos of one item are not independent."""
     if all(right) or not any(right):
-        # A bootstrap of equal values has no width; every source right bounds the error by the number of sources.
+        # A bootstrap of equal values has no width; the Wilson interval by source does.
         count = len({*sources})
         bound = share(count if all(right) else 0, count, over)
         return replace(bound, over=f"{over}; {len(right)} cases of {count} sources, Wilson interval by source")
@@ -133,7 +133,7 @@ def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources,
 
 
 def mean_by_source(values: Scores, sources: Sources, over: str) -> Metric:
-    """A mean over photos with a 95% interval from a bootstrap by source; what is not finite counts nowhere."""
+    """A mean over photos with a 95% interval from a bootstrap by source; non-finite values do not count."""
     known = np.isfinite(values)
     values, sources = values[known], np.asarray(sources)[known]
     names, index, draws = _draws_of(sources)
@@ -156,13 +156,13 @@ def class_metrics(
     """Precision, recall and F1 of each class, as in Table 1 of the KAG-MTLN paper, with intervals by item.
 
     Args:
-        predicted: Class of each photo as the network has it (N,).
+        predicted: Predicted class of each photo (N,).
         labels: Its true class (N,).
-        items: The item it shows (N,).
+        items: Its item (N,).
         classes: Names of the classes.
     """
     _, index, draws = _draws_of(items)
-    # One row of weights for the photos as they are, one for each draw of items.
+    # One row of weights for the photos themselves, and one for each draw of items.
     weights = np.vstack([np.ones(len(labels)), draws[:, index]])
     table = {}
     for number, name in enumerate(classes):
@@ -180,12 +180,12 @@ def class_metrics(
 
 
 def inconclusive_band(first: Scores, second: Scores, sides: tuple[str, str]) -> InconclusiveBand:
-    """The band between what 95% of either side's validation scores reach.
+    """The band between the 95% quantiles of both sides' validation scores.
 
-    The first side is taken only above what all but 5% of the second side's scores reach, and the
-    other way round; between the two both sides, or neither, would explain the score. Each quantile
-    has the finite-sample correction of split conformal prediction; with fewer than 19 scores a side
-    it is that side's most extreme score, and 5% is no promise.
+    The first side is taken only above the score that 95% of the second side's scores stay below, and the
+    other way round; in between, both sides or neither would explain the score. Each quantile has the
+    finite-sample correction of split conformal prediction; with fewer than 19 scores a side it is that
+    side's most extreme score, without a guaranteed rate.
 
     Args:
         first: P(first side) of validation samples of the first side.
@@ -195,7 +195,7 @@ def inconclusive_band(first: Scores, second: Scores, sides: tuple[str, str]) -> 
     of_first = -_conformal_quantile(-first)
     of_second = _conformal_quantile(second)
     if of_second < of_first:
-        # A gap between the sides: the scores at its ends still belong to their own side.
+        # There is a gap between the sides; the scores at its ends still belong to their own side.
         lower, upper = np.nextafter(of_second, 1), np.nextafter(of_first, 0)
     else:
         lower, upper = of_first, of_second
@@ -219,9 +219,9 @@ def histogram(probabilities: Scores) -> tuple[int, ...]:
 
 
 def full_scale(peaks: NDArray[np.floating]) -> float:
-    """The raw value drawn with the last colour, > 0: what the peak of one map in ten exceeds.
+    """The raw value drawn with the last colour, > 0: the 90% quantile of the peaks.
 
-    At the 99% quantile a few very sure findings made the heat of all others too pale to be seen on a photo.
+    With the 99% quantile, a few very strong heatmaps make all others too pale to be visible on a photo.
     """
     return float(max(np.quantile(peaks, _PEAK_QUANTILE), 1e-6))
 

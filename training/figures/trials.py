@@ -19,7 +19,7 @@ class Side:
 
     Attributes:
         scores: Log odds of the first side, in nats (n,), finite.
-        sources: The source of each (n,): scores of one source are not independent.
+        sources: The source of each score (n,); scores of one source are not independent.
     """
 
     scores: Scores
@@ -37,11 +37,11 @@ class Side:
 
     @cached_property
     def weights(self) -> Scores:
-        """How much each score counts (n,): 1 a source, however many scores it has."""
+        """Weights of the scores (n,): each source weighs 1, however many scores it has."""
         return self.weights_of(np.ones(len(self.names)))
 
     def weights_of(self, counts: Counts) -> Scores:
-        """The same (n,), where sources count as often as they were drawn, (names,)."""
+        """The same (n,) with each source counted as often as it was drawn, (names,)."""
         index = np.searchsorted(self.names, self.sources)
         return (counts / np.bincount(index, minlength=len(self.names)))[index]
 
@@ -64,6 +64,6 @@ class Trial:
 
 
 def trial(scores: Scores, of_first: NDArray[np.bool_], sources: Sequence[str] | NDArray[np.str_]) -> Trial:
-    """A trial from log odds (n,), which of them are the first side's (n,), and the source of each (n,)."""
+    """A trial from log odds (n,), a mask of the first side (n,), and the source of each (n,)."""
     both = Side(np.asarray(scores, dtype=np.float64), np.asarray(sources, dtype=np.str_))
     return Trial(both.of(of_first), both.of(~of_first))

@@ -1,1 +1,1 @@
-"""Fitting a network: the loop, its run folder, where it starts, what it minimises."""
+"""Fitting a network: the training loop, its run folder, its start, its losses."""

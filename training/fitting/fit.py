@@ -1,7 +1,7 @@
-"""The training loop, for both networks: read it top to bottom.
+"""The training loop of all networks: read it top to bottom.
 
-Whatever is random in an epoch follows from the seed and the epoch's number, so that a run continued
-from a checkpoint ends in the same weights as one that was never interrupted.
+All randomness in an epoch follows from the seed and the epoch's number, so that a run continued from a
+checkpoint ends in the same weights as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Scores = dict[str, float]
 
 
 class Diverged(TrainingRefused):
-    """A training in which no epoch gave a figure that is a number."""
+    """A training in which no epoch gave a finite validation score."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FitSettings:
     epochs: int = 200
     """Passes over the training data."""
     batch: int = 24
-    """Samples a step and a device."""
+    """Samples for each step and device."""
     optimiser: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum .9, or AdamW."""
     learning_rate: float = 0.001
@@ -50,17 +50,17 @@ class FitSettings:
     least_learning_rate: float = 0.0005
     """Lowest rate of the cosine cycles."""
     weight_decay: float = 0.001
-    """Decay of the weights."""
+    """Weight decay."""
     schedule: Literal["cosine_cycles", "one_cycle"] = "cosine_cycles"
-    """The paper's cosine that goes down and up every ten epochs, or one cycle over the run."""
+    """Schedule of the learning rate: the paper's cosine, down and up every ten epochs, or one cycle over the run."""
     patience: int = 30
-    """Epochs in a row without a better validation score that are borne before the run stops early."""
+    """Epochs in a row without a better validation score before the run stops early."""
     seed: int = 0
     """Seed of the split, the initial weights and every epoch."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to run; auto takes the first accelerator there is."""
+    """Device; auto takes the first accelerator that is available."""
     bf16: bool = True
-    """Mixed precision in bfloat16, on devices that have it."""
+    """Mixed precision in bfloat16, on devices that support it."""
     workers: int = 0
     """Processes that prepare images; 0 prepares them in the training process."""
     resume: bool = False
@@ -81,7 +81,7 @@ def finished_once(fitting: FitSettings, out: Path, seed: int, **changed: Any) ->
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """What an epoch draws, `length` indices, in an order that seed and epoch decide; yields (epoch, index).
+    """Yields (epoch, index) for the `length` indices of an epoch, in an order that seed and epoch decide.
 
     The epoch travels with the index, so that a dataset can derive a sample's randomness from both,
     in whatever process it runs.
@@ -115,7 +115,7 @@ def derive_seed(*parts: int) -> int:
 
 
 def accelerator_for(settings: FitSettings) -> Accelerator:
-    """Accelerate on the device that is asked for.
+    """Accelerate on the chosen device.
 
     Raises:
         TrainingRefused: if there is no such device.
@@ -149,14 +149,14 @@ def fit(
     Args:
         learner: Module whose forward takes a batch of the dataset and returns its loss.
         dataset: Indexed by (epoch, index).
-        sampler: Its order.
-        validate: The learner (in evaluation mode) to figures; `score` is the one to raise.
-        settings: How to train.
-        run: Where to.
-        accelerator: What on.
+        sampler: The order of the dataset.
+        validate: Gives the figures of the learner in evaluation mode; `score` is maximised.
+        settings: The settings.
+        run: The run folder.
+        accelerator: The device.
 
     Raises:
-        Diverged: if no epoch gave a validation score that is a number.
+        Diverged: if no epoch gave a finite validation score.
         TrainingRefused: if memory runs out.
     """
     learner.to(memory_format=torch.channels_last)
@@ -279,7 +279,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _validate_on_main(learner: nn.Module, validate: Callable[[nn.Module], Scores], accelerator: Accelerator) -> Scores:
-    """Validation figures, computed by one process and told to all."""
+    """Validation figures, computed by one process and shared with all."""
     scores: list[Scores] = [{}]
     if accelerator.is_main_process:
         learner.eval()
@@ -297,7 +297,7 @@ def _optimiser(learner: nn.Module, settings: FitSettings) -> torch.optim.Optimiz
 
 
 def _schedule(optimiser: Any, settings: FitSettings, steps: int) -> LRScheduler:
-    """Learning rates, stepped every batch. Source of the cycles: KAG-MTLN paper, section 4.1."""
+    """The schedule of learning rates, stepped every batch. Source of the cycles: KAG-MTLN paper, section 4.1."""
     inner = getattr(optimiser, "optimizer", optimiser)
     if settings.schedule == "cosine_cycles":
         return CosineAnnealingLR(inner, T_max=10 * steps, eta_min=settings.least_learning_rate)

@@ -27,10 +27,10 @@ class FusionLoss(nn.Module):
         self.register_buffer("class_weights", class_weights)
 
     def forward(self, logits: TaskLogits, label: Tensor, disturbed: Tensor) -> Tensor:
-        """The fused loss of a batch.
+        """The fusion loss of a batch.
 
         Args:
-            logits: Of both tasks.
+            logits: Logits of both tasks.
             label: Main class of each image, int64 (B,), or `UNLABELLED`.
             disturbed: 1 where the image was disturbed, int64 (B,).
         """

@@ -12,10 +12,10 @@ class HybridMarginSoftmax(MarginSoftmax):
     """HMS: softmax cross-entropy with a margin on the angle and one on the cosine of the target class.
 
     Target logit s * |W_y| |x| * (cos(theta_y + d1) - d2), others s * |W_j| |x| * cos(theta_j); nothing
-    is normalised and there is no bias. The printed formula lost its brackets: `margin_inside` is the
-    reading that matches the printed decision boundary, in which |x| cancels; outside, the target
-    logit is s * (|W_y| |x| cos(theta_y + d1) - d2). With W and x normalised the two are one, the paper's
-    HMS (normalized); without margins and at s = 1 it is plain softmax.
+    is normalised and there is no bias. The printed formula lacks its brackets: `margin_inside` is the
+    reading that matches the printed decision boundary, in which |x| cancels; without it, the target
+    logit is s * (|W_y| |x| cos(theta_y + d1) - d2). With W and x normalised both readings are equal, the
+    paper's HMS (normalized); without margins and at s = 1 it is plain softmax.
 
     Source: HMS paper, section 2.1, eq. 3 and 4; margins and s in section 3.2.
 
@@ -24,7 +24,7 @@ class HybridMarginSoftmax(MarginSoftmax):
         angular: d1 in radians.
         additive: d2.
         margin_inside: Whether d2 stands inside the norms.
-        normalised: What has length 1.
+        normalised: Vectors of length 1: none, W, or W and x.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Softmax losses with margins: what HMS and the losses that its paper compares it with share."""
+"""The base of softmax losses with margins: HMS, and the losses that its paper compares it with."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _COSINE_LIMIT = 1 - 1e-6  # arccos has no gradient at its ends
 
 
 class MarginSoftmax(nn.Module, ABC):
-    """Softmax cross-entropy over s * (lengths) * cos(theta), with less than its cosine for the target class.
+    """Softmax cross-entropy over s * lengths * cos(theta), with a smaller value for the target class.
 
-    The losses that the HMS paper compares differ in that lesser value and in what they normalise. None has a bias.
+    The losses that the HMS paper compares differ in that value and in what they normalise. None has a bias.
 
     Args:
         scale: s.
@@ -31,7 +31,7 @@ class MarginSoftmax(nn.Module, ABC):
 
     @abstractmethod
     def target(self, cosine: Tensor, lengths: Tensor) -> Tensor:
-        """What stands in the target's place for lengths * cosine, both (B, N); s comes on top."""
+        """The target's value in place of lengths * cosine, both (B, N), before the factor s."""
 
     def logits(self, features: Tensor, weight: Tensor, label: Tensor) -> Tensor:
         """Logits with the target's margins.

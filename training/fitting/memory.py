@@ -1,4 +1,4 @@
-"""How the memory of activations is got from the system when a processor trains."""
+"""How a training on a CPU keeps the memory of activations."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NEVER = -1
 
 
 def keep_freed_memory() -> bool:
-    """Have this process keep what it frees for what it allocates next; whether that could be had.
+    """Let this process keep freed memory for its next allocations, and tell whether that worked.
 
-    By default glibc gives every block of more than 32 MB back to the system and gets it anew, page by page and zeroed.
-    Activations of one step are hundreds of such blocks, and what they hold is overwritten at once: a step of
-    EfficientNet-Lite0 took 1.4 times as long (`python -m benchmarks.training_step`). Other systems' allocators are left
-    as they are.
+    By default glibc returns every block of more than 32 MB to the system and requests it again, page by page and
+    zeroed. Activations of one step are hundreds of such blocks, which are overwritten at once: a step of
+    EfficientNet-Lite0 took 1.4 times as long (`python -m benchmarks.training_step`). Other systems' allocators stay as
+    they are.
     """
     if sys.platform != "linux":
         return False

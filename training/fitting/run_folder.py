@@ -1,4 +1,4 @@
-"""The run folder: settings, log, and a checkpoint with the best weights; what a run needs to be repeated or resumed."""
+"""The run folder: settings, log, and a checkpoint with the best weights, by which a run is repeated or resumed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from training.figures.metrics import draw_confusion
 
 LOCK_NAME = ".lock"
 _OWN_FILES = ("settings", "manifest", "metrics", "checkpoint", "log")
-# What may differ between a run and its continuation without changing its result. Where data and start lie does not
-# matter: the manifest holds what they are.
+# Settings that may differ between a run and its continuation without changing its result. The paths of data and start
+# may differ, since the manifest holds their content.
 _FREE = {
     *("resume", "device", "workers", "title", "part", "licence", "remarks", "steps_in_head", "heatmap", "cache"),
     *("out", "data", "start_from"),
@@ -41,42 +41,42 @@ class TrainingRefused(Refusal):
 
 
 def require_setting(condition: bool, sentence: str) -> None:
-    """Guard a setting.
+    """Check a setting.
 
     Raises:
-        TrainingRefused: with `sentence`, if `condition` does not hold.
+        TrainingRefused: with `sentence` unless `condition` holds.
     """
     if not condition:
         raise TrainingRefused(sentence)
 
 
 def require_argument(name: str, value: float) -> None:
-    """Guard a setting that a card will state as an argument of the network.
+    """Check a setting that a card will state as an argument of the network.
 
     Raises:
-        TrainingRefused: if no card may state it, so that the finished model could not be read.
+        TrainingRefused: if no card may state it, since the finished model could then not be read.
     """
     least, most = ARGUMENTS[name]
     require_setting(least <= value <= most, f"--{name} lies between {least:g} and {most:g}, not at {value}.")
 
 
 def require_another_folder(out: Path, weights: Path) -> None:
-    """Guard the folder that a finished model is written to with a card that says more.
+    """Check the folder to which a finished model is written with a new card.
 
     Raises:
-        TrainingRefused: if it is the one the model was read from.
+        TrainingRefused: if it is the folder that the model was read from.
     """
     require_setting(
         out.resolve() != weights.resolve(),
-        "--out is another folder than --weights: the model that is there is not overwritten.",
+        "--out must be another folder than --weights, so that the model there is kept; choose another --out.",
     )
 
 
 def require_name(name: str) -> None:
-    """Guard a model's name, which becomes that of its files.
+    """Check a model's name, which becomes that of its files.
 
     Raises:
-        TrainingRefused: if it is no plain file name, or one the run folder needs itself.
+        TrainingRefused: if it is not a plain file name, or is one that the run folder needs itself.
     """
     require_setting(
         bool(re.fullmatch(r"[a-z0-9][a-z0-9_]*", name)) and name not in _OWN_FILES,
@@ -85,12 +85,12 @@ def require_name(name: str) -> None:
 
 
 def hold(folder: Path) -> AcquireReturnProxy:
-    """Keep a folder for this process alone, until what comes back is left as a context, dropped, or the process ends.
+    """Lock a folder for this process, until the lock's context ends, it is dropped, or the process ends.
 
-    The folder is made where it is missing. The operating system lets the lock go with its process, however that ends.
+    A missing folder is made. The operating system releases the lock with its process, however that ends.
 
     Raises:
-        TrainingRefused: if another process has it, or it cannot be written to.
+        TrainingRefused: if another process holds the folder, or it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,10 +105,10 @@ def hold(folder: Path) -> AcquireReturnProxy:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep a folder for what a command writes; one that was made for it goes again where it ends with nothing in it.
+    """Lock a folder while a command writes into it; a folder made for it is removed again if it stays empty.
 
     Raises:
-        TrainingRefused: as `hold` does.
+        TrainingRefused: as by `hold`.
     """
     made = not folder.exists()
     with hold(folder):
@@ -123,22 +123,22 @@ def alone_in(folder: Path) -> Iterator[None]:
 class RunFolder:
     """A folder that one run owns, and one process at a time.
 
-    An epoch is kept in three steps: its checkpoint is written beside the one before, its line in the log states the
-    SHA-256 of that checkpoint, and then the new one takes the old one's place. So the last line of the log always says
-    which checkpoint is the run's, to the bit, and each checkpoint says what the log was before it. The best weights lie
-    in the checkpoint that knows of them.
+    An epoch is kept in three steps: its checkpoint is written beside the earlier one; its line in the log states the
+    SHA-256 of that checkpoint; then the new checkpoint replaces the earlier one. So the last line of the log always
+    names the run's checkpoint, to the bit, and each checkpoint states the log before it. The checkpoint also holds the
+    best weights.
 
     Args:
-        path: The folder; made where it is missing.
+        path: The folder; made if it is missing.
         settings: The run's settings, a dataclass.
         manifest: The set it trains on.
-        resume: Whether a run that is there is continued.
-        owner: Whether this process writes the folder; of several that train together only one does.
+        resume: Whether to continue the run in the folder.
+        owner: Whether this process writes the folder; of several that train together, only one does.
 
     Raises:
-        TrainingRefused: if there is a run already and it is not to be continued, if there is none to
-            continue, if it was started with other settings or another set, or if another process writes into the
-            folder. Also later, when the folder cannot be written to, or holds what is damaged.
+        TrainingRefused: if there is a run already and `resume` is false, if there is none to continue, if it was
+            started with other settings or another set, or if another process writes into the folder. Also later, if
+            the folder cannot be written, or a file in it is damaged.
     """
 
     def __init__(self, path: Path, settings: Any, manifest: Manifest, *, resume: bool, owner: bool = True) -> None:
@@ -170,7 +170,7 @@ class RunFolder:
         self.write_json(settings.name, stated)
 
     def _finish_interrupted_epoch(self) -> None:
-        """A checkpoint that was written and not put in its place goes there if the log knows it, and else it goes."""
+        """Put a prepared checkpoint in its place if the log states it; otherwise remove it."""
         if not self._next.exists():
             return
         lines = _read(self._log).splitlines() if self._log.exists() else []
@@ -200,8 +200,8 @@ class RunFolder:
         known = recorded_manifest(self.path)
         if known is None:
             msg = (
-                f"The run in {self.path} was started before runs kept a list of their data, so that nothing tells "
-                "whether it is still the same; start again into another --out."
+                f"The run in {self.path} was started before runs kept a list of their data, so that it is not known "
+                "whether the data is the same; start again into another --out."
             )
             raise TrainingRefused(msg)
         difference = known.changed_to(manifest)
@@ -213,11 +213,11 @@ class RunFolder:
             raise TrainingRefused(msg)
 
     def save_checkpoint(self, state: dict[str, Any], figures: Mapping[str, Any]) -> None:
-        """Keep an epoch; an interruption, or a full disk, leaves it or the one before, and nothing between.
+        """Keep an epoch; an interruption or a full disk leaves this epoch or the one before.
 
         Args:
-            state: All that the run goes on from, and under `best_learner` the weights of its best epoch; tensors,
-                numbers, text, and lists and mappings of them.
+            state: All that the run continues from, and under `best_learner` the weights of its best epoch; tensors,
+                numbers, text, and lists and mappings of these.
             figures: The epoch's line in log.jsonl.
         """
         content = io.BytesIO()
@@ -233,10 +233,10 @@ class RunFolder:
         self._logged = logged
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The state that was kept last, tensors on the CPU; None before the first epoch ended.
+        """The last kept state, tensors on the CPU; None before the end of the first epoch.
 
         Raises:
-            TrainingRefused: if log and checkpoint are not, to the bit, those that the run kept together last.
+            TrainingRefused: if log and checkpoint are not exactly those that the run kept together last.
         """
         if not self._log.exists():
             if self._checkpoint.exists():
@@ -247,15 +247,15 @@ class RunFolder:
         stated = _json_of(self._log, last)
         if "checkpoint" not in stated:
             msg = (
-                f"The run in {self.path} was started before checkpoints had a checksum, so that nothing tells whether "
-                "they are whole; start again into another --out."
+                f"The run in {self.path} was started before checkpoints had a checksum, so that it is not known "
+                "whether they are whole; start again into another --out."
             )
             raise TrainingRefused(msg)
         saved = _read(self._checkpoint)
         if sha256(saved) != stated["checkpoint"]:
             msg = (
                 f"{self._checkpoint} is not the checkpoint that the last line of {self._log.name} names: one of them "
-                "is cut short or damaged, or of another run or epoch; restore both, or start again into another --out."
+                "is damaged, or belongs to another run or epoch; restore both, or start again into another --out."
             )
             raise TrainingRefused(msg)
         try:
@@ -273,7 +273,7 @@ class RunFolder:
         """The weights of the best epoch.
 
         Raises:
-            TrainingRefused: as `load_checkpoint` does, or if no epoch has ended.
+            TrainingRefused: as by `load_checkpoint`, or if no epoch has ended.
         """
         state = self.load_checkpoint()
         if state is None:
@@ -310,10 +310,10 @@ class RunFolder:
 
 
 def recorded_manifest(run: Path) -> Manifest | None:
-    """The set that the run in a folder was started with; None where it keeps none.
+    """The manifest with which the run in a folder was started; None if it keeps none.
 
     Raises:
-        TrainingRefused: if its list is damaged.
+        TrainingRefused: if the manifest is damaged.
     """
     file = run / "manifest.json"
     if not file.exists():
@@ -325,7 +325,7 @@ def recorded_manifest(run: Path) -> Manifest | None:
 
 
 def _json_of(file: Path, content: bytes) -> dict[str, Any]:
-    """A JSON object that is all of a file, or a line of it."""
+    """The JSON object of a whole file or of a line."""
     try:
         stated = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -344,25 +344,25 @@ def _read(file: Path) -> bytes:
 
 def _unwritable(file: Path, error: OSError) -> TrainingRefused:
     return TrainingRefused(
-        f"{file} cannot be written ({error.strerror}); free some space or check the folder, then go on with --resume "
-        "from the last finished epoch."
+        f"{file} cannot be written ({error.strerror}); free some space or check the folder, then continue with "
+        "--resume from the last finished epoch."
     )
 
 
 def _damaged(file: Path) -> TrainingRefused:
     return TrainingRefused(
-        f"{file} is gone, cut short or damaged: the run cannot go on from it; restore the file, or start again into "
+        f"{file} is missing or damaged, so that the run cannot continue; restore the file, or start again into "
         "another --out."
     )
 
 
 def set_name(data: Path) -> str:
-    """What a card calls a set, which travels: a folder by its name, a table with the folder it lies in."""
+    """The name of a set in a card: that of a folder, or of a table with its folder, since cards travel."""
     return f"{data.absolute().parent.name}/{data.name}" if data.suffix else data.name
 
 
 def stated_settings(settings: Any) -> dict[str, Any]:
-    """A run's settings for its card, which travels: files and folders by their names, not by where they lay."""
+    """A run's settings for its card, with names in place of paths, since cards travel."""
     return {
         key: value.name if isinstance(value, Path) else stated_settings(value) if is_dataclass(value) else plain(value)
         for key, value in vars(settings).items()

@@ -1,4 +1,4 @@
-"""The locator in training: its loss, and how it does in an epoch."""
+"""The locator in training: its loss, and its figures in an epoch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.fitting.fit import Scores
 
 
 class LocatorLearner(nn.Module):
-    """A locator and its loss: a batch of `TrainingViews` in, its loss out."""
+    """A locator and its loss: from a batch of `TrainingViews` to its loss."""
 
     def __init__(self, network: Locator) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class LocatorLearner(nn.Module):
 
 
 def detections(network: Locator, image: Tensor) -> SceneBoxes:
-    """What a network in evaluation mode finds in one picture (3, h, w), in its pixels."""
+    """The detections of a network in evaluation mode on one picture (3, h, w), in its pixels."""
     with torch.no_grad():
         found = network([image])[0]
     order = found["scores"].argsort(descending=True, stable=True)

@@ -23,11 +23,11 @@ from training.locator.settings import LocatorSettings
 
 Pixels = NDArray[np.uint8]
 _KEPT = 1.25
-"""Scenes are kept in memory with this many times the long side that the network sees in use."""
+"""Long side of the scenes in memory, as a multiple of the long side that the network sees in use."""
 
 
 class TrainingViews(Dataset[dict[str, Tensor]]):
-    """Training scenes as they are drawn; (epoch, index) decides all that is random in a view.
+    """Training scenes as they are drawn; (epoch, index) decides all randomness of a view.
 
     Scenes are decoded once and kept in memory as pixels, a little larger than the network sees them.
     """
@@ -55,14 +55,14 @@ class TrainingViews(Dataset[dict[str, Tensor]]):
 
 @dataclass(frozen=True)
 class Shrunk:
-    """A scene as it is kept in memory: its pixels, uint8 (h, w, 3), and what is in it, in these pixels."""
+    """A scene in memory: its pixels, uint8 (h, w, 3), and its boxes in these pixels."""
 
     pixels: Pixels
     known: SceneBoxes
 
 
 def read_shrunk(scenes: SceneSet, split: Split, long_side: int) -> list[Shrunk]:
-    """The scenes of a split, with their long side scaled to so many pixels."""
+    """The scenes of a split, with their long side scaled to `long_side` pixels."""
     preprocessing = Preprocessing(size=long_side)
     shrunk = []
     for scene in tqdm(scenes.of(split), f"reading {split} scenes", unit="scene", leave=False):

@@ -1,4 +1,4 @@
-"""What a training of the locator is asked for."""
+"""The settings of a locator training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LocatorSettings(ModelSettings):
     """Train a locator on photos of whole goods with the boxes of the parts on them."""
 
     data: Path
-    """Folder with photos and a manifest.csv: path, split, part, left, top, width, height; one row a part."""
+    """Folder with photos and a manifest.csv: path, split, part, left, top, width, height; one row for each part."""
     preprocessing: tyro.conf.OmitArgPrefixes[Preprocessing]
     """`--size` is the long side of the photo as the network sees it."""
     view: int = 640
@@ -32,9 +32,9 @@ class LocatorSettings(ModelSettings):
     convolutions: int = 4
     """Depth of each of the head's two branches."""
     frozen_steps: int = 0
-    """How many of the backbone's first steps stay as they are."""
+    """Number of the backbone's first steps that are not trained."""
     most_false_finds: float = 0.02
-    """Finds per empty validation scene that the threshold may leave."""
+    """Most false detections per empty validation scene at the chosen threshold."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,7 +49,7 @@ class LocatorSettings(ModelSettings):
         require_argument("channels", self.channels)
         require_argument("convolutions", self.convolutions)
         require_setting(
-            self.preprocessing.padding == "gray", "--padding is gray for a locator, which fills up with grey itself."
+            self.preprocessing.padding == "gray", "--padding is gray for a locator, which pads with grey itself."
         )
         require_setting(self.most_false_finds >= 0, f"--most-false-finds is at least 0, not {self.most_false_finds}.")
         self.require_steps("frozen_steps")

@@ -1,6 +1,6 @@
-"""Training the locator on scenes: photos of whole goods with the boxes of the parts on them.
+"""Trains the locator on scenes: photos of whole goods with the boxes of the parts on them.
 
-Source: KAG-MTLN paper, section 3.1, whose first stage is YOLOv7; FCOS stands here in its place.
+Source: KAG-MTLN paper, section 3.1, whose first stage is YOLOv7; FCOS takes its place here.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def _finish(
     )
     empty = sum(not scene.parts for scene in validation)
     rule = (
-        f"Of all scores that leave at most {settings.most_false_finds:g} finds per scene on {empty} empty validation "
-        f"scenes, the one with the best F1 of finds at IoU 0.5 on all {len(validation)}."
+        f"Of all scores that leave at most {settings.most_false_finds:g} detections per scene on {empty} empty "
+        f"validation scenes, the one with the best F1 at IoU 0.5 on all {len(validation)}."
     )
     find_rule = DetectionRule(chosen, _OVERLAP, MARGIN, _CLOSE_UP, rule)
     found, known = detect_all(locator, test), [truth(scenes, scene) for scene in test]
@@ -103,9 +103,9 @@ def _card(scenes: SceneSet, settings: LocatorSettings, start: str) -> Card:
         settings,
         {},
         (
-            "It proposes boxes: that it finds a part says nothing of its authenticity, and a part it misses is still "
+            "It proposes boxes: a detection says nothing of authenticity, and a part without a detection may still be "
             "there.",
-            "Scores order finds; they are no probabilities.",
+            "Scores order detections and are not probabilities.",
         ),
         task="locator",
         network="locator",
@@ -123,5 +123,5 @@ def _card(scenes: SceneSet, settings: LocatorSettings, start: str) -> Card:
         data=f"{len(scenes.scenes)} scenes with {boxes} boxes, {set_name(settings.data)}",
         data_sha256=scenes.manifest_sha256,
         source=f"trained with python -m training locator; the backbone started from {start}",
-        intended_use=f"Finding {', '.join(scenes.parts)} on photos of whole goods; an examiner checks the boxes.",
+        intended_use=f"Locating {', '.join(scenes.parts)} on photos of whole goods; an examiner checks the boxes.",
     )

@@ -1,4 +1,4 @@
-"""The Siamese network in training: mined negatives, the loss, and how pairs score in an epoch.
+"""The Siamese network in training: mined negatives, the loss, and its figures in an epoch.
 
 Source: HMS paper, section 2.1.
 """
@@ -28,12 +28,12 @@ _EVALUATION_BATCH = 64
 
 
 class SiameseLearner(nn.Module):
-    """Network, mined negatives and loss: a batch in, its loss out.
+    """Network, mined negatives and loss: from a batch to its loss.
 
     Args:
-        network: What is trained.
-        loss: What it minimises.
-        hardest: Whether each mark also meets its hard negative, not only a random one.
+        network: The network.
+        loss: The loss.
+        hardest: Whether each mark is paired with its hard negative too, not only with a random one.
     """
 
     def __init__(self, network: Siamese, loss: MarginSoftmax, hardest: bool = True) -> None:
@@ -74,7 +74,7 @@ def mine_dissimilar(
         second: Embeddings of the second marks (B, C).
         family_first: Their families (B,).
         family_second: Their families (B,).
-        head: The pair head, which says what is similar now.
+        head: The pair head, which decides what is similar at present.
 
     Returns:
         Two tensors of index pairs (M, 2), into first and second; M < B where a mark has no negative.
@@ -95,7 +95,7 @@ def pick(first: Tensor, second: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mean_auc(log_odds: Mapping[str, NDArray[np.float64]]) -> Scores:
-    """How well similar pairs are told from each kind of dissimilar ones, and as the score the mean over the kinds."""
+    """AUC of similar pairs against each kind of dissimilar pairs, and as `score` the mean over the kinds."""
     figures = {f"auc_{kind}": auc(log_odds["similar"], log_odds[kind]) for kind in log_odds if kind != "similar"}
     return {"score": sum(figures.values()) / len(figures), **figures}
 
@@ -107,9 +107,9 @@ def log_odds_in_epoch(
     preprocessing: Preprocessing,
     device: torch.device,
 ) -> dict[str, NDArray[np.float64]]:
-    """Log P(similar) - log P(dissimilar) of the pairs of each kind in nats (n,), as the network stands in an epoch.
+    """Log P(similar) - log P(dissimilar) of the pairs of each kind in nats (n,), by the network in an epoch.
 
-    Each mark is embedded once. What a finished network makes of pairs, its examiner says.
+    Each mark is embedded once. Pairs of a finished network are judged by its examiner instead.
     """
     used = sorted({index for listed in pairs.values() for pair in listed for index in pair})
     place = {index: position for position, index in enumerate(used)}

@@ -25,9 +25,9 @@ _GRADED = 8
 
 
 class TrainingPairs(Dataset[dict[str, Tensor]]):
-    """Pairs as they are drawn in training; (epoch, index) decides all that is random in one.
+    """Pairs as they are drawn in training; (epoch, index) decides all randomness of a pair.
 
-    An index below the number of families stands for two of the family's drawings, or, where it has
+    An index below the number of families stands for two of the family's drawings, or for two variations of
     but one, for two variations of it; the indices above stand for the labelled dissimilar pairs, and those above them
     for drawings of one concept.
     """
@@ -50,7 +50,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         members: dict[str, list[int]] = defaultdict(list)
         for index in marks.of("train"):
             members[marks.marks[index].family].append(index)
-        # A drawing on its own is a pair only if its two copies are varied apart.
+        # A single drawing makes a pair only if its two copies are varied differently.
         self._families = [name for name in members if settings.augment or name in self._similar]
         self._members = members
         self._number = {name: number for number, name in enumerate(self._families)}
@@ -69,8 +69,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
     def draw(self, generator: torch.Generator) -> list[int]:
         """An epoch: every family of several drawings once, each followed by one near to it.
 
-        Lookalikes thus meet in a batch, where they are each other's hard negatives. Single drawings
-        fill the epoch up to its length.
+        So similar brands meet in a batch, where they are each other's hard negatives. Single drawings fill the epoch
+        to its length.
         """
         drawn: dict[int, None] = {}
         several = [self._number[name] for name in self._similar]
@@ -118,7 +118,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         }
 
     def _of_a_kind(self, pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
-        """One of a family's pairs, each kind as likely: many pairs are redrawn where one is mirrored."""
+        """One of a family's pairs, with equal probability for each kind, since some kinds have many more pairs."""
         kinds = sorted({self._kind(pair) for pair in pairs})
         kind = kinds[rng.integers(len(kinds))]
         alike = [pair for pair in pairs if self._kind(pair) == kind]
@@ -136,7 +136,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
 
 
 def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixels:
-    """Another position, angle and size of a mark, uint8 (S, S, 3), and another colour; never mirrored."""
+    """Vary position, angle, size and colour of a mark, uint8 (S, S, 3); it is never mirrored."""
     varied: Pixels = _recoloured(framed, rng) if colour else framed
     if rng.random() < 0.8:
         varied = _moved(np.ascontiguousarray(varied), rng)
@@ -144,7 +144,7 @@ def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixel
 
 
 def degrade(framed: Pixels, rng: np.random.Generator) -> Pixels:
-    """A mark, uint8 (S, S, 3), compressed, out of few pixels, out of focus, noisy, or taken from a screen."""
+    """Degrade a mark, uint8 (S, S, 3): compression, few pixels, blur, noise, or stripes of a screen."""
     match rng.choice(["jpeg", "resized", "blurred", "noisy", "striped"]):
         case "jpeg":
             return jpeg(framed, rng.uniform(10, 90))

@@ -1,4 +1,4 @@
-"""What a training of the Siamese network is asked for. Source: HMS paper, section 3.2."""
+"""The settings of a training of the Siamese network. Source: HMS paper, section 3.2."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class TrademarkSettings(ModelSettings):
     """Train a Siamese network on similar marks with the HMS loss, or one that its paper compares it with."""
 
     data: Path
-    """Folder with one subfolder a mark family (optionally below train, val, test), or a CSV of a, b, label."""
+    """Folder with one subfolder for each mark family (optionally below train, val, test), or a CSV of a, b, label."""
     name: str = "trademark"
     title: str = "HMS"
     backbone: BackboneName = "resnet18"
     pair_feature: PairFeature = "interacting"
-    """How the two embeddings meet: the symmetric head, or the paper's literal concatenation."""
+    """How the pair head combines two embeddings: symmetrically, or by the paper's literal concatenation."""
     pyramid: int = 0
     """Channels of the feature pyramid that tells places finer; 0 for the backbone's last map, as the paper has it."""
     pretrained: bool = True
-    """Start the backbone from ImageNet, where such weights can be had."""
+    """Whether the backbone starts from ImageNet, if such weights are available."""
     start_from: Path | None = None
     """Card of a finished trademark model whose backbone is trained further, such as weights/hms_icon_marks.json."""
     loss: LossName = "hms"
-    """What is minimised; each loss reads the margins that it has."""
+    """Loss; each loss uses the margins that it has."""
     scale: float = 90.0
-    """s, in all of them."""
+    """s, in all losses."""
     angular_margin: float = 0.003
     """d1 of HMS and m of ArcFace, added to the angle of the target class, in radians."""
     additive_margin: float = 0.006
@@ -55,19 +55,20 @@ class TrademarkSettings(ModelSettings):
     angle_multiple: int = 4
     """m of SphereFace."""
     annealed: bool = False
-    """Whether SphereFace starts near plain softmax, as its authors have it."""
+    """Whether SphereFace starts near plain softmax, as in its authors' code."""
     hardest: bool = True
-    """Also learn from the hard negative of each mark in a batch; without it, as the paper, from random ones."""
+    """Whether to learn from the hard negative of each mark in a batch too; without it only from random ones, as in the
+    paper."""
     kinds: tuple[str, ...] = ()
-    """Of which kinds the similar training pairs are, where the set states kinds; all of them when left out."""
+    """Kinds of the similar training pairs, if the set states kinds; by default all."""
     augment: bool = True
     """Vary colour, position, angle, size and condition of training marks."""
     vary_colour: bool = True
-    """Whether colour is varied then."""
+    """Whether to vary colour then."""
     raster_share: float = 0.3
     """How many of them are then shown as on the web or the street, in chrome or on a coloured ground; 0 to 1."""
     degraded_share: float = 0.3
-    """How many of them are degraded then, as copying, compression and screens degrade a mark; 0 to 1."""
+    """Share of marks that are degraded then, as by copying, compression and screens; 0 to 1."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,7 +76,9 @@ class TrademarkSettings(ModelSettings):
         require_argument("scale", self.scale)
         require_setting(0 <= self.raster_share <= 1, f"--raster-share is a share, not {self.raster_share}.")
         require_setting(self.pyramid >= 0, f"--pyramid is a number of channels, not {self.pyramid}.")
-        require_setting(0 <= self.degraded_share <= 1, f"--degraded-share is a share, not {self.degraded_share}.")
+        require_setting(
+            0 <= self.degraded_share <= 1, f"--degraded-share lies between 0 and 1, not at {self.degraded_share}."
+        )
         require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
 
     def build_loss(self) -> MarginSoftmax:
@@ -95,7 +98,7 @@ class TrademarkSettings(ModelSettings):
                 return HybridMarginSoftmax(self.scale, 0.0, 0.0)
 
     def build_learner(self) -> tuple[SiameseLearner, str]:
-        """The network under its loss, and what its backbone starts from, in a sentence."""
+        """The network with its loss, and the start of its backbone, in words."""
         loss = self.build_loss()
         network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised, self.pyramid)
         return SiameseLearner(network, loss, self.hardest), self._start(network.backbone)

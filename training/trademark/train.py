@@ -1,4 +1,4 @@
-"""Training the Siamese network with the HMS loss, or with a rival. Source: HMS paper, sections 2.1 and 3.2."""
+"""Trains the Siamese network with the HMS loss, or with a rival. Source: HMS paper, sections 2.1 and 3.2."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def train(settings: TrademarkSettings) -> Card | None:
-    """Read the marks, fit, evaluate, and write weights and card into the run folder.
+    """Read the marks, fit, judge, and write weights and card into the run folder.
 
     Returns:
         The card; None in the processes of a distributed run that do not write it.
@@ -70,13 +70,13 @@ def train(settings: TrademarkSettings) -> Card | None:
 
 
 def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str) -> Card:
-    """The card of a network that has just been trained: all but what is judged."""
+    """The draft card of a newly trained network: all but its judging."""
     return draft_card(
         settings,
         {"backbone_start": start},
         (
             "It was not trained on lettering: marks that are mostly words are out of scope.",
-            "It judges how signs look; likelihood of confusion also asks for goods, public, sound and meaning.",
+            "It judges visual similarity; likelihood of confusion also depends on goods, public, sound and meaning.",
         ),
         task="trademark",
         network="siamese",

@@ -1,1 +1,1 @@
-"""Who is let in to the bench, with what, and what goes out: plain ASGI doors around Gradio, one file a subject."""
+"""Plain ASGI doors around Gradio that check requests and replies, one file a subject."""

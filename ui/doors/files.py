@@ -1,7 +1,7 @@
-"""Files are handed in as uploads and fetched by their path: no address is ever gone to on a client's word.
+"""Files are handed in as uploads and fetched by their path; an address that a client names is never fetched.
 
 Gradio fetches an http(s) address wherever a file can stand: in the path or url of a FileData, at any depth of any
-value, and behind `file=`. So bodies are read here first, and only paths of files that this run holds pass.
+value, and after `file=`. So the bodies of requests are read here first, and only paths of files of this run pass.
 """
 
 from __future__ import annotations
@@ -21,41 +21,39 @@ from ui.doors.refusals import Refused
 from ui.doors.routes import CALLS, FILES, forget, route
 
 _LARGEST_BODY = 2**20
-"""Bytes of JSON in one call; pictures are uploads, and what the page sends besides stays far below."""
-_NO_FILE = (
-    "{value!r} is no file that was handed in here; Assay fetches nothing from an address: upload the file itself."
-)
+"""Most bytes of JSON in one call; pictures are uploads, and all else that the page sends is far shorter."""
+_NO_FILE = "{value!r} is not a file that was handed in here, and Assay fetches no address; upload the file itself."
 
 
 class FileDoor:
-    """Lets in calls that name uploaded files only, and hands out no other.
+    """Lets in only calls that name uploaded files, and gives out no other files.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped app.
         names: The names that the bench is served under.
-        folders: Where the files lie that this run was handed, made or came with.
+        folders: Folders of the files that this run was handed, made or came with.
     """
 
     def __init__(self, app: ASGIApp, names: Names, folders: Iterable[str | Path]) -> None:
         self._app = app
         self._names = names
-        # As it is named and as it is: a temporary folder may itself be a link.
+        # The path as named and as resolved: a temporary folder may itself be a link.
         self._folders = [str(folder) for path in folders for folder in (Path(path).absolute(), Path(path).resolve())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, its body byte for byte.
 
         Raises:
-            Refused: with 400 if it names anything but a file that lies here, or is no JSON where that is taken; with
-                403 if it asks for another file of this machine; with 413 or 415 if it is too large or no JSON by its
-                own account.
+            Refused: with 400 if it names anything but a file of this run, or its body is not JSON; with 403 if it asks
+                for another file of this machine; with 413 if it is too large; with 415 if its content type is not
+                JSON.
         """
         if scope["type"] == "http":
             path = route(scope)
             if path.startswith(FILES):
                 name = path.removeprefix(FILES)
                 self._check_path(name, 403 if Path(name).is_absolute() else 400)
-                # What is fetched goes out whole: Gradio answers a range with the request's own headers.
+                # A file goes out whole: Gradio answers a range with the request's own headers.
                 forget(scope, b"range")
             elif scope["method"] == "POST" and CALLS.fullmatch(path):
                 body = await _read(scope, receive)
@@ -72,10 +70,10 @@ class FileDoor:
         for value in _given_for_files(scope, path, call):
             if isinstance(value, str):
                 self._check_path(value)
-                raise Refused(400, "A file is handed in as what the upload answered, not as its bare path.")
+                raise Refused(400, "A file was named by its bare path; hand in what the upload answered.")
 
     def _check_path(self, path: Any, status: int = 400) -> None:
-        """Refuse what is not the path of a file that lies here; what is no path at all never reaches the disk."""
+        """Refuse anything but the path of a file of this run; a value that is not a path never reaches the disk."""
         if path is None:
             return
         if isinstance(path, str) and "\0" not in path and self._within(os.path.normpath(path)):
@@ -90,7 +88,7 @@ class FileDoor:
         return any(path.startswith(f"{folder}{os.sep}") for folder in self._folders)
 
     def _check_address(self, url: Any, scope: Scope) -> None:
-        """Refuse what is not the bench's own address of a file; Gradio's page says one beside the path."""
+        """Refuse anything but the bench's own address of a file, which Gradio's page states beside the path."""
         if url is None:
             return
         try:
@@ -106,26 +104,26 @@ class FileDoor:
 async def _read(scope: Scope, receive: Receive) -> bytes:
     kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise Refused(415, f"A call is sent as application/json, not as {kind[:100] or 'nothing stated'}.")
+        raise Refused(415, f"A call needs the content type application/json, not {kind[:100] or 'none'}.")
     parts, size = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(400, "The call broke off before its end; send it again.")
+            raise Refused(400, "The call ended before its body did; send it again.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > _LARGEST_BODY:
-            raise Refused(413, "A call holds 1 MB at most; hand pictures in as uploads.")
+            raise Refused(413, "A call is limited to 1 MB; hand in pictures as uploads.")
         if not message.get("more_body"):
             return b"".join(parts)
 
 
 def _parse(body: bytes) -> Any:
     try:
-        # As Gradio's own framework reads it, but that a name said twice could be read in two ways.
+        # As Gradio's own framework reads it, except that a repeated name is refused: it could be read in two ways.
         return json.loads(body, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise Refused(400, f"The call is no JSON that can be read: {str(error)[:100]}.") from error
+        raise Refused(400, f"The call is not readable JSON: {str(error)[:100]}.") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -149,7 +147,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _given_for_files(scope: Scope, path: str, call: Any) -> Iterator[Any]:
-    """What a call gives where its event takes files; nothing where Gradio will refuse the call itself."""
+    """The values of a call for inputs that take files; none if Gradio will refuse the call itself."""
     data = call.get("data") if isinstance(call, dict) else None
     functions = scope["app"].get_blocks().fns
     asked, name = call.get("fn_index") if isinstance(call, dict) else None, path.rstrip("/").rpartition("/")[2]
@@ -163,7 +161,7 @@ def _given_for_files(scope: Scope, path: str, call: Any) -> Iterator[Any]:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """What receives the body that was read, and then what comes after it."""
+    """A receiver that gives the body that was read, and then what follows it."""
     left = [body]
 
     async def receive_again() -> Message:

@@ -1,4 +1,4 @@
-"""Gradio's app with the doors before everything of it, its own answers to other sites included."""
+"""Gradio's app behind the doors, including its own answers to other sites."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class GuardedApp(App):
     Args:
         names: The names that the bench is served under.
         framed: Whether other sites may show the page in a frame.
-        scripts: Our own scripts that the page runs.
-        folders: Where files lie that the page shows besides uploads.
+        scripts: Assay's own scripts that the page runs.
+        folders: Folders of files that the page shows besides uploads.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class GuardedApp(App):
         self._folders = (get_upload_folder(), *folders)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Gradio's own within ours: what is merely added would stand behind its answers to other sites."""
+        """Gradio's stack inside the doors; a merely added door would stand behind its answers to other sites."""
         app: ASGIApp = FullQueue(NamedUploads(super().build_middleware_stack()))
         app = FileDoor(app, self._names, self._folders)
         app = RouteDoor(app)

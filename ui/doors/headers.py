@@ -1,6 +1,6 @@
 """Headers of every reply: the page asks no other machine for anything and runs its own scripts only.
 
-What is fetched by `file=` was handed in by somebody: a browser saves it or draws it, and never runs or shows it as a
+What is fetched by `file=` was handed in by somebody: a browser saves or draws it, but never runs it or shows it as a
 page of the bench.
 """
 
@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.doors.pages import whole_page
 from ui.doors.routes import FILES, forget, route
 
-# Scripts: those of the very page that is sent and of ours, by their hash. Gradio compiles the handlers that events run
-# in the browser, which needs 'unsafe-eval'. Styles: Gradio sets them on elements and writes them into the page.
+# Scripts: those of the sent page and Assay's own, by their hash. Gradio compiles the event handlers that run in the
+# browser, which needs 'unsafe-eval'. Styles: Gradio sets them on elements and writes them into the page.
 _PAGE = (
     "default-src 'self'; script-src 'self' 'unsafe-eval' {hashes}; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; "
@@ -33,18 +33,18 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FILE = "sandbox; default-src 'none'; frame-ancestors 'none'"
-# No script can stand in them, whatever they hold.
+# No script can run in these types, whatever they hold.
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff")
 _KEPT_OF_FILES = ("content-length", "etag", "last-modified", "content-type", "content-disposition")
 
 
 class SecurityHeaders:
-    """Adds them to every reply.
+    """Adds the headers to every reply.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped app.
         framed: Whether other sites may show the page in a frame, as Hugging Face does with a Space.
-        scripts: Our own scripts that Gradio puts into the page once it runs.
+        scripts: Assay's own scripts, which Gradio puts into the running page.
     """
 
     def __init__(self, app: ASGIApp, framed: bool, scripts: Iterable[str] = ()) -> None:
@@ -59,7 +59,7 @@ class SecurityHeaders:
             return
         is_file = route(scope).startswith(FILES)
         if is_file or route(scope) == "/":
-            # The page is read here, and a file goes out byte for byte, so neither is packed.
+            # The page is read here, and a file goes out byte for byte, so that neither is compressed.
             forget(scope, b"accept-encoding")
 
         async def send_with_headers(message: Message) -> None:
@@ -87,7 +87,7 @@ class SecurityHeaders:
 
 
 def _as_attachment(headers: MutableHeaders) -> None:
-    """A reply with a file keeps what says how long and how new it is; pictures keep their type, to be drawn."""
+    """Reduce the headers of a reply with a file to its length and age; a picture keeps its type, to be drawn."""
     for name in [name for name in headers if name not in _KEPT_OF_FILES]:
         del headers[name]
     if headers.get("content-type", "").partition(";")[0].strip() not in _PICTURES:
@@ -97,7 +97,7 @@ def _as_attachment(headers: MutableHeaders) -> None:
 
 
 class _Scripts(HTMLParser):
-    """Collects what stands within the script elements of a page."""
+    """Collects the content of the script elements of a page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
@@ -126,6 +126,6 @@ def _inline_scripts(page: str) -> list[str]:
 
 
 def _hash(script: str) -> str:
-    """A script as a policy names it; a browser reads every line end as one sign."""
+    """The hash of a script for a policy; a browser reads every line end as one character."""
     digest = hashlib.sha256(script.replace("\r\n", "\n").replace("\r", "\n").encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

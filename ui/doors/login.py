@@ -1,4 +1,4 @@
-"""The one login: where it is read from, how wrong ones are slowed down, and that nothing but its form is open."""
+"""The login: where it is read, how wrong attempts are delayed, and the door that opens only its form without it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ logger = logging.getLogger(__name__)
 VARIABLE = "ASSAY_AUTH"
 _LONGEST_FILE = 4096
 _FREE_A_USER, _FREE_AN_ADDRESS = 3, 20
-"""Wrong logins that cost nothing: of one user from one address, and of anybody from one address."""
+"""Wrong logins without a delay: of one user from one address, and of all users from one address."""
 _LONGEST_STEP, _LONGEST_WAIT = 32.0, 60.0
-"""Seconds between two attempts, and that one is kept waiting before it is sent away."""
+"""Seconds between two attempts, and most seconds that an attempt waits before it is refused."""
 _FORGOTTEN_AFTER = 900.0
 _REMEMBERED = 4096
-"""Pairs of address and user whose wrong logins are counted; the one that is oldest goes first."""
+"""Most pairs of address and user whose wrong logins are counted; the oldest is dropped first."""
 
 _COOKIES = ("access-token", "access-token-unsecure")
-# Within it Gradio writes no sign that ends a script.
+# Inside it Gradio writes no character that ends a script.
 _FUNCTIONS = re.compile(rb"(<script>window\.gradio_api_info = )[^<]*(;</script>)")
 _client: ContextVar[str] = ContextVar("_client", default="")
 
@@ -55,7 +55,7 @@ class Login:
 
     def __post_init__(self) -> None:
         if not self.user or not self.password:
-            msg = "a login is written user:password, both given"
+            msg = "a login needs both, written user:password"
             raise ValueError(msg)
 
     @classmethod
@@ -63,31 +63,31 @@ class Login:
         """A login from `user:password`.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: if the text is not a login.
         """
         user, _, password = text.partition(":")
         return cls(user, password)
 
     def is_right(self, user: str, password: str) -> bool:
-        """Whether these are user and password; it takes as long wherever they differ."""
+        """Whether user and password are right; it takes equally long wherever they differ."""
         user_is_right = hmac.compare_digest(_digest(user), _digest(self.user))
         return hmac.compare_digest(_digest(password), _digest(self.password)) and user_is_right
 
 
 def read_login(argument: str | None, file: Path | None) -> Login | None:
-    """The login that was given, by the command line, a file or the environment; None for none.
+    """The login from the command line, a file or the environment; None without one.
 
     Args:
         argument: `user:password` of the command line, which every user of the machine can read in the list of
             processes.
-        file: A file with `user:password` on its one line.
+        file: A file with `user:password` as its only line.
 
     Raises:
-        ValueError: if more than one is given, or the one is none.
+        ValueError: if more than one is given, or it is not a login.
     """
     given = [name for name, is_given in _ways(argument, file).items() if is_given]
     if len(given) > 1:
-        msg = f"a login is given once; {' and '.join(given)} are given: leave all but one out"
+        msg = f"a login is given once, but there are {' and '.join(given)}; leave all but one out"
         raise ValueError(msg)
     if argument is not None:
         return Login.parse(argument)
@@ -111,7 +111,7 @@ def _login_of(file: Path) -> Login:
     if wide:
         logger.warning("Other users of this machine may read or change the login in %s; run chmod 600 on it.", file)
     if len(lines) != 1:
-        msg = f"{file} holds {len(lines)} lines; a login is one, user:password"
+        msg = f"{file} holds {len(lines)} lines, but a login is one; write user:password"
         raise ValueError(msg)
     return Login.parse(lines[0])
 
@@ -125,14 +125,14 @@ class _Wrong:
 
 @dataclass
 class Attempts:
-    """Looks at logins one after the other, and the later the more wrong ones an address has sent.
+    """Checks logins one after the other, with a delay that grows with the wrong logins from an address.
 
-    The right user waits a minute at most, and only where the wrong ones come from as well.
+    The right user waits a minute at most, and only at an address that sends wrong logins.
 
     Attributes:
-        login: The right one.
-        now: Seconds on a clock that never goes back.
-        sleep: Waits for some seconds.
+        login: The right login.
+        now: Gives the seconds of a clock that never goes back.
+        sleep: Waits for a number of seconds.
     """
 
     login: Login
@@ -141,10 +141,10 @@ class Attempts:
     _wrong: OrderedDict[tuple[str, str | None], _Wrong] = field(default_factory=OrderedDict)
 
     async def check(self, user: str, password: str) -> bool:
-        """Whether a login is right, once it is its turn; Gradio calls it.
+        """Whether a login is right, checked after its delay; Gradio calls this.
 
         Raises:
-            Refused: with 429 if that is too far off.
+            Refused: with 429 if the delay is too long.
         """
         network = _network(_client.get())
         keys = {(network, hashlib.sha256(user.encode()).hexdigest()): _FREE_A_USER, (network, None): _FREE_AN_ADDRESS}
@@ -161,10 +161,10 @@ class Attempts:
         return False
 
     def _reserve(self, key: tuple[str, str | None], free: int) -> float:
-        """Seconds until an attempt may be looked at; the next one comes after it.
+        """Seconds until an attempt may be checked; the next attempt follows it.
 
         Raises:
-            Refused: if that is too long.
+            Refused: if the delay is too long.
         """
         known, now = self._wrong.get(key), self.now()
         if known is None or now - max(known.last, known.next) > _FORGOTTEN_AFTER:
@@ -190,7 +190,7 @@ class Attempts:
 
 
 class LoginDoor(Door):
-    """Lets in who is logged in, and anybody to the login itself; everybody where there is none."""
+    """Lets in anyone who is logged in, and anyone to the login form; without a login it lets everyone in."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on.
@@ -202,24 +202,24 @@ class LoginDoor(Door):
             _client.set(scope["client"][0] if scope.get("client") else "")
             if scope["app"].auth is not None and not _logged_in(scope):
                 if not OPEN.fullmatch(route(scope)):
-                    raise Refused(401, "Log in first: this bench answers those with a login only.")
+                    raise Refused(401, "This bench answers only with a login; log in first.")
                 send = whole_page(send, _without_functions)
         await self._app(scope, receive, send)
 
 
 def _logged_in(scope: Scope) -> bool:
-    """Whether a request carries what Gradio hands out at a login, as Gradio looks it up."""
+    """Whether a request carries the token that Gradio gives out at a login, as Gradio checks it."""
     app, cookies = scope["app"], HTTPConnection(scope).cookies
     return any(cookies.get(f"{kind}-{app.cookie_id}") in app.tokens for kind in _COOKIES)
 
 
 def _without_functions(headers: MutableHeaders, page: bytes) -> bytes:  # noqa: ARG001 - of any page
-    """The page of the login; Gradio lists in it what the bench can be asked, for whoever sees it."""
+    """The login page without the list of the bench's functions that Gradio writes into it."""
     return _FUNCTIONS.sub(rb"\1{}\2", page)
 
 
 def _network(address: str) -> str:
-    """What one person holds: an IPv4 address, or the network of an IPv6 one."""
+    """The addresses that one person holds: an IPv4 address, or the network of an IPv6 address."""
     try:
         parsed = ip_address(address)
     except ValueError:

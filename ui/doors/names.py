@@ -1,7 +1,7 @@
-"""The names that the bench is served under: a name that only points here is none of them.
+"""The names that the bench is served under; a foreign name that points to this machine is not one of them.
 
-A page at a foreign name that its owner lets point to this machine (DNS rebinding) is, to a browser, of one origin
-with what it reads here; only the Host header tells.
+The owner of a foreign name can point it to this machine (DNS rebinding). To a browser, a page of that name then has the
+same origin as the bench; only the Host header shows the difference.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Authority:
-    """A name and a port as a Host header or an address states them.
+    """A name and a port, as a Host header or an address states them.
 
     Attributes:
-        name: In lower case, without brackets; an IP address in its usual form.
-        port: None where none is stated.
+        name: The name in lower case, without brackets; an IP address in its usual form.
+        port: The port; None if none is stated.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Authority:
 
     @classmethod
     def parse(cls, text: str) -> Authority | None:
-        """What a Host header says; None if it is none."""
+        """The authority of a Host header; None if the text is not one."""
         found = _HOST.fullmatch(text.strip())
         if found is None:
             return None
@@ -48,7 +48,7 @@ class Authority:
 
     @classmethod
     def of_origin(cls, origin: str) -> Authority | None:
-        """Of an address that begins with http:// or https://; its port is None if it is the usual one."""
+        """The authority of an address with http:// or https://; the usual port of the scheme becomes None."""
         try:
             scheme, place, *_ = urlsplit(origin)
         except ValueError:
@@ -57,7 +57,7 @@ class Authority:
         return cls(found.name, None if found.port == _DEFAULT_PORTS[scheme] else found.port) if found else None
 
     def without_usual_port(self) -> Authority:
-        """Itself, with no port where that is what either scheme uses unsaid."""
+        """The same, without a port that is the usual one of either scheme."""
         return Authority(self.name) if self.port in _DEFAULT_PORTS.values() else self
 
 
@@ -66,8 +66,8 @@ class Names:
     """The names that the bench is served under.
 
     Attributes:
-        known: Names, whatever the port: this machine's own, what is listened on, and what was added.
-        added: What the option added, with the port where one was stated: a proxy's name, as a browser sees it.
+        known: All names, whatever the port: this machine's own, the address listened on, and the added ones.
+        added: Names from the option, with the port if stated: the name of a proxy, as a browser sees it.
     """
 
     known: frozenset[str]
@@ -78,17 +78,17 @@ class Names:
         """The names of a bench that listens on `host`.
 
         Args:
-            host: An address or name of this machine; other than loopback, the machine's own name is known as well.
+            host: An address or name of this machine; unless it is loopback, the machine's own name is known as well.
             added: Further names, each with or without a port.
 
         Raises:
-            ValueError: if one of them is no name.
+            ValueError: if one of them is not a name.
         """
         authorities = []
         for name in added:
             authority = Authority.parse(name)
             if authority is None:
-                msg = f"{name!r} is no name that a page is served under; write it like bench.example.org."
+                msg = f"{name!r} is not a name of a served page; write it like bench.example.org."
                 raise ValueError(msg)
             authorities.append(authority.without_usual_port())
         known = {*THIS_MACHINE, *(authority.name for authority in authorities)}
@@ -104,18 +104,18 @@ class Names:
         """Whether a Host header names the bench.
 
         Args:
-            host: The header.
-            came_in_on: Address of this machine that the request reached; a number cannot point elsewhere.
+            host: The Host header.
+            came_in_on: The address of this machine that the request reached; an IP address cannot be rebound.
         """
         authority = Authority.parse(host)
         return authority is not None and (authority.name in self.known or authority.name == _address(came_in_on or ""))
 
     def same_origin(self, origin: str, hosts: Iterable[str]) -> bool:
-        """Whether a page at an origin is the bench itself: at what the request names, or at a name that was added.
+        """Whether a page at an origin is the bench itself: at a host of the request, or at an added name.
 
         Args:
-            origin: Of the Origin or Referer header.
-            hosts: What the request says it was sent to.
+            origin: Origin from the Origin or Referer header.
+            hosts: The hosts that the request states it was sent to.
         """
         page = Authority.of_origin(origin)
         if page is None:
@@ -125,17 +125,17 @@ class Names:
 
 
 def asked_hosts(scope: Scope) -> list[str]:
-    """What a request says it was sent to: its Host headers, and those that a proxy says it had from the browser."""
+    """The hosts that a request states it was sent to: its Host headers, and those that a proxy passes on."""
     headers = Headers(scope=scope)
     forwarded = ",".join(headers.getlist("x-forwarded-host"))
     return [*headers.getlist("host"), *(host.strip() for host in forwarded.split(",") if host.strip())]
 
 
 class HostDoor:
-    """Lets in what is sent to a name that the bench is served under.
+    """Lets in requests to a name that the bench is served under.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped app.
         names: Those names.
     """
 
@@ -147,11 +147,11 @@ class HostDoor:
         """Pass a request on.
 
         Raises:
-            Refused: with 400 if it does not name one host, with 421 if that is not this bench.
+            Refused: with 400 if it does not name exactly one host, with 421 if that host is not this bench.
         """
         if scope["type"] == "http":
             if len(Headers(scope=scope).getlist("host")) != 1:
-                raise Refused(400, "The request does not say which host it was sent to; send one Host header.")
+                raise Refused(400, "The request does not state exactly one host; send one Host header.")
             came_in_on = scope["server"][0] if scope.get("server") else None
             for host in asked_hosts(scope):
                 if not self._names.serve(host, came_in_on):
@@ -160,13 +160,13 @@ class HostDoor:
                         "whoever runs it can add a name with --served-as NAME."
                     )
                     raise Refused(421, msg)
-            # Gradio takes its own address from it before all else, and no proxy of ours sets it.
+            # Gradio would take its own address from this header first, and no proxy is expected to set it.
             forget(scope, b"x-gradio-server")
         await self._app(scope, receive, send)
 
 
 def _address(text: str) -> str | None:
-    """An IP address in its usual form; None for anything else."""
+    """The usual form of an IP address; None for any other text."""
     try:
         address = ip_address(text.strip("[]"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Requests that a page of another site makes a browser send: none gets in, but a link to the page itself."""
+"""Requests that a page of another site makes a browser send; only a link to the page itself gets in."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ui.doors.names import Names, asked_hosts
 from ui.doors.refusals import Refused
 from ui.doors.routes import route
 
-_FOREIGN = "This request comes from a page of another site ({page}); Assay answers its own page and programs only."
+_FOREIGN = "This request comes from a page of another site ({page}); Assay answers only its own page and programs."
 _FRAMES = ("iframe", "frame")
 
 
 class OriginDoor:
-    """Lets in what the bench's own page asks, and what no page asked.
+    """Lets in requests of the bench's own page, and requests that no page made.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped app.
         names: The names that the bench is served under.
         framed: Whether other sites may show the page in a frame.
     """
@@ -31,14 +31,14 @@ class OriginDoor:
         """Pass a request on.
 
         Raises:
-            Refused: with 403 if a foreign page has it sent.
+            Refused: with 403 if a foreign page caused it.
         """
         if scope["type"] == "http" and (page := self._foreign_page(scope)) is not None:
             raise Refused(403, _FOREIGN.format(page=page[:100]))
         await self._app(scope, receive, send)
 
     def _foreign_page(self, scope: Scope) -> str | None:
-        """What is known of the foreign page behind a request; None if there is none."""
+        """The foreign page behind a request, as far as it is known; None without one."""
         headers = Headers(scope=scope)
         for origin in headers.getlist("origin"):
             if not self._names.same_origin(origin, asked_hosts(scope)):
@@ -54,7 +54,7 @@ class OriginDoor:
         return None
 
     def _leads_to_the_page(self, scope: Scope, headers: Headers) -> bool:
-        """Whether it is a link that was followed: what it shows is shown to the examiner and to no script."""
+        """Whether it is a followed link, whose result only the examiner sees and no script."""
         if scope["method"] not in ("GET", "HEAD") or route(scope) != "/":
             return False
         if headers.get("sec-fetch-mode", "navigate") != "navigate":

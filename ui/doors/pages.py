@@ -1,4 +1,4 @@
-"""A page on its way out, held until all of it is there to be read."""
+"""A reply that is a page, held until all of it can be read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Finish = Callable[[MutableHeaders, bytes], bytes]
 
 
 def whole_page(send: Send, finish: Finish) -> Send:
-    """What sends a reply on; a page only when it is whole, and as it is finished.
+    """A sender that passes replies on, but a page only when it is whole and finished.
 
     Args:
-        send: Sends it on.
-        finish: Takes the headers, which it may change, and the page; gives the page as it is sent.
+        send: The sender that is wrapped.
+        finish: Takes the headers, which it may change, and the page; gives the page to send.
     """
     started: list[Message] = []
     parts: list[bytes] = []
@@ -32,7 +32,7 @@ def whole_page(send: Send, finish: Finish) -> Send:
             start, page = started.pop(), b"".join(parts)
             headers = MutableHeaders(scope=start)
             finished = finish(headers, page)
-            # A page that was only asked about has a length and no body.
+            # The reply to a HEAD request has a length and no body.
             if page and "content-length" in headers:
                 headers["content-length"] = str(len(finished))
             await send(start)

@@ -1,4 +1,4 @@
-"""How a door says no: a status and one sentence, in the form that Gradio's own clients read."""
+"""Refusals of a door: a status and one sentence, in the form that Gradio's own clients read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Door:
     """Stands between an app and those who ask it.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped app, with the doors.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -26,7 +26,7 @@ class Refusing(Door):
     """Answers a request that the doors within refuse with their sentence."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer why not. Nothing here is a websocket, so that none is opened."""
+        """Pass a request on, or answer why not. The bench has no websocket, so that none is opened."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return

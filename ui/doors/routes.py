@@ -1,4 +1,4 @@
-"""What of Gradio is served: the page, its assets, its events, the API. All else is not there."""
+"""The routes of Gradio that are served: the page, its assets, its events, the API. All others do not exist."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ui.doors.refusals import Door, Refused
 API = "/gradio_api"
 FILES = f"{API}/file="
 CALLS = re.compile(rf"{API}/(queue/join|run/[^/]+|call/[^/]+|cancel|reset)/?")
-"""Takes a body in JSON."""
+"""Routes that take a body in JSON."""
 _NAME = "[A-Za-z0-9_-]+"
 OPEN = re.compile(
     rf"/|/login/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/pwa_icon(/[0-9]+)?"
     rf"|/(assets|static|svelte)/.+|{API}/startup-events"
 )
-"""What the login itself is shown with, and what Gradio asks itself before it answers others."""
+"""Routes that the login form needs, and those that Gradio itself requests at its start."""
 _SERVED = {
     "GET": re.compile(
         rf"{OPEN.pattern}|/logout|/config/?|/openapi\.json"
@@ -40,18 +40,18 @@ def route(scope: Scope) -> str:
 
 
 def forget(scope: Scope, name: bytes) -> None:
-    """Take a header off a request, so that nothing within reads it."""
+    """Remove a header from a request, so that the app does not read it."""
     scope["headers"] = [(key, value) for key, value in scope["headers"] if key != name]
 
 
 class RouteDoor(Door):
-    """Lets in what asks for something that is served."""
+    """Lets in requests for something that is served."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on.
 
         Raises:
-            Refused: with 404 if there is no such thing, with 405 if it is asked for in another way than it is served.
+            Refused: with 404 if there is no such route, with 405 if the route does not take this method.
         """
         if scope["type"] == "http":
             path, method = route(scope), "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -59,5 +59,5 @@ class RouteDoor(Door):
             if not ways:
                 raise Refused(404, f"Assay serves nothing at {path[:100]}.")
             if method not in ways:
-                raise Refused(405, f"{path[:100]} is asked for by {' or '.join(ways)}.", {"Allow": ", ".join(ways)})
+                raise Refused(405, f"{path[:100]} takes only {' or '.join(ways)}.", {"Allow": ", ".join(ways)})
         await self._app(scope, receive, send)

@@ -149,7 +149,7 @@ def test_photos_of_two_series_are_not_of_one_part(
     examiner: AuthenticityExaminer, verdicts: tuple[Verdict, ...], striped: Callable[..., Exhibit]
 ) -> None:
     other = examiner.examine(striped("red/genuine"), series="red")
-    with pytest.raises(Refusal, match=r"is taken for blue, .* for red; state the series"):
+    with pytest.raises(Refusal, match=r"is taken for blue and .* for red; state the series"):
         examiner.combine([verdicts[0], other])
 
 

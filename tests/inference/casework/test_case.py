@@ -95,16 +95,16 @@ def test_an_examination_is_logged_whole(case: CaseFolder, verdict: Verdict) -> N
 
 
 def test_a_time_without_a_zone_is_not_taken(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="with its zone"):
+    with pytest.raises(ValueError, match="needs its zone"):
         CaseFolder.open(tmp_path / "case", "1", datetime(2026, 1, 1))
 
 
 def test_a_folder_serves_one_case_and_no_other_files(case: CaseFolder, tmp_path: Path) -> None:
-    with pytest.raises(CaseRefused, match="is the folder of case 2026-17, not of 2026-18"):
+    with pytest.raises(CaseRefused, match="is the folder of case 2026-17, not of case 2026-18"):
         CaseFolder.open(case.path, "2026-18", TIME)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(CaseRefused, match=r"is no case folder and holds a\.jpg"):
+    with pytest.raises(CaseRefused, match=r"is not a case folder, since it holds a\.jpg"):
         CaseFolder.open(tmp_path / "photos", "1", TIME)
 
 
@@ -143,7 +143,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Lines], Lines], list[int], str]] = {
     "text inserted": (lambda s: [*s[:3], b"by the way", *s[3:]], [4], "cut or changed"),
     "the last moved to the front": (lambda s: [s[5], *s[:5]], [1], "was written after line 6"),
     "an empty line inserted": (lambda s: [*s[:3], b"", *s[3:]], [4], "cut or changed"),
-    "numbered anew": (lambda s: [*s[:5], forged(s[5], sequence=7)], [6], "states number 7 and follows number 5"),
+    "numbered anew": (lambda s: [*s[:5], forged(s[5], sequence=7)], [6], "states number 7 but follows number 5"),
     "all removed": (lambda s: s[:0], [1], "no entry"),
 }
 
@@ -163,7 +163,7 @@ def test_lines_cut_off_the_end_are_found_by_a_head_only(log: Path) -> None:
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
     assert verify_log(log) == []
     (finding,) = verify_log(log, {"R-4": head})
-    assert str(finding) == "line 4: line 6, as R-4 knows it, is not here: lines were cut off or written anew."
+    assert str(finding) == "line 4: line 6, as R-4 states it, is not here: lines were cut off or rewritten."
     assert [finding.place for finding in verify_log(log, {"R-4": Head(4, "a" * 64)})] == ["line 4"]
 
 

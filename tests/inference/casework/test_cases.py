@@ -58,7 +58,7 @@ def test_what_is_no_case_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert cases.numbers == ()
     (refusal,) = cases.refusals
     assert "does not name a case" in refusal
-    with pytest.raises(CaseRefused, match=r"photos is no case folder and holds a\.jpg"):
+    with pytest.raises(CaseRefused, match=r"photos is not a case folder, since it holds a\.jpg"):
         cases.open("photos", TIME)
     for number in ("photos", "broken", "../x", "log.jsonl"):
         with pytest.raises(CaseRefused, match="There is no case"):
@@ -70,5 +70,5 @@ def test_what_is_no_case_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder_of_cases(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CaseRefused, match="cannot be the folder of the cases"):
+    with pytest.raises(CaseRefused, match="cannot hold the cases"):
         Cases(tmp_path / "file")

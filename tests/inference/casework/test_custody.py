@@ -70,7 +70,7 @@ def test_a_sound_case_shows_nothing_and_says_what_it_cannot_show(case: CaseFolde
     check = check_case(case.path)
     assert check.findings == ()
     assert check.vouched == 7
-    assert "what was written after that, had it been cut off the end, would not be missed" in check.limit
+    assert "later lines that were cut off the end would not be noticed" in check.limit
     assert {line.status for line in case_lines(check)} == {"agrees"}
 
 
@@ -101,14 +101,14 @@ def test_what_was_swapped_is_named_by_what_it_holds(case: CaseFolder) -> None:
     second.rename(first)
     (case.path / "x").rename(second)
     assert places(case) == sorted(files(case)[:2])
-    assert f"it holds what {files(case)[1]} held" in check_case(case.path).findings[0].text
+    assert f"it has the content of {files(case)[1]}" in check_case(case.path).findings[0].text
 
 
 PLANTED = {
-    "an exhibit": ("exhibits/" + "a" * 64 + ".png", b"planted", "was put there"),
-    "a report": ("reports/R-000000000000.json", b"{}", "was put there"),
-    "a hidden file": ("exhibits/.hidden", b"x", "was put there"),
-    "a folder": ("exhibits/more/x.png", b"x", "no file that can be read"),
+    "an exhibit": ("exhibits/" + "a" * 64 + ".png", b"planted", "was put here"),
+    "a report": ("reports/R-000000000000.json", b"{}", "was put here"),
+    "a hidden file": ("exhibits/.hidden", b"x", "was put here"),
+    "a folder": ("exhibits/more/x.png", b"x", "cannot be read as a file"),
 }
 
 
@@ -128,7 +128,7 @@ def test_a_doubled_exhibit_is_found_and_named(case: CaseFolder) -> None:
     (finding,) = check_case(case.path).findings
     assert (finding.place, finding.text) == (
         "exhibits/copy.png",
-        f"no line of the log knows of it; it is a copy of {name}.",
+        f"no line of the log states it; it is a copy of {name}.",
     )
 
 

@@ -230,8 +230,8 @@ def test_every_font_that_a_report_uses_is_embedded(report_on: Callable[..., Repo
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"case_number": " "}, "case number is needed"),
-        ({"examiner": ""}, "examiner is needed"),
+        ({"case_number": " "}, "case number is missing"),
+        ({"examiner": ""}, "examiner is missing"),
         ({"examiner": "x" * 201}, "The examiner has 201 characters, and at most 200"),
         ({"remarks": "x" * 4001}, "at most 4000"),
         ({"item": "a\x00b"}, "cannot be printed"),
@@ -248,5 +248,5 @@ def test_a_report_needs_examinations_cards_and_a_zone(verdict: Verdict, examiner
         make_report(FACTS, [], cards, TIME)
     with pytest.raises(ValueError, match="card of every model"):
         make_report(FACTS, [verdict], {}, TIME)
-    with pytest.raises(ValueError, match="with its zone"):
+    with pytest.raises(ValueError, match="needs its zone"):
         make_report(FACTS, [verdict], cards, datetime(2026, 1, 1))

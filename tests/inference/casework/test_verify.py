@@ -271,7 +271,7 @@ def test_a_cut_log_is_named(issued: Issued) -> None:
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join(lines[:2]))
     texts = [str(line) for line in verify_report(issued.report, Bench(issued.weights)) if line.status == "differs"]
-    assert texts[0].startswith(f"differs log: line 2: line 3, as report {issued.report.stem} knows it, is not here")
+    assert texts[0].startswith(f"differs log: line 2: line 3, as report {issued.report.stem} states it, is not here")
     assert any("no report" in text for text in texts)
     log.write_bytes(b"".join(lines)[:-5])
     assert "log" in differing(issued)
@@ -344,15 +344,15 @@ def test_a_log_says_what_it_cannot_show_and_ends_with_another_status(
 ) -> None:
     log = issued.case / "log.jsonl"
     beside = called("verify", log)
-    assert (beside.status, "would not be missed" in beside.out) == (3, True)
+    assert (beside.status, "would not be noticed" in beside.out) == (3, True)
     (tmp_path / "elsewhere").mkdir()
     alone = called("verify", shutil.copy(log, tmp_path / "elsewhere"))
     assert alone.status == 3
-    assert "lines cut off it would not be missed" in alone.out
+    assert "lines cut off its end would not be noticed" in alone.out
     assert "verify the folder of the case" in alone.out
     log.write_bytes(log.read_bytes().replace(b"2026-17", b"2026-18", 1))
     ran = called("verify", log)
-    assert (ran.status, ran.out) == (1, "line 1: it is not a whole entry as it was written: it was cut or changed.\n")
+    assert (ran.status, ran.out) == (1, "line 1: it is not an entry as it was written: it was cut or changed.\n")
 
 
 def test_the_folder_of_a_case_is_verified_whole(issued: Issued, called: Callable[..., Ran]) -> None:
@@ -363,7 +363,7 @@ def test_the_folder_of_a_case_is_verified_whole(issued: Issued, called: Callable
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
     cut = called("verify", issued.case, "--weights", issued.weights)
     assert cut.status == 1
-    assert f"reports/{issued.report.name}: no line of the log knows of it" in cut.out
+    assert f"reports/{issued.report.name}: no line of the log states it" in cut.out
 
 
 def test_a_case_without_a_report_agrees_and_nothing_vouches_for_the_end_of_its_log(
@@ -373,17 +373,17 @@ def test_a_case_without_a_report_agrees_and_nothing_vouches_for_the_end_of_its_l
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
     shutil.rmtree(issued.case / "reports")
     ran = called("verify", issued.case, "--weights", issued.weights)
-    assert (ran.status, "lines cut off it would not be missed" in ran.out) == (3, True)
+    assert (ran.status, "lines cut off its end would not be noticed" in ran.out) == (3, True)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"%PDF-1.4", "is not the JSON twin of a report"),
-        (b'{"a": 1}', "is not a report of Assay's"),
-        (b"[1]", "is not a report of Assay's"),
-        (b'{"assay_report": true}', "is not a report of Assay's"),
-        (b'{"assay_report": 2}', "report format 2 and this Assay reads up to 1; update Assay"),
+        (b'{"a": 1}', "is not a report of Assay"),
+        (b"[1]", "is not a report of Assay"),
+        (b'{"assay_report": true}', "is not a report of Assay"),
+        (b'{"assay_report": 2}', "report format 2, and this Assay reads formats up to 1; update Assay"),
         (b'{"assay_report": 1}', "is damaged"),
         (b'{"assay_report": 1, "examinations": [{"record": 3}]}', "is damaged"),
     ],
@@ -404,7 +404,7 @@ def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ("options", "words"),
     [
         (["--case", "file/case"], "cannot be used as a case folder"),
-        (["--examiner", ""], "The examiner is needed"),
+        (["--examiner", ""], "The examiner is missing"),
         (["--model", "tiny_marks"], "compares two marks"),
         (["--series", "green"], "does not know the series"),
     ],
@@ -516,7 +516,7 @@ def test_a_case_is_emptied_only_by_its_number(issued: Issued, called: Callable[.
     who = ("--case", issued.case, "--by", "李明", "--reason", "The court released it.")
     ran = called("delete", *who, "--confirm", "2026-18")
     assert (ran.status, ran.out) == (2, "")
-    assert "is the folder of case 2026-17, not of 2026-18; nothing was removed." in ran.error
+    assert "is the folder of case 2026-17, not of case 2026-18; nothing was removed." in ran.error
     assert issued.report.exists()
     ran = called("delete", *who, "--confirm", "2026-17")
     assert ran.status == 0
@@ -568,7 +568,7 @@ def test_another_locator_makes_no_proposal_again(located: Issued) -> None:
     path.write_text(path.read_text().replace('"rule": "set by hand"', '"rule": "set by another hand"'))
     lines = {line.subject: line for line in verify_report(located.report, Bench(located.weights))}
     assert lines["proposal 1"].status == "differs"
-    assert "tiny_locator is not what it was" in lines["proposal 1"].text
+    assert "tiny_locator is not as stated" in lines["proposal 1"].text
     assert lines["outcome 1"].status == "agrees"
     path.unlink()
     assert "There is no model 'tiny_locator' for locator" in str(verify_report(located.report, Bench(located.weights)))

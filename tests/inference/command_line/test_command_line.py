@@ -150,7 +150,7 @@ def test_a_calibrated_model_prints_what_the_findings_weigh(desk: Path, called: C
     assert "calibrated  on 21 genuine and 22 counterfeit sources: striped parts" in lines
     assert_refused(
         called("examine", desk / "part.png", "--weights", weights, "--verbal-scale", desk / "note.txt"),
-        "note.txt is no verbal scale",
+        "note.txt is not a verbal scale",
     )
 
 
@@ -212,13 +212,13 @@ def test_compare_takes_a_crop_of_each_mark(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--crop", "0,0,9,9"], "--crop 0,0,9,9 does not say of which picture; write --crop N=0,0,9,9, where N is a"),
-        (["--crop", "3=0,0,9,9"], "--crop 3=0,0,9,9 is for picture '3', and 2 pictures are named"),
-        (["--crop", "0=0,0,9,9"], "for picture '0', and 2 pictures are named"),
-        (["--crop", "first=0,0,9,9"], "for picture 'first', and 2 pictures are named"),
-        (["--crop=-1=0,0,9,9"], "for picture '-1', and 2 pictures are named"),
-        (["--crop", "=0,0,9,9"], "for picture '', and 2 pictures are named"),
-        (["--crop", "1=0,0,9,9", "--crop", "1=0,0,8,8"], "--crop is given twice for picture 1; leave one of them out"),
+        (["--crop", "0,0,9,9"], "--crop 0,0,9,9 does not name its picture; write --crop N=0,0,9,9, where N is the"),
+        (["--crop", "3=0,0,9,9"], "--crop 3=0,0,9,9 is for picture '3', but 2 pictures are named"),
+        (["--crop", "0=0,0,9,9"], "for picture '0', but 2 pictures are named"),
+        (["--crop", "first=0,0,9,9"], "for picture 'first', but 2 pictures are named"),
+        (["--crop=-1=0,0,9,9"], "for picture '-1', but 2 pictures are named"),
+        (["--crop", "=0,0,9,9"], "for picture '', but 2 pictures are named"),
+        (["--crop", "1=0,0,9,9", "--crop", "1=0,0,8,8"], "--crop is given twice for picture 1; give it once"),
         (["--crop", "1="], "The crop '' is not four whole numbers"),
         (["--crop", "2=0,0,9"], "The crop '0,0,9' is not four whole numbers"),
         (["--crop", "2=0,0,9,9,45"], "a turn of 90, 180 or 270 degrees"),
@@ -290,13 +290,13 @@ def test_a_transparent_photo_is_examined_on_the_ground_that_is_asked_for(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["1=pink"], "The ground 'pink' is not one of white, black and grey"),
-        (["1="], "The ground '' is not one of white, black and grey"),
-        (["1=Black"], "The ground 'Black' is not one of white, black and grey"),
-        (["black"], "--ground black does not say of which picture; write --ground N=black"),
-        (["3=black"], "--ground 3=black is for picture '3', and 2 pictures are named"),
+        (["1=pink"], "The ground 'pink' is not white, black or grey"),
+        (["1="], "The ground '' is not white, black or grey"),
+        (["1=Black"], "The ground 'Black' is not white, black or grey"),
+        (["black"], "--ground black does not name its picture; write --ground N=black"),
+        (["3=black"], "--ground 3=black is for picture '3', but 2 pictures are named"),
         (["1=black", "1=white"], "--ground is given twice for picture 1"),
-        (["2=black"], "mark.png has no transparent parts to lay on black; leave its ground open."),
+        (["2=black"], "mark.png has no transparent areas to lay on black; leave its ground open."),
     ],
     ids=" ".join,
 )
@@ -354,9 +354,9 @@ def test_a_refusal_ends_the_process_with_status_2_and_one_line(desk: Path) -> No
         (["--model", "../tiny_parts"], "There is no model '../tiny_parts'"),
         (["--series", "green"], "does not know the series 'green'"),
         (["--series", ""], "does not know the series ''"),
-        (["--ground", "black"], "part.png has no transparent parts to lay on black"),
-        (["--ground", "off-white"], "The ground 'off-white' is not one of"),
-        (["--crop", "2=0,0,9,9"], "--crop 2=0,0,9,9 is for picture '2', and one picture is named"),
+        (["--ground", "black"], "part.png has no transparent areas to lay on black"),
+        (["--ground", "off-white"], "The ground 'off-white' is not white"),
+        (["--crop", "2=0,0,9,9"], "--crop 2=0,0,9,9 is for picture '2', but one picture is named"),
         (["--crop", "0,0,9,9", "--crop", "0,0,8,8"], "--crop is given twice for picture 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -448,12 +448,12 @@ def test_the_parts_of_a_transparent_photo_are_looked_for_on_the_ground_that_is_a
     assert json.loads(ran.out) == as_json(detections)
     assert_refused(
         called("locate", shelf / "bare.png", "--weights", shelf / "weights", "--ground", "white"),
-        "bare.png has no transparent parts to lay on white",
+        "bare.png has no transparent areas to lay on white",
     )
 
 
 def test_nothing_found_is_said_with_what_to_do(shelf: Path, called: Callable[..., Ran]) -> None:
-    sentence = "No part (striped_part) was found on bare.png; where you see one, give its box x,y,w,h in pixels."
+    sentence = "No part (striped_part) was found on bare.png; if you see one, give its box as x,y,w,h in pixels."
     ran = called("locate", shelf / "bare.png", "--weights", shelf / "weights")
     assert (ran.status, ran.error) == (0, "")
     assert ran.out.startswith(sentence)
@@ -498,4 +498,4 @@ def test_a_part_without_a_model_is_named_and_not_examined(shelf: Path, called: C
     *named, refused = ran.error.splitlines()
     assert len(named) == 2
     assert all(line.startswith("There is no model for the striped_part at ") for line in named)
-    assert "for anything that was found on bag.png" in refused
+    assert "No model examines the parts found on bag.png" in refused

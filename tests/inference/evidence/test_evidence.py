@@ -104,12 +104,12 @@ def test_a_laboratory_brings_its_own_words(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (None, "cannot be read"),
-        ("{", "is no verbal scale"),
-        ("[]", "is no verbal scale"),
+        ("{", "is not a verbal scale"),
+        ("[]", "is not a verbal scale"),
         ('{"name": "x", "source": "y"}', "above: "),
         ('{"name": "x", "source": "y", "above": {}}', "at least one band"),
         ('{"name": "x", "source": "y", "above": {"a": 0.5}}', "LR of 1 or more"),
-        ('{"name": "x", "source": "y", "above": {"a": 1e999}}', "scale.json is no verbal scale"),
+        ('{"name": "x", "source": "y", "above": {"a": 1e999}}', "scale.json is not a verbal scale"),
         ('{"name": "x", "source": "y", "above": {"a": 10, "b": 2}}', "from the weakest to the strongest"),
         ('{"name": "x", "source": "y", "above": {"a": 2}, "more": 1}', "more: "),
     ],
@@ -177,20 +177,20 @@ def test_a_score_at_a_threshold_goes_with_its_side(
     [
         ({}, "genuine", "it supports genuine, and counterfeit calibration samples do not have such scores."),
         ({"log10_lr": -1.0, "low": -1.5, "high": -0.1, "accepted": ("counterfeit",)}, "counterfeit", "LR 1/10"),
-        ({"log10_lr": math.log10(2), "low": 0.1}, "inconclusive", "from 1/2 to 2 the findings support neither side."),
+        ({"log10_lr": math.log10(2), "low": 0.1}, "inconclusive", "an LR from 1/2 to 2 supports neither side."),
         ({"log10_lr": -math.log10(2), "low": -0.5, "high": -0.1}, "inconclusive", "LR 1/2.0"),
         ({"log10_lr": 0.302, "low": 0.1}, "genuine", "LR 2.0"),
-        ({"low": 0.0}, "inconclusive", "95% interval 0.00 to 1.50); the interval holds 0"),
-        ({"low": -0.1}, "inconclusive", "the interval holds 0, so that the side is not resolved."),
-        ({"accepted": SIDES}, "inconclusive", "genuine and counterfeit calibration samples alike have scores of 2.00."),
-        ({"accepted": ("counterfeit",)}, "inconclusive", "a score of 2.00 is strange to genuine calibration samples."),
+        ({"low": 0.0}, "inconclusive", "95% interval 0.00 to 1.50); the interval contains 0"),
+        ({"low": -0.1}, "inconclusive", "the interval contains 0, so that the side is not resolved."),
+        ({"accepted": SIDES}, "inconclusive", "both genuine and counterfeit calibration samples have scores of 2.00."),
+        ({"accepted": ("counterfeit",)}, "inconclusive", "genuine calibration samples do not have scores of 2.00."),
         (
             {"accepted": ()},
             "inconclusive",
             "lies between those of genuine and of counterfeit calibration samples.",
         ),
         ({"accepted": (), "low": -1.0}, "inconclusive", "a score of 2.00 lies between"),
-        ({"greatest": 1.0, "high": 1.0}, "genuine", "(LR 10, as far as the calibration data reach; 95% interval 0.50"),
+        ({"greatest": 1.0, "high": 1.0}, "genuine", "(LR 10, limited by the calibration data; 95% interval 0.50"),
     ],
 )
 def test_one_rule_decides_and_is_said_with_its_numbers(changed: dict[str, Any], expected: str, reason: str) -> None:
@@ -360,7 +360,7 @@ def test_what_a_scope_check_refuses_is_not_weighed(parts: Model, striped: MakeEx
 
 
 def test_a_calibration_for_other_sides_is_refused(parts: Model) -> None:
-    with pytest.raises(WeightsRefused, match="calibrated for other sides than genuine and counterfeit"):
+    with pytest.raises(WeightsRefused, match="is not calibrated for genuine and counterfeit"):
         AuthenticityExaminer(calibrated(parts, sides=("counterfeit", "genuine")))
 
 

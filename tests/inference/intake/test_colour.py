@@ -171,8 +171,8 @@ def test_the_gamma_of_a_grey_png_is_followed() -> None:
         ([numbers(77, 13)], "primaries 77 and curve 13 of H.273, which are not converted"),
         ([numbers(1, 17)], "primaries 1 and curve 17 of H.273, which are not converted"),
         ([numbers(1, 1)], "curve of television cameras"),
-        ([numbers(1, 13, matrix=1)], "no full-range RGB"),
-        ([numbers(1, 13, full=0)], "no full-range RGB"),
+        ([numbers(1, 13, matrix=1)], "other than full-range RGB"),
+        ([numbers(1, 13, full=0)], "other than full-range RGB"),
         ([ADOBE_POINTS], "primaries but no gamma"),
         ([(b"iCCP", b"broken\0\0" + b"not packed")], "colour profile is damaged"),
         ([numbers(9, 16)], "meant for a bright display"),
@@ -210,8 +210,8 @@ POINTS = {"t318": (0.3127, 0.3290), "t319": (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
         pytest.param(exif_of(1), False, None, id="sRGB by one tag"),
         pytest.param(exif_of(), False, None, id="nothing"),
         pytest.param(exif_of(1, "R03"), False, "sRGB in one tag and Adobe RGB in another", id="both"),
-        pytest.param(exif_of(65535), False, "other than sRGB but not which", id="uncalibrated"),
-        pytest.param(exif_of(65535, "R98"), False, "other than sRGB but not which", id="uncalibrated, R98"),
+        pytest.param(exif_of(65535), False, "other than sRGB without naming them", id="uncalibrated"),
+        pytest.param(exif_of(65535, "R98"), False, "other than sRGB without naming them", id="uncalibrated, R98"),
     ],
 )
 @pytest.mark.parametrize("container", ["JPEG", "WEBP", "PNG"])

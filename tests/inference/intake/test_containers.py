@@ -76,7 +76,9 @@ def test_an_end_mark_inside_a_jpeg_segment_is_not_the_end() -> None:
 
 def test_a_png_without_its_end_mark_is_reported() -> None:
     data = encoded(photograph(), "PNG")
-    assert read_exhibit(data[: data.rindex(b"IEND") - 4]).warnings == ("The mark that ends the image data is missing.",)
+    assert read_exhibit(data[: data.rindex(b"IEND") - 4]).warnings == (
+        "The marker that ends the image data is missing.",
+    )
 
 
 @pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF"])
@@ -112,7 +114,7 @@ def test_the_format_is_told_by_the_bytes_and_not_by_the_extension(tmp_path: Path
 def test_what_is_not_examined_is_refused_by_its_name(data: bytes, kind: str) -> None:
     with pytest.raises(ExhibitRefused) as refused:
         read_exhibit(data, "evidence.jpg")
-    assert str(refused.value).startswith(f"evidence.jpg is {kind}, and only JPEG, PNG, WEBP, TIFF")
+    assert str(refused.value).startswith(f"evidence.jpg is {kind}, but only JPEG, PNG, WEBP, TIFF")
 
 
 def branded(data: bytes, major: bytes, compatible: bytes) -> bytes:

@@ -178,7 +178,7 @@ def test_a_clear_colour_of_16_bits_is_told_by_its_upper_8() -> None:
         [0] * 3,
         [156] * 3,
     )
-    assert result.warnings == ("The colour that is transparent was told by the upper 8 of its 16 bits.",)
+    assert result.warnings == ("The transparent colour was matched by the upper 8 of its 16 bits.",)
 
 
 @pytest.mark.parametrize("bits", [10, 12])

@@ -43,7 +43,7 @@ BITMAP = encoded(photograph(), "BMP")
     ],
 )
 def test_what_is_sound_but_not_read_is_called_that_and_not_damaged(data: bytes, kind: str) -> None:
-    with pytest.raises(ExhibitRefused, match=f"^exhibit is {kind}.*: that kind is not read") as refused:
+    with pytest.raises(ExhibitRefused, match=f"^exhibit is {kind}.*, and that kind is not read") as refused:
         read_exhibit(data)
     assert "damaged" not in str(refused.value)
 
@@ -73,7 +73,7 @@ def test_a_png_with_long_texts_or_a_long_profile_is_read(extra: tuple[bytes, byt
 def test_long_texts_that_may_turn_the_picture_are_warned_of(kind: bytes) -> None:
     keyword = b"Raw profile type exif\0\0" if kind == b"zTXt" else b"XML:com.adobe.xmp\0\1\0\0\0"
     result = read_exhibit(with_chunks(encoded(photograph(), "PNG"), (kind, keyword + zlib.compress(LONG))))
-    assert result.warnings == ("The file states more of itself in text than is read; the text was ignored.",)
+    assert result.warnings == ("The file holds more text than is read; the text was ignored.",)
 
 
 def test_an_orientation_in_the_texts_of_a_png_is_applied() -> None:

@@ -19,7 +19,7 @@ from tests.inference.intake.files import encoded, photograph, written_tiff
 SIZE = 24, 40
 GREY, ALPHA, MULTIPLIED, UNSTATED = "minisblack", "unassalpha", "assocalpha", "unspecified"
 NAMED = re.compile(
-    r"x\.tif (is a (TIFF of|BigTIFF in) .*: that kind is not read, even where it is intact; save it as a PNG or"
+    r"x\.tif (is a (TIFF of|BigTIFF in) .*, and that kind is not read, even if it is intact; save it as a PNG or"
     r"|has pixel values)"
 )
 
@@ -272,10 +272,10 @@ def grey_tiff(**tags: list[int]) -> bytes:
     ("data", "warning"),
     [
         (grey_tiff(t254=[1]), "The file calls its first picture a reduced copy of another; the first is examined."),
-        (grey_tiff(t262=[]), "The file does not say whether zero is white or black; zero was taken for white."),
+        (grey_tiff(t262=[]), "The file does not state whether zero is white or black; zero was taken as white."),
         (
             tiff(values("u1", 8, 4), 8, photometric="rgb", extrasamples=[UNSTATED]),
-            "The file holds a further channel of no stated meaning, which was ignored.",
+            "The file holds a further channel without a stated meaning, which was ignored.",
         ),
     ],
 )
@@ -297,11 +297,11 @@ def test_what_the_tags_leave_open_is_warned_of(data: bytes, warning: str) -> Non
     ],
 )
 def test_a_sound_tiff_of_a_rare_kind_is_called_by_it_and_not_damaged(tags: dict[str, list[int]], kind: str) -> None:
-    with pytest.raises(ExhibitRefused, match=f"^exhibit is {kind}.*that kind is not read, even where it is intact"):
+    with pytest.raises(ExhibitRefused, match=f"^exhibit is {kind}.*that kind is not read, even if it is intact"):
         read_exhibit(grey_tiff(**tags))
 
 
 @pytest.mark.parametrize("tags", [{"t262": [77]}, {"t259": [12345]}, {"t258": [99]}, {"t339": [9]}])
 def test_tags_that_mean_nothing_are_called_damaged(tags: dict[str, list[int]]) -> None:
-    with pytest.raises(ExhibitRefused, match="description of its pixels is damaged"):
+    with pytest.raises(ExhibitRefused, match="tags on its pixels are damaged"):
         read_exhibit(grey_tiff(**tags))

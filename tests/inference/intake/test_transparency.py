@@ -166,7 +166,7 @@ def test_every_way_to_be_transparent_is_understood(data: bytes, first: int, last
 def test_a_picture_of_nothing_but_transparency_is_warned_of(ground: Ground | None, level: int) -> None:
     result = read_exhibit(encoded(mark(), "PNG"), ground=ground)
     assert (result.pixels == level).all()
-    assert result.warnings == ("Every pixel of the picture is transparent: nothing in it is visible.",)
+    assert result.warnings == ("Every pixel of the picture is transparent, so that nothing in it is visible.",)
 
 
 def test_the_record_tells_the_ground_so_that_it_can_be_laid_again() -> None:
@@ -179,5 +179,5 @@ def test_the_record_tells_the_ground_so_that_it_can_be_laid_again() -> None:
 
 
 def test_an_unknown_ground_is_refused() -> None:
-    with pytest.raises(Refusal, match="The ground 'pink' is not one of white, black and grey"):
+    with pytest.raises(Refusal, match="The ground 'pink' is not white, black or grey"):
         read_exhibit(encoded(mark((1, RED)), "PNG"), ground="pink")  # type: ignore[arg-type]

@@ -129,7 +129,7 @@ def test_of_boxes_that_share_most_of_the_smaller_the_best_one_counts(
 
 
 def test_other_models_are_no_locators(goods_models: Path) -> None:
-    with pytest.raises(WeightsRefused, match="tiny_parts is a model for authenticity and finds no parts"):
+    with pytest.raises(WeightsRefused, match="tiny_parts is a model for authenticity, not a locator"):
         Locator.load("tiny_parts", goods_models)
     model = load_model("tiny_locator", goods_models)
     with pytest.raises(WeightsRefused, match="does not state what counts as a detection"):

@@ -20,7 +20,7 @@ from ui.models import figures_by_heading
 SHIPPED = read_catalogue().cards
 STARTS = {
     "Likelihood ratios": ("Cllr", "misleading", "strongest", "conformal", "abstained", "AURC", "error at", "several"),
-    "Telling the sides apart": ("AUC", "authenticity", "class", "accuracy", "found", "known", "unseen"),
+    "Discrimination of the sides": ("AUC", "authenticity", "class", "accuracy", "found", "known", "unseen"),
     "Series and reference": ("series open", "refused"),
     "Heatmaps": ("heatmap",),
     "Scope gate": ("scope",),

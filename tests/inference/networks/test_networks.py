@@ -167,7 +167,7 @@ def test_the_steps_of_a_backbone_are_all_of_its_body(name: BackboneName) -> None
 
 @pytest.mark.parametrize("steps", [-1, 24, 100])
 def test_more_steps_than_a_backbone_takes_cannot_be_in_the_head(steps: int) -> None:
-    with pytest.raises(ValueError, match=f"six_layer_cnn takes 23 steps, of which {steps} cannot be in the head"):
+    with pytest.raises(ValueError, match=f"six_layer_cnn has 23 steps, of which {steps} cannot be in the head"):
         KagMtln("six_layer_cnn", classes=2, steps_in_head=steps)
 
 

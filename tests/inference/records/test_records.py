@@ -119,7 +119,7 @@ def comparison(**changed: Any) -> Comparison:
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 REFUSED = {
-    "more points than there are": (lambda: LocalAgreement(6, 5, IDENTITY), "cannot match"),
+    "more points than there are": (lambda: LocalAgreement(6, 5, IDENTITY), "points number 0 to"),
     "nothing laid over": (lambda: LocalAgreement(0, 5, IDENTITY), "where points match, and only there"),
     "points laid nowhere": (lambda: LocalAgreement(5, 5), "where points match, and only there"),
     "points laid beyond": (lambda: LocalAgreement(5, 5, (1.0, 0.0, NAN, 0.0, 1.0, 0.0)), "a transform is finite"),
@@ -148,11 +148,11 @@ REFUSED = {
     "map with infinity": (lambda: heatmap(raw=np.array([[0, np.inf]], np.float32)), "finite"),
     "map below zero": (lambda: heatmap(raw=np.array([[0, -0.1]], np.float32)), ">= 0"),
     "scale that ends at zero": (lambda: heatmap(full_scale=0.0), "above zero"),
-    "band below the middle": (lambda: InconclusiveBand(0.3, 0.49, ""), "holds 0.5"),
-    "band above the middle": (lambda: InconclusiveBand(0.51, 0.6, ""), "holds 0.5"),
-    "band that starts below 0": (lambda: InconclusiveBand(-0.1, 0.6, ""), "holds 0.5"),
-    "band that ends above 1": (lambda: InconclusiveBand(0.4, 1.1, ""), "holds 0.5"),
-    "band without a number": (lambda: InconclusiveBand(0.4, NAN, ""), "holds 0.5"),
+    "band below the middle": (lambda: InconclusiveBand(0.3, 0.49, ""), "contains 0.5"),
+    "band above the middle": (lambda: InconclusiveBand(0.51, 0.6, ""), "contains 0.5"),
+    "band that starts below 0": (lambda: InconclusiveBand(-0.1, 0.6, ""), "contains 0.5"),
+    "band that ends above 1": (lambda: InconclusiveBand(0.4, 1.1, ""), "contains 0.5"),
+    "band without a number": (lambda: InconclusiveBand(0.4, NAN, ""), "contains 0.5"),
     "P(genuine) above 1": (lambda: verdict(probability_genuine=1.1), "between 0 and 1"),
     "P(genuine) below 0": (lambda: verdict(probability_genuine=-0.1), "between 0 and 1"),
     "P(genuine) is no number": (lambda: verdict(probability_genuine=NAN), "between 0 and 1"),

@@ -100,7 +100,7 @@ def test_a_mirrored_part_is_refused_whichever_way_it_is_flipped(
     check = mirrored_check(verdict)
     assert (verdict.outcome, verdict.evidence, verdict.reason) == ("out of scope", None, check.text)
     assert (check.status, verdict.reason.startswith("The part is mirrored: its mirror image fits")) == ("refuse", True)
-    assert check.text.endswith("; mirror it back or hand in the original photo.")
+    assert check.text.endswith("; mirror it back, or hand in the original photo.")
     view = verdict.reference
     assert view is not None
     assert check.value == view.mirror.score - view.score > 0
@@ -136,7 +136,7 @@ def test_something_else_is_not_called_mirrored(examiner: AuthenticityExaminer, l
         verdict = examiner.examine(dataclasses.replace(lettered("alba/genuine"), pixels=pixels.copy()))
         assert verdict.outcome == "out of scope"
         assert mirrored_check(verdict).status == "ok"
-        assert mirrored_check(verdict).text.startswith("The part fits no better when mirrored")
+        assert mirrored_check(verdict).text.startswith("The part does not fit better when mirrored")
 
 
 @pytest.mark.parametrize("flip", [*TURNS.values(), *FLIPS.values()], ids=[*TURNS, *FLIPS])
@@ -147,8 +147,8 @@ def test_a_part_that_is_its_own_mirror_image_is_never_called_mirrored(
         verdict = beside_symmetric.examine(shown(lettered("avova/genuine", seed), flip), "alba")
         check = mirrored_check(verdict)
         assert check.status == "ok"
-        assert check.text.startswith("Whether the part is mirrored cannot be told")
-        assert f"{symmetric.handedness:.2f} tells it from its own mirror image" in check.text
+        assert check.text.startswith("It cannot be decided whether the part is mirrored")
+        assert f"has a handedness of {symmetric.handedness:.2f}" in check.text
         assert verdict.reference is not None
         assert verdict.reference.fits
 

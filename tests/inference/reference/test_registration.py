@@ -705,7 +705,7 @@ REFUSED: Mapping[str, tuple[Callable[[], object], str]] = {
     "never seen": (lambda: Reference(**fields(most_enlarged=0.0)), "above 0"),
     "enlarged without end": (lambda: Reference(**fields(most_enlarged=np.inf)), "above 0"),
     "blur above 1": (lambda: Reference(**fields(most_blurred=1.5)), "blur lies between 0 and 1"),
-    "no photos": (lambda: Reference(**fields(photos=0)), "made from photos"),
+    "no photos": (lambda: Reference(**fields(photos=0)), "made from at least one photo"),
     "flat homography": (lambda: Registration("any", np.eye(2), 0.5, 1), r"\(3, 3\)"),
     "endless homography": (lambda: Registration("any", np.full((3, 3), np.inf), 0.5, 1), "finite"),
     "score": (lambda: Registration("any", np.eye(3), 1.2, 1), "between -1 and 1"),

@@ -120,8 +120,8 @@ def test_a_reference_that_is_too_large_is_named(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((31, 64), "at least 32 x 32"),
-        ((64, 0), "at least 32 x 32"),
+        ((31, 64), "32 to 2048 pixels a side"),
+        ((64, 0), "32 to 2048 pixels a side"),
         ((64, 64, ("edges", "edges", "luminance")), "each channel once"),
     ],
 )

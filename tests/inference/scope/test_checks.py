@@ -85,7 +85,7 @@ def test_the_sentence_of_a_refusal_says_what_to_do() -> None:
         "The part is only 3 pixels long, too few to judge; photograph it closer."
     )
     assert refusal(physical_checks(blank, SIZE)) == (
-        "The part is blank (its values spread by 0.0 of 255); choose one with something on it."
+        "The part is blank (its values spread by 0.0 of 255); choose a picture that shows something."
     )
 
 
@@ -236,4 +236,4 @@ def test_what_is_far_beyond_any_training_photo_is_refused(value: float, usual: f
     measure = dataclasses.replace(measures.MEASURES["moire"], of=lambda _: value)
     check = measure.check("moire", busy(40, 40), usual)
     assert check.status == status
-    assert ("which is too far to judge: it may be a photo of a screen" in check.text) == (status == "refuse")
+    assert ("too far to judge; it may be a photo of a screen" in check.text) == (status == "refuse")

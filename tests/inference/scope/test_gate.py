@@ -112,8 +112,8 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
     found = made.distances(other)
     nearest, middle = found.neighbour / 0.25, found.spread / 2
     assert made.check(other).text == (
-        f"The part is unlike everything the model was made for (it lies at {nearest:.3f} of the distance that is "
-        f"allowed from the nearest training pictures, and at {middle:.3f} of that from their middle): "
+        f"The part is unlike everything the model was made for (its distance from the nearest training "
+        f"pictures is {nearest:.3f} of the allowed one, and from their middle {middle:.3f} of the allowed one); "
         "choose the model for this kind, or crop to the part and show it as the training pictures do."
     )
 
@@ -121,12 +121,12 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"neighbours": 0}, "at least the first"),
+        ({"neighbours": 0}, "neighbours lies between 1 and"),
         ({"farthest_neighbour": 0.0}, "a cosine distance is up to 2, not 0"),
         ({"farthest_neighbour": 2.1}, "a cosine distance is up to 2"),
         ({"farthest_spread": 0.0}, "a distance is above 0"),
         ({"false_refusals": 1.0}, "lies between 0 and 1"),
-        ({"sources": 18}, "19 sources, not 18"),
+        ({"sources": 18}, "sources, not 18"),
         ({"usual": {"taste": 1.0}}, "there are measures blur"),
     ],
     ids=str,
@@ -149,7 +149,7 @@ def test_a_neighbour_beyond_the_embeddings_is_refused() -> None:
         unit_rows(19, 8).astype(np.float16),
         np.full((20, 8), 0.5, np.float16),
     ],
-    ids=["float32", "flat", "fewer than its sources", "all alike"],
+    ids=["float32", "flat", "fewer than its sources", "all equal"],
 )
 def test_embeddings_that_make_no_gate_are_refused(embeddings: np.ndarray) -> None:
     with pytest.raises(ValueError, match="embeddings"):

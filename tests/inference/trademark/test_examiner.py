@@ -261,7 +261,7 @@ def test_a_model_for_another_task_is_refused(tiny_models: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["band", "heatmap_full_scale"])
 def test_a_card_without_what_a_comparison_needs_is_refused(missing: str, model: Model) -> None:
-    with pytest.raises(WeightsRefused, match="The card of tiny_marks lacks its band or its heatmap scale"):
+    with pytest.raises(WeightsRefused, match="The card of tiny_marks lacks its inconclusive band or heatmap scale"):
         with_card(model, **{missing: None})
 
 

@@ -86,11 +86,11 @@ def test_the_best_look_is_named() -> None:
     ]
     # the views are: as it is, turned by 90, 180, 270, then mirrored and the same again
     assert found[2].view == "mark 1 mirrored and turned clockwise by 90 degrees"
-    assert found[3].view == "a part of mark 2 (20 x 20 pixels from 5, 6) beside all of mark 1"
+    assert found[3].view == "a window of mark 2 (20 x 20 pixels from 5, 6) beside all of mark 1"
     whole = sub_scores(9.0, 0.0, [0.0] * 7, ((), ()), ((), ()), turned_mark=2)
     assert [score.log_odds for score in whole] == [9.0, 0.0, 9.0, 9.0]
     assert whole[2].view == "both marks as they are, better than any turn"
-    assert whole[3].view == "the whole marks, better than any part"
+    assert whole[3].view == "the whole marks, better than any window"
 
 
 @pytest.fixture(scope="module")

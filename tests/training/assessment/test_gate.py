@@ -177,7 +177,7 @@ def test_too_few_sources_make_no_gate(
     alone: Examiner, photo_folder: Path, mark_folder: Path, tiny_models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     few = pictures_of(read_photo_set(photo_folder), "train")[:18]
-    with pytest.raises(DataRefused, match="needs 19 items or families in training, and there are 18; add some"):
+    with pytest.raises(DataRefused, match="needs 19 items or families in training, but there are 18; add some"):
         fit_scope_gate(alone, few)
     marks = read_mark_set(mark_folder)
     one = replace(marks, marks=tuple(replace(mark, family="one") for mark in marks.marks))
@@ -223,7 +223,7 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
     blobs = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     other = np.asarray(Image.fromarray(blobs).resize((148, 92), Image.Resampling.BICUBIC))
     assert excess(registered, other) > 1
-    with pytest.raises(ValueError, match="tells by the registered part, and there is none"):
+    with pytest.raises(ValueError, match="examines the registered part, but there is none"):
         gate_checks(photo, {"part": photo}, registered, frozen_embedding())
 
 

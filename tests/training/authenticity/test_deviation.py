@@ -154,7 +154,7 @@ def test_another_set_is_refused(guided_models: Path, table: Path, cache: Path, t
 
 
 def test_a_model_that_looks_at_the_photo_alone_is_refused(tiny_models: Path, table: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="sees no genuine reference"):
+    with pytest.raises(Refusal, match="has no reference view"):
         add_deviation(DeviationSettings("tiny_parts", table, tmp_path, tiny_models, tmp_path))
 
 
@@ -171,7 +171,7 @@ def test_too_few_genuine_photos_are_no_basis(
     with pytest.raises(Refusal, match=words):
         fit_fusion(replace(fused, references=with_features(network, how, few)), few)
     assert features_or_none(network, how, few) is None
-    assert "Only the network is weighed" in caplog.text
+    assert "The score is the log odds" in caplog.text
 
 
 def test_a_photo_that_covers_half_speaks_for_that_half_only(fused: Model, photos: PhotoSet, cache: Path) -> None:

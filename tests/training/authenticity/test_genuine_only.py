@@ -66,7 +66,7 @@ def test_the_card_says_that_no_counterfeit_was_met(photo_folder: Path, tmp_path:
 
 
 def test_something_must_make_the_counterfeits(photo_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="something must make counterfeits"):
+    with pytest.raises(Refusal, match="since these make the counterfeits"):
         settings(photo_folder, tmp_path, disturbed_share=0.0, warped_share=0.0)
 
 

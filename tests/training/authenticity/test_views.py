@@ -128,7 +128,7 @@ def test_a_photo_that_was_not_registered_cannot_be_laid_beside_anything(
     look, _ = registered
     alone = Seen(np.zeros((9, 9, 3), np.uint8))
     for use in (lambda: look.tensor(alone, alone.pixels), lambda: look.key_edges(alone)):
-        with pytest.raises(ValueError, match="a registered photo says"):
+        with pytest.raises(ValueError, match="a registered photo states"):
             use()
 
 

@@ -158,7 +158,7 @@ def test_links_that_lead_nowhere_are_all_named(kind: str, tmp_path: Path) -> Non
         read(data)
     lost = (inside / "lost.png").relative_to(data).as_posix()
     names = ", ".join(sorted(["gone (to ../nowhere)", f"{lost} (to lost too.png)"]))
-    assert str(refused.value) == f"2 links lead nowhere in {data}: {names}; mend or remove them."
+    assert str(refused.value) == f"2 links lead nowhere in {data}: {names}; repair or remove them."
 
 
 def test_what_of_a_mark_set_is_passed_over_is_told_by_kind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

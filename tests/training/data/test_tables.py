@@ -75,9 +75,9 @@ def test_what_a_spreadsheet_writes_is_read(kind: str, encoded: Callable[[str], b
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
-        pytest.param(lambda text: text.replace(",", ";").encode(), "parted by semicolons", id="semicolons"),
-        pytest.param(lambda text: text.replace(",", "\t").encode(), "parted by tabs", id="tabs"),
-        pytest.param(lambda text: text.replace(",", "\t").encode("utf-16"), "parted by tabs", id="Unicode text"),
+        pytest.param(lambda text: text.replace(",", ";").encode(), "separated by semicolons", id="semicolons"),
+        pytest.param(lambda text: text.replace(",", "\t").encode(), "separated by tabs", id="tabs"),
+        pytest.param(lambda text: text.replace(",", "\t").encode("utf-16"), "separated by tabs", id="Unicode text"),
         pytest.param(lambda text: text.encode("latin-1"), "which Excel calls CSV UTF-8", id="Latin-1"),
         pytest.param(lambda text: text.encode("utf-16-le"), "Excel calls CSV UTF-8", id="UTF-16 without a mark"),
         pytest.param(

@@ -221,7 +221,7 @@ def test_lfws_own_pairs_are_taken(people: Path, beside: bool) -> None:
     assert named[0] == [("Ada_L_0001", "Ada_L_0003"), ("Cy_0002", "Cy_0004")]
     assert named[1] == [("Bo_0002", "Cy_0001"), ("Ada_L_0002", "Bo_0001")]
     table.write_text("1\t1\nAda_L\t1\t9\n")
-    with pytest.raises(Refusal, match=r"pairs\.txt, line 2 names no two pictures"):
+    with pytest.raises(Refusal, match=r"pairs\.txt, line 2 does not name two pictures"):
         read_faces(people, most=100)
 
 

@@ -313,5 +313,5 @@ def test_what_is_lost_of_a_run_is_told_before_epochs_are_spent(lost: str, tmp_pa
     data = photo_folder(tmp_path / "data")
     authenticity.train(run_of(data, tmp_path / "run"), for_examiners=False)
     (tmp_path / "run" / lost).unlink()
-    with pytest.raises(TrainingRefused, match=rf"{lost} is gone, cut short or damaged"):
+    with pytest.raises(TrainingRefused, match=rf"{lost} is missing or damaged"):
         authenticity.train(run_of(data, tmp_path / "run", resume=True), for_examiners=False)

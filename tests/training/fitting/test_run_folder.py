@@ -283,7 +283,7 @@ def test_a_changed_bit_of_the_settings_or_the_list_never_reaches_the_weights(nam
 
 
 DAMAGES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
-    "checkpoint gone": (lambda run, _: (run / "checkpoint.pt").unlink(), "checkpoint.pt is gone"),
+    "checkpoint gone": (lambda run, _: (run / "checkpoint.pt").unlink(), "checkpoint.pt is missing or damaged"),
     "checkpoint empty": (lambda run, _: (run / "checkpoint.pt").write_bytes(b""), "checkpoint.pt is not the"),
     "checkpoint cut": (lambda run, _: cut(run / "checkpoint.pt", 0.5), "checkpoint.pt is not the"),
     "checkpoint cut by a byte": (lambda run, _: cut(run / "checkpoint.pt", -1), "checkpoint.pt is not the"),
@@ -300,19 +300,31 @@ DAMAGES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
         lambda run, _: shutil.copy(run.parent / "before.pt", run / "checkpoint.pt"),
         "checkpoint.pt is not the",
     ),
-    "checkpoint a folder": (lambda run, _: as_folder(run / "checkpoint.pt"), "checkpoint.pt is gone"),
-    "log gone": (lambda run, _: (run / "log.jsonl").unlink(), "log.jsonl is gone"),
-    "log empty": (lambda run, _: (run / "log.jsonl").write_bytes(b""), "log.jsonl is gone"),
-    "log cut in a line": (lambda run, _: cut(run / "log.jsonl", -5), "log.jsonl is gone"),
-    "log cut by a line end": (lambda run, _: cut(run / "log.jsonl", -1), "log.jsonl is gone"),
+    "checkpoint a folder": (lambda run, _: as_folder(run / "checkpoint.pt"), "checkpoint.pt is missing or damaged"),
+    "log gone": (lambda run, _: (run / "log.jsonl").unlink(), "log.jsonl is missing or damaged"),
+    "log empty": (lambda run, _: (run / "log.jsonl").write_bytes(b""), "log.jsonl is missing or damaged"),
+    "log cut in a line": (lambda run, _: cut(run / "log.jsonl", -5), "log.jsonl is missing or damaged"),
+    "log cut by a line end": (lambda run, _: cut(run / "log.jsonl", -1), "log.jsonl is missing or damaged"),
     "log cut by a line": (lambda run, _: lines(run, lambda all_of: all_of[:-1]), "checkpoint.pt is not the"),
-    "log without its first line": (lambda run, _: lines(run, lambda all_of: all_of[1:]), "log.jsonl is gone"),
-    "a line twice": (lambda run, _: lines(run, lambda all_of: [*all_of, all_of[-1]]), "log.jsonl is gone"),
-    "lines moved": (lambda run, _: lines(run, lambda all_of: [all_of[1], all_of[0], all_of[2]]), "log.jsonl is gone"),
+    "log without its first line": (
+        lambda run, _: lines(run, lambda all_of: all_of[1:]),
+        "log.jsonl is missing or damaged",
+    ),
+    "a line twice": (
+        lambda run, _: lines(run, lambda all_of: [*all_of, all_of[-1]]),
+        "log.jsonl is missing or damaged",
+    ),
+    "lines moved": (
+        lambda run, _: lines(run, lambda all_of: [all_of[1], all_of[0], all_of[2]]),
+        "log.jsonl is missing or damaged",
+    ),
     "log of another run": (lambda run, other: shutil.copy(other / "log.jsonl", run), "checkpoint.pt is not the"),
-    "a line that is a list": (lambda run, _: longer(run / "log.jsonl", b"[]\n"), "log.jsonl is gone"),
-    "a line that is too deep": (lambda run, _: longer(run / "log.jsonl", b"[" * 99_999 + b"\n"), "log.jsonl is gone"),
-    "settings gone": (lambda run, _: (run / "settings.json").unlink(), "settings.json is gone"),
+    "a line that is a list": (lambda run, _: longer(run / "log.jsonl", b"[]\n"), "log.jsonl is missing or damaged"),
+    "a line that is too deep": (
+        lambda run, _: longer(run / "log.jsonl", b"[" * 99_999 + b"\n"),
+        "log.jsonl is missing or damaged",
+    ),
+    "settings gone": (lambda run, _: (run / "settings.json").unlink(), "settings.json is missing or damaged"),
 }
 
 

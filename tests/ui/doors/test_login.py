@@ -55,7 +55,7 @@ def log_in(ask, user: str, password: str, **headers: str):
 def test_without_it_nothing_is_told(closed, method: str, path: str, cookie: str | None) -> None:
     reply = closed(method, path, {"Cookie": cookie} if cookie else {}, b"" if method == "POST" else None)
     assert reply.status == 401
-    assert "Log in first" in reply.sentence
+    assert "log in first" in reply.sentence
 
 
 def test_without_it_the_page_is_the_login_and_names_no_function(closed) -> None:
@@ -215,12 +215,12 @@ def test_it_is_read_from_the_command_line_a_file_or_the_environment(
 
 
 def test_given_twice_it_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="given once; --auth and --auth-file are given"):
+    with pytest.raises(ValueError, match="given once, but there are --auth and --auth-file"):
         Options(auth="a:b", auth_file=file)
     monkeypatch.setenv("ASSAY_AUTH", "a:b")
-    with pytest.raises(ValueError, match="given once; --auth-file and ASSAY_AUTH are given"):
+    with pytest.raises(ValueError, match="given once, but there are --auth-file and ASSAY_AUTH"):
         Options(auth_file=file)
-    with pytest.raises(ValueError, match="given once; --auth and ASSAY_AUTH are given"):
+    with pytest.raises(ValueError, match="given once, but there are --auth and ASSAY_AUTH"):
         Options(auth="a:b")
 
 

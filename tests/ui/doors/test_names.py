@@ -106,5 +106,5 @@ def test_what_is_served_follows_from_what_is_listened_on(
 
 @pytest.mark.parametrize("name", ["http://bench.example.org", "a b", "", "bench.example.org/assay", "*"])
 def test_what_is_no_name_is_refused_at_the_start(name: str) -> None:
-    with pytest.raises(ValueError, match="no name that a page is served under"):
+    with pytest.raises(ValueError, match="not a name of a served page"):
         Names.of("127.0.0.1", [name])

@@ -73,5 +73,5 @@ def test_a_client_examines_by_way_of_it(under, striped, tmp_path: Path) -> None:
     "root", ["assay", "/assay/", "/", "//assay", "/a b", "/../x", "http://bench.example.org/assay"]
 )
 def test_what_is_no_sub_path_is_refused_at_the_start(root: str) -> None:
-    with pytest.raises(ValueError, match="no sub-path"):
+    with pytest.raises(ValueError, match="not a sub-path"):
         Options(root_path=root)

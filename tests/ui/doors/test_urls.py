@@ -108,7 +108,7 @@ def test_no_call_names_one_as_a_file(ask, path: str, address: str) -> None:
     for value in within(address):
         reply = ask.call(path, {"data": [value], "fn_index": 0, "session_hash": "x"})
         assert reply.status == 400, value
-        assert "is no file that was handed in here" in reply.sentence
+        assert "is not a file that was handed in here" in reply.sentence
 
 
 @pytest.mark.parametrize("address", ADDRESSES, ids=IDS)

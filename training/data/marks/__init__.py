@@ -1,1 +1,1 @@
-"""Marks: a set of them, its pairs, and lookalikes made from drawings."""
+"""Mark sets, their pairs, and similar marks edited from drawings."""

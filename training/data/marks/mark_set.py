@@ -1,4 +1,4 @@
-"""Marks and which of them are similar: families of drawings, or pairs that somebody labelled."""
+"""Marks and their similar pairs: families of drawings, or labelled pairs."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class MarkSet:
     Attributes:
         marks: All marks.
         similar: Pairs that are similar, each within one family.
-        dissimilar: Pairs that somebody labelled dissimilar; others are mined in training.
+        dissimilar: Pairs labelled dissimilar; others are mined in training.
         split_rule: How families were split, in a sentence.
-        kinds: Of what kind a similar pair is, or why a dissimilar one is hard, where the set states it.
-        donors: The family that an edited mark bears an element of, by the mark's index, where the set states it.
-        stated: What its tables say of pairs, by the names of both.
-        families_named: Whether the set names its families, by folders; else they hang together by similar pairs.
+        kinds: The kind of a similar pair, or why a dissimilar one is hard, if the set states it.
+        donors: By the index of an edited mark, the family from which it bears an element, if the set states it.
+        stated: Statements of its tables on pairs, by both names.
+        families_named: Whether the set names its families by folders; else similar pairs connect them.
         graded: Pairs of one family that show one concept in other drawings: neither similar nor dissimilar.
         boxes: Where the first mark of a pair lies in the second, in pixels of its picture, where the set states it.
     """
@@ -88,7 +88,7 @@ class MarkSet:
     boxes: Mapping[Pair, Crop] = field(default_factory=dict)
 
     def kind(self, pair: tuple[int, int]) -> str:
-        """The stated kind of a pair; empty where none is."""
+        """The stated kind of a pair; empty without one."""
         return self.kinds.get(pair, "")
 
     def unrelated(self, first: int, second: int) -> bool:
@@ -116,7 +116,7 @@ class MarkSet:
         return tuple(pair for pair in self.graded if self.marks[pair[0]].split == split)
 
     def subset(self, indices: Sequence[int]) -> MarkSet:
-        """The marks with these indices, in this order, with the pairs among them and all that is stated of both."""
+        """The marks with these indices, in this order, with the pairs among them and all statements on both."""
         place = {index: position for position, index in enumerate(indices)}
 
         def kept(pairs: Iterable[Pair]) -> dict[Pair, Pair]:
@@ -144,7 +144,7 @@ class MarkSet:
 
     @property
     def manifest(self) -> Manifest:
-        """What a run that is started with the set keeps of it."""
+        """The manifest of the set, which a run keeps."""
         files = tuple(
             Entry(mark.name, mark.sha256, mark.family if self.families_named else "", mark.split) for mark in self.marks
         )
@@ -163,29 +163,30 @@ def same_brand(first: str, second: str) -> bool:
 
 
 def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
-    """Marks from a folder with one subfolder a family, or from a CSV of a, b, label.
+    """Marks from a folder with one subfolder for each family, or from a CSV of a, b, label.
 
-    A `train/val/test` level above the families is honoured; otherwise families are split 8:1:1. All
-    marks of a folder are similar, unless a `pairs.csv` (a, b, and if you like kind, and donor: the family that b bears
-    an element of) beside the folders names those that are; the others of a family are then neither similar nor
-    dissimilar. A `dissimilar.csv` names pairs of two families
-    that are hard, and may say why in its column kind; a `graded.csv` those of one family that show one concept in other
-    drawings. Where the first mark of a similar pair lies in the second, the column box may say: x, y, width and height
-    in pixels. In a CSV, label is `similar` or
-    `dissimilar` (or 1, 0), paths are relative to it, and a family is whatever hangs together by
-    similar pairs.
+    A level `train`, `val`, `test` above the families is kept; otherwise families are split 8:1:1. All marks of a
+    folder are similar, unless tables beside the folders say more:
+
+    - `pairs.csv` names the similar pairs; the other pairs of a family are then neither similar nor dissimilar. Its
+      columns are a, b and optionally kind; donor, the family from which b bears an element; and box, the place of a in
+      b: x, y, width and height in pixels.
+    - `dissimilar.csv` names hard pairs of two families, and may say why in its column kind.
+    - `graded.csv` names pairs of one family that show one concept in other drawings.
+
+    In a CSV, label is `similar` or `dissimilar` (or 1, 0), paths are relative to it, and similar pairs connect a family.
 
     Raises:
         DataRefused: if it cannot be read, one file is in two families, or a split has no similar pair.
     """
     if not data.exists():
-        msg = f"There is no {data}; give a folder with one subfolder a mark family, or a CSV of a, b, label."
+        msg = f"There is no {data}; give a folder with one subfolder for each mark family, or a CSV of a, b, label."
         raise DataRefused(msg)
     marks = _from_csv(data, seed) if data.is_file() else _from_folder(data, seed)
     for split in get_args(Split):
         if not marks.pairs(split, similar=True):
             msg = (
-                f"{data} leaves no pair of similar marks for {split}; give more families with two or more drawings, "
+                f"{data} leaves no pair of similar marks for {split}; add families with two or more drawings, "
                 f"at least ten in all."
             )
             raise DataRefused(msg)
@@ -253,7 +254,7 @@ def _box(stated: str, table: str) -> Crop:
 
 
 def _families(root: Path, found: Walk, splits: Sequence[str]) -> dict[Path, list[Path]]:
-    """The pictures of each family, by its folder, all relative to the root; what is passed over is told."""
+    """The pictures of each family, by its folder, all relative to the root; skipped files are logged."""
     depth = 2 + bool(splits)
     pictures = [path for path in found.files if path.suffix.lower() in PICTURES]
     placed = [path for path in pictures if len(path.parts) == depth and (not splits or path.parts[0] in splits)]
@@ -274,7 +275,7 @@ def _families(root: Path, found: Walk, splits: Sequence[str]) -> dict[Path, list
 
 
 def _read_marks(listed: Sequence[tuple[Path, str, str, Split]], advice: str) -> tuple[Mark, ...]:
-    """Marks from path, name, family and split of each, once all can be read and none is in two families."""
+    """Marks from the path, name, family and split of each, after checking that all are readable and in one family."""
     sha256s = read_all([(name, path) for path, name, _, _ in listed], "mark", lambda exhibit: exhibit.sha256)
     require_one_owner(
         [(name, sha256, f"family {family}") for (_, name, family, _), sha256 in zip(listed, sha256s, strict=True)],
@@ -294,7 +295,7 @@ def _family_pairs(marks: Sequence[Mark]) -> tuple[tuple[int, int], ...]:
 
 
 def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> dict[Pair, Row]:
-    """Pairs of one family, or of two of one split, with what the table states of each."""
+    """Pairs within one family, or of two families of one split, with the table's statement on each."""
     index = {mark.path: position for position, mark in enumerate(marks)}
     pairs = {}
     for number, row in read_table(table, ("a", "b"), ("kind", "donor", "box")).named():
@@ -302,7 +303,7 @@ def _listed_pairs(table: Path, marks: Sequence[Mark], *, one_family: bool) -> di
         fits = a is not None and b is not None and a != b and (marks[a].family == marks[b].family) == one_family
         if a is None or b is None or not fits or marks[a].split != marks[b].split:
             whose = "of one family's folder" if one_family else "of two families of one split"
-            slashes = "write paths with forward slashes" if any("\\" in cell for cell in row.values()) else "mend it"
+            slashes = "write paths with forward slashes" if any("\\" in cell for cell in row.values()) else "correct it"
             msg = f"{table.name}, line {number}: a and b are not two marks {whose}; {slashes}."
             raise DataRefused(msg)
         pairs[a, b] = row
@@ -332,7 +333,7 @@ def _from_csv(table: Path, seed: int) -> MarkSet:
     clash = next(((a, b) for a, b in dissimilar if family[a] == family[b]), None)
     if clash:
         first, second = (paths[position].name for position in clash)
-        msg = f"{table.name} calls {first} and {second} dissimilar, but similar pairs connect them; mend the labels."
+        msg = f"{table.name} calls {first} and {second} dissimilar, but similar pairs connect them; correct the labels."
         raise DataRefused(msg)
     several = {family[position] for pair in similar for position in pair}
     alone = set(family) - several
@@ -354,7 +355,7 @@ def _from_csv(table: Path, seed: int) -> MarkSet:
 
 
 def _split_families(families: Iterable[str], seed: int) -> dict[str, Split]:
-    """8:1:1 of the families, at least one in each split where there are three or more."""
+    """Split families 8:1:1, with at least one in each split if there are three or more."""
     names = sorted(families)
     order = np.random.default_rng(seed).permutation(len(names))
     held_out = max(round(len(names) * _HELD_OUT), 1) if len(names) >= 3 else 0

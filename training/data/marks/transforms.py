@@ -1,6 +1,6 @@
-"""What should not change whether two signs shape alike, or only so much: each makes another picture of the same mark.
+"""Transforms under which a mark stays similar: each makes another picture of the same mark.
 
-Offices hold a mark against another whatever its colour, size or frame; turned or mirrored it is rarely another mark.
+Trademark offices compare marks whatever their colour, size or frame; a turned or mirrored mark is rarely another mark.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _with_word(mark: Pixels) -> Pixels:
 
 
 def _with_margin(mark: Pixels, times: int) -> Pixels:
-    """So many times the mark's long side of ground on each side of it."""
+    """The mark with a border of `times` its long side on each side."""
     margin = times * max(mark.shape[:2])
     edges = margin, margin, margin, margin
     return cv2.copyMakeBorder(mark, *edges, borderType=cv2.BORDER_CONSTANT, value=_ground(mark)).astype(np.uint8)

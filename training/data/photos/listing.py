@@ -1,4 +1,4 @@
-"""What a folder of photos lists: by its folders, or by its manifest.csv."""
+"""The listing of a set of photos: by folders, or by a manifest.csv."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Listed:
 
 
 def list_folder(root: Path, called: str) -> list[Listed]:
-    """The photos below a folder, by the names of their folders; `called` is the series where no folder is one.
+    """The photos below a folder, by the names of their folders; `called` names a series without a folder.
 
     Raises:
-        DataRefused: if they do not lie as a set of photos does.
+        DataRefused: if the folders do not have the layout of a set of photos.
     """
     found = walk(root)
     side = [file for file in found.files if file.suffix.lower() in SIDE_FILES]
@@ -59,7 +59,7 @@ def list_folder(root: Path, called: str) -> list[Listed]:
 
 
 def _place(root: Path, file: Path, has_splits: bool, called: str | None) -> Listed:
-    """What its folders say of a photo; `called` is its series where no folder is."""
+    """A photo as its folders state it; `called` names a series without a folder."""
     folders = iter(file.parts[:-1])
     split = SPLITS.get(next(folders, "").lower()) if has_splits else None
     series = next(folders, "") if called is None else called
@@ -75,7 +75,7 @@ def list_csv(file: Path) -> list[Listed]:
     """The photos that a manifest.csv lists.
 
     Raises:
-        DataRefused: naming the row that cannot be used.
+        DataRefused: if a row cannot be used; the sentence names the row.
     """
     if file.suffix.lower() != ".csv":
         msg = f"{file} is neither a folder nor a CSV file; {LAYOUT}."
@@ -88,7 +88,7 @@ def list_csv(file: Path) -> list[Listed]:
 
 
 def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str]) -> Listed:
-    """What one row says of a photo; its number counts from 1 at the header, as in a spreadsheet."""
+    """A photo as one row states it; the number of the row counts from 1 at the header, as in a spreadsheet."""
     where = f"Row {number} of {file}"
     if len(row) > len(columns):
         msg = f"{where} has {len(row)} cells for {len(columns)} columns; put quotes round a cell with a comma."
@@ -108,7 +108,7 @@ def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str
         raise DataRefused(msg)
     photo = Path(given["path"])
     if not (file.parent / photo).is_file():
-        msg = f"{where} lists {photo}, which is no file; {path_hint(file.parent, given['path'])}."
+        msg = f"{where} lists {photo}, which is not a file; {path_hint(file.parent, given['path'])}."
         raise DataRefused(msg)
     return Listed(
         file.parent / photo,
@@ -126,11 +126,11 @@ def _list_row(file: Path, number: int, columns: Sequence[str], row: Sequence[str
 
 
 def _side_file(file: Path, where: str, column: str, name: str | None) -> Path | None:
-    """The mask or twin that a row names."""
+    """The mask or twin that a row names, if any."""
     if not name:
         return None
     if not (file.parent / name).is_file():
-        msg = f"{where} names the {column} {name}, which is no file; {path_hint(file.parent, name)}."
+        msg = f"{where} names the {column} {name}, which is not a file; {path_hint(file.parent, name)}."
         raise DataRefused(msg)
     return file.parent / name
 

@@ -21,7 +21,7 @@ LABELS: dict[str, Label] = {
     "replica": "counterfeit",
     "forged": "counterfeit",
 }
-"""What a label may be called, in any case."""
+"""Names of a label, in upper or lower case."""
 
 SPLITS: dict[str, Split] = {
     "train": "train",
@@ -31,20 +31,20 @@ SPLITS: dict[str, Split] = {
     "dev": "val",
     "test": "test",
 }
-"""What a split may be called, in any case."""
+"""Names of a split, in upper or lower case."""
 SHARES: dict[Split, int] = {"train": 8, "val": 1, "test": 1}
-"""Parts of the items each split gets. Source: KAG-MTLN paper, section 4.1."""
+"""Shares of the items in each split. Source: KAG-MTLN paper, section 4.1."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What a set knows of a counterfeit beyond its label; empty or None where it does not.
+    """The truth of a counterfeit beyond its label; empty or None if the set does not state it.
 
     Attributes:
         counterfeiter: Who made it.
-        severity: How far it strays from a genuine item, in the set's own words.
+        severity: Severity of its alteration, in the set's own words.
         mask: A picture of the photo's size, white where the counterfeit was altered.
-        twin: The same photo of a genuine item.
+        twin: The same photo without the alteration.
     """
 
     counterfeiter: str = ""
@@ -58,14 +58,14 @@ class Photo:
     """One photo of a set.
 
     Attributes:
-        path: Where the file lies.
-        series: What kind of part or product it shows.
-        label: Whether that is genuine or counterfeit.
-        item: The physical item it shows, as the set states it; else as it is stated of one of its
+        path: Path of the file.
+        series: The series that it shows.
+        label: Genuine or counterfeit.
+        item: The item that it shows, as the set states it for the photo, else for one of its
             near-duplicates; else the relative path of the first of these.
-        split: What it may be used for.
+        split: Its split.
         sha256: Lower-case hex SHA-256 of the file.
-        truth: What else is known of it.
+        truth: Its further truth.
         name: Its path relative to the data folder (or the CSV's), with forward slashes.
     """
 
@@ -94,7 +94,7 @@ class PhotoSet:
         manifest_sha256: Lower-case hex SHA-256 over one line a photo, in this order: its path relative to
             the data folder (or the CSV's), SHA-256 of its bytes, series, label, item and split, with
             tabs between.
-        called: What a single series without a folder of its own is called, if there is one.
+        called: Name of a single series without a folder of its own, if there is one.
     """
 
     photos: tuple[Photo, ...]
@@ -118,7 +118,7 @@ class PhotoSet:
 
     @property
     def manifest(self) -> Manifest:
-        """What a run that is started with the set keeps of it."""
+        """The manifest of the set, which a run keeps."""
         files = tuple(
             Entry(photo.name, photo.sha256, _stated(photo), f"{photo.item}, {photo.split}") for photo in self.photos
         )
@@ -126,5 +126,5 @@ class PhotoSet:
 
 
 def _stated(photo: Photo) -> str:
-    """What a set says of a photo, but for its item and its split, which may be drawn."""
+    """The set's statement on a photo, without item and split, which may be drawn."""
     return ", ".join(filter(None, (photo.class_name, photo.truth.counterfeiter, photo.truth.severity)))

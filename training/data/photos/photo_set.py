@@ -1,4 +1,4 @@
-"""A laboratory's own photos: what is there, what each one shows, and which of them may be learned from."""
+"""A laboratory's own photos: reading, checking and splitting a set."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3, called: s
         data: The folder, or the CSV file.
         seed: Draws the split, >= 0; the same set and seed give the same split.
         least_items: Items needed of each class over all splits; never fewer than 3 are.
-        called: What a single series without a folder of its own is called instead of after `data`, for a run whose
-            set was moved.
+        called: Name of a single series without a folder of its own, in place of that of `data`, for a run whose set was
+            moved.
 
     Raises:
-        DataRefused: If nothing can be trained on the set as it is.
+        DataRefused: if nothing can be trained on the set as it is.
     """
     if not data.exists():
         msg = f"{data} does not exist; check the path, and note that {LAYOUT}."
@@ -82,10 +82,10 @@ def _hashes(exhibit: Exhibit) -> tuple[str, NDArray[np.bool_]]:
 def _group(
     listed: Sequence[Listed], sha256s: Sequence[str], hashes: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """For each photo its group of near-duplicates, and the group that no split may part.
+    """For each photo its group of near-duplicates, and the group that no split may divide.
 
-    The second believes what is stated: two stated items are joined only by a file that is in both,
-    because scans of two labels can be as similar as two scans of one.
+    The second group follows the stated items: only a file that is in both joins two stated items, because
+    scans of two labels can be as similar as two scans of one.
     """
     near: list[NDArray[np.intp]] = [_pairs(0, [])]
     together: list[NDArray[np.intp]] = [_pairs(0, [])]
@@ -117,7 +117,7 @@ def _alike(values: Sequence[str | None]) -> list[list[int]]:
 
 
 def _items(listed: Sequence[Listed], groups: NDArray[np.intp]) -> list[str]:
-    """The item of each photo: its own where that is stated, else its group's."""
+    """The item of each photo: the stated one, or else that of its group."""
     names: dict[int, str] = {}
     for photo, group in sorted(zip(listed, groups.tolist(), strict=True), key=lambda pair: pair[0].item is None):
         names.setdefault(group, photo.item or photo.name)
@@ -152,7 +152,7 @@ def _require_items(
     shares: Mapping[Split, int],
     least_items: int,
 ) -> None:
-    """Each class has items enough, over all splits and in each one that is given."""
+    """Check that each class has enough items, over all splits and in each given split."""
     found: dict[tuple[str, Split | None], set[int]] = defaultdict(set)
     for photo, group in zip(listed, groups.tolist(), strict=True):
         found[photo.class_name, None].add(group)
@@ -190,7 +190,7 @@ def _rule(listed: Sequence[Listed], shares: Mapping[Split, int], seed: int) -> s
 
 
 def _crossings(listed: Sequence[Listed], near: NDArray[np.intp], splits: Sequence[Split]) -> str:
-    """What lies in more than one split, logged and for the card; empty where nothing does."""
+    """A sentence on items in more than one split, for log and card; empty if there are none."""
     items = _count_crossing([photo.item for photo in listed], splits)
     duplicates = _count_crossing(near.tolist(), splits)
     counts = f"{items} stated items" * (items > 0), f"{duplicates} groups of near-duplicates" * (duplicates > 0)

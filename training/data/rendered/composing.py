@@ -40,13 +40,13 @@ class Found:
     """A part in a scene.
 
     Attributes:
-        part: Which kind.
-        box: Left, top, width and height of what is to be seen of it, in pixels.
+        part: Its kind.
+        box: Left, top, width and height of its visible area, in pixels.
         visible: Share of it that nothing covers, 0 to 1.
         series: Its series.
         label: Genuine or counterfeit.
         counterfeiter: Who made it; empty for a genuine one.
-        severity: How far it strays; empty for a genuine one.
+        severity: Severity of its alterations; empty for a genuine one.
     """
 
     part: PartName
@@ -60,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Placed:
-    """Something in a scene: where its middle lies and how wide it is, in pixels, and how it is turned, in degrees."""
+    """A thing in a scene: its middle and width in pixels, and its turn in degrees."""
 
     surface: Surface
     x: float
@@ -73,7 +73,7 @@ class Scene:
     """A photo while things are laid into it, from the table upwards.
 
     Args:
-        rng: What all of it is drawn from.
+        rng: Draws all of it.
     """
 
     def __init__(self, rng: Generator) -> None:
@@ -84,11 +84,11 @@ class Scene:
         self._light = in_colour(ground(self._seen, (WIDTH, HEIGHT), rng), self._seen.ground_colour)
 
     def lay(self, thing: Placed) -> Raster:
-        """Lay a thing on top; where it is to be seen until something covers it, 0 to 1, float32 (h, w)."""
+        """Lay a thing on top; gives its visible area until something covers it, 0 to 1, float32 (h, w)."""
         surface = thing.surface
         height, width = surface.cover.shape
         scale, turn = thing.width / width, np.deg2rad(thing.turn)
-        # The lamp stands still while the thing is turned under it.
+        # The lamp does not move when the thing is turned under it.
         lit = light(surface, replace(self._seen, azimuth=self._seen.azimuth - thing.turn), self._rng)
         cover = surface.cover
         if scale < 0.7:
@@ -109,7 +109,7 @@ class Scene:
 
 
 def compose(kind: Kind, split: Split, typefaces: Typefaces, rng: Generator) -> tuple[bytes, list[Found]]:
-    """One photo, and the parts that are to be seen on it."""
+    """One photo, and the visible parts on it."""
     scene = Scene(rng)
     if kind == "close-up":
         surface, found = _part(split, typefaces, rng)
@@ -169,7 +169,7 @@ def _part(split: Split, typefaces: Typefaces, rng: Generator) -> tuple[Surface, 
 
 
 def may_counterfeit(series: Series, split: Split) -> list[Counterfeiter]:
-    """Whose work may be in a split: that of unseen counterfeiters in test only."""
+    """The counterfeiters of a split; unseen ones are in test only."""
     return [hand for hand in series.counterfeiters if split == "test" or not hand.unseen]
 
 
@@ -211,7 +211,7 @@ def _lookalikes(count: int, rng: Generator) -> Iterator[tuple[Surface, float]]:
 
 
 def _free(taken: list[tuple[float, float, float]], width: float, rng: Generator) -> tuple[float, float] | None:
-    """A place for something so wide that is free of the others, which is then taken; None if there is hardly one."""
+    """A free place for a thing of this width, which is then taken; None if no place is found."""
     reach = 0.55 * width
     for _ in range(_TRIES):
         x, y = rng.uniform(reach, WIDTH - reach), rng.uniform(reach, HEIGHT - reach)
@@ -231,7 +231,7 @@ def _strap_over(placed: Placed, cover: Raster, rng: Generator) -> Placed:
 
 
 def _turn(rng: Generator) -> float:
-    """Parts hang upright on most photos, and any way on the others, in degrees."""
+    """A turn in degrees: parts hang upright on most photos, and any way on the others."""
     return float(rng.normal(0, 10) if rng.uniform() < 0.6 else rng.uniform(0, 360))
 
 

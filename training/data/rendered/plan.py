@@ -1,4 +1,4 @@
-"""Which items a rendered set holds: of which series, genuine or not, by whose hand, in which split."""
+"""The items of a rendered set: their series, side, counterfeiter and split."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from training.data.rendered.house import PARTS
 from training.data.rendered.specification import GRADES, Counterfeiter, Grade, Part, PartName, Series
 
 HELD_OUT = 0.1
-"""Share of the items of each class that are for validation, and as many again for test, unless another is asked for."""
+"""Default share of the items of each class for validation, and the same share for test."""
 LABELS: tuple[Label, Label] = ("genuine", "counterfeit")
 UNSEEN_SHARE = 0.1
-"""Share of the counterfeits made by counterfeiters that appear in test only."""
+"""Share of the counterfeits by counterfeiters who appear in test only."""
 _LEAST_ITEMS_A_CLASS = 4
 
 
 class RenderingRefusal(Refusal):
-    """Settings or a folder that no set can be rendered with."""
+    """Settings or a folder with which no set can be rendered."""
 
 
 def require_at_least(settings: object, least: Mapping[str, int]) -> None:
@@ -45,7 +45,7 @@ def require_at_least(settings: object, least: Mapping[str, int]) -> None:
 
 @dataclass(frozen=True)
 class RenderedSettings:
-    """What a rendered set holds.
+    """The settings of a rendered set.
 
     Raises:
         RenderingRefusal: if a count is below its least, the seed below 0, or not 0 < held_out <= .5.
@@ -56,7 +56,7 @@ class RenderedSettings:
     out: Path
     """folder of the set; an unfinished set with the same settings is continued"""
     items: int | None = None
-    """items of all series and classes together; as many as give the photos the paper had when left out"""
+    """items of all series and classes together; by default as many as give the paper's number of photos"""
     photos: int = 3
     """photos of each item, at least 1"""
     seed: int = 0
@@ -87,12 +87,12 @@ class Item:
     """One planned item.
 
     Attributes:
-        series: The series it is, or pretends to be.
-        label: Whether it is genuine.
-        number: Counts the items of its series and label from 0.
-        split: All photos of an item share it.
+        series: The series that it is, or claims to be.
+        label: Genuine or counterfeit.
+        number: Its number among the items of its series and label, from 0.
+        split: The split of all its photos.
         counterfeiter: Who made it; None for a genuine item.
-        grade: How far it strays; None for a genuine item.
+        grade: Severity of its alterations; None for a genuine item.
     """
 
     series: Series
@@ -108,15 +108,15 @@ class Item:
         return f"{self.series.name}-{self.label[0]}{self.number:04d}"
 
     def path(self, photo: int) -> Path:
-        """Where a photo lies in the set."""
+        """Path of a photo in the set."""
         return Path(self.split, self.series.name, self.label, f"{self.name}_{photo}.jpg")
 
     def twin(self, photo: int) -> Path:
-        """Where the same photo lies with a genuine item in place of a counterfeit."""
+        """Path of a photo's twin."""
         return Path("twins", f"{self.name}_{photo}.jpg")
 
     def mask(self, photo: int) -> Path:
-        """Where the mask of what is altered lies: 255 where it is, 0 elsewhere."""
+        """Path of a photo's mask: 255 where it is altered, 0 elsewhere."""
         return Path("masks", f"{self.name}_{photo}.png")
 
 
@@ -154,7 +154,7 @@ def _counterfeits(series: Series, count: int, settings: RenderedSettings) -> Ite
 
 
 def _apportion(shares: list[float], total: int) -> list[int]:
-    """Whole numbers in proportion to shares, adding up to `total`, none below the least a class needs."""
+    """Whole numbers in proportion to shares that add up to `total`, none below the least of a class."""
     exact = np.array(shares) / sum(shares) * total
     counts = np.maximum(np.floor(exact).astype(int), _LEAST_ITEMS_A_CLASS)
     while counts.sum() != total:
@@ -173,5 +173,5 @@ def _splits(count: int, share: float, rng: Generator) -> list[Split]:
 
 
 def generator(*key: int | str) -> Generator:
-    """Randomness that depends on `key` alone, whatever was drawn before."""
+    """A generator that depends on `key` alone, whatever was drawn before."""
     return np.random.default_rng([part if isinstance(part, int) else zlib.crc32(part.encode()) for part in key])

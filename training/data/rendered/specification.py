@@ -1,9 +1,9 @@
-"""What the house makes, who counterfeits it, and how far a counterfeit strays.
+"""Specifications of the house's parts, its counterfeiters, and the severity of their alterations.
 
-Lengths are pixels of a part `PART_WIDTH` wide. How far a counterfeit strays is stated in pixels of a
-part 448 wide, because that is what an examiner has beside a genuine one: `ALTERATIONS` gives what each
-alteration does at the grade `plain`, and `GRADES` what is left of it at the others. Both were fixed by
-eye, before any network was trained, and are not moved afterwards.
+Lengths are pixels of a part `PART_WIDTH` wide. Alterations are stated in pixels of a part 448 wide, the
+size an examiner has beside a genuine one: `ALTERATIONS` gives the amount of each at the grade `plain`, and
+`GRADES` the share of it at the other grades. Both were fixed by eye before any network was trained, and are
+not changed afterwards.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOUSE = "ORVANNE"
 PART_WIDTH = 720
 EXAMINED_WIDTH = 448
 GRADES: dict[Grade, float] = {"plain": 1.0, "clear": 0.6, "fine": 0.4, "hardly visible": 0.25}
-"""What is left of an alteration at each grade."""
+"""Share of an alteration at each grade."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +183,13 @@ def _add(field: str) -> Alteration:
 
 @dataclass(frozen=True)
 class AlterationKind:
-    """One way to stray.
+    """One kind of alteration.
 
     Attributes:
-        words: What it does, for the set's page.
-        plain: How far at the grade `plain`: pixels of a part 448 wide, or as `unit` says.
+        words: Its effect, for the set's page.
+        plain: Its amount at the grade `plain`: pixels of a part 448 wide, or as `unit` says.
         alter: Applies it, in pixels of `PART_WIDTH`.
-        unit: What `plain` counts.
+        unit: Unit of `plain`.
     """
 
     words: str
@@ -222,14 +222,14 @@ ALTERATIONS = {
     "second size": AlterationKind("cap height of the second line", 4.0, _second_line("size")),
     "second tilt": AlterationKind("the second line's right end hangs or rises", 6.0, _second_line("tilt")),
 }
-"""Every way to stray but `letterform`, which substitutes letters of a lookalike typeface."""
+"""Every alteration but `letterform`, which substitutes letters of a similar typeface."""
 SUBSTITUTED_LETTERS: dict[Grade, int] = {"plain": len(HOUSE), "clear": 4, "fine": 2, "hardly visible": 1}
-"""`letterform`: how many letters of the house's name come from the lookalike typeface."""
+"""`letterform`: number of letters of the house's name that come from the similar typeface."""
 
 
 @dataclass(frozen=True)
 class Counterfeiter:
-    """One hand at work: which alterations it makes, each with its direction, all at one grade an item.
+    """A counterfeiter: the alterations they make, each with its direction, all at one grade for each item.
 
     Attributes:
         name: Unique within the part.
@@ -245,11 +245,11 @@ class Counterfeiter:
 
     @property
     def alterations(self) -> tuple[str, ...]:
-        """What it alters."""
+        """Names of the alterations."""
         return ("letterform",) * bool(self.lookalike) + tuple(self.strays)
 
     def falsify(self, genuine: Specification, grade: Grade, rng: Generator) -> Specification:
-        """The specification this counterfeiter works to."""
+        """The specification to which this counterfeiter works."""
         made = genuine
         if self.lookalike:
             places = rng.permutation(len(HOUSE))[: SUBSTITUTED_LETTERS[grade]]
@@ -288,7 +288,7 @@ class Part:
     items: int
 
 
-# Standard deviation between two genuine items of one die; counterfeits are made no more and no less exactly.
+# Standard deviation between genuine items of one die; counterfeits are made just as exactly.
 TOLERANCES = {
     "weight": 0.10,
     "roundness": 0.004,
@@ -302,7 +302,7 @@ DEPTH_TOLERANCE = 0.06
 
 
 def within_tolerances(made: Specification, rng: Generator) -> Specification:
-    """One item's own values: the die's play, drawn alike whatever the specification says."""
+    """One item's own values within the tolerances of its die, drawn equally for every specification."""
     fields = {field: getattr(made, field) + rng.normal(0, sd) for field, sd in TOLERANCES.items()}
     for name in ("house", "second"):
         line = getattr(made, name)

@@ -18,7 +18,7 @@ from training.data.tables import path_hint, read_table
 
 MANIFEST = "manifest.csv"
 MARGIN = 0.06
-"""What a crop of a part adds to each side of its box, as a share of the longer side."""
+"""Widening of a crop on each side of a part's box, as a share of the longer side."""
 _REQUIRED = ("path", "split", "part", "left", "top", "width", "height")
 _OPTIONAL = ("kind", "series", "label")
 
@@ -28,10 +28,10 @@ class LabelledPart:
     """A part in a scene.
 
     Attributes:
-        part: Which kind.
+        part: Its kind.
         box: Left, top, right and bottom in pixels of the photo.
-        series: Its series; empty where the manifest does not say.
-        label: Genuine or counterfeit; empty where the manifest does not say.
+        series: Its series; empty if not stated.
+        label: Genuine or counterfeit; empty if not stated.
     """
 
     part: str
@@ -42,13 +42,13 @@ class LabelledPart:
 
 @dataclass(frozen=True)
 class LabelledScene:
-    """A photo and the parts that are to be seen on it.
+    """A photo and the parts that are visible on it.
 
     Attributes:
-        path: Where the file lies.
-        split: What it may be used for.
-        kind: What kind of photo; empty where the manifest does not say.
-        parts: None for an empty scene.
+        path: Path of the file.
+        split: Its split.
+        kind: Kind of photo; empty if not stated.
+        parts: The parts; empty for an empty scene.
         name: Its path relative to the set's folder, with forward slashes.
         sha256: Lower-case hex SHA-256 of the file.
     """
@@ -82,7 +82,7 @@ class SceneSet:
 
     @property
     def manifest(self) -> Manifest:
-        """What a run that is started with the set keeps of it."""
+        """The manifest of the set, which a run keeps."""
         files = (Entry(scene.name, scene.sha256, _stated(scene), scene.split) for scene in self.scenes)
         return Manifest(self.manifest_sha256, tuple(files))
 
@@ -91,7 +91,7 @@ class SceneSet:
         return tuple(scene for scene in self.scenes if scene.split == split)
 
     def labels(self, scene: LabelledScene) -> NDArray[np.int64]:
-        """Which of `parts` each part of a scene is (n,)."""
+        """Index in `parts` of each part of a scene (n,)."""
         return np.array([self.parts.index(part.part) for part in scene.parts], np.int64)
 
 
@@ -129,7 +129,7 @@ def _scene(folder: Path, path: str, rows: list[dict[str, str]]) -> LabelledScene
         msg = f"The split of {path} is {split!r}; give train, val or test."
         raise DataRefused(msg)
     if len({row["split"] for row in rows}) > 1:
-        msg = f"{path} is in two splits; give all rows of a photo the same."
+        msg = f"{path} is in two splits; give all rows of a photo the same split."
         raise DataRefused(msg)
     if not (folder / path).is_file():
         msg = f"{MANIFEST} names {path}, which is not in {folder}; {path_hint(folder, path)}."
@@ -139,7 +139,7 @@ def _scene(folder: Path, path: str, rows: list[dict[str, str]]) -> LabelledScene
 
 
 def _stated(scene: LabelledScene) -> str:
-    """What a set says of a scene, but for its split: its kind and its boxes."""
+    """The set's statement on a scene, without its split: its kind and boxes."""
     parts = (f"{part.part} at {part.box} {part.series} {part.label}".strip() for part in scene.parts)
     return "; ".join(filter(None, (scene.kind, *parts)))
 

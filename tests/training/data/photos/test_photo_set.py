@@ -294,7 +294,7 @@ def test_a_mask_or_twin_that_is_no_file_is_refused_with_its_row(column: str, nam
     with pytest.raises(DataRefused) as refusal:
         read_photo_set(listed_in(tmp_path, rows, f"path,series,label,{column}"))
     assert str(refusal.value) == (
-        f"Row 6 of {tmp_path / 'photos.csv'} names the {column} {name}, which is no file; "
+        f"Row 6 of {tmp_path / 'photos.csv'} names the {column} {name}, which is not a file; "
         "paths start from the folder of the CSV file."
     )
 
@@ -351,9 +351,9 @@ def test_the_same_item_in_two_classes_of_a_table_stays_in_one_split(tmp_path: Pa
             id="label",
         ),
         pytest.param(
-            None, {3: "shots/gone.png,bag,fake"}, "Row 5 of .* lists shots/gone.png, which is no file", id="no file"
+            None, {3: "shots/gone.png,bag,fake"}, "Row 5 of .* lists shots/gone.png, which is not a file", id="no file"
         ),
-        pytest.param(None, {3: "shots,bag,fake"}, "Row 5 of .* lists shots, which is no file", id="a folder"),
+        pytest.param(None, {3: "shots,bag,fake"}, "Row 5 of .* lists shots, which is not a file", id="a folder"),
         pytest.param(None, {4: "shots/../shots/real1.png,bag,fake"}, "Rows 3 and 6 of .* both list ", id="twice"),
         pytest.param(None, dict.fromkeys(range(6)), "has no row below its header", id="only a header"),
     ],
