@@ -9,7 +9,6 @@ from typing import Annotated
 
 import tyro
 
-from inference.casework.facts import CaseFacts
 from inference.models.catalogue import WEIGHTS_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
@@ -109,9 +108,22 @@ class ReportOptions(BenchOptions):
     """JPEG, PNG, WebP, TIFF or BMP files; MODEL=PICTURE for a photo that another model examines."""
     case: Path
     """The case's folder; a new one is made."""
-    facts: tyro.conf.OmitArgPrefixes[CaseFacts]
+    case_number: str
+    """The laboratory's number of the case."""
+    examiner: str
+    """Who answers for the report."""
     one_item: bool = False
     """The photos show one item: photos of one part are weighed together, different parts are reported separately."""
+    item: str = ""
+    """What was handed in."""
+    laboratory: str = ""
+    """Name and address."""
+    request: str = ""
+    """What was asked, and by whom."""
+    remarks: str = ""
+    """Anything else that belongs in the report."""
+    reviewer: str = ""
+    """Who is to review it."""
     model: str | None = None
     """Name of a model; by default the first authenticity model in alphabetical order, and with --locate the one for the
     part."""

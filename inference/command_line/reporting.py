@@ -10,6 +10,7 @@ from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.cases import add_to_case, issue_report
 from inference.casework.custody import REPORTS
+from inference.casework.facts import CaseFacts
 from inference.command_line.benches import bench_for, verdicts_on
 from inference.command_line.choices import crops, grounds
 from inference.command_line.options import ReportOptions
@@ -23,13 +24,23 @@ def report(options: ReportOptions) -> None:
 
     Everything is examined before anything is written, so that a refusal leaves nothing in the case folder.
     """
+    # Made here and not by tyro, which would show a refusal as an error of its own.
+    facts = CaseFacts(
+        options.case_number,
+        options.examiner,
+        options.item,
+        options.laboratory,
+        options.request,
+        options.remarks,
+        options.reviewer,
+    )
     bench = bench_for(options)
     asked = _asked(options, bench)
     are_marks = any(picture.model in bench.catalogue.names("trademark") for picture in asked)
     found = (_compared if are_marks else _examined)(options, asked, bench)
-    case = CaseFolder.open(options.case, options.facts.case_number, options.time)
+    case = CaseFolder.open(options.case, options.case_number, options.time)
     add_to_case(case, [picture.exhibit for picture in asked], found.records, options.time, found.parts)
-    issued = issue_report(case, options.facts, found.records, found.cards, options.time, found.parts)
+    issued = issue_report(case, facts, found.records, found.cards, options.time, found.parts)
     for ending in (".pdf", ".json"):
         print(case.path / REPORTS / f"{issued.id}{ending}")
 

@@ -111,8 +111,8 @@ class TrademarkExaminer(Examiner):
         super().require_task(card)
         if card.mark_framing != FRAMING:
             msg = (
-                f"{card.name} was calibrated on marks framed by rule {card.mark_framing}, and this Assay frames by rule "
-                f"{FRAMING}; calibrate it again with python -m training calibrate."
+                f"{card.name} was calibrated on marks framed by rule {card.mark_framing}, and this Assay frames by "
+                f"rule {FRAMING}; calibrate it again with python -m training calibrate."
             )
             raise WeightsRefused(msg)
 

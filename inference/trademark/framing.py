@@ -103,13 +103,6 @@ def in_framed(mark: FramedMark, box: Crop) -> tuple[float, float, float, float]:
     return left, top, left + scale * box.width, top + scale * box.height
 
 
-def in_picture(mark: FramedMark, box: Crop) -> Crop:
-    """The rectangle of the examined picture that a rectangle of the framed mark shows, in whole pixels."""
-    scale, x, y = _placement(mark)
-    left, top = max(0, round(x + box.x / scale)), max(0, round(y + box.y / scale))
-    return Crop(left, top, max(1, round(box.width / scale)), max(1, round(box.height / scale)))
-
-
 def _placement(mark: FramedMark) -> tuple[float, float, float]:
     """Pixels of the framed mark for one of the picture, and which place of the picture is its upper left corner."""
     if mark.ground is None:

@@ -105,14 +105,13 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             a, b = self._dissimilar[place]
         else:
             a, b = self._graded[place - len(self._dissimilar)]
-        first = self._tensor(self._pictures[a], rng)
-        second = self._tensor(part.cut(rng) if part else self._pictures[b], rng)
-        swapped = rng.random() < 0.5
+        sides = [(a, self._pictures[a]), (b, part.cut(rng) if part else self._pictures[b])]
+        (a, first), (b, second) = sides[::-1] if rng.random() < 0.5 else sides
         return {
-            "a": second if swapped else first,
-            "b": first if swapped else second,
-            "family_a": torch.tensor(self._family_of[b if swapped else a]),
-            "family_b": torch.tensor(self._family_of[a if swapped else b]),
+            "a": self._tensor(first, rng),
+            "b": self._tensor(second, rng),
+            "family_a": torch.tensor(self._family_of[a]),
+            "family_b": torch.tensor(self._family_of[b]),
             "similar": torch.tensor(int(similar)),
             "graded": torch.tensor(place >= len(self._dissimilar)),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import nn
@@ -43,11 +44,16 @@ def train(settings: TrademarkSettings) -> Card | None:
     marks = read_mark_set(settings.data, seed=settings.fit.seed)
     pictures = read_pictures(marks.marks, settings.preprocessing)
     accelerator = accelerator_for(settings.fit)
+    manifest, resume = marks.manifest.with_start(settings.start_from), settings.fit.resume
+    open_run = partial(
+        RunFolder, settings.fit.out, settings, manifest, resume=resume, owner=accelerator.is_main_process
+    )
+    # A run is continued only with its own set; a new one leaves no folder where its set is refused.
+    run = open_run() if resume else None
     embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
     trials = judged_trials(marks, embedding)
     require_comparable(marks, trials, settings.preprocessing.size)
-    manifest = marks.manifest.with_start(settings.start_from)
-    run = RunFolder(settings.fit.out, settings, manifest, resume=settings.fit.resume, owner=accelerator.is_main_process)
+    run = run or open_run()
     torch.manual_seed(settings.fit.seed)
     learner, start = settings.build_learner()
     network = learner.network

@@ -154,7 +154,14 @@ def test_every_loss_trains_the_network_that_uses_its_logits(name: LossName) -> N
     assert learner.network.head.normalised == learner.loss.normalised
     family = torch.arange(6) // 2
     images = torch.randn(3, 3, 32, 32).repeat_interleave(2, dim=0) + 0.1 * torch.randn(6, 3, 32, 32)
-    batch = {"a": images, "b": images.flip(3), "family_a": family, "family_b": family, "similar": torch.ones(6).long()}
+    batch = {
+        "a": images,
+        "b": images.flip(3),
+        "family_a": family,
+        "family_b": family,
+        "similar": torch.ones(6).long(),
+        "graded": torch.zeros(6, dtype=torch.bool),
+    }
     optimiser = torch.optim.AdamW(learner.parameters(), 1e-3)
     losses = []
     for _ in range(6):
@@ -171,7 +178,14 @@ def test_without_the_hardest_the_loss_is_over_similar_and_random_pairs() -> None
     network, loss = Siamese("six_layer_cnn", scale=1.0).eval(), HybridMarginSoftmax(1.0)
     images = torch.randn(4, 3, 32, 32)
     family = torch.tensor([0, 1])
-    batch = {"a": images[:2], "b": images[2:], "family_a": family, "family_b": family, "similar": torch.tensor([1, 1])}
+    batch = {
+        "a": images[:2],
+        "b": images[2:],
+        "family_a": family,
+        "family_b": family,
+        "similar": torch.tensor([1, 1]),
+        "graded": torch.tensor([False, False]),
+    }
     with torch.no_grad():
         value = SiameseLearner(network, loss, hardest=False)(batch)
         a, b, head = network(batch["a"]), network(batch["b"]), network.head

@@ -70,7 +70,6 @@ def train(out: Path) -> None:
         return {"score": -float(sampler.epoch)}
 
     fit(learner, Points(), sampler, validate, settings, run, accelerator_for(settings))
-    run.write_json("metrics.json", {"epochs": EPOCHS})
     run.write_model(plane_card(), learner.state_dict())
 
 

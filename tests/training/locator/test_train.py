@@ -198,5 +198,5 @@ def test_scenes_of_other_parts_are_refused(scenes: Path, goods_models: Path, tmp
     other.mkdir()
     for path in scenes.iterdir():
         (other / path.name).write_bytes(path.read_bytes().replace(b"striped_part", b"leather_tag"))
-    with pytest.raises(DataRefused, match="shows leather_tag, and tiny_locator finds striped_part"):
+    with pytest.raises(DataRefused, match="shows leather_tag, but tiny_locator detects striped_part"):
         assess_locator(LocatorAssessmentSettings("tiny_locator", other, tmp_path, goods_models))

@@ -543,7 +543,7 @@ def test_a_finished_model_is_calibrated_on_compared_pairs_or_says_what_they_lack
     run: Path, marks: MarkSet, mark_folder: Path, tmp_path: Path
 ) -> None:
     count = len({marks.marks[index].family for index in marks.of("val")})
-    why = f"{count} similar and {count} dissimilar sources stand behind the calibration, and it needs 20 a side"
+    why = f"{count} similar and {count} dissimilar sources stand behind the calibration, but it needs 20 a side"
     card = load_model("trademark", run).card
     assert card.calibration is None
     assert any(why in limit for limit in card.limits)

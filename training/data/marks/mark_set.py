@@ -174,7 +174,7 @@ def read_mark_set(data: Path, *, seed: int = 0) -> MarkSet:
     - `dissimilar.csv` names hard pairs of two families, and may say why in its column kind.
     - `graded.csv` names pairs of one family that show one concept in other drawings.
 
-    In a CSV, label is `similar` or `dissimilar` (or 1, 0), paths are relative to it, and similar pairs connect a family.
+    In a CSV, label is `similar` or `dissimilar` (or 1, 0), paths are relative to it, and similar pairs make a family.
 
     Raises:
         DataRefused: if it cannot be read, one file is in two families, or a split has no similar pair.

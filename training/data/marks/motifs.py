@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from training.data.marks.packages import Drawing, Package, read_svgs
+from training.data.marks.packages import Drawing, Package, iconify, read_svgs
 
 CONCEPT = "same concept"
 PREFIX = "motif"
@@ -19,60 +19,54 @@ PREFIX = "motif"
 _MOST_OF_A_PACKAGE = 2
 
 
-def _iconify(name: str, version: str, sha256: str, licence: str, author: str) -> Package:
-    return Package(f"@iconify-json/{name}", version, sha256, licence, author, name)
-
-
 MOTIF_PACKAGES = (
-    _iconify(
+    iconify(
         "game-icons",
         "1.2.4",
         "f5758efb34d91c4f50b941f355f16ee73938625e5996fabc25171288404460a4",
         "CC-BY-3.0",
         "the GameIcons authors",
     ),
-    _iconify(
+    iconify(
         "mdi",
         "1.2.3",
         "ddd817a7213f91de51147943915c0cda8c8b818a53c92b5c068cfa9883c6d7ac",
         "Apache-2.0",
         "Pictogrammers",
     ),
-    _iconify(
-        "ph", "1.2.2", "e3a582a047d9829fc7e8842c660d8065e598d1b68bb58cb68e75a1f1e5a614cc", "MIT", "Phosphor Icons"
-    ),
-    _iconify(
+    iconify("ph", "1.2.2", "e3a582a047d9829fc7e8842c660d8065e598d1b68bb58cb68e75a1f1e5a614cc", "MIT", "Phosphor Icons"),
+    iconify(
         "tabler", "1.2.41", "3bf99af156d28d05568aff524a35ed1ba238df640a7835a5e02e1f8e439685f6", "MIT", "Paweł Kuna"
     ),
-    _iconify(
+    iconify(
         "lucide",
         "1.2.137",
         "e74db8c3a55fff55bc82de21268c4bced9f65ff10aacc0d5f3a395b0e93243c3",
         "ISC",
         "Lucide Contributors",
     ),
-    _iconify(
+    iconify(
         "fa6-solid",
         "1.2.4",
         "082c792eaad4751626438773fa7360cb23f495b687cf2dd01b2b0fccc7f6af8b",
         "CC-BY-4.0",
         "Font Awesome (Fonticons, Inc.)",
     ),
-    _iconify(
+    iconify(
         "emojione-monotone",
         "1.2.1",
         "40b90004bafb406b59266155ef9b7e1dd67bf2947fc8db8d07388776f4d0d04e",
         "CC-BY-4.0",
         "Emoji One",
     ),
-    _iconify(
+    iconify(
         "fluent-emoji-flat",
         "1.2.6",
         "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
         "MIT",
         "Microsoft Corporation",
     ),
-    _iconify(
+    iconify(
         "noto-v1",
         "1.2.5",
         "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",

@@ -48,15 +48,16 @@ class Package(NpmPackage):
     svg_folder: str | None = None
 
 
-def _iconify(name: str, version: str, sha256: str, licence: str, author: str) -> Package:
+def iconify(name: str, version: str, sha256: str, licence: str, author: str) -> Package:
+    """One of Iconify's collections of that name."""
     return Package(f"@iconify-json/{name}", version, sha256, licence, author, name)
 
 
 PACKAGES = (
-    _iconify(
+    iconify(
         "logos", "1.2.19", "1e8907c088bbf02eab8ee1b28f37e68ef22c380f2fb579ff99736b8ce5abf13a", "CC0-1.0", "Gil Barbara"
     ),
-    _iconify(
+    iconify(
         "devicon",
         "1.2.68",
         "5b5469af72fbe9aecb3b3c941931af967d0901a8deeff7c48ff4a3f0af2dde0c",
@@ -90,32 +91,32 @@ PACKAGES = (
         "super-tiny-icons",
         svg_folder="package/images/svg",
     ),
-    _iconify(
+    iconify(
         "skill-icons", "1.2.4", "98bdbeed5290e48e87d206aa764e79db853cf16b192711a178c5b0fa963c8116", "MIT", "tandpfun"
     ),
-    _iconify(
+    iconify(
         "simple-icons",
         "1.2.102",
         "b3e23d3c623db2383b57cbed3d18b8e7e23f2ebc0bfc41ab054b82aba90f4c78",
         "CC0-1.0",
         "the Simple Icons collaborators",
     ),
-    _iconify(
+    iconify(
         "streamline-logos",
         "1.2.0",
         "8d933e2ab3a0788639391b98438fd182aad72922d6ce57d502a8ddb8a0cc6eb8",
         "CC-BY-4.0",
         "Streamline",
     ),
-    _iconify("cib", "1.2.3", "0d6efc2ec141f4b23422134a59a092a2e7e9f1fc7ecb08b81986159a5b868ac4", "CC0-1.0", "CoreUI"),
-    _iconify(
+    iconify("cib", "1.2.3", "0d6efc2ec141f4b23422134a59a092a2e7e9f1fc7ecb08b81986159a5b868ac4", "CC0-1.0", "CoreUI"),
+    iconify(
         "fa7-brands",
         "1.2.4",
         "74351f10b340cf177369363ba2fd7eaed6aea7c3c6b6a2bd8849382cd8dd6198",
         "CC-BY-4.0",
         "Font Awesome (Fonticons, Inc.)",
     ),
-    _iconify("bxl", "1.2.4", "d4216d9156f484a3ca8ecc6478dfb567d63142e2246db6629a5855842b0b442d", "MIT", "Boxicons"),
+    iconify("bxl", "1.2.4", "d4216d9156f484a3ca8ecc6478dfb567d63142e2246db6629a5855842b0b442d", "MIT", "Boxicons"),
 )
 """In order of preference: of one tracing published twice, the earlier package's is kept."""
 

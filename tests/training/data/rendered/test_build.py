@@ -333,14 +333,14 @@ def test_all_photos_of_an_item_lie_in_its_split() -> None:
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ({"items": LEAST - 1}, "items of at least 32, not 31"),
-        ({"items": 0}, "items of at least 32, not 0"),
-        ({"part": "round_label", "items": 23}, "items of at least 24"),
-        ({"photos": 0}, "photos of at least 1"),
-        ({"seed": -1}, "seed of at least 0"),
+        ({"items": LEAST - 1}, "--items is at least 32, not 31"),
+        ({"items": 0}, "--items is at least 32, not 0"),
+        ({"part": "round_label", "items": 23}, "--items is at least 24"),
+        ({"photos": 0}, "--photos is at least 1"),
+        ({"seed": -1}, "--seed is at least 0"),
         ({"held_out": 0.0}, "above 0 and at most 0.5"),
         ({"held_out": 0.51}, "above 0 and at most 0.5"),
-        ({"workers": 0}, "workers of at least 1"),
+        ({"workers": 0}, "--workers is at least 1"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
