@@ -20,6 +20,8 @@ Plane = NDArray[np.float32]
 Rng = np.random.Generator
 Style = Callable[[Pixels, Rng], Pixels]
 
+_TONES, _THINNEST = 50.0, 0.3
+"""Levels between the tones of a drawing from which on they are kept apart, and how much of the lightest is drawn."""
 _WHITE = np.array([255, 255, 255], np.float32)
 _LIGHT = np.array([-0.6, -0.8], np.float32)
 """Where light comes from on raised marks, x and y: the upper left."""
@@ -39,10 +41,17 @@ def _padded(drawing: Pixels, share: float) -> Pixels:
 
 
 def _ink(drawing: Pixels) -> Plane:
-    """How much of each pixel is drawn, 0 to 1 (H, W)."""
+    """How much of each pixel is drawn, 0 to 1 (H, W); in a drawing of several tones, lighter ones are drawn thinner."""
     white = drawing[0, 0].astype(np.int16)
     apart = np.abs(drawing - white).max(axis=2).astype(np.float32)
-    return np.clip(apart / max(0.6 * float(apart.max()), 1.0), 0, 1)
+    alpha = np.clip(apart / max(0.6 * float(apart.max()), 1.0), 0, 1)
+    darkness = np.abs(drawing.astype(np.float32).mean(axis=2) - float(white.mean()))
+    low, high = np.quantile(darkness[alpha > 0.5], (0.05, 0.95)) if (alpha > 0.5).any() else (0.0, 0.0)
+    if high - low < _TONES:
+        return alpha
+    return np.asarray(
+        alpha * (_THINNEST + (1 - _THINNEST) * np.clip((darkness - low) / (high - low), 0, 1)), np.float32
+    )
 
 
 def _laid(colours: NDArray[np.floating], alpha: NDArray[np.floating], ground: NDArray[np.floating]) -> Pixels:

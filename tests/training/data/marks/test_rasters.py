@@ -64,3 +64,19 @@ def test_every_style_is_drawn() -> None:
     rng = np.random.default_rng(0)
     shapes = {on_web(drawing(), rng).tobytes() for _ in range(40)}
     assert len(shapes) == 40
+
+
+@pytest.mark.parametrize("style", ["chrome", "coloured ground", "black ground", "glow", "gradient"])
+def test_the_tones_of_a_drawing_stay_apart(style: str) -> None:
+    """A light bar on a dark tile: in one colour, the tile alone would be left."""
+    tile = np.full((160, 160, 3), 255, np.uint8)
+    tile[20:140, 20:140] = (30, 40, 60)
+    tile[70:90, 40:120] = (230, 190, 60)
+    apart = []
+    for seed in range(6):
+        picture = on_web(tile, np.random.default_rng(seed), style).astype(float).mean(axis=2)
+        height, width = picture.shape
+        bar, beside = picture[height // 2], picture[round(height * 0.36)]
+        middle = slice(round(width * 0.42), round(width * 0.58))
+        apart.append(abs(bar[middle].mean() - beside[middle].mean()))
+    assert np.median(apart) > 20
