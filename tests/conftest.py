@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,6 +40,10 @@ from inference.reference.stack import ReferenceStack
 from inference.trademark.framing import FRAMING, frame_mark
 
 pytest_plugins = ["tests.network_guard"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts tests in the background has them, and every app that they start, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Pixels = NDArray[np.uint8]
 MakeExhibit = Callable[..., Exhibit]
