@@ -9,6 +9,7 @@ of resvg-py and Pillow build the same folder.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import shutil
@@ -175,6 +176,7 @@ class _Building:
         """The brands' names in letters: those that hold the symbol beside it, and wordmarks without one."""
         cache = self._settings.cache
         found = [drawing for package in self._packages for drawing in read_lettering(package, fetch(package, cache))]
+        brand_of: dict[str, str] = {}
         for drawing in tqdm(found, desc="lockups", unit="mark"):
             brand = self._joined.get(drawing.brand, drawing.brand)
             family = self._families.get(brand, [])
@@ -184,6 +186,8 @@ class _Building:
             symbol = self._symbol_in(rgba, family, drawing)
             if symbol is None and family and not _is_lettering(rgba):
                 continue  # another design, of which nothing is known
+            if brand_of.setdefault(hashlib.sha256(rgba.tobytes()).hexdigest(), brand) != brand:
+                continue  # two brands of one owner share a wordmark: one file in two families says nothing
             row = self._written(drawing, brand, shape_of(rgba), self._packages, rgba)
             if symbol is not None:
                 self.pairs.append((symbol, row, LOCKUP))

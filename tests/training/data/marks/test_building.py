@@ -400,6 +400,7 @@ def test_a_lockup_is_paired_with_the_symbol_that_it_holds_and_a_wordmark_with_no
 ) -> None:
     letters = "".join(f'<rect x="{x}" y="6" width="3" height="12"/>' for x in range(30, 90, 8))
     icons = {"fern-icon": CROSS, "fern": CROSS + letters, "moss-icon": TRIANGLE, "moss": letters}
+    icons |= {"peat-icon": RING, "peat": letters}  # one owner's name under two brands: taken once
     bodies = {name: {"body": body, "width": 24 if "icon" in name else 96} for name, body in icons.items()}
     package = pack(cache, "hand", {"package/icons.json": json.dumps({"height": 24, "icons": bodies})})
     out = tmp_path / "set"
@@ -415,7 +416,7 @@ def test_a_lockup_is_paired_with_the_symbol_that_it_holds_and_a_wordmark_with_no
     assert abs(x - drawn[:, 1].min()) <= 3
     assert abs(y - drawn[:, 0].min()) <= 3
     assert 0.8 < width / height < 1.25
-    assert {row["icon"] for row in manifest_of(out)} == {"fern", "fern-icon", "moss", "moss-icon"}
+    assert {row["icon"] for row in manifest_of(out)} == {"fern", "fern-icon", "moss", "moss-icon", "peat-icon"}
 
 
 def test_a_mark_lies_in_the_middle_of_its_picture_and_shows(
