@@ -84,4 +84,4 @@ WORD_FACES: tuple[Typeface, ...] = (
     fontsource("Work Sans", "work-sans", 600, "b1b1c5a7d7ae2a721e0a9235bfa294281d161a20934e9ede01e0aec2bdb2373a"),
     fontsource("Zilla Slab", "zilla-slab", 600, "b7db2f40f3aaeb44c0e1dfe3da1e5de96d177a674ffe5e5e012c59b6a01e8aab"),
 )
-"""SIL Open Font License 1.1, or Apache-2.0 (Permanent Marker, Roboto Condensed, Satisfy, Special Elite and others)."""
+"""SIL Open Font License 1.1; Permanent Marker, Roboto Slab, Satisfy, Special Elite and Ultra: Apache-2.0."""
