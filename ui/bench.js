@@ -115,14 +115,20 @@
         const when = seconds === null ? "How long it takes is not known yet." : `The result comes in ${roughly(seconds)}.`;
         return { place, words: `Number ${place} of ${queue} in the queue. ${when}` };
     };
-    // Wherever the page is scrolled to. Only a new place is announced.
+    // Wherever the page is scrolled to. A new place is announced once it lasts: a tracker that fades away beside a
+    // result still names one, and must not speak over the verdict.
     const queued = Object.assign(document.createElement("p"), { id: "queued", hidden: true });
     setInterval(() => {
         const waiting = [...document.querySelectorAll(".progress-text")].filter(visible).map(placeOf).find(Boolean);
         queued.hidden = !waiting;
         if (queued.textContent !== (waiting?.words ?? "")) queued.textContent = waiting?.words ?? "";
-        if (waiting && waiting.place !== queued.dataset.place) announce(waiting.words);
+        const { place, said } = queued.dataset;
         queued.dataset.place = waiting?.place ?? "";
+        if (!waiting) queued.dataset.said = "";
+        else if (waiting.place === place && place !== said) {
+            queued.dataset.said = place;
+            announce(waiting.words);
+        }
         if (!queued.isConnected) document.body.append(queued);
     }, 500);
 

@@ -128,7 +128,7 @@ def test_the_page_says_which_place_and_how_long(
     page.get_by_text("Number 3 of 3 in the queue.").first.wait_for()
     assert waiting.is_visible()
     assert "known yet" in waiting.inner_text() or "The result comes in" in waiting.inner_text()
-    assert page.locator("#announcer").text_content().startswith("Number 3 of 3 in the queue.")
+    page.locator("#announcer", has_text="Number 3 of 3 in the queue.").wait_for(state="attached")
     held.set()
     waiting.wait_for(state="hidden")
     for job in jobs:
