@@ -73,6 +73,10 @@ class Calibration:
         Range(1, 1000).require("photos", self.photos)
         require(min(self.sources) >= LEAST_SOURCES, f"a calibration needs {LEAST_SOURCES} sources a side")
 
+    def unbounded(self, score: float) -> float:
+        """The log10 LR of a score without the bounds: it keeps the order of scores that the bounds make equal."""
+        return self.intercept + self.slope * score
+
     def log10_lrs(self, scores: Values) -> Values:
         """Log10 LRs of scores, of the same shape, inside the bounds."""
         return np.clip(self.intercept + self.slope * scores, self.least, self.greatest)

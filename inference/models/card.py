@@ -155,6 +155,32 @@ class SeriesRule:
 
 
 @dataclass(frozen=True)
+class ElementRule:
+    """How a trademark model weighs two findings: the wholes beside each other, and the most similar of their elements.
+
+    Each has a calibration of its own. The greater of the two log10 LRs, without their bounds, is the score that the
+    card's calibration weighs: marks are similar if they are so as wholes, or if one contains an element of the other.
+
+    Attributes:
+        agreement_weight: Nats by which full agreement of local features raises the log odds of two elements, >= 0.
+        whole: Calibration of the score of two wholes.
+        element: Calibration of the score of two elements.
+    """
+
+    agreement_weight: float
+    whole: Calibration
+    element: Calibration
+
+    def __post_init__(self) -> None:
+        Range(0, 1000).require("agreement_weight", self.agreement_weight)
+
+    def combined(self, whole: float, element: float | None) -> float:
+        """The score of both findings: the greater log10 LR, unbounded; that of the wholes if there is no element."""
+        as_wholes = self.whole.unbounded(whole)
+        return as_wholes if element is None else max(as_wholes, self.element.unbounded(element))
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is, what it was made from, and what it is good for.
 
@@ -183,6 +209,7 @@ class Card:
         fusion: How log odds and deviation make the fused score; None if the log odds are the score.
         agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0 if
             the log odds are the score.
+        element_rule: How elements of marks are weighed beside the wholes; None where only the wholes are.
         mark_framing: Number of the framing rule (`framing.FRAMING`) for which a trademark model's figures hold; 0 for
             the whole picture.
         calibration: How its score becomes a likelihood ratio; None with too few sources.
@@ -232,6 +259,7 @@ class Card:
     per_class: dict[str, dict[str, Metric]] | None = None
     fusion: Fusion | None = None
     agreement_weight: float = 0.0
+    element_rule: ElementRule | None = None
     mark_framing: int = 0
     calibration: Calibration | None = None
     item_calibrations: tuple[Calibration, ...] = ()

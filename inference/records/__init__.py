@@ -6,6 +6,7 @@ They know nothing of networks, files or pages. The app, the command line and the
 from inference.records.comparison import (
     Comparison,
     Correspondence,
+    ElementFinding,
     FramedMark,
     LocalAgreement,
     SimilarityOutcome,
@@ -41,6 +42,7 @@ __all__ = [
     "Correspondence",
     "Crop",
     "Detection",
+    "ElementFinding",
     "Evidence",
     "Exhibit",
     "FramedMark",

@@ -146,6 +146,44 @@ class LocalAgreement:
 
 
 @dataclass(frozen=True)
+class ElementFinding:
+    """Whether one mark, or an element of it, is contained in the other: the most similar of all their elements.
+
+    Attributes:
+        places: Where it lies in each framed mark, in its pixels; None for the whole mark, of at most one of them.
+        log_odds: log P(similar) - log P(dissimilar) of the two elements in nats, finite.
+        agreement: Agreement of their local features.
+        score: The calibrated score: the log odds, raised by the agreement as the card states; finite.
+        heatmaps: The evidence of each for similarity; they lie over their places.
+        decides: Whether it is stronger evidence of similarity than the wholes are, so that the comparison is based on
+            it.
+        evidence: Its likelihood ratio; None if a scope check refuses.
+    """
+
+    places: tuple[Crop | None, Crop | None]
+    log_odds: float
+    agreement: LocalAgreement
+    score: float
+    heatmaps: tuple[Heatmap, Heatmap]
+    decides: bool = False
+    evidence: Evidence | None = None
+
+    def __post_init__(self) -> None:
+        require(self.places != (None, None), "two whole marks are no elements")
+        require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
+        require(math.isfinite(self.score), f"a score is finite, not {self.score}")
+
+    @property
+    def relation(self) -> str:
+        """What would contain what, in words."""
+        if self.places[0] is None:
+            return "mark 2 contains mark 1"
+        if self.places[1] is None:
+            return "mark 1 contains mark 2"
+        return "both marks contain one element"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The outcome of comparing two marks: the visual similarity of the signs, never infringement.
 
@@ -158,13 +196,17 @@ class Comparison:
         probability_similar: Uncalibrated, 0 to 1.
         log_odds: log P(similar) - log P(dissimilar) in nats, finite.
         agreement: The agreement of local features, found without the network.
-        score: The calibrated number: log odds + agreement_weight of the card * share of agreement; finite.
+        score: The calibrated number: log odds + agreement_weight of the card * share of agreement, or what an element
+            rule of the card makes of that and of the element's; finite.
         band: The inconclusive band that decides without evidence.
         evidence: The evidence; None for a model without a calibration, and if a scope check refuses.
         heatmaps: One a mark, evidence for the side to which the probability leans.
         scope_checks: The scope checks, one tuple a mark.
         provenance: What is needed to repeat it.
         correspondences: Corresponding areas, whatever the outcome, the strongest first.
+        whole: The likelihood ratio of the two wholes alone; None for a model that weighs nothing else, and if a scope
+            check refuses.
+        element: The most similar of their elements; None for a model that weighs none, and for two blank marks.
         sub_scores: Sub-scores: overall, without colour, turned or mirrored, and one inside the other.
     """
 
@@ -184,6 +226,8 @@ class Comparison:
     evidence: Evidence | None = None
     correspondences: tuple[Correspondence, ...] = ()
     sub_scores: tuple[SubScore, ...] = ()
+    whole: Evidence | None = None
+    element: ElementFinding | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.probability_similar <= 1, "a probability lies between 0 and 1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -14,13 +14,22 @@ from torch import Tensor
 from inference.examiner import Examiner, ScopeViews
 from inference.models.card import Card, WeightsRefused
 from inference.networks.hms import Siamese
-from inference.preprocessing import Prepared
-from inference.records import Comparison, Crop, Exhibit, FramedMark, ScopeCheck, SimilarityOutcome, SubScore
+from inference.records import (
+    Comparison,
+    Crop,
+    ElementFinding,
+    Exhibit,
+    FramedMark,
+    SimilarityOutcome,
+    SubScore,
+)
 from inference.request import Request
 from inference.trademark.checks import mark_checks
+from inference.trademark.containment import chosen_elements
 from inference.trademark.correspondence import correspondences
 from inference.trademark.framing import FRAMING, as_ink, frame_mark
-from inference.trademark.local_features import LocalFeatures, local_agreement, local_features
+from inference.trademark.local_features import inverse, local_agreement, local_features
+from inference.trademark.mark_view import MarkView, elements_of
 from inference.trademark.sub_scores import Variants, sub_scores, variants
 
 Pair = tuple[Exhibit, Exhibit]
@@ -28,37 +37,6 @@ Crops = tuple[Crop | None, Crop | None]
 Maps = NDArray[np.float32]
 
 _BATCH = 32
-
-
-@dataclass(frozen=True)
-class MarkView:
-    """The view of a mark by which it is compared.
-
-    Attributes:
-        exhibit: The exhibit.
-        crop: The crop that is compared; None for the whole picture.
-        mark: The framed mark.
-        prepared: The framed mark as the network's input, with sentences on what was done.
-        points: Its local features.
-        checks: Its scope checks.
-    """
-
-    exhibit: Exhibit
-    crop: Crop | None
-    mark: FramedMark
-    prepared: Prepared
-    points: LocalFeatures
-    checks: tuple[ScopeCheck, ...]
-
-    @property
-    def image(self) -> Tensor:
-        """What the network sees of it, (3, S, S)."""
-        return torch.from_numpy(self.prepared.values)
-
-    @property
-    def order(self) -> tuple[str, str, str]:
-        """The key that puts two marks in canonical order, whichever comes first."""
-        return self.exhibit.sha256, str(self.crop), str(self.exhibit.ground)
 
 
 class PairMaps(NamedTuple):
@@ -153,7 +131,10 @@ class TrademarkExaminer(Examiner):
         """
         mark = frame_mark(exhibit.crop(crop))
         checks = *mark_checks(mark, self.card.preprocessing.size), *self._gate_checks(_shown_to_gate(mark))
-        return MarkView(exhibit, crop, mark, self.card.preprocessing(mark.pixels), local_features(mark.pixels), checks)
+        preprocessing = self.card.preprocessing
+        elements = elements_of(mark, preprocessing) if self.card.element_rule else ()
+        points = local_features(mark.pixels)
+        return MarkView(exhibit, crop, mark, preprocessing(mark.pixels), points, checks, elements)
 
     def scope_views(self, request: Request) -> ScopeViews:
         """The framed mark, and its ink."""
@@ -171,6 +152,7 @@ class TrademarkExaminer(Examiner):
         seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in ordered])
         log_odds = log_odds_similar(seen.logits.double())
         similar = torch.sigmoid(log_odds).tolist()
+        elements = self._elements(ordered, seen.embedded)
         further: list[tuple[SubScore, ...]] = [()] * len(pairs)
         if in_other_ways:
             others = [
@@ -183,7 +165,13 @@ class TrademarkExaminer(Examiner):
             further = self._sub_scores(log_odds.tolist(), seen.embedded, others, swapped)
         return tuple(
             self._comparison(
-                pair, swapped[index], float(log_odds[index]), similar[index], seen.of(index), further[index]
+                pair,
+                swapped[index],
+                float(log_odds[index]),
+                similar[index],
+                seen.of(index),
+                further[index],
+                elements[index],
             )
             for index, pair in enumerate(pairs)
         )
@@ -196,6 +184,7 @@ class TrademarkExaminer(Examiner):
         similar: float,
         maps: Sequence[PairMaps],
         further: tuple[SubScore, ...],
+        element: ElementFinding | None,
     ) -> Comparison:
         """The comparison of one pair; its maps are in canonical order, which may be the other order."""
         first, second = pair
@@ -206,9 +195,21 @@ class TrademarkExaminer(Examiner):
             heatmaps.append(self._heatmap(own.leaning, side, one.prepared.placement))
             answering.append((own.finer, self._heatmap(own.shared, self.sides[0], one.prepared.placement)))
         agreement = local_agreement(first.points, second.points)
-        score = log_odds + self.card.agreement_weight * agreement.share
+        as_wholes = log_odds + self.card.agreement_weight * agreement.share
         checks = (*second.checks, *first.checks) if swapped else (*first.checks, *second.checks)
+        if swapped and element is not None:
+            element = _other_way_round(element)
+        rule = self.card.element_rule
+        score = rule.combined(as_wholes, element.score if element else None) if rule else as_wholes
         outcome, reason, evidence = self._outcome(score, similar, checks)
+        whole = None
+        if rule is not None and evidence is not None:
+            whole = rule.whole.evidence(as_wholes, self.scale)
+            element = element and replace(
+                element,
+                decides=score > rule.whole.unbounded(as_wholes),
+                evidence=rule.element.evidence(element.score, self.scale),
+            )
         numbered = [*enumerate(pair, 1)]
         return Comparison(
             outcome=cast("SimilarityOutcome", outcome),
@@ -234,7 +235,41 @@ class TrademarkExaminer(Examiner):
             evidence=evidence,
             correspondences=correspondences(answering[0], answering[1], swapped=swapped),
             sub_scores=further,
+            whole=whole,
+            element=element,
         )
+
+    def _elements(self, ordered: Sequence[tuple[MarkView, MarkView]], wholes: Tensor) -> list[ElementFinding | None]:
+        """The most similar elements of each pair of views, in canonical order, without their evidence.
+
+        Args:
+            ordered: The pairs.
+            wholes: Embeddings of all first marks, then of all second marks (2 * B, C).
+        """
+        rule = self.card.element_rule
+        found: list[ElementFinding | None] = [None] * len(ordered)
+        if rule is None:
+            return found
+        chosen = chosen_elements(ordered, wholes, self.embed, self.compare_embedded)
+        if not chosen:
+            return found
+        pairs = [*chosen.values()]
+        seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in pairs])
+        log_odds = log_odds_similar(seen.logits.double()).tolist()
+        for number, (index, both) in enumerate(chosen.items()):
+            agreement = local_agreement(both[0].points, both[1].points)
+            heatmaps = [
+                self._heatmap(maps.shared, self.sides[0], one.prepared.placement)
+                for maps, one in zip(seen.of(number), both, strict=True)
+            ]
+            found[index] = ElementFinding(
+                places=(both[0].place, both[1].place),
+                log_odds=log_odds[number],
+                agreement=agreement,
+                score=log_odds[number] + rule.agreement_weight * agreement.share,
+                heatmaps=(heatmaps[0], heatmaps[1]),
+            )
+        return found
 
     def _sub_scores(
         self, overall: Sequence[float], wholes: Tensor, others: Sequence[tuple[Variants, ...]], swapped: Sequence[bool]
@@ -296,6 +331,16 @@ class TrademarkExaminer(Examiner):
             with torch.no_grad():
                 embedded = self._siamese.head.embed(feature_map)
         return _Seen(logits.cpu(), leaning, shared, finer.float().cpu().numpy(), embedded)
+
+
+def _other_way_round(element: ElementFinding) -> ElementFinding:
+    """The same finding with the marks in the other order."""
+    return replace(
+        element,
+        places=element.places[::-1],
+        agreement=inverse(element.agreement),
+        heatmaps=element.heatmaps[::-1],
+    )
 
 
 def _shown_to_gate(mark: FramedMark) -> ScopeViews:

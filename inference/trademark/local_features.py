@@ -74,13 +74,17 @@ def local_agreement(first: LocalFeatures, second: LocalFeatures) -> LocalAgreeme
     In the other order the same points agree, and the transform is the inverse.
     """
     if _order(second) < _order(first):
-        other = local_agreement(second, first)
-        if other.transform is None:
-            return other
-        there = np.vstack([np.reshape(other.transform, (2, 3)), [0, 0, 1]])
-        return replace(other, transform=_stated(np.linalg.inv(there)))
+        return inverse(local_agreement(second, first))
     as_drawn, on_negative = _laid(first, second), _laid(first, negative_of(second))
     return replace(on_negative, negative=True) if on_negative.matched > as_drawn.matched else as_drawn
+
+
+def inverse(agreement: LocalAgreement) -> LocalAgreement:
+    """The agreement of the same marks in the other order."""
+    if agreement.transform is None:
+        return agreement
+    there = np.vstack([np.reshape(agreement.transform, (2, 3)), [0, 0, 1]])
+    return replace(agreement, transform=_stated(np.linalg.inv(there)))
 
 
 def _order(mark: LocalFeatures) -> tuple[int, bytes]:

@@ -14,7 +14,7 @@ from inference.models.weights import Model, load_model, save_model
 from inference.trademark.framing import FRAMING
 from training.assessment.evaluate import read_photos_for
 from training.assessment.finished import FinishedModelSettings
-from training.assessment.mark_trials import judged_trials, mark_embeddings
+from training.assessment.mark_trials import judged_element_trials, judged_trials, mark_embeddings
 from training.assessment.pairs import judge_pairs
 from training.assessment.photos import judged_by_photos
 from training.assessment.tables import json_bytes
@@ -76,8 +76,9 @@ def _judge_pairs(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
     model = replace(model, card=replace(model.card, mark_framing=FRAMING))
     every = read_mark_set(data, seed=model.card.seed)
     marks = every.subset([*every.of("val"), *every.of("test")])
-    trials = judged_trials(marks, mark_embeddings(marks, model.card.preprocessing))
-    return judge_pairs(model, marks, trials, _named(data, model.card, every.manifest_sha256))
+    embedding = mark_embeddings(marks, model.card.preprocessing)
+    trials, parts = judged_trials(marks, embedding), judged_element_trials(marks, embedding)
+    return judge_pairs(model, marks, trials, parts, _named(data, model.card, every.manifest_sha256))
 
 
 def _named(data: Path, card: Card, manifest_sha256: str) -> str:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.heatmap import over_part
-from inference.trademark.examiner import MarkView, TrademarkExaminer
+from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.mark_view import MarkView
 from inference.trademark.sub_scores import ink
 from training.assessment.heatmaps import randomised, rank_correlation
 from training.assessment.mark_trials import Pixels

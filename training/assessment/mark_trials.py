@@ -76,9 +76,18 @@ def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
     return nearest
 
 
-def judged_trials(marks: MarkSet, embedding: Tensor) -> dict[Split, dict[str, list[Pair]]]:
+Trials = dict[Split, dict[str, list[Pair]]]
+"""Trial pairs by split and kind."""
+
+
+def judged_trials(marks: MarkSet, embedding: Tensor) -> Trials:
     """The validation trial pairs, by which a network is chosen, and the test trial pairs; see `trial_pairs`."""
     return {"val": trial_pairs(marks, embedding, "val"), "test": trial_pairs(marks, embedding, "test")}
+
+
+def judged_element_trials(marks: MarkSet, embedding: Tensor) -> Trials:
+    """The same of pairs of which one mark contains the other; see `element_trial_pairs`."""
+    return {"val": element_trial_pairs(marks, embedding, "val"), "test": element_trial_pairs(marks, embedding, "test")}
 
 
 def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, list[Pair]]:
@@ -97,12 +106,33 @@ def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, li
     Raises:
         DataRefused: if some mark has no negative.
     """
+    wholes = [pair for pair in marks.pairs(split, similar=True) if pair not in marks.boxes]
+    pairs = _with_negatives(marks, embedding, split, wholes)
+    labelled = marks.pairs(split, similar=False)
+    return {**pairs, "labelled": list(labelled)} if labelled else pairs
+
+
+def element_trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, list[Pair]]:
+    """Trial pairs of marks of which the second contains the first: `similar`, `random`, `hard`; see `trial_pairs`.
+
+    Empty kinds where the set states no place of any part.
+
+    Raises:
+        DataRefused: if some mark has no negative.
+    """
+    return _with_negatives(
+        marks, embedding, split, [pair for pair in marks.pairs(split, similar=True) if pair in marks.boxes]
+    )
+
+
+def _with_negatives(
+    marks: MarkSet, embedding: Tensor, split: Split, similar_pairs: Sequence[Pair]
+) -> dict[str, list[Pair]]:
+    """Similar pairs, at most three of a family, and for each a random and a hard negative."""
     rng = np.random.default_rng(0)
     by_family: dict[str, list[Pair]] = defaultdict(list)
     seconds: dict[str, dict[int, None]] = defaultdict(dict)
-    for pair in marks.pairs(split, similar=True):
-        if pair in marks.boxes:
-            continue  # a part inside another mark, which is another question
+    for pair in similar_pairs:
         by_family[marks.marks[pair[0]].family].append(pair)
         seconds[marks.kind(pair)][pair[1]] = None
     pairs: dict[str, list[Pair]] = {"similar": [], "random": [], "hard": []}
@@ -117,5 +147,4 @@ def trial_pairs(marks: MarkSet, embedding: Tensor, split: Split) -> dict[str, li
             pairs["similar"].append((a, b))
             pairs["random"].append((a, negatives[rng.integers(len(negatives))]))
             pairs["hard"].append((a, negatives[int((embedding[negatives] @ embedding[a]).argmax())]))
-    labelled = marks.pairs(split, similar=False)
-    return {**pairs, "labelled": list(labelled)} if labelled else pairs
+    return pairs

@@ -14,12 +14,15 @@ from inference.files import write_whole
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Card, Metric
 from inference.models.weights import Model
-from inference.trademark.examiner import MarkView, TrademarkExaminer
+from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.mark_view import MarkView
+from training.assessment.judged_pairs import JudgedPairs, in_scope
 from training.assessment.mark_heatmaps import check_heatmaps
-from training.assessment.mark_trials import mark_embeddings, trial_pairs
-from training.assessment.pairs import JudgedPairs, compare_all, evenly, in_scope, judge_all
+from training.assessment.mark_trials import element_trial_pairs, mark_embeddings, trial_pairs
+from training.assessment.pairs import compare_all, evenly, judge_all
 from training.assessment.tables import Table, json_bytes_of
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
+from training.data.marks.kinds import group_of
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.marks.transforms import TRANSFORMS
 from training.data.photos.photo import Split
@@ -55,10 +58,17 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
         table = check_heatmaps(examiner, marks, limit)
         write_whole(out / "heatmaps.json", json_bytes_of(model, "maps", table))
         return table
-    seen, even = _judge(examiner, marks, split), even_score(model.card)
-    validation = None if split == "val" else _judge(examiner, every.subset(every.of("val")), "val").judged
+    even = even_score(model.card)
+    embedding = mark_embeddings(marks, model.card.preprocessing)
+    seen = _judge(examiner, marks, trial_pairs(marks, embedding, split))
+    validation = None if split == "val" else _judged_validation(examiner, every.subset(every.of("val")))
     table = {f"pairs, {split}": pair_figures(seen.judged, validation, even)}
     table |= kind_figures(marks, seen.pairs, seen.judged, even)
+    parts = element_trial_pairs(marks, embedding, split)
+    if model.card.element_rule is not None and parts["similar"]:
+        contained = _judge(examiner, marks, parts)
+        table[f"one in the other, {split}"] = pair_figures(contained.judged, None, even)
+        table |= kind_figures(marks, contained.pairs, contained.judged, even)
     table["shortcut audit"] = shortcuts(marks, seen.pairs)
     table[f"retrieval among {len(marks.marks)} {split} marks"] = retrieval(examiner, marks)
     table |= invariance(examiner, marks, seen.pairs, limit)
@@ -74,10 +84,13 @@ class _Seen:
     judged: JudgedPairs
 
 
-def _judge(examiner: TrademarkExaminer, marks: MarkSet, split: Split) -> _Seen:
-    pairs = trial_pairs(marks, mark_embeddings(marks, examiner.card.preprocessing), split)
-    judged = JudgedPairs.of(marks, compare_all(examiner, marks, pairs))
-    return _Seen(pairs, judged.raised(examiner.card.agreement_weight))
+def _judge(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, list[Pair]]) -> _Seen:
+    return _Seen(pairs, JudgedPairs.by(marks, compare_all(examiner, marks, pairs), lambda one: one.score))
+
+
+def _judged_validation(examiner: TrademarkExaminer, marks: MarkSet) -> JudgedPairs:
+    embedding = mark_embeddings(marks, examiner.card.preprocessing)
+    return _judge(examiner, marks, trial_pairs(marks, embedding, "val")).judged
 
 
 def even_score(card: Card) -> float:
@@ -119,18 +132,23 @@ def pair_figures(judged: JudgedPairs, validation: JudgedPairs | None, even: floa
 
 
 def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPairs, even: float = 0.0) -> Table:
-    """A row for each stated kind of similar pair, and for each kind of pair labelled dissimilar."""
+    """A row for each stated kind of similar pair and of pair labelled dissimilar, and for each group of several."""
     table: Table = {}
     for side, others in (("similar", ("random", "hard")), ("labelled", ("similar",))):
-        stated = np.array([marks.kind(pair) for pair in pairs.get(side, [])])
-        for kind in sorted({*stated.tolist()} - {""}):
-            here = (stated == kind) & np.isfinite(judged.log_odds[side])
+        stated = [marks.kind(pair) for pair in pairs.get(side, [])]
+        kinds: dict[str, tuple[str, ...]] = {f"{side}: {kind}": (kind,) for kind in sorted({*stated} - {""})}
+        for group in sorted({group_of(kind) for kind in stated} - {""}):
+            members = tuple(sorted({kind for kind in stated if group_of(kind) == group}))
+            if len(members) > 1:
+                kinds[f"{side}, in all: {group}"] = members
+        for name, members in kinds.items():
+            here = np.isin(stated, members) & np.isfinite(judged.log_odds[side])
             if not here.any():
                 continue  # a scope check refuses all of them
             scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
-            over = f"{len(scores)} {side} pairs that are {kind}"
+            over = f"{len(scores)} {side} pairs that are {name.partition(': ')[2]}"
             right = scores > even if side == "similar" else scores <= even
-            table[f"{side}: {kind}"] = {
+            table[name] = {
                 **{f"AUC, {other} pairs": _auc(judged, side, here, other, over) for other in others},
                 "on their side": share_by_source(right, families, over),
             }

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import dataclass, field, replace
-from itertools import compress
-from statistics import fmean
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -18,91 +15,20 @@ from inference.models.weights import Model
 from inference.records import Comparison, InconclusiveBand
 from inference.scope.checks import refusal
 from inference.trademark.checks import mark_checks
-from inference.trademark.examiner import MarkView, TrademarkExaminer
+from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.framing import frame_mark
+from inference.trademark.mark_view import MarkView
+from training.assessment.element_pairs import SHOWING, combined, fit_element_rule, together
+from training.assessment.judged_pairs import JudgedPairs, weigh_pairs
+from training.assessment.mark_trials import Trials
 from training.data.marks.mark_set import MarkSet, Pair, members
 from training.data.photos.photo import Split
 from training.data.set_files import DataRefused
-from training.figures.calibration_result import CalibrationResult, weigh
-from training.figures.metrics import auc, auc_metric, full_scale, histogram, inconclusive_band, share_by_source
-from training.figures.trials import Trial, trial
+from training.figures.calibration_result import CalibrationResult
+from training.figures.metrics import auc_metric, full_scale, histogram, inconclusive_band, share_by_source
 
-AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
-"""Nats that full agreement of local features may add to the log odds; validation chooses one."""
-_NEARLY = 5e-4
 _SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
-
-
-@dataclass(frozen=True)
-class JudgedPairs:
-    """Trial pairs of one split with a network's results, by kind: `similar`, and the kinds of `dissimilar`.
-
-    Attributes:
-        families: The family of each pair's first mark (n,), its source.
-        log_odds: Log P(similar) - log P(dissimilar) in nats (n,), NaN where a scope check refuses the pair.
-        agreement: Agreement of local features (n,), 0 to 1; empty if it is not used.
-    """
-
-    families: dict[str, list[str]]
-    log_odds: dict[str, NDArray[np.float64]]
-    agreement: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, marks: MarkSet, compared: Mapping[str, Sequence[tuple[Pair, Comparison]]]) -> JudgedPairs:
-        """From an examiner's comparisons of pairs of a set, by kind."""
-        return cls(
-            {kind: [marks.marks[pair[0]].family for pair, _ in listed] for kind, listed in compared.items()},
-            {kind: np.array([in_scope(one, one.log_odds) for _, one in listed]) for kind, listed in compared.items()},
-            {kind: np.array([one.agreement.share for _, one in listed]) for kind, listed in compared.items()},
-        )
-
-    def in_scope(self) -> JudgedPairs:
-        """The pairs that no scope check refuses."""
-        kept = {kind: np.isfinite(log_odds) for kind, log_odds in self.log_odds.items()}
-        return JudgedPairs(
-            {kind: [*compress(families, kept[kind])] for kind, families in self.families.items()},
-            {kind: log_odds[kept[kind]] for kind, log_odds in self.log_odds.items()},
-            {kind: shares[kept[kind]] for kind, shares in self.agreement.items()},
-        )
-
-    def raised(self, weight: float) -> JudgedPairs:
-        """The same pairs with log odds + weight * agreement in place of the log odds."""
-        scores = {kind: log_odds + weight * self.agreement[kind] for kind, log_odds in self.log_odds.items()}
-        return replace(self, log_odds=scores, agreement={})
-
-    def agreement_weight(self) -> float:
-        """The least of `AGREEMENT_WEIGHTS` whose scores separate similar from all kinds of dissimilar pairs well.
-
-        A degraded mark loses its points first, so that a weight that hardly helps is not worth that dependence.
-        """
-        seen = self.in_scope()
-
-        def told(weight: float) -> float:
-            scores = seen.raised(weight).log_odds
-            return fmean(auc(scores["similar"], scores[kind]) for kind in seen.dissimilar)
-
-        aucs = {weight: told(weight) for weight in AGREEMENT_WEIGHTS}
-        return next(weight for weight, found in aucs.items() if found >= max(aucs.values()) - _NEARLY)
-
-    @property
-    def dissimilar(self) -> tuple[str, ...]:
-        """The kinds of dissimilar pairs: `random`, `hard`, and, if there are any, `labelled`."""
-        return tuple(kind for kind in self.families if kind != "similar")
-
-    @property
-    def probabilities(self) -> dict[str, NDArray[np.float64]]:
-        """P(similar) (n,), by kind."""
-        return {kind: torch.sigmoid(torch.from_numpy(values)).numpy() for kind, values in self.log_odds.items()}
-
-    def trial(self, *dissimilar: str) -> Trial:
-        """The similar pairs against these kinds of dissimilar pairs."""
-        kinds = ("similar", *dissimilar)
-        log_odds = np.concatenate([self.log_odds[kind] for kind in kinds])
-        similar = np.repeat([kind == "similar" for kind in kinds], [len(self.log_odds[kind]) for kind in kinds])
-        families = np.array([family for kind in kinds for family in self.families[kind]])
-        kept = np.isfinite(log_odds)
-        return trial(log_odds[kept], similar[kept], families[kept])
 
 
 def compare_all(
@@ -137,40 +63,55 @@ def evenly(pairs: Sequence[Pair], limit: int) -> list[Pair]:
 
 
 def judge_pairs(
-    model: Model, marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], data: str, device: str = "cpu"
+    model: Model, marks: MarkSet, trials: Trials, parts: Trials, data: str, device: str = "cpu"
 ) -> tuple[Card, CalibrationResult]:
     """The model's card with band, scale, agreement and calibration from validation pairs, and figures on test pairs.
 
+    Without parts, or with too few of them, it weighs only wholes.
+
     Args:
-        model: The model; its card's band, heatmap scale, agreement weight and calibration are replaced.
+        model: The model; its card's band, heatmap scale, agreement weight, element rule and calibration are replaced.
         marks: The set.
         trials: Its trial pairs, by split.
+        parts: Its trial pairs of which one mark contains the other, alike.
         data: Name of the set.
         device: Device of the model.
 
     Raises:
         DataRefused: if all pairs of a kind are out of scope.
     """
-    examiner = TrademarkExaminer(model, device)
+    has_parts = all(parts[split]["similar"] for split in ("val", "test"))
+    shown = replace(model.card, element_rule=SHOWING if has_parts else None)
+    examiner = TrademarkExaminer(replace(model, card=shown), device)
     compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
     validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
     _require_of_each_kind(validation.in_scope().log_odds, "val")
     _require_of_each_kind(test.in_scope().log_odds, "test")
     weight = validation.agreement_weight()
-    calibration_result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
+    result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
+    rule = None
+    if has_parts:
+        of_parts = {split: compare_all(examiner, marks, parts[split]) for split in ("val", "test")}
+        inside = {split: JudgedPairs.of_elements(marks, listed) for split, listed in of_parts.items()}
+        rule, figures = fit_element_rule(result, inside["val"], inside["test"], data)
+    if rule is not None:
+        both = {split: combined(marks, together(compared[split], of_parts[split]), rule, weight) for split in compared}
+        result = weigh_pairs(both["val"], both["test"], data)
+        result = replace(result, metrics=result.metrics | figures)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
     peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
     card = replace(
-        calibration_result.stated_in(model.card, band_figures(test, band)),
+        result.stated_in(model.card, band_figures(test, band)),
         band=band,
         heatmap_full_scale=full_scale(np.array(peaks)),
         agreement_weight=weight,
+        element_rule=rule,
     )
-    return stating_test(card, test), calibration_result
+    return stating_test(card, test), result
 
 
-def require_comparable(marks: MarkSet, trials: Mapping[Split, dict[str, list[Pair]]], size: int) -> None:
+def require_comparable(marks: MarkSet, trials: Trials, size: int) -> None:
     """Guard a training against trial pairs that could not judge it: what is known of their marks without a network.
 
     Args:
@@ -251,25 +192,6 @@ def stating_test(card: Card, judged: JudgedPairs) -> Card:
     )
     shown = Histogram(counts, "P(similar)", {kind: histogram(scores) for kind, scores in test.items()})
     return replace(card, confusion=confusion, histogram=shown)
-
-
-def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> CalibrationResult:
-    """The calibration result of a model on validation and test pairs of a set named `data`."""
-    counts = {kind: int(np.isfinite(log_odds).sum()) for kind, log_odds in validation.log_odds.items()}
-    against = ", ".join(f"{counts[kind]} {kind}" for kind in validation.dissimilar)
-    return weigh(
-        validation.trial(*validation.dissimilar),
-        test.trial(*test.dissimilar),
-        {f"{kind} pairs": test.trial(kind) for kind in test.dissimilar},
-        sides=TrademarkExaminer.sides,
-        propositions=TrademarkExaminer.propositions,
-        population=f"{counts['similar']} similar validation pairs of marks in {data}, and dissimilar ones: {against}",
-    )
-
-
-def in_scope(comparison: Comparison, value: float) -> float:
-    """The value, or NaN where a scope check refuses the pair."""
-    return float("nan") if refusal(sum(comparison.scope_checks, ())) else value
 
 
 def _counted(seen: JudgedPairs) -> str:

@@ -25,8 +25,8 @@ from inference.files import write_whole
 from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import PairFeature, Siamese
+from training.assessment.judged_pairs import JudgedPairs
 from training.assessment.mark_trials import Pixels, frozen_embeddings, judged_trials, read_pictures
-from training.assessment.pairs import JudgedPairs
 from training.data.faces import read_face, read_faces
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split

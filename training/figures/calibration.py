@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from inference.evidence.calibration import LEAST_SOURCES, Calibration
 from inference.records import Refusal
-from training.figures.calibrators import fit_logistic
+from training.figures.calibrators import elub, fit_logistic
 from training.figures.trials import Side, Trial
 
+Groups = tuple[Mapping[str, Side], Mapping[str, Side]]
+"""Scores of the first and of the second side in groups, by name."""
+
+WELL_REPRESENTED = 100
+"""Sources of a group that limits a bound: the bound of fewer would tell of their number, not of their scores."""
 _REPLICATES = 200
 _ERROR = 0.05
 
@@ -20,17 +26,25 @@ class CalibrationRefused(Refusal):
 
 
 def calibrate(
-    validation: Trial, *, sides: tuple[str, str], propositions: tuple[str, str], population: str
+    validation: Trial,
+    *,
+    sides: tuple[str, str],
+    propositions: tuple[str, str],
+    population: str,
+    groups: Groups = ({}, {}),
 ) -> Calibration:
     """Fit a calibration to scores of samples that the network was not trained on.
 
-    The interval comes from 200 bootstraps that draw sources within each side and fit line and bounds again.
+    The line is that of the mixture. Each bound is the narrowest of the mixture's and of those of every well represented
+    group by itself against the whole other side; the population names the group that sets it. The interval comes from
+    200 bootstraps that draw sources within each side and fit line and bounds again.
 
     Args:
         validation: The scores.
         sides: Names of the two sides.
         propositions: H1 and H2, in words.
         population: The samples, in words.
+        groups: The same scores in groups.
 
     Raises:
         CalibrationRefused: if a side has fewer than 20 sources, or the scores do not separate the sides.
@@ -47,6 +61,7 @@ def calibrate(
     if slope <= 0:
         msg = f"No likelihood ratio is given: the scores do not separate {sides[0]} from {sides[1]} samples."
         raise CalibrationRefused(msg)
+    least, greatest, limited = _limited_by_groups(validation, (intercept, slope), (least, greatest), groups)
     rng = np.random.default_rng(0)
     draws = [rng.multinomial(count, np.full(count, 1 / count), size=_REPLICATES).astype(np.float64) for count in counts]
     return Calibration(
@@ -63,9 +78,29 @@ def calibrate(
         accepts=(conformal_threshold(first), -conformal_threshold(replace(second, scores=-second.scores))),
         error=_ERROR,
         sources=counts,
-        population=population,
+        population=population + limited,
         held_out=((), ()),
     )
+
+
+def _limited_by_groups(
+    validation: Trial, line: tuple[float, float], bounds: tuple[float, float], groups: Groups
+) -> tuple[float, float, str]:
+    """The bounds that hold for every well represented group too, and a clause on the groups that set them."""
+    first, second = validation.first, validation.second
+
+    def elub_of(one: Side, other: Side) -> tuple[float, float]:
+        scores, others = (line[0] + line[1] * side.scores for side in (one, other))
+        return elub(scores, others, one.weights, other.weights)
+
+    of_first, of_second = (
+        {name: side for name, side in named.items() if len(side.names) >= WELL_REPRESENTED} for named in groups
+    )
+    lower = [(bounds[0], ""), *((elub_of(side, second)[0], name) for name, side in of_first.items())]
+    upper = [(bounds[1], ""), *((elub_of(first, side)[1], name) for name, side in of_second.items())]
+    (least, lowest), (greatest, highest) = max(lower), min(upper)
+    by = [f"{what} of {name} samples" for what, name in (("lower bound", lowest), ("upper bound", highest)) if name]
+    return least, greatest, f"; {' and '.join(by)}" if by else ""
 
 
 def conformal_threshold(side: Side, error: float = _ERROR) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from inference.evidence.calibration import Calibration
 from inference.models.card import Card, Metric
 from inference.models.topics import Topic
-from training.figures.calibration import CalibrationRefused, calibrate
+from training.figures.calibration import CalibrationRefused, Groups, calibrate
 from training.figures.evidence import challenger_metrics, cllr_metric, evidence_metrics, score_auc, weighed
 from training.figures.trials import Side, Trial
 
@@ -62,6 +62,7 @@ def weigh(
     sides: tuple[str, str],
     propositions: tuple[str, str],
     population: str,
+    groups: Groups = ({}, {}),
 ) -> CalibrationResult:
     """Calibrate on validation scores and assess on test scores, or state why there is no calibration.
 
@@ -73,9 +74,12 @@ def weigh(
         sides: Names of the two sides.
         propositions: H1 and H2, in words.
         population: The validation samples, in words.
+        groups: Validation scores of either side in groups, each of which limits the bounds; see `calibrate`.
     """
     try:
-        calibration = calibrate(validation, sides=sides, propositions=propositions, population=population)
+        calibration = calibrate(
+            validation, sides=sides, propositions=propositions, population=population, groups=groups
+        )
     except CalibrationRefused as refusal:
         logger.warning("%s", refusal)
         return CalibrationResult(None, {}, f"{_LIMIT}they order samples and do not weigh evidence. {refusal}")

@@ -16,6 +16,7 @@ from inference.trademark.framing import FRAMING
 from training.assessment.gate import measured_gate, with_gate
 from training.assessment.mark_trials import (
     frozen_embeddings,
+    judged_element_trials,
     judged_trials,
     nearest_negatives,
     read_pictures,
@@ -51,7 +52,7 @@ def train(settings: TrademarkSettings) -> Card | None:
     # A run is continued only with its own set; a new one leaves no folder where its set is refused.
     run = open_run() if resume else None
     embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
-    trials = judged_trials(marks, embedding)
+    trials, parts = judged_trials(marks, embedding), judged_element_trials(marks, embedding)
     require_comparable(marks, trials, settings.preprocessing.size)
     run = run or open_run()
     torch.manual_seed(settings.fit.seed)
@@ -70,7 +71,7 @@ def train(settings: TrademarkSettings) -> Card | None:
         return None
     device = str(accelerator.device)
     model = with_gate(Model(_draft(settings, network, marks, start), network.eval(), ""), marks, device)
-    card, _ = judge_pairs(model, marks, trials, set_name(settings.data), device)
+    card, _ = judge_pairs(model, marks, trials, parts, set_name(settings.data), device)
     card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
     return run.write_model(card, network.state_dict(), gate=model.gate)
 

@@ -19,7 +19,7 @@ from inference.records import Refusal
 from inference.trademark.examiner import TrademarkExaminer
 from training.assessment.calibrate import CalibrationSettings, calibrate_finished
 from training.assessment.evaluate import examine_all
-from training.assessment.pairs import JudgedPairs, weigh_pairs
+from training.assessment.judged_pairs import JudgedPairs, weigh_pairs
 from training.data.photos.photo_set import read_photo_set
 from training.figures.calibration import CalibrationRefused
 
@@ -187,3 +187,57 @@ def test_what_marks_agree_is_weighed_as_validation_says(brands: Path, tiny_model
     assert found.evidence.log10_lr == pytest.approx(card.calibration.log10_lrs(np.array([found.score]))[0])
     negatives = examiner.compare(*(read_exhibit(brands / "test" / f"test{brand}" / "a.png") for brand in (0, 1)))
     assert negatives.agreement.share < found.agreement.share
+
+
+@pytest.fixture(scope="module")
+def lockups(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same brands with a lockup of each: the bars, smaller, beside two bars of one width."""
+    folder = tmp_path_factory.mktemp("lockups")
+    rows = ["a,b,kind,box"]
+    for split, count in (("train", 2), ("val", 24), ("test", 24)):
+        for brand in range(count):
+            rng = np.random.default_rng([len(split), brand])
+            drawn = np.full((96, 96, 3), 255, np.uint8)
+            for _ in range(7):
+                (left, top), (wide, high) = rng.integers(4, 70, 2), rng.integers(5, 22, 2)
+                drawn[top : top + high, left : left + wide] = rng.integers(0, 150, 3)
+            beside = np.full((96, 300, 3), 255, np.uint8)
+            beside[:, :96] = drawn
+            beside[20:40, 130:290] = beside[50:80, 130 : 200 + 3 * brand] = 40
+            of_brand = folder / split / f"{split}{brand}"
+            of_brand.mkdir(parents=True)
+            for name, picture in (("a", drawn), ("b", np.rot90(drawn)), ("c", beside)):
+                Image.fromarray(np.ascontiguousarray(picture)).save(of_brand / f"{name}.png")
+            where = f"{split}/{split}{brand}"
+            rows += [f"{where}/a.png,{where}/b.png,rotated,", f"{where}/a.png,{where}/c.png,lockup,0 0 96 96"]
+    (folder / "pairs.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_pairs_of_which_one_contains_the_other_calibrate_a_finding_of_their_own(
+    lockups: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    card = calibrate_finished(CalibrationSettings("tiny_marks", lockups, tmp_path, tiny_models))
+    rule = card.element_rule
+    assert rule is not None
+    assert card.calibration is not None
+    assert "(24 edited)" in rule.whole.population
+    assert "(24 part)" in rule.element.population
+    assert "(24 edited, 24 part)" in card.calibration.population
+    assert {metric.of[0] for metric in card.metrics.values() if metric.key == "cllr" and metric.of} >= {
+        "whole",
+        "element",
+    }
+    assert with_keys(card.metrics) == card.metrics
+    examiner = TrademarkExaminer.load("tiny_marks", tmp_path)
+    found = examiner.compare(*(read_exhibit(lockups / "test" / "test0" / f"{name}.png") for name in "ac"))
+    assert found.element is not None
+    assert found.whole is not None
+    assert found.evidence is not None
+    assert found.score == rule.combined(found.whole.score, found.element.score)
+    stated = card.calibration.held_out[0]
+    assert min(abs(found.evidence.log10_lr - one) for one in stated) < 1e-6
+
+
+def test_a_set_without_parts_weighs_only_wholes(brands: Path, tiny_models: Path, tmp_path: Path) -> None:
+    assert calibrate_finished(CalibrationSettings("tiny_marks", brands, tmp_path, tiny_models)).element_rule is None

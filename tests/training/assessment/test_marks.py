@@ -18,6 +18,7 @@ from inference.records import InconclusiveBand, ScopeCheck
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.sub_scores import ink
 from training.assessment.evaluate import AssessmentSettings, assess
+from training.assessment.judged_pairs import JudgedPairs
 from training.assessment.mark_heatmaps import covered, elsewhere, strongest
 from training.assessment.marks import (
     Values,
@@ -28,8 +29,9 @@ from training.assessment.marks import (
     ranked,
     shortcuts,
 )
-from training.assessment.pairs import JudgedPairs, band_figures, compare_all
+from training.assessment.pairs import band_figures, compare_all
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
+from training.data.marks.kinds import group_of
 from training.data.marks.mark_set import Mark, MarkSet, Pair
 from training.data.marks.transforms import TRANSFORMS
 from training.experiments.hms_cells import judged_in_epoch
@@ -247,6 +249,7 @@ def test_each_kind_of_pair_is_told_from_all_of_the_other_side() -> None:
     scores = {kind: rng.normal(of[kind], 2, len(listed)).round(1) for kind, listed in pairs.items()}
     table = kind_figures(marks, pairs, judged_in_epoch(marks, pairs, scores))
     assert [*table] == ["similar: redrawn", "similar: turned", "labelled: same letter"]
+    assert {group_of(kind) for kind in ("redrawn", "turned")} == {"redrawn", "edited"}
     for kind, chosen in (("turned", slice(None, 6)), ("redrawn", slice(6, None))):
         row, own = table[f"similar: {kind}"], scores["similar"][chosen]
         for other in ("random", "hard"):
@@ -255,6 +258,24 @@ def test_each_kind_of_pair_is_told_from_all_of_the_other_side() -> None:
     row, first = table["labelled: same letter"], float(scores["labelled"][0])
     assert row["AUC, similar pairs"].value == pytest.approx(beats(scores["similar"].tolist(), [first]))
     assert row["on their side"].value == float(first <= 0)
+
+
+def test_kinds_of_one_group_have_a_row_together() -> None:
+    kinds = ["chrome", "scan", "scan", "lockup"]
+    marks = MarkSet(
+        tuple(Mark(Path(str(index)), f"brand {index // 2}", "test") for index in range(8)),
+        tuple((index, index + 1) for index in range(0, 8, 2)),
+        (),
+        "",
+        {(2 * place, 2 * place + 1): kind for place, kind in enumerate(kinds)},
+    )
+    pairs = {"similar": [*marks.similar], "random": [(0, 3)], "hard": [(2, 5)]}
+    scores = {"similar": np.array([1.0, 3.0, -2.0, 5.0]), "random": np.array([0.0]), "hard": np.array([2.0])}
+    table = kind_figures(marks, pairs, judged_in_epoch(marks, pairs, scores))
+    assert [*table] == ["similar: chrome", "similar: lockup", "similar: scan", "similar, in all: raster"]
+    row = table["similar, in all: raster"]
+    assert row["on their side"].value == pytest.approx(2 / 3)
+    assert row["AUC, hard pairs"].value == pytest.approx(beats([1.0, 3.0, -2.0], [2.0]))
 
 
 def two_by_two(

@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from inference.records import Refusal
-from training.assessment.pairs import JudgedPairs
+from training.assessment.judged_pairs import JudgedPairs
 from training.data.faces import read_face, read_faces
 from training.data.marks.mark_set import read_mark_set
 from training.data.photos.photo import Split

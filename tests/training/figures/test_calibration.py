@@ -160,6 +160,37 @@ def test_a_bootstrap_draws_whole_sources() -> None:
     assert fitted(drawn) == fitted(drawn)
 
 
+def of(side: Side, chosen: slice) -> Side:
+    return side.of(np.isin(side.sources, side.names[chosen]))
+
+
+def test_bounds_hold_for_the_worst_group_that_is_well_represented() -> None:
+    """Of 360 sources a side, 120 are as weak as the other side's strong ones; 50 weaker ones are too few to count."""
+    mixture = samples(3, sources=360, distance=8.0)
+    first, second = mixture.first, mixture.second
+    scores = first.scores.copy()
+    scores[np.isin(first.sources, first.names[:120])] -= 3.0
+    scores[np.isin(first.sources, first.names[120:170])] -= 5.0
+    first = Side(scores, first.sources)
+    whole = Trial(first, second)
+    groups = {"hard": of(first, slice(120)), "few": of(first, slice(120, 170)), "easy": of(first, slice(170, None))}
+    found = calibrate(
+        whole, sides=SIDES, propositions=PROPOSITIONS, population="parts", groups=(groups, {"all": second})
+    )
+    mixed = fitted(whole)
+    assert (found.intercept, found.slope) == (mixed.intercept, mixed.slope)
+
+    def least(side: Side) -> float:
+        lrs = (found.intercept + found.slope * one.scores for one in (side, second))
+        return elub(*lrs, side.weights, second.weights)[0]
+
+    assert found.least == least(groups["hard"]) > mixed.least
+    assert least(groups["few"]) > found.least
+    assert found.greatest == mixed.greatest
+    assert found.population == "parts; lower bound of hard samples"
+    assert mixed.population == "parts"
+
+
 def test_a_calibration_keeps_the_order_of_scores_inside_its_bounds() -> None:
     calibration = fitted(samples(3))
     lrs = calibration.log10_lrs(np.linspace(-40, 40, 201))

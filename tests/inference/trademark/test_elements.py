@@ -1,0 +1,253 @@
+"""Elements of a mark, and which of them lies in another mark."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import pairwise, product
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from inference.evidence.calibration import Calibration
+from inference.intake.exhibit import exhibit_from_pixels
+from inference.models.card import ElementRule
+from inference.models.weights import Model, load_model
+from inference.records import Comparison, Crop, as_json
+from inference.trademark.containment import most_similar
+from inference.trademark.elements import MOST, elements
+from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.framing import MARGIN
+
+Pixels = NDArray[np.uint8]
+SYMBOL = Crop(20, 20, 100, 100)
+
+
+def sheet(width: int, height: int) -> Pixels:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+def symbol(seed: int, side: int = 100) -> Pixels:
+    """Bars and a disc in a square, of one piece."""
+    rng = np.random.default_rng(seed)
+    drawn = sheet(100, 100)
+    cv2.rectangle(drawn, (2, 2), (97, 97), (20, 20, 20), 6)
+    for _ in range(5):
+        (x, y), size = rng.integers(10, 60, 2).tolist(), int(rng.integers(15, 35))
+        cv2.rectangle(drawn, (x, y), (x + size, y + 12), rng.integers(0, 120, 3).tolist(), -1)
+    cv2.circle(drawn, tuple(rng.integers(30, 70, 2).tolist()), 14, (10, 60, 120), -1)
+    return cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def lockup(seed: int) -> Pixels:
+    """The symbol beside two bars, which stand for a word and are no letters to the lettering check."""
+    drawn = sheet(420, 140)
+    drawn[20:120, 20:120] = symbol(seed)
+    cv2.rectangle(drawn, (170, 40), (399, 60), (30, 30, 30), -1)
+    cv2.rectangle(drawn, (170, 68), (350, 99), (30, 30, 30), -1)
+    return drawn
+
+
+def two_discs() -> Pixels:
+    drawn = sheet(400, 160)
+    for x in (80, 320):
+        cv2.circle(drawn, (x, 80), 50, (0, 0, 0), -1)
+    return drawn
+
+
+def ringed_star() -> Pixels:
+    drawn = sheet(300, 300)
+    cv2.circle(drawn, (150, 150), 130, (0, 0, 0), 12)
+    cv2.rectangle(drawn, (100, 100), (200, 200), (150, 0, 0), -1)
+    return drawn
+
+
+def disc() -> Pixels:
+    drawn = sheet(200, 200)
+    cv2.circle(drawn, (100, 100), 80, (0, 0, 0), -1)
+    return drawn
+
+
+def overlap(first: Crop, second: Crop) -> float:
+    """Intersection over union, by masks."""
+    masks = np.zeros((2, 700, 700), bool)
+    for mask, box in zip(masks, (first, second), strict=True):
+        mask[box.y : box.y + box.height, box.x : box.x + box.width] = True
+    return float((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum())
+
+
+@pytest.mark.parametrize(
+    ("mark", "box"),
+    [
+        (lockup(1), SYMBOL),
+        (lockup(1), Crop(170, 40, 230, 60)),
+        (two_discs(), Crop(30, 30, 100, 100)),
+        (two_discs(), Crop(270, 30, 100, 100)),
+        (ringed_star(), Crop(100, 100, 101, 101)),
+    ],
+    ids=["symbol of a lockup", "word of a lockup", "left disc", "right disc", "device in a ring"],
+)
+def test_what_stands_apart_is_an_element(mark: Pixels, box: Crop) -> None:
+    margin = round(MARGIN * max(box.width, box.height))
+    left, top = max(0, box.x - margin), max(0, box.y - margin)
+    right, bottom = (
+        min(extent, start + length + margin)
+        for extent, start, length in zip(mark.shape[1::-1], (box.x, box.y), (box.width, box.height), strict=True)
+    )
+    box = Crop(left, top, right - left, bottom - top)
+    assert max(overlap(found, box) for found in elements(mark)) > 0.7
+
+
+@pytest.mark.parametrize("mark", [lockup(1), two_discs(), ringed_star(), disc(), symbol(3)])
+def test_elements_are_few_lie_inside_and_are_not_the_mark(mark: Pixels) -> None:
+    found = elements(mark)
+    height, width = mark.shape[:2]
+    assert len(found) <= MOST
+    for box in found:
+        assert box.x >= 0
+        assert box.x + box.width <= width
+        assert box.y >= 0
+        assert box.y + box.height <= height
+        assert (mark[box.y : box.y + box.height, box.x : box.x + box.width] < 200).any()
+    for first, second in product(found, found):
+        assert first == second or overlap(first, second) < 0.95
+
+
+def test_a_blank_sheet_has_none() -> None:
+    assert elements(sheet(50, 40)) == ()
+
+
+def test_the_most_ink_comes_first_and_size_does_not_matter() -> None:
+    mark = lockup(2)
+    found = elements(mark)
+    inks = [
+        float((mark[box.y : box.y + box.height, box.x : box.x + box.width].min(axis=2) < 207).sum()) for box in found
+    ]
+    assert all(before > 0.9 * after for before, after in pairwise(inks))
+    twice = elements(cv2.resize(mark, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+    for box, large in zip(found, twice, strict=True):
+        assert overlap(box, Crop(large.x // 2, large.y // 2, large.width // 2, large.height // 2)) > 0.85
+
+
+@pytest.mark.parametrize(("firsts", "seconds"), [(1, 4), (4, 1), (3, 5)])
+def test_the_most_similar_two_are_those_of_a_search_through_all(firsts: int, seconds: int) -> None:
+    generator = torch.Generator().manual_seed(firsts)
+    first, second = (torch.randn((count, 3), generator=generator) for count in (firsts, seconds))
+    second[0] = first[0]  # the wholes are the most similar, and do not count
+    chosen = most_similar(first, second, lambda pairs: [float(a @ b) for a, b in pairs])
+    best, of_best = -np.inf, (0, 0)
+    for a in range(firsts):
+        for b in range(seconds):
+            if (a, b) != (0, 0) and float(first[a] @ second[b]) > best:
+                best, of_best = float(first[a] @ second[b]), (a, b)
+    assert chosen == of_best
+
+
+def calibration(intercept: float, slope: float) -> Calibration:
+    return Calibration(
+        sides=TrademarkExaminer.sides,
+        propositions=TrademarkExaminer.propositions,
+        intercept=intercept,
+        slope=slope,
+        least=-1.0,
+        greatest=2.0,
+        replicates=((intercept, slope, -1.0, 2.0),),
+        accepts=(-100.0, -100.0),
+        error=0.05,
+        sources=(30, 30),
+        population="by hand",
+        held_out=((), ()),
+    )
+
+
+RULE = ElementRule(4.0, calibration(0.5, 0.5), calibration(-1.0, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("whole", "element", "score"),
+    [(2.0, 4.0, 1.5), (2.0, 12.0, 2.0), (-20.0, 12.0, 2.0), (2.0, None, 1.5), (50.0, 0.0, 25.5)],
+    ids=["the wholes", "the element", "only the element", "without an element", "beyond the bounds"],
+)
+def test_both_findings_are_weighed_by_the_greater(whole: float, element: float | None, score: float) -> None:
+    assert RULE.combined(whole, element) == pytest.approx(score)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_models: Path) -> Model:
+    tiny = load_model("tiny_marks", tiny_models)
+    card = dataclasses.replace(tiny.card, element_rule=RULE, calibration=calibration(0.0, 1.0), agreement_weight=3.0)
+    return dataclasses.replace(tiny, card=card)
+
+
+@pytest.fixture(scope="module")
+def examiner(model: Model) -> TrademarkExaminer:
+    return TrademarkExaminer(model)
+
+
+def compared(examiner: TrademarkExaminer, first: Pixels, second: Pixels) -> Comparison:
+    return examiner.compare(exhibit_from_pixels(first, "a.png"), exhibit_from_pixels(second, "b.png"))
+
+
+def large(pixels: Pixels) -> Pixels:
+    return cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+
+
+def test_a_symbol_is_found_in_its_lockup(examiner: TrademarkExaminer) -> None:
+    found = compared(examiner, large(np.pad(symbol(1), ((20, 20), (20, 20), (0, 0)), constant_values=255)), lockup(1))
+    element = found.element
+    assert element is not None
+    assert found.whole is not None
+    assert element.evidence is not None
+    assert element.score == element.log_odds + RULE.agreement_weight * element.agreement.share
+    whole = found.log_odds + examiner.card.agreement_weight * found.agreement.share
+    assert found.whole.score == whole
+    assert found.score == RULE.combined(whole, element.score)
+    assert element.decides == (found.score > RULE.whole.unbounded(whole))
+    assert found.evidence is not None
+    assert found.evidence.log10_lr == pytest.approx(np.clip(found.score, -1, 2))
+    for place, mark in zip(element.places, found.marks, strict=True):
+        if place is not None:
+            assert place.x + place.width <= mark.pixels.shape[1]
+            assert place.y + place.height <= mark.pixels.shape[0]
+    assert "places" in as_json(found)["element"]
+
+
+@pytest.mark.parametrize("seeds", [(1, 1), (1, 2)])
+def test_elements_are_the_same_whichever_mark_comes_first(examiner: TrademarkExaminer, seeds: tuple[int, int]) -> None:
+    first, second = lockup(seeds[0]), large(symbol(seeds[1]))
+    there, back = compared(examiner, first, second), compared(examiner, second, first)
+    assert there.element is not None
+    assert back.element is not None
+    assert back.element.places[::-1] == there.element.places
+    assert back.element.score == there.element.score
+    assert back.score == there.score
+    assert [heatmap.raw.tobytes() for heatmap in back.element.heatmaps[::-1]] == [
+        heatmap.raw.tobytes() for heatmap in there.element.heatmaps
+    ]
+    assert there.element.agreement.matched == back.element.agreement.matched
+
+
+def test_the_element_that_is_shown_is_the_most_similar_of_all(examiner: TrademarkExaminer) -> None:
+    exhibits = [exhibit_from_pixels(drawn, "mark.png") for drawn in (lockup(1), large(symbol(1)))]
+    views = [examiner.view(exhibit) for exhibit in exhibits]
+    found = examiner.compare(exhibits[0], exhibits[1]).element
+    assert found is not None
+    every = {}
+    for first in (views[0].whole, *views[0].elements):
+        for second in (views[1].whole, *views[1].elements):
+            if first.place or second.place:
+                embedded = examiner.embed([first.image, second.image])
+                every[first.place, second.place] = examiner.compare_embedded([(embedded[0], embedded[1])])[0]
+    assert found.log_odds == pytest.approx(max(every.values()), abs=1e-3)
+    assert every[found.places] == pytest.approx(found.log_odds, abs=1e-3)
+
+
+def test_a_model_without_the_rule_weighs_only_wholes(model: Model) -> None:
+    plain = TrademarkExaminer(dataclasses.replace(model, card=dataclasses.replace(model.card, element_rule=None)))
+    found = compared(plain, lockup(1), large(symbol(1)))
+    assert found.element is None
+    assert found.whole is None
+    assert found.score == found.log_odds + plain.card.agreement_weight * found.agreement.share

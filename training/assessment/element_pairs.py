@@ -1,0 +1,79 @@
+"""The judging of a trademark model that weighs two findings: wholes beside each other, and elements in each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inference.evidence.calibration import LEAST_SOURCES, Calibration
+from inference.models.card import ElementRule, Metric
+from inference.records import Comparison
+from inference.trademark.examiner import TrademarkExaminer
+from training.assessment.judged_pairs import Compared, JudgedPairs, weigh_pairs
+from training.data.marks.mark_set import MarkSet
+from training.figures.calibration_result import CalibrationResult
+
+UNFITTED = Calibration(
+    sides=TrademarkExaminer.sides,
+    propositions=TrademarkExaminer.propositions,
+    intercept=0.0,
+    slope=1.0,
+    least=0.0,
+    greatest=0.0,
+    replicates=((0.0, 1.0, 0.0, 0.0),),
+    accepts=(0.0, 0.0),
+    error=0.05,
+    sources=(LEAST_SOURCES, LEAST_SOURCES),
+    population="none: it stands in until there is one",
+    held_out=((), ()),
+)
+"""What an examiner is given to show elements before their calibrations are fitted; nothing is weighed by it."""
+SHOWING = ElementRule(0.0, UNFITTED, UNFITTED)
+
+
+def fit_element_rule(
+    wholes: CalibrationResult, validation: JudgedPairs, test: JudgedPairs, data: str
+) -> tuple[ElementRule | None, dict[str, Metric]]:
+    """How elements are weighed beside wholes, and its figures on test pairs; None where either has no calibration.
+
+    Args:
+        wholes: The calibration result of the wholes.
+        validation: Validation pairs by their elements, of which the second mark contains the first, or is unrelated.
+        test: Test pairs alike.
+        data: Name of the set.
+    """
+    if wholes.calibration is None:
+        return None, {}
+    weight = validation.agreement_weight()
+    result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
+    if result.calibration is None:
+        return None, {}
+    figures = {f"whole: {name}": metric for name, metric in wholes.metrics.items()}
+    figures |= {f"element: {name}": metric for name, metric in result.metrics.items()}
+    stated = {
+        name: replace(metric, of=(name.partition(":")[0], *metric.of)) if metric.key else metric
+        for name, metric in figures.items()
+    }
+    return ElementRule(weight, wholes.calibration, result.calibration), stated
+
+
+def combined(marks: MarkSet, compared: Compared, rule: ElementRule, agreement_weight: float) -> JudgedPairs:
+    """Pairs by the score of both findings.
+
+    Args:
+        marks: The set.
+        compared: Comparisons of trials of both, by kind.
+        rule: How they are weighed.
+        agreement_weight: Nats of full agreement of two wholes.
+    """
+
+    def score(one: Comparison) -> float:
+        element = one.element
+        inside = None if element is None else element.log_odds + rule.agreement_weight * element.agreement.share
+        return rule.combined(one.log_odds + agreement_weight * one.agreement.share, inside)
+
+    return JudgedPairs.by(marks, compared, score)
+
+
+def together(wholes: Compared, parts: Compared) -> Compared:
+    """Trials of both, by kind."""
+    return {kind: [*wholes.get(kind, ()), *parts.get(kind, ())] for kind in {**wholes, **parts}}
