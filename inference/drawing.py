@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.heatmap import strength
-from inference.records import Correspondence, Detection, Heatmap, LocalAgreement, ReferenceComparison
+from inference.records import Correspondence, Crop, Detection, Heatmap, LocalAgreement, ReferenceComparison
 from inference.trademark.sub_scores import ground
 
 Pixels = NDArray[np.uint8]
 DIFFERENCE_FULL_SCALE = 6.0
 """Deviation, in standard deviations of genuine edges, that is drawn with the last colour."""
 _COLOUR_BAR_WIDTH = 84
+_PALE = 0.72
 _INK, _PAPER = (27, 34, 40), (255, 255, 255)
 
 
@@ -35,6 +36,26 @@ def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
     value = strength(heatmap, width, height)
     cover = (opacity * np.sqrt(value))[..., None]
     return np.round(part * (1 - cover) + colours(value) * cover).astype(np.uint8)
+
+
+def element_picture(seen: Pixels, place: Crop | None, heatmap: Heatmap) -> Pixels:
+    """A mark with its element under the heatmap, the rest paled: uint8 (H, W, 3).
+
+    Args:
+        seen: The framed mark, uint8 (H, W, 3).
+        place: Where the element lies in it; None for the whole mark.
+        heatmap: The heatmap of the element.
+    """
+    if place is None:
+        return overlay(heatmap, seen)
+    rows, columns = slice(place.y, place.y + place.height), slice(place.x, place.x + place.width)
+    shown = np.asarray(np.round(_PALE * 255 + (1 - _PALE) * seen.astype(np.float32)), np.uint8)
+    shown[rows, columns] = overlay(heatmap, seen[rows, columns])
+    picture = Image.fromarray(shown)
+    line = max(1, round(max(seen.shape[:2]) / 200))
+    edge = (place.x, place.y, place.x + place.width - 1, place.y + place.height - 1)
+    ImageDraw.Draw(picture).rectangle(edge, outline=_INK, width=line)
+    return np.asarray(picture)
 
 
 def picture(heatmap: Heatmap, width: int, height: int) -> Pixels:

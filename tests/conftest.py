@@ -25,8 +25,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
+from inference.evidence.calibration import Calibration
 from inference.intake.exhibit import read_exhibit
-from inference.models.card import Card, DetectionRule, Task
+from inference.models.card import Card, DetectionRule, ElementRule, Task
 from inference.models.weights import load_model, save_model
 from inference.networks import build_network
 from inference.preprocessing import HALF, Preprocessing
@@ -37,6 +38,7 @@ from inference.reference.building import build_reference
 from inference.reference.reference import Reference
 from inference.reference.registration import register
 from inference.reference.stack import ReferenceStack
+from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.framing import FRAMING, frame_mark
 
 pytest_plugins = ["tests.network_guard"]
@@ -103,6 +105,54 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
             train(network, loss_of, frame=card.task == "trademark")
             save_model(card, network.state_dict(), folder)
     return folder
+
+
+def calibration(intercept: float, slope: float) -> Calibration:
+    """A calibration of similar and dissimilar marks, made by hand."""
+    return Calibration(
+        sides=TrademarkExaminer.sides,
+        propositions=TrademarkExaminer.propositions,
+        intercept=intercept,
+        slope=slope,
+        least=-1.0,
+        greatest=2.0,
+        replicates=((intercept, slope, -1.0, 2.0),),
+        accepts=(-100.0, -100.0),
+        error=0.05,
+        sources=(30, 30),
+        population="by hand",
+        held_out=((), ()),
+    )
+
+
+@pytest.fixture(scope="session")
+def weighing_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with `tiny_marks` as a model that weighs wholes and elements."""
+    model = load_model("tiny_marks", tiny_models)
+    rule = ElementRule(4.0, calibration(0.5, 0.5), calibration(2.0, 0.25))
+    card = replace(model.card, element_rule=rule, calibration=calibration(0.0, 1.0), agreement_weight=3.0)
+    folder = tmp_path_factory.mktemp("weighing")
+    save_model(card, model.network.state_dict(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def symbol_and_lockup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A symbol, and the same beside two bars that stand for a word."""
+    rng = np.random.default_rng(1)
+    symbol = np.full((140, 140, 3), 255, np.uint8)
+    symbol[20:120, 20:120] = 20
+    for _ in range(6):
+        x, y = rng.integers(26, 90, 2).tolist()
+        symbol[y : y + 12, x : x + int(rng.integers(10, 24))] = rng.integers(120, 255, 3)
+    lockup = np.full((140, 420, 3), 255, np.uint8)
+    lockup[:, :140] = symbol
+    lockup[40:60, 170:400] = lockup[68:100, 170:350] = 30
+    folder = tmp_path_factory.mktemp("marks")
+    paths = folder / "symbol.png", folder / "lockup.png"
+    for path, pixels in zip(paths, (symbol, lockup), strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths
 
 
 class Goods:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.drawing import difference_picture, lay_over, overlay, picture
+from inference.drawing import difference_picture, element_picture, lay_over, overlay, picture
 from inference.files import jpeg_bytes
 from inference.heatmap import strength
 from inference.preprocessing import at_most
@@ -121,6 +121,15 @@ def laid_over(comparison: Comparison) -> LaidOver | None:
         return None
     shown = reduced(comparison.compared[0])
     return LaidOver(png_address(shown), png_address(reduced(moved)), shown.shape[1], shown.shape[0])
+
+
+def element_addresses(comparison: Comparison) -> list[str]:
+    """Both marks with the element of each under its heatmap, as data addresses of PNG pictures; empty without one."""
+    element = comparison.element
+    if element is None:
+        return []
+    shown = zip(comparison.seen, element.places, element.heatmaps, strict=True)
+    return [png_address(reduced(element_picture(*one))) for one in shown]
 
 
 @cache

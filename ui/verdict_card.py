@@ -11,7 +11,7 @@ from inference.drawing import DIFFERENCE_FULL_SCALE
 from inference.models.card import Task
 from inference.records import Comparison, Verdict, as_json
 from ui.markup import render, spoken
-from ui.pictures import OPACITY, evidence_pictures, laid_over, reference_pictures, scale_strip
+from ui.pictures import OPACITY, element_addresses, evidence_pictures, laid_over, reference_pictures, scale_strip
 
 
 def verdict_page(verdict: Verdict) -> str:
@@ -42,6 +42,7 @@ def comparison_page(comparison: Comparison) -> str:
         comparison=comparison,
         pictures=[evidence_pictures(seen, heatmap) for seen, heatmap in marks],
         laid=laid_over(comparison),
+        elements=element_addresses(comparison),
         **_shared(comparison),
     )
 

@@ -19,6 +19,7 @@ from inference.drawing import (
     DIFFERENCE_FULL_SCALE,
     colours,
     difference_picture,
+    element_picture,
     in_two_colours,
     lay_over,
     overlay,
@@ -26,7 +27,7 @@ from inference.drawing import (
 )
 from inference.files import png_bytes
 from inference.models.card import Card, Metric
-from inference.records import Comparison, Heatmap, ReferenceComparison, Verdict
+from inference.records import Comparison, ElementFinding, Heatmap, ReferenceComparison, Verdict
 
 _PICTURE_PIXELS = 640
 _PICTURE_HEIGHT, GAP = 44 * mm, 2 * mm
@@ -75,8 +76,10 @@ def pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
         heatmap = record.heatmap
     else:
         shown = [*_seen_mark(record, 0), *_seen_mark(record, 1), *_laid_over(record)]
-        heatmap = max(record.heatmaps, key=lambda map_: map_.peak)
+        heatmap = max(record.heatmaps, key=_peak)
     content: list[Flowable] = [_row(shown, heatmap)]
+    if isinstance(record, Comparison) and record.element is not None and record.element.decides:
+        content.append(_row(_elements(record, record.element), max(record.element.heatmaps, key=_peak)))
     measured = [(name, metric) for name, metric in card.metrics.items() if metric.topic == "heatmaps"]
     figures = "; ".join(f"{name} {figure(metric)}" for name, metric in measured)
     content.append(
@@ -116,6 +119,20 @@ def _seen_mark(record: Comparison, index: int) -> list[tuple[Pixels, str]]:
     """One of two marks with its corresponding areas numbered, and its heatmap."""
     (plain, name), heat = _seen_with_heatmap(f"mark {index + 1}", record.seen[index], record.heatmaps[index])
     return [(ringed(plain, record.correspondences, index), name), heat]
+
+
+def _elements(record: Comparison, element: ElementFinding) -> list[tuple[Pixels, str]]:
+    """Both marks with the element of each, under its heatmap."""
+    shown = []
+    for number, seen in enumerate(record.seen, 1):
+        place, heatmap = element.places[number - 1], element.heatmaps[number - 1]
+        where = f"its element at {place}" if place else "the whole of it"
+        shown.append((_reduced(element_picture(seen, place, heatmap)), f"Mark {number}: {where}"))
+    return shown
+
+
+def _peak(heatmap: Heatmap) -> float:
+    return heatmap.peak
 
 
 def _laid_over(record: Comparison) -> Iterator[tuple[Pixels, str]]:

@@ -103,18 +103,28 @@ def finding(record: Verdict | Comparison | PartFinding, wording: Wording) -> Ite
     if record.evidence is not None:
         yield from _weight(record.evidence, wording)
     yield text(record.reason)
+    if isinstance(record, Comparison) and record.whole is not None:
+        yield text(_both_findings(record.whole, record))
     if record.evidence is None and record.outcome == "out of scope":
         yield text("There is no likelihood ratio: an exhibit out of scope is not weighed.")
     elif record.evidence is None:
         yield text("There is no likelihood ratio: this model is not calibrated. Its probabilities only order exhibits.")
 
 
+def _both_findings(whole: Evidence, record: Comparison) -> str:
+    found = [f"as wholes {_ratio(whole)}"]
+    if record.element is not None and record.element.evidence is not None:
+        found.append(f"one in the other ({record.element.relation}) {_ratio(record.element.evidence)}")
+    return f"Based on {record.basis}. Each finding by itself: {'; '.join(found)}."
+
+
+def _ratio(evidence: Evidence) -> str:
+    return f"log10 LR {evidence.log10_lr:+.2f} (LR {as_ratio(evidence.log10_lr)})"
+
+
 def _weight(evidence: Evidence, wording: Wording) -> Iterator[Flowable]:
     bounds = f"bounds of the calibration {evidence.least:+.2f} to {evidence.greatest:+.2f}"
-    yield text(
-        f"log10 LR {evidence.log10_lr:+.2f} (LR {as_ratio(evidence.log10_lr)}), "
-        f"95% interval {evidence.low:+.2f} to {evidence.high:+.2f}, {bounds}"
-    )
+    yield text(f"{_ratio(evidence)}, 95% interval {evidence.low:+.2f} to {evidence.high:+.2f}, {bounds}")
     yield text(f"{evidence.words} ({evidence.scale})")
     if evidence.at_bound:
         yield text("The calibration data limit this value, not the finding.")

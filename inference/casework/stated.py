@@ -13,7 +13,7 @@ from inference.records import Comparison, Heatmap, Verdict, as_json, require
 
 def stated(record: Verdict | Comparison) -> dict[str, Any]:
     """An examination as plain JSON values: the record, and a hash of each raw map."""
-    heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.heatmaps
+    heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.every_heatmap
     task = "authenticity" if isinstance(record, Verdict) else "trademark"
     return {"task": task, "record": as_json(record), "maps": [_map(heatmap) for heatmap in heatmaps]}
 

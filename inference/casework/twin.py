@@ -40,6 +40,8 @@ class StatedExamination:
     outcome: str
     log_odds: float
     evidence: dict[str, Any] | None
+    whole: dict[str, Any] | None
+    element: dict[str, Any] | None
     maps: tuple[NDArray[np.float32], ...]
     map_hashes: tuple[str, ...]
     full_scales: tuple[float, ...]
@@ -54,6 +56,9 @@ class StatedExamination:
             if alone
             else (record["exhibits"], record["crops"], record["heatmaps"])
         )
+        element = record.get("element")
+        if element is not None:
+            heatmaps = [*heatmaps, *element["heatmaps"]]
         return cls(
             task=content["task"],
             exhibits=tuple((str(exhibit["name"]), str(exhibit["sha256"])) for exhibit in exhibits),
@@ -69,6 +74,8 @@ class StatedExamination:
             outcome=str(record["outcome"]),
             log_odds=float(record["log_odds"]),
             evidence=record["evidence"],
+            whole=record.get("whole"),
+            element=element and {name: value for name, value in element.items() if name != "heatmaps"},
             maps=tuple(np.array(heatmap["raw"], np.float32) for heatmap in heatmaps),
             map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
             full_scales=tuple(float(heatmap["full_scale"]) for heatmap in heatmaps),

@@ -302,6 +302,9 @@ def _findings(then: StatedExamination, now: StatedExamination) -> Iterator[Line]
     text = f"they are {now.log_odds:.5f}, and the report states {then.log_odds:.5f}."
     yield Line("agrees" if same else "differs", "log odds", text)
     yield _stated_again("evidence", then.evidence, now.evidence)
+    for subject, finding, found in (("wholes", then.whole, now.whole), ("element", then.element, now.element)):
+        if finding is not None or found is not None:
+            yield _stated_again(subject, finding, found)
     for before, after, full_scale in zip(then.maps, now.maps, then.full_scales, strict=True):
         yield _heatmap(before, after, full_scale)
 

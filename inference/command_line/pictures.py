@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.drawing import difference_picture, in_two_colours, lay_over, overlay, picture, ringed
+from inference.drawing import difference_picture, element_picture, in_two_colours, lay_over, overlay, picture, ringed
 from inference.records import Comparison, Heatmap, ReferenceComparison, Verdict
 
 
@@ -20,12 +20,16 @@ def write_verdict(verdict: Verdict, folder: Path, stem: str) -> None:
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
-    """Write both heatmaps, their overlays, both marks with numbered correspondences, and one mark over the other."""
+    """Write both heatmaps, their overlays, both marks with numbered areas and with elements, and one over the other."""
     for index, (heatmap, seen) in enumerate(zip(comparison.heatmaps, comparison.seen, strict=True)):
         stem = f"mark_{index + 1}"
         _write_heatmap(heatmap, seen, folder, stem)
         numbered = ringed(seen, comparison.correspondences, index)
         Image.fromarray(numbered).save(folder / f"{stem}.parts.png")
+    if comparison.element is not None:
+        shown = zip(comparison.seen, comparison.element.places, comparison.element.heatmaps, strict=True)
+        for number, (seen, place, heatmap) in enumerate(shown, 1):
+            Image.fromarray(element_picture(seen, place, heatmap)).save(folder / f"mark_{number}.element.png")
     laid = lay_over(*comparison.compared, comparison.agreement)
     if laid is not None:
         Image.fromarray(in_two_colours(comparison.compared[0], laid)).save(folder / "laid_over.png")

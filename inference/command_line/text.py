@@ -57,6 +57,7 @@ def comparison_text(comparison: Comparison) -> str:
             "It speaks of the visual similarity of the signs, never of infringement.",
             "",
             *_evidence_text(comparison.evidence, TrademarkExaminer.sides),
+            *_findings_text(comparison),
             f"P(similar)  {as_probability(comparison.probability_similar)}  (uncalibrated)",
             f"maps show   {comparison.maps_show}",
             *_marks_text(comparison),
@@ -67,6 +68,21 @@ def comparison_text(comparison: Comparison) -> str:
             *map(_exhibit_text, comparison.exhibits),
         ]
     )
+
+
+def _findings_text(comparison: Comparison) -> list[str]:
+    """What the wholes weigh, what one in the other weighs, and which of both decides."""
+    if comparison.whole is None:
+        return []
+    lines = [f"based on    {comparison.basis}", f"wholes      {_weight(comparison.whole)}"]
+    element = comparison.element
+    if element is not None and element.evidence is not None:
+        where = " and ".join(
+            f"mark {number} at {place}" if place else f"all of mark {number}"
+            for number, place in enumerate(element.places, 1)
+        )
+        lines.append(f"element     {element.relation} ({where}): {_weight(element.evidence)}")
+    return lines
 
 
 def _exhibit_text(exhibit: Exhibit) -> str:
@@ -93,6 +109,11 @@ def _parts_text(comparison: Comparison) -> list[str]:
     ]
 
 
+def _weight(evidence: Evidence) -> str:
+    ratio = f"{evidence.log10_lr:.2f} (LR {as_ratio(evidence.log10_lr)})"
+    return f"{ratio}, 95% interval {evidence.low:.2f} to {evidence.high:.2f}"
+
+
 def _evidence_text(evidence: Evidence | None, sides: tuple[str, str]) -> list[str]:
     if evidence is None:
         return []
@@ -100,8 +121,7 @@ def _evidence_text(evidence: Evidence | None, sides: tuple[str, str]) -> list[st
     sources = " and ".join(f"{count} {side}" for count, side in zip(evidence.sources, sides, strict=True))
     return [
         evidence.words,
-        f"log10 LR    {evidence.log10_lr:.2f} (LR {as_ratio(evidence.log10_lr)}), 95% interval {evidence.low:.2f} to "
-        f"{evidence.high:.2f}",
+        f"log10 LR    {_weight(evidence)}",
         f"bounds      {evidence.least:.2f} to {evidence.greatest:.2f}, all that the calibration data allow",
         f"H1          {h1}",
         f"H2          {h2}",

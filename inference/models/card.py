@@ -210,6 +210,8 @@ class Card:
         agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0 if
             the log odds are the score.
         element_rule: How elements of marks are weighed beside the wholes; None where only the wholes are.
+        lettering: Whether a trademark model was trained on marks that are mostly lettering; without, they are out of
+            its scope.
         mark_framing: Number of the framing rule (`framing.FRAMING`) for which a trademark model's figures hold; 0 for
             the whole picture.
         calibration: How its score becomes a likelihood ratio; None with too few sources.
@@ -260,6 +262,7 @@ class Card:
     fusion: Fusion | None = None
     agreement_weight: float = 0.0
     element_rule: ElementRule | None = None
+    lettering: bool = False
     mark_framing: int = 0
     calibration: Calibration | None = None
     item_calibrations: tuple[Calibration, ...] = ()

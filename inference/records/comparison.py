@@ -196,8 +196,8 @@ class Comparison:
         probability_similar: Uncalibrated, 0 to 1.
         log_odds: log P(similar) - log P(dissimilar) in nats, finite.
         agreement: The agreement of local features, found without the network.
-        score: The calibrated number: log odds + agreement_weight of the card * share of agreement, or what an element
-            rule of the card makes of that and of the element's; finite.
+        score: The score of the wholes: log odds + agreement_weight of the card * share of agreement, finite. It is the
+            calibrated number, unless an element rule of the card weighs it beside that of the elements.
         band: The inconclusive band that decides without evidence.
         evidence: The evidence; None for a model without a calibration, and if a scope check refuses.
         heatmaps: One a mark, evidence for the side to which the probability leans.
@@ -245,6 +245,20 @@ class Comparison:
     def compared(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Each framed mark at the standard contrast (h, w, 3), as it was compared."""
         return self.marks[0].pixels, self.marks[1].pixels
+
+    @property
+    def every_heatmap(self) -> tuple[Heatmap, ...]:
+        """The heatmaps of both wholes, and of both elements if there are any."""
+        return self.heatmaps if self.element is None else (*self.heatmaps, *self.element.heatmaps)
+
+    @property
+    def basis(self) -> str:
+        """On which of two findings the comparison is based, in words; empty where only the wholes are weighed."""
+        if self.whole is None:
+            return ""
+        if self.element is None or not self.element.decides:
+            return "the marks as wholes"
+        return f"one in the other: {self.element.relation}"
 
     @property
     def maps_show(self) -> str:

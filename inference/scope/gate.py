@@ -70,7 +70,8 @@ class ScopeGate:
     def check(self, embedding: NDArray[np.float32]) -> ScopeCheck:
         """Whether a part with this embedding (d,) is of the model's own kind.
 
-        The check's number is the larger of the two distances, each divided by its threshold; above 1 it refuses.
+        The check's number is the larger of the two distances, each divided by its threshold; above 1 it refuses, and
+        above `unusual` of the card it warns.
         """
         found, card = self.distances(embedding), self.card
         nearest, middle = found.neighbour / card.farthest_neighbour, found.spread / card.farthest_spread
@@ -85,6 +86,12 @@ class ScopeGate:
                 "crop to the part and show it as the training pictures do."
             )
             return ScopeCheck("kind", "refuse", excess, text)
+        if excess > card.unusual:
+            text = (
+                f"The part is unlike nearly everything the model was made for ({numbers}); it is examined, but what is "
+                "found may hold less."
+            )
+            return ScopeCheck("kind", "warn", excess, text)
         return ScopeCheck("kind", "ok", excess, f"The part is of the kind the model was made for: {numbers}.")
 
 

@@ -33,6 +33,8 @@ class GateCard:
         embedding_sha256: SHA-256 of the weights of the embedding.
         sees: The view that is embedded: the cropped part, the registered part, or the ink of a framed mark whatever its
             colour.
+        unusual: Share of the greatest distances above which a part is examined with a warning, up to 1: 1 for a gate
+            that only refuses.
     """
 
     neighbours: int
@@ -44,6 +46,7 @@ class GateCard:
     usual: dict[str, float]
     embedding_sha256: str
     sees: Sees = "part"
+    unusual: float = 1.0
 
     def __post_init__(self) -> None:
         require(
@@ -53,6 +56,7 @@ class GateCard:
         require(0 < self.farthest_neighbour <= 2, f"a cosine distance is up to 2, not {self.farthest_neighbour}")
         # About 1 is usual.
         require(0 < self.farthest_spread <= 1e6, f"a distance is above 0: farthest_spread is {self.farthest_spread}")
+        require(0 < self.unusual <= 1, f"a warning comes before the refusal: unusual is {self.unusual}")
         require(0 < self.false_refusals < 1, f"a share lies between 0 and 1, not {self.false_refusals}")
         require(
             self.usual.keys() <= {*MEASURE_NAMES}, f"there are measures {', '.join(MEASURE_NAMES)}, not {[*self.usual]}"

@@ -24,7 +24,7 @@ from inference.records import (
     SubScore,
 )
 from inference.request import Request
-from inference.trademark.checks import mark_checks
+from inference.trademark.checks import mark_checks, overruled
 from inference.trademark.containment import chosen_elements
 from inference.trademark.correspondence import correspondences
 from inference.trademark.framing import FRAMING, as_ink, frame_mark
@@ -130,8 +130,9 @@ class TrademarkExaminer(Examiner):
             Refusal: if the crop reaches outside the picture.
         """
         mark = frame_mark(exhibit.crop(crop))
-        checks = *mark_checks(mark, self.card.preprocessing.size), *self._gate_checks(_shown_to_gate(mark))
         preprocessing = self.card.preprocessing
+        physical = mark_checks(mark, preprocessing.size, words=self.card.lettering)
+        checks = *physical, *self._gate_checks(_shown_to_gate(mark))
         elements = elements_of(mark, preprocessing) if self.card.element_rule else ()
         points = local_features(mark.pixels)
         return MarkView(exhibit, crop, mark, preprocessing(mark.pixels), points, checks, elements)
@@ -195,19 +196,19 @@ class TrademarkExaminer(Examiner):
             heatmaps.append(self._heatmap(own.leaning, side, one.prepared.placement))
             answering.append((own.finer, self._heatmap(own.shared, self.sides[0], one.prepared.placement)))
         agreement = local_agreement(first.points, second.points)
-        as_wholes = log_odds + self.card.agreement_weight * agreement.share
-        checks = (*second.checks, *first.checks) if swapped else (*first.checks, *second.checks)
+        score = log_odds + self.card.agreement_weight * agreement.share
+        checks = overruled(first.checks, agreement), overruled(second.checks, agreement)
         if swapped and element is not None:
             element = _other_way_round(element)
         rule = self.card.element_rule
-        score = rule.combined(as_wholes, element.score if element else None) if rule else as_wholes
-        outcome, reason, evidence = self._outcome(score, similar, checks)
+        combined = rule.combined(score, element.score if element else None) if rule else score
+        outcome, reason, evidence = self._outcome(combined, similar, sum(checks[::-1] if swapped else checks, ()))
         whole = None
         if rule is not None and evidence is not None:
-            whole = rule.whole.evidence(as_wholes, self.scale)
+            whole = rule.whole.evidence(score, self.scale)
             element = element and replace(
                 element,
-                decides=score > rule.whole.unbounded(as_wholes),
+                decides=combined > rule.whole.unbounded(score),
                 evidence=rule.element.evidence(element.score, self.scale),
             )
         numbered = [*enumerate(pair, 1)]
@@ -223,7 +224,7 @@ class TrademarkExaminer(Examiner):
             score=score,
             band=self.band,
             heatmaps=(heatmaps[0], heatmaps[1]),
-            scope_checks=(first.checks, second.checks),
+            scope_checks=checks,
             provenance=self._provenance(
                 {f"crop of mark {number}": str(one.crop) if one.crop else "whole picture" for number, one in numbered},
                 tuple(

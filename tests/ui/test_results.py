@@ -15,6 +15,7 @@ from PIL import Image
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.drawing import difference_picture, overlay
+from inference.evidence.calibration import as_ratio
 from inference.intake.exhibit import read_exhibit
 from inference.records import (
     AuthenticityOutcome,
@@ -169,6 +170,26 @@ def test_a_comparison_says_what_coincides_and_what_that_adds(
     assert lead in text
     assert ("Mark 2 opacity" in text) == (agreement.matched > 0)
     assert weighed in text
+
+
+def test_both_findings_stand_beside_each_other_with_their_elements(
+    weighing_models: Path, symbol_and_lockup: tuple[Path, Path]
+) -> None:
+    found = TrademarkExaminer.load("tiny_marks", weighing_models).compare(*map(read_exhibit, symbol_and_lockup))
+    assert found.whole is not None
+    assert found.element is not None
+    assert found.element.evidence is not None
+    page = comparison_page(found)
+    text = Elements(page).text
+    assert f"The comparison is based on {found.basis}." in text
+    assert f"As wholes{as_ratio(found.whole.log10_lr)}{found.whole.words}" in text
+    assert f"One in the other{as_ratio(found.element.evidence.log10_lr)}" in text
+    shown = [
+        alt for _, attributes in Elements(page).elements if "under the heatmap" in (alt := attributes.get("alt") or "")
+    ]
+    assert len(shown) == 2
+    refused = dataclasses.replace(found, evidence=None, whole=None, outcome="out of scope")
+    assert "Two findings" not in comparison_page(refused)
 
 
 def test_every_outcome_has_a_shape_of_its_own(verdict: Verdict, comparison: Comparison) -> None:

@@ -14,7 +14,7 @@ from inference.models.weights import Model, load_model, save_model
 from inference.trademark.framing import FRAMING
 from training.assessment.evaluate import read_photos_for
 from training.assessment.finished import FinishedModelSettings
-from training.assessment.mark_trials import judged_element_trials, judged_trials, mark_embeddings
+from training.assessment.mark_trials import judged_element_trials, judged_trials, mark_embeddings, shows_lettering
 from training.assessment.pairs import judge_pairs
 from training.assessment.photos import judged_by_photos
 from training.assessment.tables import json_bytes
@@ -72,9 +72,14 @@ def _judge_photos(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
 
 
 def _judge_pairs(model: Model, data: Path) -> tuple[Card, CalibrationResult]:
-    """The card with the calibration of pairs, and its result; the card states the present framing rule."""
-    model = replace(model, card=replace(model.card, mark_framing=FRAMING))
+    """The card with the calibration of pairs, and its result; the card states the present framing rule.
+
+    Of its own set it is known too whether it was trained on lettering.
+    """
     every = read_mark_set(data, seed=model.card.seed)
+    own = every.manifest_sha256 == model.card.data_sha256
+    words = shows_lettering(every) if own else model.card.lettering
+    model = replace(model, card=replace(model.card, mark_framing=FRAMING, lettering=words))
     marks = every.subset([*every.of("val"), *every.of("test")])
     embedding = mark_embeddings(marks, model.card.preprocessing)
     trials, parts = judged_trials(marks, embedding), judged_element_trials(marks, embedding)

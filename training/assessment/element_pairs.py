@@ -12,6 +12,10 @@ from training.assessment.judged_pairs import Compared, JudgedPairs, weigh_pairs
 from training.data.marks.mark_set import MarkSet
 from training.figures.calibration_result import CalibrationResult
 
+IN_THE_OTHER = ("one sign, or an element of it, is in the other", "the two signs show two unrelated designs")
+"""H1 and H2 of elements."""
+EITHER = ("the two signs show one design, or share an element", "the two signs show two unrelated designs")
+"""H1 and H2 of both findings together."""
 UNFITTED = Calibration(
     sides=TrademarkExaminer.sides,
     propositions=TrademarkExaminer.propositions,
@@ -44,7 +48,7 @@ def fit_element_rule(
     if wholes.calibration is None:
         return None, {}
     weight = validation.agreement_weight()
-    result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
+    result = weigh_pairs(validation.raised(weight), test.raised(weight), data, IN_THE_OTHER)
     if result.calibration is None:
         return None, {}
     figures = {f"whole: {name}": metric for name, metric in wholes.metrics.items()}

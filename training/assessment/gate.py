@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from inference.bench import examiner_of
 from inference.examiner import Examiner
-from inference.models.card import Card, Metric
+from inference.models.card import Card, Metric, Task
 from inference.models.embedding import frozen_embedding
 from inference.models.weights import Model, load_model, save_model
 from inference.records import Refusal
@@ -47,8 +47,10 @@ from training.figures.metrics import auc_metric, share_by_source
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Values = NDArray[np.float64]
-FALSE_REFUSALS = 0.05
-_MOST_ROWS = 600
+FALSE_REFUSALS: Mapping[Task, float] = {"authenticity": 0.05, "trademark": 0.01}
+"""Share of new sources of a model's own kind that a gate may refuse; of marks few, which are shown in many ways."""
+_WARNED = 0.05
+_MOST_ROWS: Mapping[Task, int] = {"authenticity": 600, "trademark": 1200}
 _MOST_NEIGHBOURS = 5
 _UNUSUAL = 0.01
 _IN_SCENES = "scope, in scenes: refused"
@@ -58,7 +60,7 @@ _SHOWN: tuple[Sees, ...] = ("ink", "registered part", "part")
 _RULE = (
     "Each training source was measured against all others. Both thresholds stand at the same rank, the one that all "
     "but {share:.0%} of the sources keep to in both distances (conformal quantile by source over the worse of the two "
-    "ranks), so that the two votes together refuse {share:.0%} of new parts of this kind."
+    "ranks), so that the two votes together refuse {share:.0%} of new parts of this kind{warned}."
 )
 
 
@@ -122,10 +124,11 @@ def fit_scope_gate(examiner: Examiner, pictures: Sequence[Picture], in_scenes: S
     if count < LEAST_SOURCES:
         msg = f"A scope gate needs {LEAST_SOURCES} items or families in training, but there are {count}; add some."
         raise DataRefused(msg)
-    most = _MOST_ROWS // 2 if in_scenes else _MOST_ROWS
+    task = examiner.task
+    most = _MOST_ROWS[task] // 2 if in_scenes else _MOST_ROWS[task]
     chosen = [*_spread(pictures, most), *_spread(in_scenes, most)]
     sources = np.array([picture.source for picture in chosen])
-    measures = MARK_MEASURES if examiner.task == "trademark" else PHOTO_MEASURES
+    measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
     embed = frozen_embedding()
 
     def taken(part: Pixels, shown: Mapping[Sees, Pixels]) -> tuple[Sees, NDArray[np.float16], list[float]]:
@@ -136,17 +139,21 @@ def fit_scope_gate(examiner: Examiner, pictures: Sequence[Picture], in_scenes: S
     embeddings = np.stack(rows)
     kept = len({*sources})
     neighbours = max(1, min(_MOST_NEIGHBOURS, kept // 10))
-    thresholds = joint_thresholds(leave_one_source_out(embeddings, sources, neighbours), sources, FALSE_REFUSALS)
+    share = max(FALSE_REFUSALS[task], 1 / (kept + 1))
+    distances = leave_one_source_out(embeddings, sources, neighbours)
+    thresholds = joint_thresholds(distances, sources, share)
+    unusual = unusual_from(distances / thresholds, sources) if share < _WARNED else 1.0
     card = GateCard(
         neighbours=neighbours,
         farthest_neighbour=thresholds[0],
         farthest_spread=thresholds[1],
-        false_refusals=FALSE_REFUSALS,
-        rule=_RULE.format(share=FALSE_REFUSALS),
+        false_refusals=share,
+        rule=_RULE.format(share=share, warned="" if unusual == 1 else f", and warn of {_WARNED:.0%}"),
         sources=kept,
         usual=_usual(measures, np.array(measured), sources),
         embedding_sha256=embed.sha256,
         sees=sees,
+        unusual=unusual,
     )
     return ScopeGate(card, embeddings)
 
@@ -169,7 +176,9 @@ def measured_gate(model: Model, every: PhotoSet | MarkSet, device: str = "cpu") 
 
 
 def _spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
-    return [pictures[index] for index in spread_over_sources([picture.source for picture in pictures], most)]
+    # Not in the order of names, by which plain drawings of a mark come before its rasters, or the reverse.
+    shuffled = sorted(pictures, key=lambda picture: hashlib.sha256(picture.path.name.encode()).digest())
+    return [shuffled[index] for index in spread_over_sources([picture.source for picture in shuffled], most)]
 
 
 def spread_over_sources(sources: Sequence[str], most: int) -> list[int]:
@@ -227,6 +236,11 @@ def joint_thresholds(distances: Values, sources: NDArray[np.str_], refusals: flo
     level = weighted_quantile(ranks.max(1), weights, 1 - refusals)
     neighbour, spread = (float(column[rank <= level].max()) for column, rank in zip(distances.T, ranks.T, strict=True))
     return neighbour, spread
+
+
+def unusual_from(excess: Values, sources: NDArray[np.str_]) -> float:
+    """The share of both thresholds (n, 2) that 5% of new sources' pictures exceed, at most 1."""
+    return min(1.0, weighted_quantile(excess.max(1), source_weights(sources), 1 - _WARNED))
 
 
 def source_weights(sources: NDArray[np.str_]) -> Values:

@@ -133,7 +133,12 @@ class JudgedPairs:
         return sides
 
 
-def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> CalibrationResult:
+def weigh_pairs(
+    validation: JudgedPairs,
+    test: JudgedPairs,
+    data: str,
+    propositions: tuple[str, str] = TrademarkExaminer.propositions,
+) -> CalibrationResult:
     """The calibration result of a model on validation and test pairs of a set named `data`.
 
     The bounds hold for each group of pairs by itself, so that a mixture of easy kinds claims nothing of a hard one.
@@ -148,11 +153,17 @@ def weigh_pairs(validation: JudgedPairs, test: JudgedPairs, data: str) -> Calibr
         test.trial(*test.dissimilar),
         {f"{kind} pairs": test.trial(kind) for kind in test.dissimilar},
         sides=TrademarkExaminer.sides,
-        propositions=TrademarkExaminer.propositions,
+        propositions=propositions,
         population=f"{counts['similar']} similar validation pairs of marks in {data}{stated}, and dissimilar ones: "
         f"{against}",
         groups=(similar, dissimilar),
     )
+
+
+def weighed_score(examiner: TrademarkExaminer, comparison: Comparison) -> float:
+    """The number that the card's calibration weighs: that of the wholes, or of both findings."""
+    rule, element = examiner.card.element_rule, comparison.element
+    return rule.combined(comparison.score, element.score if element else None) if rule else comparison.score
 
 
 def in_scope(comparison: Comparison, value: float) -> float:

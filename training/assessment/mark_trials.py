@@ -20,6 +20,7 @@ from tqdm import tqdm
 from inference.intake.exhibit import read_exhibit
 from inference.preprocessing import Preprocessing
 from inference.trademark.framing import frame_mark
+from inference.trademark.lettering import MOST_LETTERING, lettering
 from training.data.marks.mark_set import Mark, MarkSet, Pair
 from training.data.photos.photo import Split
 from training.data.set_files import DataRefused
@@ -30,6 +31,7 @@ Pixels = NDArray[np.uint8]
 _BATCH = 64
 _NEIGHBOURS = 16
 _MOST_OF_A_FAMILY = 3
+_LETTERED = 0.02
 
 
 def framed(path: Path) -> Pixels:
@@ -59,6 +61,15 @@ def frozen_embeddings(pictures: Sequence[Pixels], size: int, device: torch.devic
             framed = [torch.from_numpy(preprocessing(picture).values) for picture in pictures[start : start + _BATCH]]
             found.append(functional.normalize(backbone(torch.stack(framed).to(device)).mean((2, 3))).cpu())
     return torch.cat(found)
+
+
+def shows_lettering(marks: MarkSet) -> bool:
+    """Whether at least one in fifty training families, of at most 400 of them, has a first mark of mostly lettering."""
+    first = {marks.marks[index].family: marks.marks[index].path for index in reversed(marks.of("train"))}
+    paths = [*first.values()]
+    chosen = [paths[place] for place in np.unique(np.linspace(0, len(paths) - 1, 400).astype(int))]
+    bar = tqdm(chosen, "looking for lettering", unit="mark", leave=False)
+    return sum(lettering(framed(path)) > MOST_LETTERING for path in bar) >= _LETTERED * len(chosen)
 
 
 def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from inference.models.card import Card, Metric
 from inference.models.weights import Model
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.mark_view import MarkView
-from training.assessment.judged_pairs import JudgedPairs, in_scope
+from training.assessment.judged_pairs import JudgedPairs, in_scope, weighed_score
 from training.assessment.mark_heatmaps import check_heatmaps
 from training.assessment.mark_trials import element_trial_pairs, mark_embeddings, trial_pairs
 from training.assessment.pairs import compare_all, evenly, judge_all
@@ -85,7 +86,7 @@ class _Seen:
 
 
 def _judge(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, list[Pair]]) -> _Seen:
-    return _Seen(pairs, JudgedPairs.by(marks, compare_all(examiner, marks, pairs), lambda one: one.score))
+    return _Seen(pairs, JudgedPairs.by(marks, compare_all(examiner, marks, pairs), partial(weighed_score, examiner)))
 
 
 def _judged_validation(examiner: TrademarkExaminer, marks: MarkSet) -> JudgedPairs:
@@ -142,13 +143,17 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
             if len(members) > 1:
                 kinds[f"{side}, in all: {group}"] = members
         for name, members in kinds.items():
-            here = np.isin(stated, members) & np.isfinite(judged.log_odds[side])
+            of_kind, every = np.isin(stated, members), np.array(judged.families[side])
+            seen = np.isfinite(judged.log_odds[side])
+            of_all = f"{of_kind.sum()} {side} pairs that are {name.partition(': ')[2]}"
+            table[name] = {"refused": share_by_source(~seen[of_kind], every[of_kind], of_all).named("unweighed", name)}
+            here = of_kind & seen
             if not here.any():
-                continue  # a scope check refuses all of them
-            scores, families = judged.log_odds[side][here], np.array(judged.families[side])[here]
+                continue
+            scores, families = judged.log_odds[side][here], every[here]
             over = f"{len(scores)} {side} pairs that are {name.partition(': ')[2]}"
             right = scores > even if side == "similar" else scores <= even
-            table[name] = {
+            table[name] |= {
                 **{f"AUC, {other} pairs": _auc(judged, side, here, other, over) for other in others},
                 "on their side": share_by_source(right, families, over),
             }
@@ -277,4 +282,4 @@ def _changed(
 def _scores(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> Values:
     """Scores of pairs (n,), NaN where a scope check refuses one."""
     found = judge_all(examiner, pairs)
-    return np.array([in_scope(one, one.score) for one in found])
+    return np.array([in_scope(one, weighed_score(examiner, one)) for one in found])

@@ -18,7 +18,7 @@ from inference.trademark.checks import mark_checks
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.framing import frame_mark
 from inference.trademark.mark_view import MarkView
-from training.assessment.element_pairs import SHOWING, combined, fit_element_rule, together
+from training.assessment.element_pairs import EITHER, SHOWING, combined, fit_element_rule, together
 from training.assessment.judged_pairs import JudgedPairs, weigh_pairs
 from training.assessment.mark_trials import Trials
 from training.data.marks.mark_set import MarkSet, Pair, members
@@ -96,7 +96,7 @@ def judge_pairs(
         rule, figures = fit_element_rule(result, inside["val"], inside["test"], data)
     if rule is not None:
         both = {split: combined(marks, together(compared[split], of_parts[split]), rule, weight) for split in compared}
-        result = weigh_pairs(both["val"], both["test"], data)
+        result = weigh_pairs(both["val"], both["test"], data, EITHER)
         result = replace(result, metrics=result.metrics | figures)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
@@ -111,24 +111,25 @@ def judge_pairs(
     return stating_test(card, test), result
 
 
-def require_comparable(marks: MarkSet, trials: Trials, size: int) -> None:
+def require_comparable(marks: MarkSet, trials: Trials, size: int, *, words: bool) -> None:
     """Guard a training against trial pairs that could not judge it: what is known of their marks without a network.
 
     Args:
         marks: The set.
         trials: Its trial pairs, by split.
         size: Side in pixels of what the network will see.
+        words: Whether it is trained on marks that are mostly lettering.
 
     Raises:
         DataRefused: if checks of the framed marks refuse every pair of a kind.
     """
     pairs = [pair for kinds in trials.values() for listed in kinds.values() for pair in listed]
     bar = tqdm(members(pairs), "checking marks", unit="mark", leave=False)
-    refused = {
-        index: sentence
-        for index in bar
-        if (sentence := refusal(mark_checks(frame_mark(read_exhibit(marks.marks[index].path).pixels), size)))
-    }
+    refused: dict[int, str] = {}
+    for index in bar:
+        sentence = refusal(mark_checks(frame_mark(read_exhibit(marks.marks[index].path).pixels), size, words=words))
+        if sentence:
+            refused[index] = sentence
     for split, kinds in trials.items():
         _require_of_each_kind(
             {kind: [pair for pair in listed if not refused.keys() & {*pair}] for kind, listed in kinds.items()},

@@ -20,6 +20,7 @@ from training.assessment.mark_trials import (
     judged_trials,
     nearest_negatives,
     read_pictures,
+    shows_lettering,
 )
 from training.assessment.pairs import judge_pairs, require_comparable
 from training.data.marks.mark_set import MarkSet, read_mark_set
@@ -53,7 +54,8 @@ def train(settings: TrademarkSettings) -> Card | None:
     run = open_run() if resume else None
     embedding = frozen_embeddings(pictures, settings.preprocessing.size, accelerator.device)
     trials, parts = judged_trials(marks, embedding), judged_element_trials(marks, embedding)
-    require_comparable(marks, trials, settings.preprocessing.size)
+    words = shows_lettering(marks)
+    require_comparable(marks, trials, settings.preprocessing.size, words=words)
     run = run or open_run()
     torch.manual_seed(settings.fit.seed)
     learner, start = settings.build_learner()
@@ -70,19 +72,21 @@ def train(settings: TrademarkSettings) -> Card | None:
     if not accelerator.is_main_process:
         return None
     device = str(accelerator.device)
-    model = with_gate(Model(_draft(settings, network, marks, start), network.eval(), ""), marks, device)
+    model = with_gate(Model(_draft(settings, network, marks, start, words), network.eval(), ""), marks, device)
     card, _ = judge_pairs(model, marks, trials, parts, set_name(settings.data), device)
     card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
     return run.write_model(card, network.state_dict(), gate=model.gate)
 
 
-def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str) -> Card:
+def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str, words: bool) -> Card:
     """The draft card of a newly trained network: all but its judging."""
     return draft_card(
         settings,
         {"backbone_start": start},
         (
-            "It was not trained on lettering: marks that are mostly words are out of scope.",
+            "Marks that are mostly lettering are compared as pictures: neither sound nor meaning of a word is."
+            if words
+            else "It was not trained on lettering: marks that are mostly words are out of scope.",
             "It judges visual similarity; likelihood of confusion also depends on goods, public, sound and meaning.",
         ),
         task="trademark",
@@ -95,6 +99,7 @@ def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start:
             "pyramid": settings.pyramid,
         },
         classes=Siamese.classes,
+        lettering=words,
         mark_framing=FRAMING,
         split_rule=marks.split_rule,
         data=f"{len(marks.marks)} marks of {len(set(marks.families))} families in {set_name(settings.data)}",

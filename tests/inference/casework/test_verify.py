@@ -141,6 +141,24 @@ def test_several_photos_and_a_pair_of_marks_are_verified(issue: Callable[..., Is
     assert differing(issue("marks", "--model", "tiny_marks", photos=("吊牌.png", "other.png"))) == []
 
 
+def test_both_findings_on_two_marks_are_verified(
+    weighing_models: Path, symbol_and_lockup: tuple[Path, Path], tmp_path: Path, called: Callable[..., Ran]
+) -> None:
+    ran = called(
+        *("report", *symbol_and_lockup, "--case", tmp_path / "case", "--case-number", "2026-18"),
+        *("--examiner", "E", "--time", TIME, "--weights", weighing_models, "--model", "tiny_marks"),
+    )
+    assert (ran.status, ran.error) == (0, "")
+    made = Issued(Path(ran.out.splitlines()[1]), symbol_and_lockup[0], weighing_models)
+    images = [symbol_and_lockup[0].parent]
+    lines = [*verify_report(made.report, Bench(weighing_models), images=images)]
+    assert [line.subject for line in lines if line.status != "agrees"] == []
+    assert {"wholes", "element"} <= {line.subject for line in lines}
+    assert [line.subject for line in lines].count("heatmap") == 4
+    changed_twin(made, lambda content: _record(content)["element"].update(log_odds=7.0))
+    assert "element" in differing(made, images=images)
+
+
 def test_a_fixed_series_and_a_crop_are_repeated(issue: Callable[..., Issued]) -> None:
     assert differing(issue("case", "--series", "red", "--crop", "4,2,40,30")) == []
 

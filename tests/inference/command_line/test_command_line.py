@@ -20,7 +20,7 @@ from PIL import Image
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.command_line import commands
-from inference.drawing import in_two_colours, lay_over, overlay, picture, ringed
+from inference.drawing import element_picture, in_two_colours, lay_over, overlay, picture, ringed
 from inference.evidence.calibration import Calibration, as_ratio
 from inference.examiner import as_probability
 from inference.intake.exhibit import read_exhibit
@@ -320,6 +320,25 @@ def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, cal
     laid = lay_over(first, second, local_agreement(local_features(first), local_features(second)))
     assert laid is not None
     assert np.array_equal(np.asarray(Image.open(target / "laid_over.png")), in_two_colours(first, laid))
+
+
+def test_compare_tells_both_findings_and_shows_the_elements(
+    weighing_models: Path, symbol_and_lockup: tuple[Path, Path], tmp_path: Path, called: Callable[..., Ran]
+) -> None:
+    ran = called("compare", *symbol_and_lockup, "--weights", weighing_models, "--heatmaps", tmp_path)
+    found = TrademarkExaminer.load("tiny_marks", weighing_models).compare(*map(read_exhibit, symbol_and_lockup))
+    assert found.whole is not None
+    assert found.element is not None
+    assert found.element.evidence is not None
+    lines = dict(line.split(maxsplit=1) for line in ran.out.splitlines() if line[:8].strip() in ("wholes", "element"))
+    assert as_ratio(found.whole.log10_lr) in lines["wholes"]
+    assert as_ratio(found.element.evidence.log10_lr) in lines["element"]
+    assert f"based on    {found.basis}\n" in ran.out
+    for number, (seen, place, heatmap) in enumerate(
+        zip(found.seen, found.element.places, found.element.heatmaps, strict=True), 1
+    ):
+        shown = np.asarray(Image.open(tmp_path / f"mark_{number}.element.png"))
+        assert np.array_equal(shown, element_picture(seen, place, heatmap))
 
 
 def test_compare_prints_the_examiners_own_record_as_json(desk: Path) -> None:

@@ -16,6 +16,8 @@ from inference.records import (
     Comparison,
     Crop,
     Detection,
+    ElementFinding,
+    Evidence,
     Exhibit,
     FramedMark,
     Heatmap,
@@ -116,6 +118,51 @@ def comparison(**changed: Any) -> Comparison:
     return Comparison(**fields | changed)
 
 
+def evidence() -> Evidence:
+    return Evidence(
+        propositions=("one design", "two designs"),
+        score=1.5,
+        log10_lr=0.7,
+        low=0.5,
+        high=0.9,
+        least=-1.0,
+        greatest=2.0,
+        words="The findings support H1.",
+        scale="ENFSI 2015",
+        sources=(30, 30),
+        population="by hand",
+        accepted=("similar",),
+    )
+
+
+def element(**changed: Any) -> ElementFinding:
+    fields: dict[str, Any] = {
+        "places": (None, Crop(0, 0, 2, 2)),
+        "log_odds": 1.0,
+        "agreement": LocalAgreement(0, 4),
+        "score": 1.5,
+        "heatmaps": (heatmap(), heatmap()),
+    }
+    return ElementFinding(**fields | changed)
+
+
+@pytest.mark.parametrize(
+    ("places", "relation"),
+    [
+        ((None, Crop(0, 0, 1, 1)), "mark 2 contains mark 1"),
+        ((Crop(0, 0, 1, 1), None), "mark 1 contains mark 2"),
+        ((Crop(0, 0, 1, 1), Crop(1, 1, 1, 1)), "both marks contain one element"),
+    ],
+)
+def test_an_element_says_what_contains_what(places: tuple, relation: str) -> None:
+    assert element(places=places).relation == relation
+    deciding = comparison(whole=evidence(), element=element(places=places, decides=True))
+    assert deciding.basis == f"one in the other: {relation}"
+    assert comparison(whole=evidence(), element=element(places=places)).basis == "the marks as wholes"
+    assert comparison(element=element(places=places)).basis == ""
+    assert len(deciding.every_heatmap) == 4
+
+
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 REFUSED = {
@@ -125,6 +172,9 @@ REFUSED = {
     "points laid beyond": (lambda: LocalAgreement(5, 5, (1.0, 0.0, NAN, 0.0, 1.0, 0.0)), "a transform is finite"),
     "a negative laid nowhere": (lambda: LocalAgreement(0, 5, negative=True), "where points match, and only there"),
     "a score without a number": (lambda: comparison(score=NAN), "a score is finite"),
+    "two wholes as elements": (lambda: element(places=(None, None)), "two whole marks are no elements"),
+    "an element without a number": (lambda: element(log_odds=NAN), "log odds are finite"),
+    "an element's score without a number": (lambda: element(score=NAN), "a score is finite"),
     "crop left of the picture": (lambda: Crop(-1, 0, 1, 1), "inside the picture"),
     "crop above the picture": (lambda: Crop(0, -1, 1, 1), "inside the picture"),
     "crop without width": (lambda: Crop(0, 0, 0, 1), "at least 1 x 1"),

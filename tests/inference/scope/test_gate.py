@@ -106,6 +106,20 @@ def test_one_distance_beyond_its_threshold_refuses(neighbour: float, spread: flo
     assert check.value == pytest.approx(1 / min(neighbour, spread))
 
 
+@pytest.mark.parametrize(
+    ("threshold", "unusual", "status"),
+    [(1.25, 1.0, "ok"), (1.25, 0.79, "warn"), (1.25, 0.81, "ok"), (0.99, 0.5, "refuse")],
+)
+def test_a_gate_warns_before_it_refuses(threshold: float, unusual: float, status: str) -> None:
+    other = unit_rows(1, 32, seed=4)[0].astype(np.float32)
+    found = gate().distances(other)
+    check = gate(
+        farthest_neighbour=found.neighbour * threshold, farthest_spread=found.spread * 2, unusual=unusual
+    ).check(other)
+    assert (check.name, check.status) == ("kind", status)
+    assert check.value == pytest.approx(1 / threshold)
+
+
 def test_a_refusal_says_what_why_and_what_to_do() -> None:
     other = -unit_rows(1, 32)[0].astype(np.float32)
     made = gate(farthest_neighbour=0.25)
@@ -126,6 +140,8 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
         ({"farthest_neighbour": 2.1}, "a cosine distance is up to 2"),
         ({"farthest_spread": 0.0}, "a distance is above 0"),
         ({"false_refusals": 1.0}, "lies between 0 and 1"),
+        ({"unusual": 0.0}, "a warning comes before the refusal"),
+        ({"unusual": 1.1}, "a warning comes before the refusal"),
         ({"sources": 18}, "sources, not 18"),
         ({"usual": {"taste": 1.0}}, "there are measures blur"),
     ],

@@ -12,7 +12,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inference.evidence.calibration import Calibration
 from inference.intake.exhibit import exhibit_from_pixels
 from inference.models.card import ElementRule
 from inference.models.weights import Model, load_model
@@ -146,40 +145,26 @@ def test_the_most_similar_two_are_those_of_a_search_through_all(firsts: int, sec
     assert chosen == of_best
 
 
-def calibration(intercept: float, slope: float) -> Calibration:
-    return Calibration(
-        sides=TrademarkExaminer.sides,
-        propositions=TrademarkExaminer.propositions,
-        intercept=intercept,
-        slope=slope,
-        least=-1.0,
-        greatest=2.0,
-        replicates=((intercept, slope, -1.0, 2.0),),
-        accepts=(-100.0, -100.0),
-        error=0.05,
-        sources=(30, 30),
-        population="by hand",
-        held_out=((), ()),
-    )
-
-
-RULE = ElementRule(4.0, calibration(0.5, 0.5), calibration(-1.0, 0.25))
-
-
 @pytest.mark.parametrize(
     ("whole", "element", "score"),
-    [(2.0, 4.0, 1.5), (2.0, 12.0, 2.0), (-20.0, 12.0, 2.0), (2.0, None, 1.5), (50.0, 0.0, 25.5)],
+    [(2.0, -4.0, 1.5), (2.0, 4.0, 3.0), (-20.0, 4.0, 3.0), (2.0, None, 1.5), (50.0, 0.0, 25.5)],
     ids=["the wholes", "the element", "only the element", "without an element", "beyond the bounds"],
 )
-def test_both_findings_are_weighed_by_the_greater(whole: float, element: float | None, score: float) -> None:
-    assert RULE.combined(whole, element) == pytest.approx(score)
+def test_both_findings_are_weighed_by_the_greater(
+    whole: float, element: float | None, score: float, model: Model
+) -> None:
+    """Log10 LRs of .5 + .5 * whole and 2 + .25 * element."""
+    assert rule_of(model).combined(whole, element) == pytest.approx(score)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_models: Path) -> Model:
-    tiny = load_model("tiny_marks", tiny_models)
-    card = dataclasses.replace(tiny.card, element_rule=RULE, calibration=calibration(0.0, 1.0), agreement_weight=3.0)
-    return dataclasses.replace(tiny, card=card)
+def model(weighing_models: Path) -> Model:
+    return load_model("tiny_marks", weighing_models)
+
+
+def rule_of(model: Model) -> ElementRule:
+    assert model.card.element_rule is not None
+    return model.card.element_rule
 
 
 @pytest.fixture(scope="module")
@@ -195,19 +180,20 @@ def large(pixels: Pixels) -> Pixels:
     return cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
 
 
-def test_a_symbol_is_found_in_its_lockup(examiner: TrademarkExaminer) -> None:
+def test_a_symbol_is_found_in_its_lockup(examiner: TrademarkExaminer, model: Model) -> None:
+    rule = rule_of(model)
     found = compared(examiner, large(np.pad(symbol(1), ((20, 20), (20, 20), (0, 0)), constant_values=255)), lockup(1))
     element = found.element
     assert element is not None
     assert found.whole is not None
     assert element.evidence is not None
-    assert element.score == element.log_odds + RULE.agreement_weight * element.agreement.share
-    whole = found.log_odds + examiner.card.agreement_weight * found.agreement.share
-    assert found.whole.score == whole
-    assert found.score == RULE.combined(whole, element.score)
-    assert element.decides == (found.score > RULE.whole.unbounded(whole))
+    assert element.score == element.log_odds + rule.agreement_weight * element.agreement.share
+    assert found.score == found.log_odds + examiner.card.agreement_weight * found.agreement.share
+    assert found.whole.score == found.score
     assert found.evidence is not None
-    assert found.evidence.log10_lr == pytest.approx(np.clip(found.score, -1, 2))
+    assert found.evidence.score == rule.combined(found.score, element.score)
+    assert element.decides == (found.evidence.score > rule.whole.unbounded(found.score))
+    assert found.evidence.log10_lr == pytest.approx(np.clip(found.evidence.score, -1, 2))
     for place, mark in zip(element.places, found.marks, strict=True):
         if place is not None:
             assert place.x + place.width <= mark.pixels.shape[1]

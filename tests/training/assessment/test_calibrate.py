@@ -234,7 +234,7 @@ def test_pairs_of_which_one_contains_the_other_calibrate_a_finding_of_their_own(
     assert found.element is not None
     assert found.whole is not None
     assert found.evidence is not None
-    assert found.score == rule.combined(found.whole.score, found.element.score)
+    assert found.evidence.score == rule.combined(found.score, found.element.score)
     stated = card.calibration.held_out[0]
     assert min(abs(found.evidence.log10_lr - one) for one in stated) < 1e-6
 

@@ -36,6 +36,7 @@ from training.assessment.gate import (
     leave_one_source_out,
     measured_gate,
     spread_over_sources,
+    unusual_from,
     weighted_quantile,
     with_gate,
 )
@@ -131,6 +132,13 @@ def test_new_sources_are_refused_as_often_as_stated() -> None:
         thresholds = joint_thresholds(distances[:40].reshape(-1, 2), sources, 0.05)
         refused.append((distances[40:] > thresholds).any(2).mean())
     assert 0.03 < np.mean(refused) < 0.06
+
+
+def test_a_warning_stands_where_the_twentieth_source_is() -> None:
+    excess = np.random.default_rng(0).random((399, 2))
+    found = unusual_from(excess, np.array([f"source {k}" for k in range(399)]))
+    assert (excess.max(1) > found).sum() == 399 - math.ceil(0.95 * 400)
+    assert unusual_from(excess + 1, np.array([f"source {k}" for k in range(399)])) == 1
 
 
 def test_sources_count_alike_however_many_pictures_they_have() -> None:
