@@ -16,6 +16,8 @@ from inference.trademark.sub_scores import ground
 Pixels = NDArray[np.uint8]
 DIFFERENCE_FULL_SCALE = 6.0
 """Deviation, in standard deviations of genuine edges, that is drawn with the last colour."""
+LEVELS = (0.1, 0.25, 0.5, 0.75)
+"""Shares of full scale at which a line of equal evidence is drawn over a picture."""
 _COLOUR_BAR_WIDTH = 84
 _PALE = 0.72
 _INK, _PAPER = (27, 34, 40), (255, 255, 255)
@@ -24,8 +26,8 @@ _INK, _PAPER = (27, 34, 40), (255, 255, 255)
 def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
     """The picture with the heatmap laid over it, uint8 (H, W, 3).
 
-    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a picture
-    without evidence stays as it was photographed.
+    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a picture without evidence
+    stays as it was photographed. Lines of equal evidence, white edged with black, are seen on any ground.
 
     Args:
         heatmap: The heatmap of this picture.
@@ -33,9 +35,23 @@ def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
         opacity: Opacity of the heatmap at full scale, 0 to 1.
     """
     height, width = part.shape[:2]
+    shown, cover = layer(heatmap, width, height)
+    share = opacity * cover[..., None]
+    return np.round(part * (1 - share) + shown * share).astype(np.uint8)
+
+
+def layer(heatmap: Heatmap, width: int, height: int) -> tuple[Pixels, NDArray[np.float32]]:
+    """What lies over a picture: colours, uint8 (height, width, 3), and their cover, 0 to 1 (height, width)."""
     value = strength(heatmap, width, height)
-    cover = (opacity * np.sqrt(value))[..., None]
-    return np.round(part * (1 - cover) + colours(value) * cover).astype(np.uint8)
+    shown, cover = colours(value), value.copy()
+    line = max(1, round(max(width, height) / 400))
+    for level in LEVELS:
+        edges, _ = cv2.findContours((value >= level).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        for colour, thick in ((0, 3 * line), (255, line)):
+            drawn = cv2.drawContours(np.zeros((height, width), np.uint8), edges, -1, 1, thick).astype(bool)
+            drawn &= value > 0
+            shown[drawn], cover[drawn] = colour, 1
+    return shown, cover
 
 
 def element_picture(seen: Pixels, place: Crop | None, heatmap: Heatmap) -> Pixels:

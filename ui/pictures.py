@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.drawing import difference_picture, element_picture, lay_over, overlay, picture
+from inference.drawing import difference_picture, element_picture, lay_over, layer, overlay, picture
 from inference.files import jpeg_bytes
-from inference.heatmap import strength
 from inference.preprocessing import at_most
 from inference.records import Comparison, Heatmap, Placement, Verdict
 
@@ -54,12 +53,12 @@ def evidence_pictures(seen: Pixels, heatmap: Heatmap) -> EvidencePictures:
     part = reduced(seen)
     height, width = part.shape[:2]
     with_bar = picture(heatmap, width, height)
-    colours = with_bar[:, :width]
-    alpha = np.round(255 * np.sqrt(strength(heatmap, width, height))).astype(np.uint8)
+    shown, cover = layer(heatmap, width, height)
+    alpha = np.round(255 * cover).astype(np.uint8)
     return EvidencePictures(
         part=png_address(part),
-        layer=png_address(np.dstack([colours, alpha])),
-        colours=png_address(colours),
+        layer=png_address(np.dstack([shown, alpha])),
+        colours=png_address(with_bar[:, :width]),
         heatmap=png_address(with_bar),
         overlay=png_address(overlay(heatmap, part, OPACITY)),
         width=width,

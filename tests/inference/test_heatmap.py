@@ -14,7 +14,7 @@ from pytorch_grad_cam import GradCAM, HiResCAM, LayerCAM
 from torch import Tensor, nn
 
 from inference.authenticity.examiner import AuthenticityExaminer, log_odds_genuine
-from inference.drawing import colour_bar, overlay, picture
+from inference.drawing import LEVELS, colour_bar, layer, overlay, picture
 from inference.grad_cam import HeadGradCam
 from inference.heatmap import CamMethod, strength
 from inference.models.weights import load_model
@@ -292,23 +292,44 @@ def test_an_overlay_leaves_pixels_without_evidence_untouched() -> None:
     assert (laid_over[values > 0.5] != part[values > 0.5]).any(axis=1).all()
 
 
+def beside_lines(shown: Heatmap, width: int, height: int) -> np.ndarray:
+    """A mask of the pixels where no line of equal evidence is drawn."""
+    return layer(shown, width, height)[1] == strength(shown, width, height)
+
+
 @pytest.mark.parametrize("opacity", [0.3, 0.6, 1.0])
 def test_a_pixel_is_covered_in_proportion_to_its_evidence(opacity: float) -> None:
-    shown = random_map()
-    dark, light = (np.full((20, 30, 3), level, np.uint8) for level in (10, 210))
-    cover = opacity * np.sqrt(strength(shown, 30, 20))[..., None]
+    shown, free = random_map(), beside_lines(random_map(), 300, 200)
+    dark, light = (np.full((200, 300, 3), level, np.uint8) for level in (10, 210))
+    cover = opacity * strength(shown, 300, 200)[..., None]
     difference = overlay(shown, light, opacity).astype(float) - overlay(shown, dark, opacity)
-    assert np.abs(difference - 200 * (1 - cover)).max() <= 1
+    assert free.mean() > 0.7
+    assert np.abs(difference - 200 * (1 - cover))[free].max() <= 1
 
 
 def test_the_colours_depend_on_the_map_and_never_on_the_photo() -> None:
-    shown = random_map()
+    shown, free = random_map(), beside_lines(random_map(), 300, 200)
     for seed in range(3):
-        part = noise(20, 30, seed)
-        cover = 0.6 * np.sqrt(strength(shown, 30, 20))[..., None]
-        colours = picture(shown, 30, 20)[:, :-BAR]
+        part = noise(200, 300, seed)
+        cover = 0.6 * strength(shown, 300, 200)[..., None]
+        colours = picture(shown, 300, 200)[:, :-BAR]
         expected = part * (1 - cover) + colours * cover
-        assert np.abs(overlay(shown, part) - expected).max() <= 0.51
+        assert np.abs(overlay(shown, part) - expected)[free].max() <= 0.51
+
+
+@pytest.mark.parametrize("ground", [0, 255])
+def test_lines_of_equal_evidence_are_seen_on_black_and_on_white(ground: int) -> None:
+    """Evidence falls from left to right, so that a line of each level stands at its place."""
+    shown = heatmap(np.linspace(1, 0, 101, dtype=np.float32)[None].repeat(2, axis=0))
+    row = overlay(shown, np.full((50, 404, 3), ground, np.uint8), 1.0)[25].astype(int)
+    values = strength(shown, 404, 50)[25]
+    for level in LEVELS:
+        at = int((values >= level).sum()) - 1
+        near = row[at - 2 : at + 3]
+        assert (near == 255).all(axis=1).any()
+        assert (near == 0).all(axis=1).sum() >= 2
+    assert not beside_lines(shown, 404, 50)[25][: int((values >= LEVELS[0]).sum())].all()
+    assert beside_lines(shown, 404, 50)[25][values < LEVELS[0] - 0.02].all()
 
 
 def test_the_scale_is_the_models_so_twice_the_evidence_looks_stronger() -> None:
