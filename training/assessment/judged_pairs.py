@@ -25,7 +25,7 @@ Compared = Mapping[str, Sequence[tuple[Pair, Comparison]]]
 """Comparisons of trial pairs, by kind."""
 Figure = Callable[[Comparison], float]
 
-AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0)
 """Nats that full agreement of local features may add to the log odds; validation chooses one."""
 _NEARLY = 5e-4
 
@@ -91,13 +91,16 @@ class JudgedPairs:
     def agreement_weight(self) -> float:
         """The least of `AGREEMENT_WEIGHTS` whose scores separate similar from all kinds of dissimilar pairs well.
 
+        Groups count alike, however many pairs they have.
         A degraded mark loses its points first, so that a weight that hardly helps is not worth that dependence.
         """
         seen = self.in_scope()
+        of_group = np.array(seen.groups.get("similar", [""] * len(seen.log_odds["similar"])))
 
         def told(weight: float) -> float:
             scores = seen.raised(weight).log_odds
-            return fmean(auc(scores["similar"], scores[kind]) for kind in seen.dissimilar)
+            alike = [scores["similar"][of_group == group] for group in np.unique(of_group)]
+            return fmean(auc(group, scores[kind]) for group in alike for kind in seen.dissimilar)
 
         aucs = {weight: told(weight) for weight in AGREEMENT_WEIGHTS}
         return next(weight for weight, found in aucs.items() if found >= max(aucs.values()) - _NEARLY)

@@ -141,7 +141,7 @@ def test_pairs_are_weighed_by_the_family_of_their_first_mark() -> None:
         ([0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0], 3.0),
         ([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], 0.0),
         ([0.0, 0.0, 0.0, 0.0], [0.9, 0.9, 0.9, 0.9], 0.0),
-        ([0.05, 0.05, 0.05, 0.05], [0.0, 0.0, 0.0, np.nan], 5.0),
+        ([0.05, 0.05, 0.05, 0.05], [0.0, 0.0, 0.0, np.nan], 40.0),
     ],
     ids=["the least that tells all apart", "nothing coincides", "negatives coincide", "a refused pair counts nowhere"],
 )
@@ -155,6 +155,17 @@ def test_agreement_weighs_what_tells_validation_pairs_best_apart(
     assert judged.agreement_weight() == weight
     raised = judged.raised(weight).log_odds["similar"]
     assert raised == pytest.approx(log_odds["similar"] + weight * np.array(similar))
+
+
+def test_groups_count_alike_for_the_weight_of_agreement() -> None:
+    """Of 30 edited pairs all are told apart as they are; of 2 imitated ones agreement tells."""
+    log_odds = {"similar": np.array([9.0] * 30 + [-1.0] * 2), "random": np.array([-3.0, 1.0])}
+    agreement = {"similar": np.array([0.0] * 30 + [1.0] * 2), "random": np.zeros(2)}
+    families = {"similar": [f"a{k}" for k in range(32)], "random": ["b", "c"]}
+    groups = {"similar": ["edited"] * 30 + ["hand-imitated"] * 2, "random": ["", ""]}
+    assert JudgedPairs(families, log_odds, agreement, groups).agreement_weight() == 3.0
+    rare = {kind: np.where(values == 1, 0.0, values) for kind, values in agreement.items()}
+    assert JudgedPairs(families, log_odds, rare, groups).agreement_weight() == 0.0
 
 
 @pytest.fixture(scope="module")
