@@ -70,6 +70,8 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
         contained = _judge(examiner, marks, parts)
         table[f"one in the other, {split}"] = pair_figures(contained.judged, None, even)
         table |= kind_figures(marks, contained.pairs, contained.judged, even)
+    if graded := marks.graded_of(split):
+        table["one concept, other drawing"] = graded_figures(examiner, marks, graded)
     table["shortcut audit"] = shortcuts(marks, seen.pairs)
     table[f"retrieval among {len(marks.marks)} {split} marks"] = retrieval(examiner, marks)
     table |= invariance(examiner, marks, seen.pairs, limit)
@@ -158,6 +160,17 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
                 "on their side": share_by_source(right, families, over),
             }
     return table
+
+
+def graded_figures(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> dict[str, Metric]:
+    """The outcomes of pairs that show one concept in other drawings, which no outcome is right or wrong about."""
+    found = compare_all(examiner, marks, {"graded": pairs})["graded"]
+    families = [marks.marks[pair[0]].family for pair, _ in found]
+    over = "pairs of one concept in two drawings, neither similar nor dissimilar"
+    return {
+        f"taken as {outcome}": share_by_source([one.outcome == outcome for _, one in found], families, over)
+        for outcome in (*examiner.sides, "inconclusive", "out of scope")
+    }
 
 
 def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, over: str) -> Metric:

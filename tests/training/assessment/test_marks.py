@@ -23,6 +23,7 @@ from training.assessment.mark_heatmaps import covered, elsewhere, strongest
 from training.assessment.marks import (
     Values,
     even_score,
+    graded_figures,
     invariance,
     kind_figures,
     pair_figures,
@@ -276,6 +277,24 @@ def test_kinds_of_one_group_have_a_row_together() -> None:
     row = table["similar, in all: raster"]
     assert row["on their side"].value == pytest.approx(2 / 3)
     assert row["AUC, hard pairs"].value == pytest.approx(beats([1.0, 3.0, -2.0], [2.0]))
+
+
+def test_outcomes_of_one_concept_in_two_drawings_are_counted(
+    tiny_models: Path, striped: Callable, tmp_path: Path
+) -> None:
+    marks = []
+    for number, name in enumerate(("blue/genuine", "red/counterfeit", "blue/counterfeit", "red/genuine")):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(striped(name, number).pixels).save(path)
+        marks.append(Mark(path, f"motif {number // 2}", "test"))
+    examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
+    pairs = [(0, 1), (2, 3)]
+    found = graded_figures(examiner, MarkSet(tuple(marks), (), (), "", graded=tuple(pairs)), pairs)
+    outcomes = [examiner.compare(*(read_exhibit(marks[index].path) for index in pair)).outcome for pair in pairs]
+    assert {name: metric.value for name, metric in found.items()} == {
+        f"taken as {outcome}": outcomes.count(outcome) / 2
+        for outcome in ("similar", "dissimilar", "inconclusive", "out of scope")
+    }
 
 
 def two_by_two(
