@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from inference.authenticity.examiner import AuthenticityExaminer
@@ -168,17 +169,23 @@ def test_groups_count_alike_for_the_weight_of_agreement() -> None:
     assert JudgedPairs(families, log_odds, rare, groups).agreement_weight() == 0.0
 
 
+def bars(split: str, brand: int) -> NDArray[np.uint8]:
+    """A brand's drawing."""
+    rng = np.random.default_rng([len(split), brand])
+    drawn = np.full((96, 96, 3), 255, np.uint8)
+    for _ in range(7):
+        (left, top), (wide, high) = rng.integers(4, 70, 2), rng.integers(5, 22, 2)
+        drawn[top : top + high, left : left + wide] = rng.integers(0, 150, 3)
+    return drawn
+
+
 @pytest.fixture(scope="module")
 def brands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty-one brands each for validation and test, two to train on: bars, and the same turned by a quarter."""
     folder = tmp_path_factory.mktemp("brands")
     for split, count in (("train", 2), ("val", 21), ("test", 21)):
         for brand in range(count):
-            rng = np.random.default_rng([len(split), brand])
-            drawn = np.full((96, 96, 3), 255, np.uint8)
-            for _ in range(7):
-                (left, top), (wide, high) = rng.integers(4, 70, 2), rng.integers(5, 22, 2)
-                drawn[top : top + high, left : left + wide] = rng.integers(0, 150, 3)
+            drawn = bars(split, brand)
             of_brand = folder / split / f"{split}{brand}"
             of_brand.mkdir(parents=True)
             for name, picture in (("a", drawn), ("b", np.rot90(drawn))):
@@ -207,11 +214,7 @@ def lockups(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["a,b,kind,box"]
     for split, count in (("train", 2), ("val", 24), ("test", 24)):
         for brand in range(count):
-            rng = np.random.default_rng([len(split), brand])
-            drawn = np.full((96, 96, 3), 255, np.uint8)
-            for _ in range(7):
-                (left, top), (wide, high) = rng.integers(4, 70, 2), rng.integers(5, 22, 2)
-                drawn[top : top + high, left : left + wide] = rng.integers(0, 150, 3)
+            drawn = bars(split, brand)
             beside = np.full((96, 300, 3), 255, np.uint8)
             beside[:, :96] = drawn
             beside[20:40, 130:290] = beside[50:80, 130 : 200 + 3 * brand] = 40
