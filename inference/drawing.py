@@ -43,15 +43,16 @@ def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
 def layer(heatmap: Heatmap, width: int, height: int) -> tuple[Pixels, NDArray[np.float32]]:
     """What lies over a picture: colours, uint8 (height, width, 3), and their cover, 0 to 1 (height, width)."""
     value = strength(heatmap, width, height)
-    shown, cover = colours(value), value.copy()
+    shown, cover = colours(value).astype(np.float32), value.copy()
     line = max(1, round(max(width, height) / 400))
     for level in LEVELS:
         edges, _ = cv2.findContours((value >= level).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         for colour, thick in ((0, 3 * line), (255, line)):
-            drawn = cv2.drawContours(np.zeros((height, width), np.uint8), edges, -1, 1, thick).astype(bool)
-            drawn &= value > 0
-            shown[drawn], cover[drawn] = colour, 1
-    return shown, cover
+            drawn = cv2.drawContours(np.zeros((height, width), np.uint8), edges, -1, 255, thick, cv2.LINE_AA)
+            over = np.where(value > 0, drawn, 0).astype(np.float32) / 255
+            shown += (colour - shown) * over[..., None]
+            cover += (1 - cover) * over
+    return np.round(shown).astype(np.uint8), cover
 
 
 def element_picture(seen: Pixels, place: Crop | None, heatmap: Heatmap) -> Pixels:

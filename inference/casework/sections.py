@@ -99,7 +99,8 @@ def _choice(verdict: Verdict) -> str:
 
 def finding(record: Verdict | Comparison | PartFinding, wording: Wording) -> Iterator[Flowable]:
     """Outcome, weight and reason."""
-    yield text(record.outcome.capitalize(), OUTCOME)
+    found = record.found if isinstance(record, Comparison) else record.outcome
+    yield text(found.capitalize(), OUTCOME)
     if record.evidence is not None:
         yield from _weight(record.evidence, wording)
     yield text(record.reason)

@@ -52,7 +52,7 @@ def comparison_text(comparison: Comparison) -> str:
     """A comparison, the outcome first."""
     return "\n".join(
         [
-            comparison.outcome.upper(),
+            comparison.found.upper(),
             comparison.reason,
             "It speaks of the visual similarity of the signs, never of infringement.",
             "",

@@ -252,6 +252,14 @@ class Comparison:
         return self.heatmaps if self.element is None else (*self.heatmaps, *self.element.heatmaps)
 
     @property
+    def found(self) -> str:
+        """The outcome, and for similar marks what of them is similar, if the model weighs more than the wholes."""
+        if self.outcome != "similar" or self.whole is None:
+            return self.outcome
+        element = self.element
+        return f"similar: {element.relation}" if element is not None and element.decides else "similar as wholes"
+
+    @property
     def basis(self) -> str:
         """On which of two findings the comparison is based, in words; empty where only the wholes are weighed."""
         if self.whole is None:

@@ -303,7 +303,7 @@ def test_a_pixel_is_covered_in_proportion_to_its_evidence(opacity: float) -> Non
     dark, light = (np.full((200, 300, 3), level, np.uint8) for level in (10, 210))
     cover = opacity * strength(shown, 300, 200)[..., None]
     difference = overlay(shown, light, opacity).astype(float) - overlay(shown, dark, opacity)
-    assert free.mean() > 0.7
+    assert free.mean() > 0.5
     assert np.abs(difference - 200 * (1 - cover))[free].max() <= 1
 
 
@@ -325,9 +325,9 @@ def test_lines_of_equal_evidence_are_seen_on_black_and_on_white(ground: int) -> 
     values = strength(shown, 404, 50)[25]
     for level in LEVELS:
         at = int((values >= level).sum()) - 1
-        near = row[at - 2 : at + 3]
-        assert (near == 255).all(axis=1).any()
-        assert (near == 0).all(axis=1).sum() >= 2
+        near = row[at - 3 : at + 4]
+        assert (near > 200).all(axis=1).any()
+        assert (near < 60).all(axis=1).sum() >= 2
     assert not beside_lines(shown, 404, 50)[25][: int((values >= LEVELS[0]).sum())].all()
     assert beside_lines(shown, 404, 50)[25][values < LEVELS[0] - 0.02].all()
 

@@ -182,7 +182,8 @@ def test_both_findings_stand_beside_each_other_with_their_elements(
     page = comparison_page(found)
     text = Elements(page).text
     assert f"The comparison is based on {found.basis}." in text
-    assert f"As wholes{as_ratio(found.whole.log10_lr)}{found.whole.words}" in text
+    assert f"As wholes{as_ratio(found.whole.log10_lr)}{found.whole.log10_lr:.2f}, 95% interval" in text
+    assert found.found.capitalize() in text
     assert f"One in the other{as_ratio(found.element.evidence.log10_lr)}" in text
     shown = [
         alt for _, attributes in Elements(page).elements if "under the heatmap" in (alt := attributes.get("alt") or "")

@@ -158,8 +158,12 @@ def test_an_element_says_what_contains_what(places: tuple, relation: str) -> Non
     assert element(places=places).relation == relation
     deciding = comparison(whole=evidence(), element=element(places=places, decides=True))
     assert deciding.basis == f"one in the other: {relation}"
-    assert comparison(whole=evidence(), element=element(places=places)).basis == "the marks as wholes"
+    assert deciding.found == f"similar: {relation}"
+    wholes = comparison(whole=evidence(), element=element(places=places))
+    assert (wholes.basis, wholes.found) == ("the marks as wholes", "similar as wholes")
+    assert dataclasses.replace(deciding, outcome="inconclusive").found == "inconclusive"
     assert comparison(element=element(places=places)).basis == ""
+    assert comparison(element=element(places=places)).found == "similar"
     assert len(deciding.every_heatmap) == 4
 
 
