@@ -72,7 +72,8 @@ class Siamese(nn.Module):
         pair_feature: How the two embeddings are combined, see `PairHead`.
         scale: The paper's s: 90 there, a setting here.
         normalised: Vectors of length 1 in the logits, see `PairHead`.
-        pyramid: Channels of the feature pyramid that tells places finer; 0 for the backbone's last map, as the paper.
+        pyramid: Channels of the feature pyramid that joins the backbone's last map and tells places finer; 0 for the
+            last map alone, as the paper.
     """
 
     classes = ("dissimilar", "similar")
@@ -88,11 +89,17 @@ class Siamese(nn.Module):
         super().__init__()
         self.backbone = build_backbone(backbone)
         self.pyramid = FeaturePyramid(self.backbone.level_channels, pyramid) if pyramid else None
-        self.head = PairHead(pyramid or self.backbone.channels, pair_feature, scale, normalised)
+        self.head = PairHead(self.backbone.channels + pyramid, pair_feature, scale, normalised)
 
     def features(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to feature maps (B, C, h, w), of an eighth of their size by a pyramid, else of a 32nd."""
-        return self.backbone(images) if self.pyramid is None else self.pyramid(self.backbone.levels(images))
+        if self.pyramid is None:
+            return self.backbone(images)
+        levels = self.backbone.levels(images)
+        finer = self.pyramid(levels)
+        # Beside the pretrained features, which a pyramid that starts at random would have to learn again.
+        last = functional.interpolate(levels[-1], size=finer.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat([last, finer], dim=1)
 
     def features_and_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The feature maps, and the last finer ones before them, which locate areas better."""
