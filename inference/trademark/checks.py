@@ -34,8 +34,7 @@ def mark_checks(mark: FramedMark, size: int, *, words: bool) -> tuple[ScopeCheck
 def overruled(checks: tuple[ScopeCheck, ...], agreement: LocalAgreement) -> tuple[ScopeCheck, ...]:
     """The checks of a mark beside another one: if the two coincide strongly, a refusal by its kind is a warning.
 
-    What makes a picture unlike all others does not make two of them coincide: of 1,000 nearest marks of two owners,
-    four did so, two of them inside one frame, and of 800 random ones none.
+    What makes a picture unlike all others does not make two of them coincide.
     """
     if agreement.share < STRONG_SHARE or agreement.matched < STRONG_MATCHED:
         return checks

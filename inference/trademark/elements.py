@@ -6,14 +6,13 @@ rest. Where a mark is of one piece, square windows over it stand in for its elem
 
 from __future__ import annotations
 
-from itertools import product
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.records import Crop
 from inference.trademark.framing import MARGIN
+from inference.trademark.windows import box_of, windows_over
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -33,8 +32,6 @@ _WHOLE = 0.8
 """A box that covers more of the mark's box is the mark."""
 _SAME = 0.75
 """Boxes that overlap by more (intersection over union) are one element."""
-_WIDE = 1.6
-_WINDOW = 0.65
 
 
 def elements(mark: Pixels) -> tuple[Crop, ...]:
@@ -47,7 +44,7 @@ def elements(mark: Pixels) -> tuple[Crop, ...]:
     ink = cv2.resize(mark, size, interpolation=cv2.INTER_AREA).min(axis=2) < 255 - _INK
     if not ink.any():
         return ()
-    whole = _box_of(ink)
+    whole = box_of(ink)
     found: list[tuple[float, Crop]] = []
     for box in (*_groups(ink), *_windows(ink, whole)):
         drawn = float(ink[box.y : box.y + box.height, box.x : box.x + box.width].sum() / ink.sum())
@@ -67,34 +64,19 @@ def _groups(ink: Mask) -> list[Crop]:
         reach = 1 + 2 * round(gap * max(ink.shape) / 2)
         joined = cv2.dilate(ink.astype(np.uint8), np.ones((reach, reach), np.uint8))
         count, labels, _, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        found += [_box_of(ink & (labels == label)) for label in range(1, count) if (ink & (labels == label)).any()]
+        found += [box_of(ink & (labels == label)) for label in range(1, count) if (ink & (labels == label)).any()]
     return found
 
 
 def _windows(ink: Mask, whole: Crop) -> list[Crop]:
-    """Square windows: three along a wide or tall mark, in the corners of another one."""
-    short, long = sorted((whole.width, whole.height))
-    side = short if long >= _WIDE * short else round(_WINDOW * long)
+    """Boxes around the ink in each window over the mark."""
     found = []
-    for y, x in product(_starts(whole.y, whole.height, side), _starts(whole.x, whole.width, side)):
-        window = Crop(x, y, min(side, whole.x + whole.width - x), min(side, whole.y + whole.height - y))
+    for window in windows_over(whole):
         drawn = ink[window.y : window.y + window.height, window.x : window.x + window.width]
         if drawn.any():
-            inner = _box_of(drawn)
+            inner = box_of(drawn)
             found.append(Crop(window.x + inner.x, window.y + inner.y, inner.width, inner.height))
     return found
-
-
-def _starts(start: int, extent: int, side: int) -> list[int]:
-    """Where windows begin along one side: one, two, or three along a length."""
-    count = 1 if extent <= side else 2 if extent < _WIDE * side else 3
-    return [start + round(step) for step in np.linspace(0, max(extent - side, 0), count)]
-
-
-def _box_of(ink: Mask) -> Crop:
-    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    left, top = int(columns[0]), int(rows[0])
-    return Crop(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
 
 
 def _overlap(first: Crop, second: Crop) -> float:

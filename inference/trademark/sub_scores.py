@@ -17,6 +17,7 @@ from torch import Tensor
 
 from inference.preprocessing import Preprocessing
 from inference.records import Crop, SubScore
+from inference.trademark.windows import box_of, windows_over
 
 Pixels = NDArray[np.uint8]
 
@@ -26,8 +27,6 @@ _VIEWS = tuple(product((False, True), range(4)))
 _INK = 24
 _LEAST_INK = 0.03
 _LEAST_SIDE = 16
-_WIDE = 1.6
-_WINDOW = 0.65
 
 
 @dataclass(frozen=True)
@@ -92,19 +91,12 @@ def windows(mark: Pixels) -> tuple[Crop, ...]:
     drawn = ink(mark)
     if not drawn.any():
         return ()
-    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    top, left = int(rows[0]), int(columns[0])
-    height, width = int(rows[-1]) - top + 1, int(columns[-1]) - left + 1
-    short, long = sorted((height, width))
-    side = short if long >= _WIDE * short else round(_WINDOW * long)
-    if side < _LEAST_SIDE:
-        return ()
-    found = []
-    for y, x in product(_starts(top, height, side), _starts(left, width, side)):
-        crop = Crop(x, y, min(side, left + width - x), min(side, top + height - y))
-        if drawn[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width].mean() >= _LEAST_INK:
-            found.append(crop)
-    return tuple(found)
+    return tuple(
+        crop
+        for crop in windows_over(box_of(drawn))
+        if max(crop.width, crop.height) >= _LEAST_SIDE
+        and drawn[crop.y : crop.y + crop.height, crop.x : crop.x + crop.width].mean() >= _LEAST_INK
+    )
 
 
 def ink(mark: Pixels) -> NDArray[np.bool_]:
@@ -115,12 +107,6 @@ def ink(mark: Pixels) -> NDArray[np.bool_]:
 def ground(mark: Pixels) -> NDArray[np.float64]:
     """The median colour along the edge of a mark, uint8 (H, W, 3), float (3,)."""
     return np.median(np.concatenate([mark[0], mark[-1], mark[:, 0], mark[:, -1]]), axis=0)
-
-
-def _starts(start: int, extent: int, side: int) -> list[int]:
-    """Where windows begin along one side: one, two, or three along a length."""
-    count = 1 if extent <= side else 2 if extent < _WIDE * side else 3
-    return [start + round(step) for step in np.linspace(0, max(extent - side, 0), count)]
 
 
 def sub_scores(
