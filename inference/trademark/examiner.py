@@ -18,18 +18,19 @@ from inference.records import (
     Comparison,
     Crop,
     ElementFinding,
+    Evidence,
     Exhibit,
     FramedMark,
     SimilarityOutcome,
     SubScore,
 )
 from inference.request import Request
-from inference.trademark.checks import mark_checks, overruled
-from inference.trademark.containment import chosen_elements
+from inference.trademark.checks import mark_checks
 from inference.trademark.correspondence import correspondences
 from inference.trademark.framing import FRAMING, as_ink, frame_mark
-from inference.trademark.local_features import inverse, local_agreement, local_features
-from inference.trademark.mark_view import MarkView, elements_of
+from inference.trademark.local_features import local_features
+from inference.trademark.mark_view import Element, MarkView, elements_of
+from inference.trademark.scores import EmbeddedMark, PairScore, pair_score
 from inference.trademark.sub_scores import Variants, sub_scores, variants
 
 Pair = tuple[Exhibit, Exhibit]
@@ -58,23 +59,23 @@ class _Seen:
     """The network's output for B pairs: all first marks, then all second marks.
 
     Attributes:
-        logits: (B, 2).
         leaning: Raw heatmaps for the side to which each pair leans (2 * B, h, w).
         shared: Raw heatmaps for similarity (2 * B, h, w).
         finer: Finer feature maps (2 * B, C, h', w').
         embedded: Embeddings (2 * B, C).
     """
 
-    logits: Tensor
     leaning: Maps
     shared: Maps
     finer: Maps
     embedded: Tensor
 
-    def of(self, index: int) -> list[PairMaps]:
-        """The maps of the two marks of a pair."""
-        both = index, len(self.logits) + index
-        return [PairMaps(self.leaning[mark], self.shared[mark], self.finer[mark]) for mark in both]
+    def of(self, index: int, swapped: bool = False) -> list[PairMaps]:
+        """The maps of the two marks of a pair, the second mark first if they are swapped."""
+        both = [index, len(self.leaning) // 2 + index]
+        return [
+            PairMaps(self.leaning[mark], self.shared[mark], self.finer[mark]) for mark in sorted(both, reverse=swapped)
+        ]
 
 
 class TrademarkExaminer(Examiner):
@@ -151,9 +152,12 @@ class TrademarkExaminer(Examiner):
         swapped = [second.order < first.order for first, second in pairs]
         ordered = [pair[::-1] if swap else pair for pair, swap in zip(pairs, swapped, strict=True)]
         seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in ordered])
-        log_odds = log_odds_similar(seen.logits.double())
-        similar = torch.sigmoid(log_odds).tolist()
-        elements = self._elements(ordered, seen.embedded)
+        embedded = self.embedded([pair[place] for place in (0, 1) for pair in ordered], seen.embedded)
+        scored = []
+        for index, swap in enumerate(swapped):
+            both = embedded[index], embedded[len(ordered) + index]
+            scored.append(self.score(*(both[::-1] if swap else both)))
+        elements = self._elements(pairs, scored)
         further: list[tuple[SubScore, ...]] = [()] * len(pairs)
         if in_other_ways:
             others = [
@@ -163,68 +167,88 @@ class TrademarkExaminer(Examiner):
                 )
                 for pair, swap in zip(pairs, swapped, strict=True)
             ]
-            further = self._sub_scores(log_odds.tolist(), seen.embedded, others, swapped)
+            further = self._sub_scores([one.whole.log_odds for one in scored], seen.embedded, others, swapped)
         return tuple(
-            self._comparison(
-                pair,
-                swapped[index],
-                float(log_odds[index]),
-                similar[index],
-                seen.of(index),
-                further[index],
-                elements[index],
-            )
+            self._comparison(pair, scored[index], seen.of(index, swapped[index]), further[index], elements.get(index))
             for index, pair in enumerate(pairs)
         )
+
+    def embedded(self, views: Sequence[MarkView], wholes: Tensor | None = None) -> list[EmbeddedMark]:
+        """What the marks of some views are scored by.
+
+        Args:
+            views: The views.
+            wholes: Embeddings of the whole marks (n, C), where they are known.
+        """
+        if wholes is None:
+            wholes = self.embed([view.image for view in views])
+        images = [element.image for view in views for element in view.elements]
+        parts = self.embed(images) if images else wholes[:0]
+        of_view = parts.split([len(view.elements) for view in views])
+        return [
+            EmbeddedMark.of(view, torch.cat([whole[None], own]))
+            for view, whole, own in zip(views, wholes, of_view, strict=True)
+        ]
+
+    def score(self, first: EmbeddedMark, second: EmbeddedMark) -> PairScore:
+        """What is weighed of two marks, without maps of where it lies."""
+        return pair_score(first, second, self.compare_embedded)
+
+    def combined(self, scored: PairScore) -> float:
+        """The number that the card's calibration weighs: the score of the wholes, or of both findings by its rule."""
+        whole, rule = scored.whole.raised(self.card.agreement_weight), self.card.element_rule
+        if rule is None:
+            return whole
+        return rule.combined(whole, scored.element.raised(rule.agreement_weight) if scored.element else None)
+
+    def outcome(self, scored: PairScore) -> tuple[SimilarityOutcome, str, Evidence | None]:
+        """The outcome, the reason and the evidence of what is weighed of two marks."""
+        outcome, reason, evidence = self._outcome(
+            self.combined(scored), probability_similar(scored.whole.log_odds), scored.every_check
+        )
+        return cast("SimilarityOutcome", outcome), reason, evidence
 
     def _comparison(
         self,
         pair: tuple[MarkView, MarkView],
-        swapped: bool,
-        log_odds: float,
-        similar: float,
+        scored: PairScore,
         maps: Sequence[PairMaps],
         further: tuple[SubScore, ...],
         element: ElementFinding | None,
     ) -> Comparison:
-        """The comparison of one pair; its maps are in canonical order, which may be the other order."""
+        """The comparison of one pair."""
         first, second = pair
+        similar = probability_similar(scored.whole.log_odds)
         side = self._leaning(similar)
-        in_order = maps[::-1] if swapped else maps
         heatmaps, answering = [], []
-        for one, own in zip(pair, in_order, strict=True):
+        for one, own in zip(pair, maps, strict=True):
             heatmaps.append(self._heatmap(own.leaning, side, one.prepared.placement))
             answering.append((own.finer, self._heatmap(own.shared, self.sides[0], one.prepared.placement)))
-        agreement = local_agreement(first.points, second.points)
-        score = log_odds + self.card.agreement_weight * agreement.share
-        checks = overruled(first.checks, agreement), overruled(second.checks, agreement)
-        if swapped and element is not None:
-            element = _other_way_round(element)
+        score = scored.whole.raised(self.card.agreement_weight)
         rule = self.card.element_rule
-        combined = rule.combined(score, element.score if element else None) if rule else score
-        outcome, reason, evidence = self._outcome(combined, similar, sum(checks[::-1] if swapped else checks, ()))
+        outcome, reason, evidence = self.outcome(scored)
         whole = None
         if rule is not None and evidence is not None:
             whole = rule.whole.evidence(score, self.scale)
             element = element and replace(
                 element,
-                decides=combined > rule.whole.unbounded(score),
+                decides=evidence.score > rule.whole.unbounded(score),
                 evidence=rule.element.evidence(element.score, self.scale),
             )
         numbered = [*enumerate(pair, 1)]
         return Comparison(
-            outcome=cast("SimilarityOutcome", outcome),
+            outcome=outcome,
             reason=reason,
             exhibits=(first.exhibit, second.exhibit),
             crops=(first.crop, second.crop),
             marks=(first.mark, second.mark),
             probability_similar=similar,
-            log_odds=log_odds,
-            agreement=agreement,
+            log_odds=scored.whole.log_odds,
+            agreement=scored.whole.agreement,
             score=score,
             band=self.band,
             heatmaps=(heatmaps[0], heatmaps[1]),
-            scope_checks=checks,
+            scope_checks=scored.checks,
             provenance=self._provenance(
                 {f"crop of mark {number}": str(one.crop) if one.crop else "whole picture" for number, one in numbered},
                 tuple(
@@ -234,41 +258,40 @@ class TrademarkExaminer(Examiner):
                 ),
             ),
             evidence=evidence,
-            correspondences=correspondences(answering[0], answering[1], swapped=swapped),
+            correspondences=correspondences(answering[0], answering[1], swapped=scored.swapped),
             sub_scores=further,
             whole=whole,
             element=element,
         )
 
-    def _elements(self, ordered: Sequence[tuple[MarkView, MarkView]], wholes: Tensor) -> list[ElementFinding | None]:
-        """The most similar elements of each pair of views, in canonical order, without their evidence.
-
-        Args:
-            ordered: The pairs.
-            wholes: Embeddings of all first marks, then of all second marks (2 * B, C).
-        """
+    def _elements(
+        self, pairs: Sequence[tuple[MarkView, MarkView]], scored: Sequence[PairScore]
+    ) -> dict[int, ElementFinding]:
+        """The findings of the most similar elements of pairs of views by the pair's index, without their evidence."""
         rule = self.card.element_rule
-        found: list[ElementFinding | None] = [None] * len(ordered)
-        if rule is None:
-            return found
-        chosen = chosen_elements(ordered, wholes, self.embed, self.compare_embedded)
-        if not chosen:
-            return found
-        pairs = [*chosen.values()]
-        seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in pairs])
-        log_odds = log_odds_similar(seen.logits.double()).tolist()
-        for number, (index, both) in enumerate(chosen.items()):
-            agreement = local_agreement(both[0].points, both[1].points)
-            heatmaps = [
+        chosen = {index: one.element for index, one in enumerate(scored) if one.element is not None}
+        if rule is None or not chosen:
+            return {}
+        both = [
+            [view.elements[number - 1] if number else view for view, number in zip(pairs[index], numbers, strict=True)]
+            for index, numbers in ((index, element.numbers) for index, element in chosen.items())
+        ]
+        swapped = [scored[index].swapped for index in chosen]
+        ordered = [pair[::-1] if swap else pair for pair, swap in zip(both, swapped, strict=True)]
+        seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in ordered])
+        found = {}
+        for number, (index, element) in enumerate(chosen.items()):
+            first, second = (
                 self._heatmap(maps.shared, self.sides[0], one.prepared.placement)
-                for maps, one in zip(seen.of(number), both, strict=True)
-            ]
+                for maps, one in zip(seen.of(number, swapped[number]), both[number], strict=True)
+            )
+            places = [one.place if isinstance(one, Element) else None for one in both[number]]
             found[index] = ElementFinding(
-                places=(both[0].place, both[1].place),
-                log_odds=log_odds[number],
-                agreement=agreement,
-                score=log_odds[number] + rule.agreement_weight * agreement.share,
-                heatmaps=(heatmaps[0], heatmaps[1]),
+                places=(places[0], places[1]),
+                log_odds=element.log_odds,
+                agreement=element.agreement,
+                score=element.raised(rule.agreement_weight),
+                heatmaps=(first, second),
             )
         return found
 
@@ -327,21 +350,11 @@ class TrademarkExaminer(Examiner):
         with self._lock:
             with torch.no_grad():
                 feature_map, finer = self._siamese.features_and_finer(torch.stack(list(tensors)).to(self.device))
-            logits, leaning = self._grad_cam(feature_map, lambda logits: log_odds_similar(logits).abs())
+            _, leaning = self._grad_cam(feature_map, lambda logits: log_odds_similar(logits).abs())
             _, shared = self._grad_cam(feature_map, log_odds_similar)
             with torch.no_grad():
                 embedded = self._siamese.head.embed(feature_map)
-        return _Seen(logits.cpu(), leaning, shared, finer.float().cpu().numpy(), embedded)
-
-
-def _other_way_round(element: ElementFinding) -> ElementFinding:
-    """The same finding with the marks in the other order."""
-    return replace(
-        element,
-        places=element.places[::-1],
-        agreement=inverse(element.agreement),
-        heatmaps=element.heatmaps[::-1],
-    )
+        return _Seen(leaning, shared, finer.float().cpu().numpy(), embedded)
 
 
 def _shown_to_gate(mark: FramedMark) -> ScopeViews:
@@ -351,3 +364,8 @@ def _shown_to_gate(mark: FramedMark) -> ScopeViews:
 def log_odds_similar(logits: Tensor) -> Tensor:
     """Log P(similar) - log P(dissimilar) from logits (B, 2: dissimilar, similar), in nats, (B,)."""
     return logits[:, 1] - logits[:, 0]
+
+
+def probability_similar(log_odds: float) -> float:
+    """P(similar) of log odds in nats, 0 to 1."""
+    return torch.sigmoid(torch.tensor(log_odds, dtype=torch.float64)).item()

@@ -20,24 +20,17 @@ class Element:
     """A part of a framed mark, seen as a mark of its own.
 
     Attributes:
-        place: Where it lies, in pixels of the framed mark; None for the whole mark.
-        mark: The framed mark.
+        place: Where it lies, in pixels of the framed mark.
         prepared: The network's input.
     """
 
-    place: Crop | None
-    mark: FramedMark
+    place: Crop
     prepared: Prepared
 
     @property
     def image(self) -> Tensor:
         """What the network sees of it, (3, S, S)."""
         return torch.from_numpy(self.prepared.values)
-
-    @property
-    def points(self) -> LocalFeatures:
-        """Its local features, found at its own size."""
-        return local_features(self.mark.pixels if self.place is None else _cut_out(self.mark.pixels, self.place))
 
 
 @dataclass(frozen=True)
@@ -68,11 +61,6 @@ class MarkView:
         return torch.from_numpy(self.prepared.values)
 
     @property
-    def whole(self) -> Element:
-        """The whole mark beside its elements."""
-        return Element(None, self.mark, self.prepared)
-
-    @property
     def order(self) -> tuple[str, str, str]:
         """The key that puts two marks in canonical order, whichever comes first."""
         return self.exhibit.sha256, str(self.crop), str(self.exhibit.ground)
@@ -80,7 +68,12 @@ class MarkView:
 
 def elements_of(mark: FramedMark, preprocessing: Preprocessing) -> tuple[Element, ...]:
     """The elements of a mark as the network sees them, without the whole mark."""
-    return tuple(Element(box, mark, preprocessing(_cut_out(mark.pixels, box))) for box in elements(mark.pixels))
+    return tuple(Element(box, preprocessing(_cut_out(mark.pixels, box))) for box in elements(mark.pixels))
+
+
+def points_at(mark: NDArray[np.uint8], place: Crop) -> LocalFeatures:
+    """The local features of a part of a framed mark, uint8 (h, w, 3), found at the part's own size."""
+    return local_features(_cut_out(mark, place))
 
 
 def _cut_out(pixels: NDArray[np.uint8], box: Crop) -> NDArray[np.uint8]:

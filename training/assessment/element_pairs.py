@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from inference.evidence.calibration import LEAST_SOURCES, Calibration
 from inference.models.card import ElementRule, Metric
-from inference.records import Comparison
 from inference.trademark.examiner import TrademarkExaminer
-from training.assessment.judged_pairs import Compared, JudgedPairs, weigh_pairs
+from inference.trademark.scores import PairScore
+from training.assessment.judged_pairs import JudgedPairs, Scored, weigh_pairs
 from training.data.marks.mark_set import MarkSet
 from training.figures.calibration_result import CalibrationResult
 
@@ -60,24 +60,23 @@ def fit_element_rule(
     return ElementRule(weight, wholes.calibration, result.calibration), stated
 
 
-def combined(marks: MarkSet, compared: Compared, rule: ElementRule, agreement_weight: float) -> JudgedPairs:
+def combined(marks: MarkSet, scored: Scored, rule: ElementRule, agreement_weight: float) -> JudgedPairs:
     """Pairs by the score of both findings.
 
     Args:
         marks: The set.
-        compared: Comparisons of trials of both, by kind.
+        scored: Scores of trials of both, by kind.
         rule: How they are weighed.
         agreement_weight: Nats of full agreement of two wholes.
     """
 
-    def score(one: Comparison) -> float:
-        element = one.element
-        inside = None if element is None else element.log_odds + rule.agreement_weight * element.agreement.share
-        return rule.combined(one.log_odds + agreement_weight * one.agreement.share, inside)
+    def score(one: PairScore) -> float:
+        element = one.element.raised(rule.agreement_weight) if one.element else None
+        return rule.combined(one.whole.raised(agreement_weight), element)
 
-    return JudgedPairs.by(marks, compared, score)
+    return JudgedPairs.by(marks, scored, score)
 
 
-def together(wholes: Compared, parts: Compared) -> Compared:
+def together(wholes: Scored, parts: Scored) -> Scored:
     """Trials of both, by kind."""
     return {kind: [*wholes.get(kind, ()), *parts.get(kind, ())] for kind in {**wholes, **parts}}

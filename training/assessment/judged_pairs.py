@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.records import Comparison
 from inference.scope.checks import refusal
 from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.scores import PairScore
 from training.data.marks.kinds import group_of
 from training.data.marks.mark_set import MarkSet, Pair
 from training.figures.calibration_result import CalibrationResult, weigh
 from training.figures.metrics import auc
 from training.figures.trials import Side, Trial, trial
 
-Compared = Mapping[str, Sequence[tuple[Pair, Comparison]]]
-"""Comparisons of trial pairs, by kind."""
-Figure = Callable[[Comparison], float]
+Scored = Mapping[str, Sequence[tuple[Pair, PairScore]]]
+"""Scores of trial pairs, by kind."""
+Figure = Callable[[PairScore], float]
 
 AGREEMENT_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0)
 """Nats that full agreement of local features may add to the log odds; validation chooses one."""
@@ -47,30 +47,34 @@ class JudgedPairs:
     groups: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, marks: MarkSet, compared: Compared) -> JudgedPairs:
-        """From an examiner's comparisons of pairs of a set, by kind: as wholes."""
-        return cls.by(marks, compared, lambda one: one.log_odds, lambda one: one.agreement.share)
+    def of(cls, marks: MarkSet, scored: Scored) -> JudgedPairs:
+        """From the scores of pairs of a set, by kind: as wholes."""
+        return cls.by(marks, scored, lambda one: one.whole.log_odds, lambda one: one.whole.agreement.share)
 
     @classmethod
-    def of_elements(cls, marks: MarkSet, compared: Compared) -> JudgedPairs:
+    def of_elements(cls, marks: MarkSet, scored: Scored) -> JudgedPairs:
         """The same by the most similar elements of each pair; NaN too for a pair without any."""
         return cls.by(
             marks,
-            compared,
+            scored,
             lambda one: one.element.log_odds if one.element else math.nan,
             lambda one: one.element.agreement.share if one.element else 0.0,
         )
 
     @classmethod
-    def by(cls, marks: MarkSet, compared: Compared, score: Figure, agreement: Figure | None = None) -> JudgedPairs:
-        """The same by any figure of a comparison in place of the log odds."""
+    def by(cls, marks: MarkSet, scored: Scored, score: Figure, agreement: Figure | None = None) -> JudgedPairs:
+        """The same by any figure of a pair's scores in place of the log odds; NaN where a scope check refuses it."""
+
+        def seen(one: PairScore) -> float:
+            return math.nan if refusal(one.every_check) else score(one)
+
         return cls(
-            {kind: [marks.marks[pair[0]].family for pair, _ in listed] for kind, listed in compared.items()},
-            {kind: np.array([in_scope(one, score(one)) for _, one in listed]) for kind, listed in compared.items()},
-            {kind: np.array([agreement(one) for _, one in listed]) for kind, listed in compared.items()}
+            {kind: [marks.marks[pair[0]].family for pair, _ in listed] for kind, listed in scored.items()},
+            {kind: np.array([seen(one) for _, one in listed]) for kind, listed in scored.items()},
+            {kind: np.array([agreement(one) for _, one in listed]) for kind, listed in scored.items()}
             if agreement
             else {},
-            {kind: [group_of(marks.kind(pair)) for pair, _ in listed] for kind, listed in compared.items()},
+            {kind: [group_of(marks.kind(pair)) for pair, _ in listed] for kind, listed in scored.items()},
         )
 
     def in_scope(self) -> JudgedPairs:
@@ -161,14 +165,3 @@ def weigh_pairs(
         f"{against}",
         groups=(similar, dissimilar),
     )
-
-
-def weighed_score(examiner: TrademarkExaminer, comparison: Comparison) -> float:
-    """The number that the card's calibration weighs: that of the wholes, or of both findings."""
-    rule, element = examiner.card.element_rule, comparison.element
-    return rule.combined(comparison.score, element.score if element else None) if rule else comparison.score
-
-
-def in_scope(comparison: Comparison, value: float) -> float:
-    """The value, or NaN where a scope check refuses the pair."""
-    return math.nan if refusal(sum(comparison.scope_checks, ())) else value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -15,12 +17,14 @@ from inference.files import write_whole
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Card, Metric
 from inference.models.weights import Model
+from inference.records import Exhibit
+from inference.scope.checks import refusal
 from inference.trademark.examiner import TrademarkExaminer
-from inference.trademark.mark_view import MarkView
-from training.assessment.judged_pairs import JudgedPairs, in_scope, weighed_score
+from inference.trademark.scores import EmbeddedMark
+from training.assessment.judged_pairs import JudgedPairs
 from training.assessment.mark_heatmaps import check_heatmaps
-from training.assessment.mark_trials import element_trial_pairs, mark_embeddings, trial_pairs
-from training.assessment.pairs import compare_all, evenly, judge_all
+from training.assessment.mark_trials import element_trial_pairs, framed, mark_embeddings, trial_pairs
+from training.assessment.pairs import embed_all, evenly, score_all
 from training.assessment.tables import Table, json_bytes_of
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.data.marks.kinds import group_of
@@ -36,6 +40,7 @@ _ACCURACIES = {
     "accuracy at the threshold of validation": "accuracy_at_validation_threshold",
 }
 
+Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]
 
 
@@ -88,7 +93,7 @@ class _Seen:
 
 
 def _judge(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, list[Pair]]) -> _Seen:
-    return _Seen(pairs, JudgedPairs.by(marks, compare_all(examiner, marks, pairs), partial(weighed_score, examiner)))
+    return _Seen(pairs, JudgedPairs.by(marks, score_all(examiner, marks, pairs), examiner.combined))
 
 
 def _judged_validation(examiner: TrademarkExaminer, marks: MarkSet) -> JudgedPairs:
@@ -164,11 +169,11 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
 
 def graded_figures(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> dict[str, Metric]:
     """The outcomes of pairs that show one concept in other drawings, which no outcome is right or wrong about."""
-    found = compare_all(examiner, marks, {"graded": pairs})["graded"]
+    found = [(pair, examiner.outcome(one)[0]) for pair, one in score_all(examiner, marks, {"": pairs})[""]]
     families = [marks.marks[pair[0]].family for pair, _ in found]
     over = "pairs of one concept in two drawings, neither similar nor dissimilar"
     return {
-        f"taken as {outcome}": share_by_source([one.outcome == outcome for _, one in found], families, over)
+        f"taken as {outcome}": share_by_source([taken == outcome for _, taken in found], families, over)
         for outcome in (*examiner.sides, "inconclusive", "out of scope")
     }
 
@@ -217,7 +222,8 @@ def retrieval(examiner: TrademarkExaminer, marks: MarkSet) -> dict[str, Metric]:
     Marks of the same family that show another design are left out of its ranking.
     """
     bar = tqdm(marks.marks, "reading marks", unit="mark", leave=False)
-    embedded = examiner.embed([examiner.view(read_exhibit(mark.path)).image for mark in bar])
+    pictures = (examiner.card.preprocessing(framed(mark.path)).values for mark in bar)
+    embedded = examiner.embed([torch.from_numpy(picture) for picture in pictures])
     counterparts: dict[int, set[int]] = {}
     for a, b in marks.similar:
         counterparts.setdefault(a, set()).add(b)
@@ -259,22 +265,22 @@ def invariance(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, lis
     chosen = {kind: evenly(pairs[kind], limit) for kind in ("similar", "hard")}
     used = sorted({index for listed in chosen.values() for pair in listed for index in pair})
     exhibits = {index: read_exhibit(marks.marks[index].path) for index in used}
-    plain = {index: examiner.view(exhibit) for index, exhibit in exhibits.items()}
-    seconds = {b for listed in chosen.values() for _, b in listed}
+    plain = embed_all(examiner, used, exhibits.__getitem__)
+    seconds = sorted({b for listed in chosen.values() for _, b in listed})
     before = {kind: _scores(examiner, [(plain[a], plain[b]) for a, b in listed]) for kind, listed in chosen.items()}
     table: Table = {}
     for name, transform in TRANSFORMS.items():
-        bar = tqdm(sorted(seconds), name, unit="mark", leave=False)
-        changed = {
-            index: examiner.view(exhibit_from_pixels(transform(exhibits[index].pixels), exhibits[index].name))
-            for index in bar
-        }
+        changed = embed_all(examiner, seconds, partial(_changed_exhibit, exhibits, transform))
         table[name] = {}
         for kind, listed in chosen.items():
             after = _scores(examiner, [(plain[a], changed[b]) for a, b in listed])
             families = np.array([marks.marks[a].family for a, _ in listed])
             table[name] |= _changed(kind, before[kind], after, families, even, name)
     return table
+
+
+def _changed_exhibit(exhibits: Mapping[int, Exhibit], transform: Callable[[Pixels], Pixels], index: int) -> Exhibit:
+    return exhibit_from_pixels(transform(exhibits[index].pixels), exhibits[index].name)
 
 
 def _changed(
@@ -292,7 +298,7 @@ def _changed(
     return row
 
 
-def _scores(examiner: TrademarkExaminer, pairs: Sequence[tuple[MarkView, MarkView]]) -> Values:
+def _scores(examiner: TrademarkExaminer, pairs: Sequence[tuple[EmbeddedMark, EmbeddedMark]]) -> Values:
     """Scores of pairs (n,), NaN where a scope check refuses one."""
-    found = judge_all(examiner, pairs)
-    return np.array([in_scope(one, weighed_score(examiner, one)) for one in found])
+    found = [examiner.score(*pair) for pair in pairs]
+    return np.array([math.nan if refusal(one.every_check) else examiner.combined(one) for one in found])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +12,13 @@ from tqdm import tqdm
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Confusion, Histogram, Metric
 from inference.models.weights import Model
-from inference.records import Comparison, InconclusiveBand
+from inference.records import Comparison, Exhibit, InconclusiveBand
 from inference.scope.checks import refusal
 from inference.trademark.checks import mark_checks
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.framing import frame_mark
 from inference.trademark.mark_view import MarkView
+from inference.trademark.scores import EmbeddedMark, PairScore
 from training.assessment.element_pairs import EITHER, SHOWING, combined, fit_element_rule, together
 from training.assessment.judged_pairs import JudgedPairs, weigh_pairs
 from training.assessment.mark_trials import Trials
@@ -29,17 +30,35 @@ from training.figures.metrics import auc_metric, full_scale, histogram, inconclu
 
 _SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
+_HEATMAPS = 200
+"""Pairs of each kind whose heatmaps set their scale."""
 
 
-def compare_all(
+def score_all(
     examiner: TrademarkExaminer, marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]
-) -> dict[str, list[tuple[Pair, Comparison]]]:
-    """A comparison of each pair of each kind; each mark is read and framed once."""
-    views = view_all(examiner, marks, [pair for listed in pairs.values() for pair in listed])
-    return {
-        kind: list(zip(listed, judge_all(examiner, [(views[a], views[b]) for a, b in listed]), strict=True))
-        for kind, listed in pairs.items()
-    }
+) -> dict[str, list[tuple[Pair, PairScore]]]:
+    """The scores of each pair of each kind; each mark is read, framed and embedded once."""
+    used = members(pair for listed in pairs.values() for pair in listed)
+    seen = embed_all(examiner, used, lambda index: read_exhibit(marks.marks[index].path))
+    bar = tqdm(total=sum(map(len, pairs.values())), desc="comparing", unit="pair", leave=False)
+
+    def score(a: int, b: int) -> PairScore:
+        bar.update()
+        return examiner.score(seen[a], seen[b])
+
+    return {kind: [(pair, score(*pair)) for pair in listed] for kind, listed in pairs.items()}
+
+
+def embed_all(
+    examiner: TrademarkExaminer, used: Sequence[int], read: Callable[[int], Exhibit]
+) -> dict[int, EmbeddedMark]:
+    """What some marks are scored by, by their indices."""
+    found: dict[int, EmbeddedMark] = {}
+    for start in tqdm(range(0, len(used), _BATCH), "reading marks", unit="batch", leave=False):
+        batch = used[start : start + _BATCH]
+        embedded = examiner.embedded([examiner.view(read(index)) for index in batch])
+        found |= dict(zip(batch, embedded, strict=True))
+    return found
 
 
 def view_all(examiner: TrademarkExaminer, marks: MarkSet, pairs: Iterable[Pair]) -> dict[int, MarkView]:
@@ -83,32 +102,39 @@ def judge_pairs(
     has_parts = all(parts[split]["similar"] for split in ("val", "test"))
     shown = replace(model.card, element_rule=SHOWING if has_parts else None)
     examiner = TrademarkExaminer(replace(model, card=shown), device)
-    compared = {split: compare_all(examiner, marks, trials[split]) for split in ("val", "test")}
-    validation, test = (JudgedPairs.of(marks, compared[split]) for split in ("val", "test"))
+    scored = {split: score_all(examiner, marks, trials[split]) for split in ("val", "test")}
+    validation, test = (JudgedPairs.of(marks, scored[split]) for split in ("val", "test"))
     _require_of_each_kind(validation.in_scope().log_odds, "val")
     _require_of_each_kind(test.in_scope().log_odds, "test")
     weight = validation.agreement_weight()
     result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
     rule = None
     if has_parts:
-        of_parts = {split: compare_all(examiner, marks, parts[split]) for split in ("val", "test")}
+        of_parts = {split: score_all(examiner, marks, parts[split]) for split in ("val", "test")}
         inside = {split: JudgedPairs.of_elements(marks, listed) for split, listed in of_parts.items()}
         rule, figures = fit_element_rule(result, inside["val"], inside["test"], data)
     if rule is not None:
-        both = {split: combined(marks, together(compared[split], of_parts[split]), rule, weight) for split in compared}
+        both = {split: combined(marks, together(scored[split], of_parts[split]), rule, weight) for split in scored}
         result = weigh_pairs(both["val"], both["test"], data, EITHER)
         result = replace(result, metrics=result.metrics | figures)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)
-    peaks = [heatmap.peak for listed in compared["val"].values() for _, one in listed for heatmap in one.heatmaps]
     card = replace(
         result.stated_in(model.card, band_figures(test, band)),
         band=band,
-        heatmap_full_scale=full_scale(np.array(peaks)),
+        heatmap_full_scale=full_scale(_peaks(examiner, marks, trials["val"])),
         agreement_weight=weight,
         element_rule=rule,
     )
     return stating_test(card, test), result
+
+
+def _peaks(examiner: TrademarkExaminer, marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]) -> NDArray[np.float64]:
+    """The peaks of the heatmaps of at most so many pairs of each kind (n,)."""
+    chosen = [pair for listed in pairs.values() for pair in evenly(listed, _HEATMAPS)]
+    views = view_all(examiner, marks, chosen)
+    found = judge_all(examiner, [(views[a], views[b]) for a, b in chosen])
+    return np.array([heatmap.peak for one in found for heatmap in one.heatmaps])
 
 
 def require_comparable(marks: MarkSet, trials: Trials, size: int, *, words: bool) -> None:

@@ -70,7 +70,8 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         """An epoch: every family of several drawings once, each followed by one near to it.
 
         So similar brands meet in a batch, where they are each other's hard negatives. Single drawings fill the epoch
-        to its length.
+        to its length. Labelled dissimilar pairs and drawings of one concept lie evenly between: a network that saw
+        them last would forget what is similar.
         """
         drawn: dict[int, None] = {}
         several = [self._number[name] for name in self._similar]
@@ -86,7 +87,7 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
         labelled = torch.randperm(len(self._dissimilar), generator=generator)[: self._alike] + len(self._families)
         graded = torch.randperm(len(self._graded), generator=generator)[: self._alike // _GRADED]
         graded += len(self._families) + len(self._dissimilar)
-        return [*drawn][: self._alike] + labelled.tolist() + graded.tolist()
+        return _interleaved([[*drawn][: self._alike], labelled.tolist(), graded.tolist()], generator)
 
     def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Tensor]:
         """One sample: pictures `a` and `b` (3, S, S), their `family_a` and `family_b`, `similar` and `graded`."""
@@ -132,6 +133,13 @@ class TrainingPairs(Dataset[dict[str, Tensor]]):
             mark = vary(mark, rng, self._settings.vary_colour)
             mark = degrade(mark, rng) if rng.random() < self._settings.degraded_share else mark
         return torch.from_numpy(preprocessing.normalised(mark))
+
+
+def _interleaved(sequences: Sequence[Sequence[int]], generator: torch.Generator) -> list[int]:
+    """All values in a random order in which each sequence keeps its own."""
+    source = torch.tensor([number for number, values in enumerate(sequences) for _ in values])
+    following = [iter(values) for values in sequences]
+    return [next(following[number]) for number in source[torch.randperm(len(source), generator=generator)].tolist()]
 
 
 def vary(framed: Pixels, rng: np.random.Generator, colour: bool = True) -> Pixels:

@@ -16,10 +16,11 @@ from inference.intake.exhibit import exhibit_from_pixels
 from inference.models.card import ElementRule
 from inference.models.weights import Model, load_model
 from inference.records import Comparison, Crop, as_json
-from inference.trademark.containment import most_similar
 from inference.trademark.elements import MOST, elements
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.framing import MARGIN
+from inference.trademark.local_features import local_features
+from inference.trademark.scores import EmbeddedMark, pair_score
 
 Pixels = NDArray[np.uint8]
 SYMBOL = Crop(20, 20, 100, 100)
@@ -131,18 +132,35 @@ def test_the_most_ink_comes_first_and_size_does_not_matter() -> None:
         assert overlap(box, Crop(large.x // 2, large.y // 2, large.width // 2, large.height // 2)) > 0.85
 
 
-@pytest.mark.parametrize(("firsts", "seconds"), [(1, 4), (4, 1), (3, 5)])
+def embedded(order: str, embeddings: torch.Tensor) -> EmbeddedMark:
+    """A blank mark with these embeddings of itself and its elements."""
+    pixels = np.full((40, 40, 3), 255, np.uint8)
+    places = (None, *(Crop(x, 0, 9, 9) for x in range(len(embeddings) - 1)))
+    return EmbeddedMark((order, "", ""), pixels, local_features(pixels), (), places, embeddings)
+
+
+@pytest.mark.parametrize(("firsts", "seconds"), [(1, 4), (4, 1), (3, 5), (1, 1)])
 def test_the_most_similar_two_are_those_of_a_search_through_all(firsts: int, seconds: int) -> None:
     generator = torch.Generator().manual_seed(firsts)
     first, second = (torch.randn((count, 3), generator=generator) for count in (firsts, seconds))
     second[0] = first[0]  # the wholes are the most similar, and do not count
-    chosen = most_similar(first, second, lambda pairs: [float(a @ b) for a, b in pairs])
+    one, other = embedded("a", first), embedded("b", second)
+    there, back = (
+        pair_score(*pair, lambda pairs: [float(a @ b) for a, b in pairs]) for pair in ((one, other), (other, one))
+    )
+    assert there.whole.log_odds == back.whole.log_odds == float(first[0] @ first[0])
+    if firsts == seconds == 1:
+        assert there.element is back.element is None
+        return
     best, of_best = -np.inf, (0, 0)
     for a in range(firsts):
         for b in range(seconds):
             if (a, b) != (0, 0) and float(first[a] @ second[b]) > best:
                 best, of_best = float(first[a] @ second[b]), (a, b)
-    assert chosen == of_best
+    assert there.element is not None
+    assert back.element is not None
+    assert there.element.numbers == back.element.numbers[::-1] == of_best
+    assert there.element.log_odds == back.element.log_odds == best
 
 
 @pytest.mark.parametrize(
@@ -222,11 +240,12 @@ def test_the_element_that_is_shown_is_the_most_similar_of_all(examiner: Trademar
     found = examiner.compare(exhibits[0], exhibits[1]).element
     assert found is not None
     every = {}
-    for first in (views[0].whole, *views[0].elements):
-        for second in (views[1].whole, *views[1].elements):
-            if first.place or second.place:
-                embedded = examiner.embed([first.image, second.image])
-                every[first.place, second.place] = examiner.compare_embedded([(embedded[0], embedded[1])])[0]
+    places = [(None, *(element.place for element in view.elements)) for view in views]
+    for first, of_first in zip((views[0], *views[0].elements), places[0], strict=True):
+        for second, of_second in zip((views[1], *views[1].elements), places[1], strict=True):
+            if of_first or of_second:
+                seen = examiner.embed([first.image, second.image])
+                every[of_first, of_second] = examiner.compare_embedded([(seen[0], seen[1])])[0]
     assert found.log_odds == pytest.approx(max(every.values()), abs=1e-3)
     assert every[found.places] == pytest.approx(found.log_odds, abs=1e-3)
 

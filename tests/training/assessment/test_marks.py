@@ -30,7 +30,7 @@ from training.assessment.marks import (
     ranked,
     shortcuts,
 )
-from training.assessment.pairs import band_figures, compare_all
+from training.assessment.pairs import band_figures, score_all
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
 from training.data.marks.kinds import group_of
 from training.data.marks.mark_set import Mark, MarkSet, Pair
@@ -127,10 +127,11 @@ def test_accuracy_stands_at_half_and_where_validation_pairs_are_best_told_apart(
     assert pair_figures(test, None, even=-0.42)["accuracy, random pairs"].value == pytest.approx(5 / 6)
 
 
+@pytest.mark.parametrize("models", ["tiny_models", "weighing_models"], ids=["wholes", "wholes and elements"])
 def test_a_mark_is_read_once_and_pairs_are_judged_as_the_examiner_compares_them(
-    tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+    models: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
+    examiner = TrademarkExaminer.load("tiny_marks", request.getfixturevalue(models))
     paths = sorted(EXAMPLES.glob("*/*"))
     marks = MarkSet(tuple(Mark(path, path.stem, "test") for path in paths), (), (), "")
     listed = {"similar": [(0, 1), (2, 3)], "hard": [(4, 5), (1, 4), (0, 4)]}
@@ -138,30 +139,35 @@ def test_a_mark_is_read_once_and_pairs_are_judged_as_the_examiner_compares_them(
     monkeypatch.setattr(
         "training.assessment.pairs.read_exhibit", lambda path: (read.append(path), read_exhibit(path))[1]
     )
-    compared = compare_all(examiner, marks, listed)
+    compared = score_all(examiner, marks, listed)
     assert sorted(read) == paths
     for kind, pairs in listed.items():
         assert [pair for pair, _ in compared[kind]] == pairs
         for (a, b), found in compared[kind]:
             alone = examiner.compare(read_exhibit(paths[a]), read_exhibit(paths[b]))
-            assert found.log_odds == pytest.approx(alone.log_odds, abs=1e-4)
-            assert (found.scope_checks, found.agreement) == (alone.scope_checks, alone.agreement)
+            assert found.whole.log_odds == pytest.approx(alone.log_odds, abs=1e-4)
+            assert (found.checks, found.whole.agreement) == (alone.scope_checks, alone.agreement)
+            assert examiner.outcome(found)[0] == alone.outcome
+            assert (found.element is None) == (alone.element is None)
+            if found.element and alone.element:
+                assert found.element.log_odds == pytest.approx(alone.element.log_odds, abs=1e-4)
+                assert found.element.agreement == alone.element.agreement
 
 
 def test_a_pair_that_a_scope_check_refuses_counts_in_no_figure_but_the_refused_share(tiny_models: Path) -> None:
     examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
     paths = sorted(EXAMPLES.glob("*/*"))[:4]
     marks = MarkSet(tuple(Mark(path, path.stem, "test") for path in paths), (), (), "")
-    found = compare_all(examiner, marks, {"similar": [(0, 1), (2, 3)], "random": [(0, 2), (1, 3)]})
+    found = score_all(examiner, marks, {"similar": [(0, 1), (2, 3)], "random": [(0, 2), (1, 3)]})
     refused = ScopeCheck("contrast", "refuse", 1.0, "The mark is too faint.")
     (pair, one), *others = found["random"]
-    found["random"] = [(pair, replace(one, scope_checks=((refused,), ()))), *others]
+    found["random"] = [(pair, replace(one, checks=((refused,), ()))), *others]
     judged = JudgedPairs.of(marks, found)
     figures = band_figures(judged, InconclusiveBand(0.4, 0.6, ""))
     assert figures["refused share"].value == 0.25
     assert "against 1 random dissimilar pairs" in figures["AUC, random pairs"].over
     assert figures["AUC, random pairs"].value == pytest.approx(
-        np.mean([similar[1].log_odds > others[0][1].log_odds for similar in found["similar"]])
+        np.mean([similar[1].whole.log_odds > others[0][1].whole.log_odds for similar in found["similar"]])
     )
 
 

@@ -172,6 +172,17 @@ def test_every_family_is_beside_one_that_looks_like_it() -> None:
             assert follows or is_followed or likes[family] <= set(drawn[:place])
 
 
+def test_labelled_pairs_lie_evenly_between_the_families() -> None:
+    """Else an epoch would end in steps without one similar pair, which undo what it taught."""
+    marks = listed([(f"several {i}", 2) for i in range(400)], dissimilar=400)
+    pairs = TrainingPairs(marks, blank(marks), [[] for _ in marks.marks], small())
+    for seed in range(5):
+        drawn = pairs.draw(torch.Generator().manual_seed(seed))
+        labelled = np.array([index >= 1200 for index in drawn])
+        by_step = labelled[: len(labelled) // 48 * 48].reshape(-1, 48).mean(axis=1)
+        assert np.all(np.abs(by_step - labelled.mean()) < 0.3)
+
+
 def test_a_seed_gives_one_epoch(marks: MarkSet, pictures: list[Pixels], nearest: list[list[int]]) -> None:
     pairs = TrainingPairs(marks, pictures, nearest, small())
     first, again, other = (pairs.draw(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
