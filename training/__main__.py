@@ -48,6 +48,7 @@ from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.hms_cells import HmsFaces, HmsProtocol
 from training.experiments.hms_choices import HmsChoices
 from training.experiments.kag_learning_curve import KagLearningCurve
+from training.fitting.memory import keep_freed_memory
 from training.fitting.pretrained import convert_lite0
 from training.fitting.run_folder import alone_in
 from training.locator import settings as locator_settings
@@ -189,6 +190,7 @@ def convert_pretrained() -> None:
 def main() -> int:
     """Run a command; a refusal or a full disk prints one sentence and gives exit status 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    keep_freed_memory()
     commands: dict[str, Callable[..., Any]] = {
         "authenticity": train_authenticity,
         "trademark": train_trademark,

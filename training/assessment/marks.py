@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +20,11 @@ from inference.records import Exhibit
 from inference.scope.checks import refusal
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import EmbeddedMark
-from training.assessment.judged_pairs import JudgedPairs
+from training.assessment.element_pairs import together
+from training.assessment.judged_pairs import JudgedPairs, Scored
 from training.assessment.mark_heatmaps import check_heatmaps
 from training.assessment.mark_trials import element_trial_pairs, framed, mark_embeddings, trial_pairs
+from training.assessment.mark_verdicts import outcome_figures, verdict_figures
 from training.assessment.pairs import embed_all, evenly, score_all
 from training.assessment.tables import Table, json_bytes_of
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
@@ -66,39 +67,32 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
         return table
     even = even_score(model.card)
     embedding = mark_embeddings(marks, model.card.preprocessing)
-    seen = _judge(examiner, marks, trial_pairs(marks, embedding, split))
+    pairs = trial_pairs(marks, embedding, split)
+    scored: Scored = score_all(examiner, marks, pairs)
+    judged = JudgedPairs.by(marks, scored, examiner.combined)
     validation = None if split == "val" else _judged_validation(examiner, every.subset(every.of("val")))
-    table = {f"pairs, {split}": pair_figures(seen.judged, validation, even)}
-    table |= kind_figures(marks, seen.pairs, seen.judged, even)
+    table = {f"pairs, {split}": pair_figures(judged, validation, even)}
+    table |= kind_figures(marks, pairs, judged, even)
     parts = element_trial_pairs(marks, embedding, split)
     if model.card.element_rule is not None and parts["similar"]:
-        contained = _judge(examiner, marks, parts)
-        table[f"one in the other, {split}"] = pair_figures(contained.judged, None, even)
-        table |= kind_figures(marks, contained.pairs, contained.judged, even)
+        contained = score_all(examiner, marks, parts)
+        inside = JudgedPairs.by(marks, contained, examiner.combined)
+        table[f"one in the other, {split}"] = pair_figures(inside, None, even)
+        table |= kind_figures(marks, parts, inside, even)
+        scored = together(scored, contained)
+    table |= verdict_figures(examiner, marks, scored)
     if graded := marks.graded_of(split):
         table["one concept, other drawing"] = graded_figures(examiner, marks, graded)
-    table["shortcut audit"] = shortcuts(marks, seen.pairs)
+    table["shortcut audit"] = shortcuts(marks, pairs)
     table[f"retrieval among {len(marks.marks)} {split} marks"] = retrieval(examiner, marks)
-    table |= invariance(examiner, marks, seen.pairs, limit)
+    table |= invariance(examiner, marks, pairs, limit)
     write_whole(out / "marks.json", json_bytes_of(model, "figures", table))
     return table
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The trial pairs of a split, and a model's scores of them."""
-
-    pairs: dict[str, list[Pair]]
-    judged: JudgedPairs
-
-
-def _judge(examiner: TrademarkExaminer, marks: MarkSet, pairs: dict[str, list[Pair]]) -> _Seen:
-    return _Seen(pairs, JudgedPairs.by(marks, score_all(examiner, marks, pairs), examiner.combined))
-
-
 def _judged_validation(examiner: TrademarkExaminer, marks: MarkSet) -> JudgedPairs:
-    embedding = mark_embeddings(marks, examiner.card.preprocessing)
-    return _judge(examiner, marks, trial_pairs(marks, embedding, "val")).judged
+    pairs = trial_pairs(marks, mark_embeddings(marks, examiner.card.preprocessing), "val")
+    return JudgedPairs.by(marks, score_all(examiner, marks, pairs), examiner.combined)
 
 
 def even_score(card: Card) -> float:
@@ -169,13 +163,8 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
 
 def graded_figures(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> dict[str, Metric]:
     """The outcomes of pairs that show one concept in other drawings, which no outcome is right or wrong about."""
-    found = [(pair, examiner.outcome(one)[0]) for pair, one in score_all(examiner, marks, {"": pairs})[""]]
-    families = [marks.marks[pair[0]].family for pair, _ in found]
     over = "pairs of one concept in two drawings, neither similar nor dissimilar"
-    return {
-        f"taken as {outcome}": share_by_source([taken == outcome for _, taken in found], families, over)
-        for outcome in (*examiner.sides, "inconclusive", "out of scope")
-    }
+    return outcome_figures(examiner, marks, score_all(examiner, marks, {"": pairs})[""], over)
 
 
 def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, over: str) -> Metric:

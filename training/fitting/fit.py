@@ -21,7 +21,6 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
-from training.fitting.memory import keep_freed_memory
 from training.fitting.run_folder import RunFolder, TrainingRefused, require_setting
 
 logger = logging.getLogger(__name__)
@@ -129,8 +128,6 @@ def accelerator_for(settings: FitSettings) -> Accelerator:
         mixed_precision="bf16" if settings.bf16 else "no",
         step_scheduler_with_optimizer=False,
     )
-    if accelerator.device.type == "cpu":
-        keep_freed_memory()
     logger.info("training on %s, mixed precision %s", accelerator.device, accelerator.mixed_precision)
     return accelerator
 

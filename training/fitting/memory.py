@@ -1,4 +1,4 @@
-"""How a training on a CPU keeps the memory of activations."""
+"""How a command on a CPU keeps the memory of activations."""
 
 from __future__ import annotations
 

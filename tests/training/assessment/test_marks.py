@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from PIL import Image
 from inference.evidence.calibration import Calibration
 from inference.intake.exhibit import read_exhibit
 from inference.models.weights import load_model
-from inference.records import InconclusiveBand, ScopeCheck
+from inference.records import InconclusiveBand, LocalAgreement, ScopeCheck
 from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.scores import PairScore, Score
 from inference.trademark.sub_scores import ink
 from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.judged_pairs import JudgedPairs
 from training.assessment.mark_heatmaps import covered, elsewhere, strongest
+from training.assessment.mark_verdicts import verdict_figures
 from training.assessment.marks import (
     Values,
     even_score,
@@ -33,6 +36,7 @@ from training.assessment.marks import (
 from training.assessment.pairs import band_figures, score_all
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
 from training.data.marks.kinds import group_of
+from training.data.marks.lettering import OTHER_FACE
 from training.data.marks.mark_set import Mark, MarkSet, Pair
 from training.data.marks.transforms import TRANSFORMS
 from training.experiments.hms_cells import judged_in_epoch
@@ -283,6 +287,57 @@ def test_kinds_of_one_group_have_a_row_together() -> None:
     row = table["similar, in all: raster"]
     assert row["on their side"].value == pytest.approx(2 / 3)
     assert row["AUC, hard pairs"].value == pytest.approx(beats([1.0, 3.0, -2.0], [2.0]))
+
+
+def test_verdicts_are_counted_for_each_group_beside_its_own_strangers(weighing_models: Path) -> None:
+    """Log odds of wholes stand for scores; a similar pair is of a word, one of a scan, and one of a scan is refused."""
+    examiner = TrademarkExaminer.load("tiny_marks", weighing_models)
+    calibration = examiner.card.calibration
+    assert calibration is not None
+    marks = MarkSet(
+        tuple(Mark(Path(str(index)), f"brand {index // 2}", "test") for index in range(8)),
+        ((0, 1), (2, 3), (4, 5)),
+        ((6, 1),),
+        "",
+        {(0, 1): OTHER_FACE, (2, 3): "scan", (4, 5): "scan", (6, 1): "same frame"},
+    )
+    refused = ScopeCheck("kind", "refuse", 1.0, "It is no mark.")
+
+    def scored(log_odds: float, *checks: ScopeCheck) -> PairScore:
+        return PairScore(Score(log_odds, LocalAgreement(0, 0)), None, (checks, ()), swapped=False)
+
+    table = verdict_figures(
+        examiner,
+        marks,
+        {
+            "similar": [((0, 1), scored(50.0)), ((2, 3), scored(-50.0)), ((4, 5), scored(50.0, refused))],
+            "random": [((0, 3), scored(50.0)), ((2, 5), scored(-50.0)), ((4, 1), scored(-50.0))],
+            "hard": [((0, 5), scored(-50.0)), ((2, 1), scored(-50.0)), ((4, 3), scored(-50.0))],
+            "labelled": [((6, 1), scored(50.0))],
+        },
+    )
+    assert [*table] == ["verdicts: all", "verdicts: lettering", "verdicts: raster", "verdicts: shared frame or layout"]
+
+    def said(row: str, of: str) -> dict[str, float]:
+        """The shares of outcomes that there are."""
+        shares = {name: metric.value for name, metric in table[f"verdicts: {row}"].items() if name.startswith(of)}
+        return {name.rpartition("taken as ")[2]: share for name, share in shares.items() if share}
+
+    high, low = (examiner.outcome(scored(log_odds))[0] for log_odds in (50.0, -50.0))
+    assert high != low
+    assert said("all", "similar pairs") == pytest.approx({high: 1 / 3, low: 1 / 3, "out of scope": 1 / 3})
+    assert said("all", "strangers") == pytest.approx({high: 1 / 6, low: 5 / 6})
+    assert said("lettering", "similar pairs") == {high: 1}
+    assert said("lettering", "strangers") == {high: 0.5, low: 0.5}
+    assert said("raster", "similar pairs") == {low: 0.5, "out of scope": 0.5}
+    assert said("raster", "strangers") == {low: 1}
+    assert said("shared frame or layout", "labelled pairs") == {high: 1}
+    up, down = (
+        float(calibration.log10_lrs(np.array([examiner.combined(scored(log_odds))]))[0]) for log_odds in (50.0, -50.0)
+    )
+    for_dissimilar = [math.log2(1 + 10**lr) for lr in (up, down)]
+    expected = (math.log2(1 + 10**-up) + sum(for_dissimilar) / 2) / 2
+    assert table["verdicts: lettering"]["Cllr"].value == pytest.approx(expected)
 
 
 def test_outcomes_of_one_concept_in_two_drawings_are_counted(
