@@ -111,7 +111,7 @@ def corrupt_samples(settings: RobustnessSettings) -> None:
 
 
 def collect_scoreboard(settings: ScoreboardSettings) -> None:
-    """Collect rows A to J of the scoreboard, with their bars and whether each is met."""
+    """Collect the rows of the scoreboard, with their bars and whether each is met."""
     with alone_in(settings.out):
         for row in make_scoreboard(settings):
             print(f"{row.id}  {row.standing:13} {row.measure}: {row.found}")

@@ -37,6 +37,7 @@ _KEYS: dict[Topic, tuple[str, ...]] = {
         "class_accuracy",
         "found",
         "inconclusive",
+        "outcome_share",
         "retrieval",
         "score_change",
         "shortcut_auc",

@@ -29,8 +29,8 @@ def verdict_figures(examiner: TrademarkExaminer, marks: MarkSet, scored: Scored)
     Args:
         examiner: The examiner.
         marks: The set.
-        scored: Scores of trial pairs by kind; the `random` and `hard` pairs at one place are the strangers of the
-            similar pair there, drawn from pairs of its kind.
+        scored: Scores of trial pairs by kind; the `random` and `hard` dissimilar pairs at one place are the strangers
+            of the similar pair there, drawn from pairs of its kind.
     """
     strangers = [scored[kind] for kind in ("random", "hard")]
     groups = _groups(marks, scored["similar"])
@@ -40,31 +40,34 @@ def verdict_figures(examiner: TrademarkExaminer, marks: MarkSet, scored: Scored)
         similar = [*compress(scored["similar"], chosen)]
         others = [one for listed in strangers for one in compress(listed, chosen)]
         of = name or "all"
-        of_similar = outcome_figures(examiner, marks, similar, f"similar pairs, {of}")
-        of_others = outcome_figures(examiner, marks, others, f"random and hard dissimilar pairs, {of}")
         table[f"verdicts: {of}"] = {
-            **{f"similar pairs {said}": metric for said, metric in of_similar.items()},
-            **{f"strangers {said}": metric for said, metric in of_others.items()},
+            **_outcomes(examiner, marks, similar, of, "similar pairs"),
+            **_outcomes(examiner, marks, others, of, "strangers"),
             **_cllr(examiner, marks, similar, others, of),
         }
     labelled = scored.get("labelled", ())
     groups = _groups(marks, labelled)
     for name in sorted({*groups} - {""}):
         chosen = [group == name for group in groups]
-        found = outcome_figures(examiner, marks, [*compress(labelled, chosen)], f"labelled dissimilar pairs, {name}")
         row = table.setdefault(f"verdicts: {name}", {})
-        row |= {f"labelled pairs {said}": metric for said, metric in found.items()}
+        row |= _outcomes(examiner, marks, [*compress(labelled, chosen)], name, "labelled pairs")
     return table
 
 
+def _outcomes(examiner: TrademarkExaminer, marks: MarkSet, listed: Listed, of: str, side: str) -> dict[str, Metric]:
+    """The outcomes of one side of a group: `similar pairs`, their `strangers`, or `labelled pairs`, dissimilar."""
+    found = outcome_figures(examiner, marks, listed, f"{side}, {of}")
+    return {
+        f"{side} taken as {outcome}": metric.named("outcome_share", of, side, outcome)
+        for outcome, metric in found.items()
+    }
+
+
 def outcome_figures(examiner: TrademarkExaminer, marks: MarkSet, listed: Listed, over: str) -> dict[str, Metric]:
-    """The share of pairs that are taken as similar, as dissimilar, as inconclusive, and as out of scope."""
+    """The share of pairs by outcome: similar, dissimilar, inconclusive, out of scope."""
     outcomes = [examiner.outcome(one)[0] for _, one in listed]
     families = [marks.marks[pair[0]].family for pair, _ in listed]
-    return {
-        f"taken as {outcome}": share_by_source([said == outcome for said in outcomes], families, over)
-        for outcome in OUTCOMES
-    }
+    return {outcome: share_by_source([said == outcome for said in outcomes], families, over) for outcome in OUTCOMES}
 
 
 def _groups(marks: MarkSet, listed: Listed) -> list[str]:

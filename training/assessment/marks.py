@@ -164,7 +164,8 @@ def kind_figures(marks: MarkSet, pairs: dict[str, list[Pair]], judged: JudgedPai
 def graded_figures(examiner: TrademarkExaminer, marks: MarkSet, pairs: Sequence[Pair]) -> dict[str, Metric]:
     """The outcomes of pairs that show one concept in other drawings, which no outcome is right or wrong about."""
     over = "pairs of one concept in two drawings, neither similar nor dissimilar"
-    return outcome_figures(examiner, marks, score_all(examiner, marks, {"": pairs})[""], over)
+    found = outcome_figures(examiner, marks, score_all(examiner, marks, {"": pairs})[""], over)
+    return {f"taken as {outcome}": metric for outcome, metric in found.items()}
 
 
 def _auc(judged: JudgedPairs, side: str, chosen: NDArray[np.bool_], other: str, over: str) -> Metric:

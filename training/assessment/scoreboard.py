@@ -1,4 +1,4 @@
-"""The scoreboard: ten rows on how far a model's findings can be trusted, each with its bar and whether it is met.
+"""The scoreboard: rows on how far a model's findings can be trusted, each with its bar and whether it is met.
 
 It collects the figures of the card and those that the commands `evaluate` and `robustness` wrote into the folder, and
 runs the replay and the shortcut audit. A row without a measurement says so, and is never met. The bars are a proposal;
@@ -53,7 +53,7 @@ class Row:
     """One line of the scoreboard.
 
     Attributes:
-        id: A to J.
+        id: A to J, and K for marks.
         measure: What is measured.
         found: The result, in words and figures.
         bar: The requirement.
@@ -94,6 +94,7 @@ def make_scoreboard(settings: ScoreboardSettings) -> tuple[Row, ...]:
         replay_row(_replay(model, settings.data)),
         marks_row(marks) if card.task == "trademark" else NO_MARKS,
         mark_shortcut_row(marks) if card.task == "trademark" else shortcut_row(settings.data),
+        *([groups_row(marks)] if card.task == "trademark" else []),
     )
     content = {"model": card.name, "weights_sha256": card.weights_sha256, "rows": [asdict(row) for row in rows]}
     write_whole(settings.out / "scoreboard.json", (json.dumps(content, indent=1) + "\n").encode())
@@ -276,6 +277,30 @@ def mark_shortcut_row(figures: Figures | None) -> Row:
         return _unmeasured("J", measure, bar)
     said = "; ".join(_said(name, auc) for name, auc in found.items())
     return Row("J", measure, said, bar, _met(all(CHANCE[0] <= auc.value <= CHANCE[1] for auc in found.values())))
+
+
+def groups_row(figures: Figures | None) -> Row:
+    """K, for marks: the outcomes of each group of pairs, and its Cllr."""
+    measure = "groups of marks"
+    bar = (
+        "in each group: similar pairs taken as dissimilar at most 10%, out of scope at most 8%; strangers taken as "
+        "similar at most 1%; Cllr below 1"
+    )
+    shares = {at[1:]: one.value for at, one in (figures or {}).items() if at[0] == "outcome_share"}
+    groups = [of for of, side, outcome in shares if (side, outcome) == ("similar pairs", "dissimilar")]
+    if figures is None or not groups:
+        return _unmeasured("K", measure, bar)
+    met, found = True, []
+    for of in groups:
+        missed, refused = (shares[of, "similar pairs", outcome] for outcome in ("dissimilar", "out of scope"))
+        mistaken, cost = shares[of, "strangers", "similar"], figures.get(("cllr", of))
+        met = met and missed <= 0.1 and refused <= 0.08 and mistaken <= 0.01 and (cost is None or cost.value < 1)
+        stated = f", Cllr {cost.value:.2f}" if cost else ""
+        found.append(f"{of}: dissimilar {missed:.3f}, out of scope {refused:.3f}, strangers {mistaken:.3f}{stated}")
+    for (of, side, outcome), share in shares.items():
+        if (side, outcome) == ("labelled pairs", "similar"):
+            found.append(f"{of}, labelled dissimilar: similar {share:.3f}")
+    return Row("K", measure, "; ".join(found), bar, _met(met))
 
 
 def page(card: Card, rows: Sequence[Row]) -> str:

@@ -19,6 +19,7 @@ from training.assessment.scoreboard import (
     ScoreboardSettings,
     calibration_row,
     corruption_row,
+    groups_row,
     heatmap_row,
     make_scoreboard,
     mark_heatmap_row,
@@ -202,6 +203,45 @@ def test_every_bar_of_marks_counts(row: Any, name: str, figure: str, value: floa
     }
     assert row(in_format_1(figures)).standing == standing
     assert row(None).standing == "not measured"
+
+
+def shares(group: str, side: str, **of: float) -> dict[str, dict[str, Any]]:
+    """Shares of outcomes of one side of a group; `out` is out of scope."""
+    named = {"out of scope" if outcome == "out" else outcome: share for outcome, share in of.items()}
+    return {
+        f"{side} taken as {outcome}": {"key": "outcome_share", "of": [group, side, outcome], "value": share}
+        for outcome, share in named.items()
+    }
+
+
+GROUPS = {
+    "verdicts: lettering": {
+        **shares("lettering", "similar pairs", dissimilar=0.1, out=0.08),
+        **shares("lettering", "strangers", similar=0.01),
+        "Cllr": {"key": "cllr", "of": ["lettering"], "value": 0.99},
+    },
+    "verdicts: shared frame or layout": shares("shared frame or layout", "labelled pairs", similar=0.3),
+}
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "standing"),
+    [
+        ("Cllr", 0.99, "met"),
+        ("Cllr", 1.0, "not met"),
+        ("similar pairs taken as dissimilar", 0.11, "not met"),
+        ("similar pairs taken as out of scope", 0.09, "not met"),
+        ("strangers taken as similar", 0.011, "not met"),
+    ],
+)
+def test_every_bar_of_a_group_of_marks_counts(figure: str, value: float, standing: str) -> None:
+    own = GROUPS["verdicts: lettering"]
+    row = groups_row(in_format_1(GROUPS | {"verdicts: lettering": own | {figure: own[figure] | {"value": value}}}))
+    assert row.standing == standing
+    assert row.found.startswith("lettering: dissimilar 0.1")
+    assert row.found.endswith("shared frame or layout, labelled dissimilar: similar 0.300")
+    assert groups_row(in_format_1(MARKS)).standing == "not measured"
+    assert groups_row(None).standing == "not measured"
 
 
 def test_the_transform_that_moves_similar_marks_most_is_named() -> None:
