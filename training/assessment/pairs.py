@@ -30,7 +30,7 @@ from training.figures.metrics import auc_metric, full_scale, histogram, inconclu
 
 _SPLITS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 _BATCH = 16
-_HEATMAPS = 200
+_HEATMAPS = 100
 """Pairs of each kind whose heatmaps set their scale."""
 
 

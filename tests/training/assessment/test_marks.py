@@ -214,7 +214,8 @@ def test_a_trademark_model_is_assessed_on_pairs_retrieval_and_transforms(
 ) -> None:
     settings = AssessmentSettings("tiny_marks", mark_folder, tmp_path, tiny_models, limit=3)
     table = assess(settings)
-    assert [*table][:3] == ["pairs, test", "shortcut audit", "retrieval among 12 test marks"]
+    expected = ["pairs, test", "verdicts: all", "shortcut audit", "retrieval among 12 test marks"]
+    assert [*table][:4] == expected
     assert {*TRANSFORMS} <= {*table}
     assert 0 <= table["retrieval among 12 test marks"]["normalised average rank"].value <= 1
     assert {*json.loads((tmp_path / "marks.json").read_text())["figures"]} == {*table}

@@ -114,14 +114,13 @@ def test_training_sees_the_part_and_not_the_whole_lockup(marks: MarkSet) -> None
         assert all((sample[side] - whole).abs().mean() > 0.1 for side in "ab")
 
 
-def test_pairs_of_one_concept_close_an_epoch(marks: MarkSet) -> None:
+def test_one_pair_in_eight_at_most_shows_one_concept(marks: MarkSet) -> None:
     settings = replace(PRESETS["small"], preprocessing=PREPROCESSING, augment=False)
     pictures = [np.full((SIZE, SIZE, 3), 255, np.uint8)] * len(marks.marks)
     pairs = TrainingPairs(marks, pictures, [[] for _ in pictures], settings)
     drawn = pairs.draw(torch.Generator().manual_seed(0))
     assert len(drawn) == len(pairs)
     graded = [bool(pairs[0, index]["graded"]) for index in drawn]
-    assert graded == sorted(graded)
     assert sum(graded) == len(marks.of("train")) // 3 // 8
 
 
