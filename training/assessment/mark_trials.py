@@ -23,6 +23,7 @@ from inference.trademark.framing import frame_mark
 from inference.trademark.lettering import MOST_LETTERING, lettering
 from training.data.marks.mark_set import Mark, MarkSet, Pair
 from training.data.photos.photo import Split
+from training.data.pictures import Pictures
 from training.data.set_files import DataRefused
 from training.fitting.pretrained import frozen_backbone
 
@@ -39,10 +40,10 @@ def framed(path: Path) -> Pixels:
     return frame_mark(read_exhibit(path).pixels).pixels
 
 
-def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> list[Pixels]:
+def read_pictures(marks: Sequence[Mark], preprocessing: Preprocessing) -> Pictures:
     """The framed marks' pixels (h, w, 3) at the scale of the network's input, before padding to a square."""
     bar = tqdm(marks, "reading marks", unit="mark", leave=False)
-    return [preprocessing.tone_and_scale(framed(mark.path)) for mark in bar]
+    return Pictures(preprocessing.tone_and_scale(framed(mark.path)) for mark in bar)
 
 
 def mark_embeddings(marks: MarkSet, preprocessing: Preprocessing) -> Tensor:

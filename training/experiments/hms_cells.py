@@ -26,10 +26,11 @@ from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import PairFeature, Siamese
 from training.assessment.judged_pairs import JudgedPairs
-from training.assessment.mark_trials import Pixels, frozen_embeddings, judged_trials, read_pictures
+from training.assessment.mark_trials import frozen_embeddings, judged_trials, read_pictures
 from training.data.faces import read_face, read_faces
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
+from training.data.pictures import Pictures
 from training.data.tables import csv_bytes
 from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
@@ -181,7 +182,7 @@ class Study:
         return cut(read_mark_set(self.protocol.data), self.protocol.training_pairs, self.protocol.test_pairs)
 
     @cached_property
-    def pictures(self) -> list[Pixels]:
+    def pictures(self) -> Pictures:
         """Its framed marks."""
         preprocessing = replace(PRESETS["paper"].preprocessing, size=self.protocol.size)
         return read_pictures(self.marks.marks, preprocessing)

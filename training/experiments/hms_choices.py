@@ -20,9 +20,10 @@ import torch
 
 from inference.files import write_whole
 from inference.models.card import Metric
-from training.assessment.mark_trials import Pixels, frozen_embeddings, nearest_negatives, read_pictures, trial_pairs
+from training.assessment.mark_trials import frozen_embeddings, nearest_negatives, read_pictures, trial_pairs
 from training.assessment.marks import pair_figures
 from training.data.marks.mark_set import MarkSet, read_mark_set
+from training.data.pictures import Pictures
 from training.data.tables import csv_bytes
 from training.experiments.hms_cells import judged_in_epoch, read_judged, stated_cell, stated_pairs
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
@@ -145,7 +146,7 @@ class _Bench:
         pictures = self._pictures(settings.preprocessing.size)
         return log_odds_in_epoch(learner.network, pictures, self._trials, settings.preprocessing, device)
 
-    def _read(self, size: int) -> list[Pixels]:
+    def _read(self, size: int) -> Pictures:
         return read_pictures(self._marks.marks, replace(PRESETS["small"].preprocessing, size=size))
 
 
