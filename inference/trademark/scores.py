@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.records import Crop, LocalAgreement, ScopeCheck
+from inference.scope.checks import refusal
 from inference.trademark.checks import overruled
 from inference.trademark.local_features import LocalFeatures, local_agreement
 from inference.trademark.mark_view import MarkView, points_at
@@ -94,6 +95,11 @@ class PairScore:
     def every_check(self) -> tuple[ScopeCheck, ...]:
         """The checks of both marks, in canonical order."""
         return sum(self.checks[::-1] if self.swapped else self.checks, ())
+
+    @property
+    def refused(self) -> bool:
+        """Whether a scope check refuses the pair."""
+        return refusal(self.every_check) is not None
 
 
 def pair_score(first: EmbeddedMark, second: EmbeddedMark, log_odds: LogOdds) -> PairScore:

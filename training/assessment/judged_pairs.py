@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.scope.checks import refusal
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import PairScore
 from training.data.marks.kinds import group_of
@@ -66,7 +65,7 @@ class JudgedPairs:
         """The same by any figure of a pair's scores in place of the log odds; NaN where a scope check refuses it."""
 
         def seen(one: PairScore) -> float:
-            return math.nan if refusal(one.every_check) else score(one)
+            return math.nan if one.refused else score(one)
 
         return cls(
             {kind: [marks.marks[pair[0]].family for pair, _ in listed] for kind, listed in scored.items()},

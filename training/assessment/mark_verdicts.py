@@ -8,7 +8,6 @@ from itertools import compress
 import numpy as np
 
 from inference.models.card import Metric
-from inference.scope.checks import refusal
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import PairScore
 from training.assessment.judged_pairs import Scored
@@ -85,6 +84,6 @@ def _cllr(examiner: TrademarkExaminer, marks: MarkSet, similar: Listed, others: 
 
 
 def _side(examiner: TrademarkExaminer, marks: MarkSet, listed: Listed) -> Side:
-    seen = [(pair, one) for pair, one in listed if not refusal(one.every_check)]
+    seen = [(pair, one) for pair, one in listed if not one.refused]
     families = [marks.marks[pair[0]].family for pair, _ in seen]
     return Side(np.array([examiner.combined(one) for _, one in seen]), np.array(families, dtype=np.str_))

@@ -17,7 +17,6 @@ from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Card, Metric
 from inference.models.weights import Model
 from inference.records import Exhibit
-from inference.scope.checks import refusal
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import EmbeddedMark
 from training.assessment.element_pairs import together
@@ -291,4 +290,4 @@ def _changed(
 def _scores(examiner: TrademarkExaminer, pairs: Sequence[tuple[EmbeddedMark, EmbeddedMark]]) -> Values:
     """Scores of pairs (n,), NaN where a scope check refuses one."""
     found = [examiner.score(*pair) for pair in pairs]
-    return np.array([math.nan if refusal(one.every_check) else examiner.combined(one) for one in found])
+    return np.array([math.nan if one.refused else examiner.combined(one) for one in found])
