@@ -31,6 +31,8 @@ Pixels = NDArray[np.uint8]
 
 _BATCH = 64
 _NEIGHBOURS = 16
+_LOOKED_AT = 128
+"""Nearest marks that mostly hold enough unrelated ones: a family has some ten."""
 _MOST_OF_A_FAMILY = 3
 _LETTERED = 0.02
 
@@ -82,10 +84,22 @@ def nearest_negatives(marks: MarkSet, embedding: Tensor) -> list[list[int]]:
         for start in range(0, len(members), _BATCH):  # a batch of rows at a time to save memory
             rows = members[start : start + _BATCH]
             similarity = embedding[rows] @ of_split.T
-            for index, order in zip(rows, similarity.argsort(dim=1, descending=True).tolist(), strict=True):
-                others = (members[place] for place in order if marks.unrelated(index, members[place]))
-                nearest[index] = [other for other, _ in zip(others, range(_NEIGHBOURS), strict=False)]
+            for index, row in zip(rows, similarity, strict=True):
+                nearest[index] = _nearest_unrelated(marks, index, members, row)
     return nearest
+
+
+def _nearest_unrelated(marks: MarkSet, index: int, members: Sequence[int], similarity: Tensor) -> list[int]:
+    """The members that are most similar (n,) to a mark and unrelated to it.
+
+    All are looked at only where the first few are not enough.
+    """
+    for considered in (_LOOKED_AT, len(members)):
+        order = similarity.topk(min(considered, len(members))).indices.tolist()
+        found = [members[place] for place in order if marks.unrelated(index, members[place])][:_NEIGHBOURS]
+        if len(found) == _NEIGHBOURS:
+            break
+    return found
 
 
 Trials = dict[Split, dict[str, list[Pair]]]

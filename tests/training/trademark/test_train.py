@@ -463,6 +463,17 @@ def test_a_mark_is_no_stranger_of_the_brand_whose_element_it_bears() -> None:
     assert set(nearest_negatives(marks, directions(marks))[1]) == {4, 5}
 
 
+def test_the_nearest_strangers_are_those_of_all_marks_however_large_the_own_family_is() -> None:
+    marks = stated([("acme", "mirrored", "")] * 100 + [(f"b{number}", "mirrored", "") for number in range(30)])
+    embedding = directions(marks)
+    embedding[:200] = functional.normalize(embedding[:200] + 5)
+    nearest = nearest_negatives(marks, embedding)
+    for index in (0, 7, 220):
+        strangers = [other for other in range(260) if marks.unrelated(index, other)]
+        in_order = sorted(strangers, key=lambda other: -float(embedding[index] @ embedding[other]))
+        assert nearest[index] == in_order[:16]
+
+
 def test_where_no_brand_has_a_mark_of_the_kind_any_stranger_serves() -> None:
     marks = stated([("acme", "mirrored", ""), ("bolt", "rotated", "")])
     trials = trial_pairs(marks, directions(marks), "test")
