@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,8 @@ def _nearest_unrelated(marks: MarkSet, index: int, members: Sequence[int], simil
     """
     for considered in (_LOOKED_AT, len(members)):
         order = similarity.topk(min(considered, len(members))).indices.tolist()
-        found = [members[place] for place in order if marks.unrelated(index, members[place])][:_NEIGHBOURS]
+        others = (members[place] for place in order if marks.unrelated(index, members[place]))
+        found = [*islice(others, _NEIGHBOURS)]
         if len(found) == _NEIGHBOURS:
             break
     return found
