@@ -156,15 +156,16 @@ class SeriesRule:
 
 @dataclass(frozen=True)
 class ElementRule:
-    """How a trademark model weighs two findings: the wholes beside each other, and the most similar of their elements.
+    """How a trademark model weighs two findings: the wholes beside each other, and one mark inside the other.
 
     Each has a calibration of its own. The greater of the two log10 LRs, without their bounds, is the score that the
-    card's calibration weighs: marks are similar if they are so as wholes, or if one contains an element of the other.
+    card's calibration weighs: marks are similar if they are so as wholes, or if one contains the other.
 
     Attributes:
-        agreement_weight: Nats by which full agreement of local features raises the log odds of two elements, >= 0.
+        agreement_weight: Nats by which full agreement of local features raises the log odds of a mark and an element,
+            >= 0.
         whole: Calibration of the score of two wholes.
-        element: Calibration of the score of two elements.
+        element: Calibration of the score of one mark and the most similar element of the other.
     """
 
     agreement_weight: float

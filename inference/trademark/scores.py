@@ -1,14 +1,14 @@
-"""What is weighed of two marks: as wholes beside each other, and by the elements of each in the other.
+"""What is weighed of two marks: as wholes beside each other, and each whole beside the elements of the other.
 
-Every element of a mark meets the whole other mark and every element of it; the two that the network finds most similar
-are the finding. A mark is embedded once, whatever it meets, so that thousands of pairs are scored in minutes.
+One mark contains the other where one of its elements is similar to the whole other mark; the element that the network
+finds most similar is the finding. Two elements never meet: letters of one typeface or pieces of one frame would decide.
+A mark is embedded once, whatever it meets, so that thousands of pairs are scored in minutes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class EmbeddedMark:
 
 @dataclass(frozen=True)
 class Score:
-    """The score of two wholes, or of two elements.
+    """The score of two wholes, or of a whole and an element of the other mark.
 
     Attributes:
         log_odds: log P(similar) - log P(dissimilar), in nats.
@@ -81,7 +81,7 @@ class PairScore:
 
     Attributes:
         whole: Of the wholes.
-        element: Of the two most similar elements, one of which may be a whole; None if no mark has elements.
+        element: Of one mark and the most similar element of the other; None if no mark has elements.
         checks: The scope checks beside each other, one tuple a mark.
         swapped: Whether the canonical order of the marks is the other order.
     """
@@ -106,7 +106,8 @@ def pair_score(first: EmbeddedMark, second: EmbeddedMark, log_odds: LogOdds) -> 
     """The scores of two marks; the same, to the bit, whichever mark comes first."""
     swapped = second.order < first.order
     a, b = (second, first) if swapped else (first, second)
-    numbers = [*product(range(len(a.places)), range(len(b.places)))]
+    in_a, in_b = ((place, 0) for place in range(1, len(a.places))), ((0, place) for place in range(1, len(b.places)))
+    numbers = [(0, 0), *in_a, *in_b]
     found = dict(zip(numbers, log_odds([(a.embeddings[i], b.embeddings[j]) for i, j in numbers]), strict=True))
 
     def score(chosen: tuple[int, int]) -> Score:

@@ -1,4 +1,4 @@
-"""The judging of a trademark model that weighs two findings: wholes beside each other, and elements in each other."""
+"""The judging of a trademark model that weighs two findings: two marks as wholes, and one of them inside the other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from training.assessment.judged_pairs import JudgedPairs, Scored, weigh_pairs
 from training.data.marks.mark_set import MarkSet
 from training.figures.calibration_result import CalibrationResult
 
-IN_THE_OTHER = ("one sign, or an element of it, is in the other", "the two signs show two unrelated designs")
+IN_THE_OTHER = ("one of the two signs contains the other", "the two signs show two unrelated designs")
 """H1 and H2 of elements."""
-EITHER = ("the two signs show one design, or share an element", "the two signs show two unrelated designs")
+EITHER = ("the two signs show one design, or one contains the other", "the two signs show two unrelated designs")
 """H1 and H2 of both findings together."""
 UNFITTED = Calibration(
     sides=TrademarkExaminer.sides,
@@ -41,7 +41,7 @@ def fit_element_rule(
 
     Args:
         wholes: The calibration result of the wholes.
-        validation: Validation pairs by their elements, of which the second mark contains the first, or is unrelated.
+        validation: Validation pairs by their elements, from `inside`.
         test: Test pairs alike.
         data: Name of the set.
     """
@@ -75,6 +75,15 @@ def combined(marks: MarkSet, scored: Scored, rule: ElementRule, agreement_weight
         return rule.combined(one.whole.raised(agreement_weight), element)
 
     return JudgedPairs.by(marks, scored, score)
+
+
+def inside(marks: MarkSet, wholes: Scored, parts: Scored) -> JudgedPairs:
+    """Pairs of which one mark contains the other, beside the dissimilar pairs of both trials, by their elements.
+
+    Two words in one typeface, or two marks in one frame, are no parts of each other either.
+    """
+    dissimilar = {kind: listed for kind, listed in together(wholes, parts).items() if kind != "similar"}
+    return JudgedPairs.of_elements(marks, {"similar": parts["similar"], **dissimilar})
 
 
 def together(wholes: Scored, parts: Scored) -> Scored:

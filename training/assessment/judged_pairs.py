@@ -52,7 +52,7 @@ class JudgedPairs:
 
     @classmethod
     def of_elements(cls, marks: MarkSet, scored: Scored) -> JudgedPairs:
-        """The same by the most similar elements of each pair; NaN too for a pair without any."""
+        """The same by one mark of each pair in an element of the other; NaN too for a pair without elements."""
         return cls.by(
             marks,
             scored,

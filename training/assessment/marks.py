@@ -24,7 +24,7 @@ from training.assessment.judged_pairs import JudgedPairs, Scored
 from training.assessment.mark_heatmaps import check_heatmaps
 from training.assessment.mark_trials import element_trial_pairs, framed, mark_embeddings, trial_pairs
 from training.assessment.mark_verdicts import outcome_figures, verdict_figures
-from training.assessment.pairs import embed_all, evenly, score_all
+from training.assessment.pairs import embed_all, evenly, score_all, score_both
 from training.assessment.tables import Table, json_bytes_of
 from training.data.audit import guessed_out_of_fold, photographic_traces, ranks_within, standardised
 from training.data.marks.kinds import group_of
@@ -67,14 +67,14 @@ def assess_marks(model: Model, data: Path, split: Split, out: Path, *, heatmaps:
     even = even_score(model.card)
     embedding = mark_embeddings(marks, model.card.preprocessing)
     pairs = trial_pairs(marks, embedding, split)
-    scored: Scored = score_all(examiner, marks, pairs)
+    parts = element_trial_pairs(marks, embedding, split) if model.card.element_rule else {}
+    scored: Scored
+    scored, contained = score_both(examiner, marks, pairs, parts)
     judged = JudgedPairs.by(marks, scored, examiner.combined)
     validation = None if split == "val" else _judged_validation(examiner, every.subset(every.of("val")))
     table = {f"pairs, {split}": pair_figures(judged, validation, even)}
     table |= kind_figures(marks, pairs, judged, even)
-    parts = element_trial_pairs(marks, embedding, split)
-    if model.card.element_rule is not None and parts["similar"]:
-        contained = score_all(examiner, marks, parts)
+    if contained.get("similar"):
         inside = JudgedPairs.by(marks, contained, examiner.combined)
         table[f"one in the other, {split}"] = pair_figures(inside, None, even)
         table |= kind_figures(marks, parts, inside, even)

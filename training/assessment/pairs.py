@@ -19,7 +19,7 @@ from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.framing import frame_mark
 from inference.trademark.mark_view import MarkView
 from inference.trademark.scores import EmbeddedMark, PairScore
-from training.assessment.element_pairs import EITHER, SHOWING, combined, fit_element_rule, together
+from training.assessment.element_pairs import EITHER, SHOWING, combined, fit_element_rule, inside, together
 from training.assessment.judged_pairs import JudgedPairs, weigh_pairs
 from training.assessment.mark_trials import Trials
 from training.data.marks.mark_set import MarkSet, Pair, members
@@ -38,15 +38,29 @@ def score_all(
     examiner: TrademarkExaminer, marks: MarkSet, pairs: Mapping[str, Sequence[Pair]]
 ) -> dict[str, list[tuple[Pair, PairScore]]]:
     """The scores of each pair of each kind; each mark is read, framed and embedded once."""
-    used = members(pair for listed in pairs.values() for pair in listed)
+    return score_both(examiner, marks, pairs, {})[0]
+
+
+def score_both(
+    examiner: TrademarkExaminer,
+    marks: MarkSet,
+    wholes: Mapping[str, Sequence[Pair]],
+    parts: Mapping[str, Sequence[Pair]],
+) -> tuple[dict[str, list[tuple[Pair, PairScore]]], dict[str, list[tuple[Pair, PairScore]]]]:
+    """The same of two trials of the same marks."""
+    listed = [*wholes.values(), *parts.values()]
+    used = members(pair for pairs in listed for pair in pairs)
     seen = embed_all(examiner, used, lambda index: read_exhibit(marks.marks[index].path))
-    bar = tqdm(total=sum(map(len, pairs.values())), desc="comparing", unit="pair", leave=False)
+    bar = tqdm(total=sum(map(len, listed)), desc="comparing", unit="pair", leave=False)
 
     def score(a: int, b: int) -> PairScore:
         bar.update()
         return examiner.score(seen[a], seen[b])
 
-    return {kind: [(pair, score(*pair)) for pair in listed] for kind, listed in pairs.items()}
+    def scored(trials: Mapping[str, Sequence[Pair]]) -> dict[str, list[tuple[Pair, PairScore]]]:
+        return {kind: [(pair, score(*pair)) for pair in pairs] for kind, pairs in trials.items()}
+
+    return scored(wholes), scored(parts)
 
 
 def embed_all(
@@ -102,20 +116,19 @@ def judge_pairs(
     has_parts = all(parts[split]["similar"] for split in ("val", "test"))
     shown = replace(model.card, element_rule=SHOWING if has_parts else None)
     examiner = TrademarkExaminer(replace(model, card=shown), device)
-    scored = {split: score_all(examiner, marks, trials[split]) for split in ("val", "test")}
-    validation, test = (JudgedPairs.of(marks, scored[split]) for split in ("val", "test"))
+    scored = {split: score_both(examiner, marks, trials[split], parts[split]) for split in ("val", "test")}
+    validation, test = (JudgedPairs.of(marks, scored[split][0]) for split in ("val", "test"))
     _require_of_each_kind(validation.in_scope().log_odds, "val")
     _require_of_each_kind(test.in_scope().log_odds, "test")
     weight = validation.agreement_weight()
     result = weigh_pairs(validation.raised(weight), test.raised(weight), data)
     rule = None
     if has_parts:
-        of_parts = {split: score_all(examiner, marks, parts[split]) for split in ("val", "test")}
-        inside = {split: JudgedPairs.of_elements(marks, listed) for split, listed in of_parts.items()}
-        rule, figures = fit_element_rule(result, inside["val"], inside["test"], data)
+        contained = {split: inside(marks, *both) for split, both in scored.items()}
+        rule, figures = fit_element_rule(result, contained["val"], contained["test"], data)
     if rule is not None:
-        both = {split: combined(marks, together(scored[split], of_parts[split]), rule, weight) for split in scored}
-        result = weigh_pairs(both["val"], both["test"], data, EITHER)
+        weighed = {split: combined(marks, together(*both), rule, weight) for split, both in scored.items()}
+        result = weigh_pairs(weighed["val"], weighed["test"], data, EITHER)
         result = replace(result, metrics=result.metrics | figures)
     p = validation.in_scope().probabilities
     band = inconclusive_band(p["similar"], np.concatenate([p[kind] for kind in validation.dissimilar]), examiner.sides)

@@ -140,7 +140,7 @@ def embedded(order: str, embeddings: torch.Tensor) -> EmbeddedMark:
 
 
 @pytest.mark.parametrize(("firsts", "seconds"), [(1, 4), (4, 1), (3, 5), (1, 1)])
-def test_the_most_similar_two_are_those_of_a_search_through_all(firsts: int, seconds: int) -> None:
+def test_an_element_meets_the_whole_other_mark_alone(firsts: int, seconds: int) -> None:
     generator = torch.Generator().manual_seed(firsts)
     first, second = (torch.randn((count, 3), generator=generator) for count in (firsts, seconds))
     second[0] = first[0]  # the wholes are the most similar, and do not count
@@ -155,7 +155,7 @@ def test_the_most_similar_two_are_those_of_a_search_through_all(firsts: int, sec
     best, of_best = -np.inf, (0, 0)
     for a in range(firsts):
         for b in range(seconds):
-            if (a, b) != (0, 0) and float(first[a] @ second[b]) > best:
+            if (a == 0) != (b == 0) and float(first[a] @ second[b]) > best:
                 best, of_best = float(first[a] @ second[b]), (a, b)
     assert there.element is not None
     assert back.element is not None
@@ -234,7 +234,7 @@ def test_elements_are_the_same_whichever_mark_comes_first(examiner: TrademarkExa
     assert there.element.agreement.matched == back.element.agreement.matched
 
 
-def test_the_element_that_is_shown_is_the_most_similar_of_all(examiner: TrademarkExaminer) -> None:
+def test_the_element_that_is_shown_is_the_most_similar_to_the_whole_other_mark(examiner: TrademarkExaminer) -> None:
     exhibits = [exhibit_from_pixels(drawn, "mark.png") for drawn in (lockup(1), large(symbol(1)))]
     views = [examiner.view(exhibit) for exhibit in exhibits]
     found = examiner.compare(exhibits[0], exhibits[1]).element
@@ -243,7 +243,7 @@ def test_the_element_that_is_shown_is_the_most_similar_of_all(examiner: Trademar
     places = [(None, *(element.place for element in view.elements)) for view in views]
     for first, of_first in zip((views[0], *views[0].elements), places[0], strict=True):
         for second, of_second in zip((views[1], *views[1].elements), places[1], strict=True):
-            if of_first or of_second:
+            if (of_first is None) != (of_second is None):
                 seen = examiner.embed([first.image, second.image])
                 every[of_first, of_second] = examiner.compare_embedded([(seen[0], seen[1])])[0]
     assert found.log_odds == pytest.approx(max(every.values()), abs=1e-3)

@@ -19,6 +19,7 @@ from inference.records import InconclusiveBand, LocalAgreement, ScopeCheck
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import PairScore, Score
 from inference.trademark.sub_scores import ink
+from training.assessment.element_pairs import inside
 from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.judged_pairs import JudgedPairs
 from training.assessment.mark_heatmaps import covered, elsewhere, strongest
@@ -156,6 +157,25 @@ def test_a_mark_is_read_once_and_pairs_are_judged_as_the_examiner_compares_them(
             if found.element and alone.element:
                 assert found.element.log_odds == pytest.approx(alone.element.log_odds, abs=1e-4)
                 assert found.element.agreement == alone.element.agreement
+
+
+def test_parts_are_held_against_the_dissimilar_pairs_of_both_trials() -> None:
+    marks = MarkSet(tuple(Mark(Path(name), name, "test") for name in "abcdef"), (), (), "")
+
+    def one(log_odds: float | None) -> PairScore:
+        agreement = LocalAgreement(0, 4)
+        element = None if log_odds is None else Score(log_odds, agreement, (0, 1))
+        return PairScore(Score(9.0, agreement), element, ((), ()), swapped=False)
+
+    wholes = {"similar": [((0, 1), one(8.0))], "random": [((0, 2), one(-3.0))], "labelled": [((0, 3), one(None))]}
+    parts = {"similar": [((4, 5), one(4.0))], "random": [((4, 0), one(-1.0))], "hard": [((4, 1), one(-2.0))]}
+    found = inside(marks, wholes, parts).log_odds
+    assert {kind: values.tolist() for kind, values in found.items() if kind != "labelled"} == {
+        "similar": [4.0],
+        "random": [-3.0, -1.0],
+        "hard": [-2.0],
+    }
+    assert np.isnan(found["labelled"]).tolist() == [True]
 
 
 def test_a_pair_that_a_scope_check_refuses_counts_in_no_figure_but_the_refused_share(tiny_models: Path) -> None:
