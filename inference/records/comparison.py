@@ -147,11 +147,11 @@ class LocalAgreement:
 
 @dataclass(frozen=True)
 class ElementFinding:
-    """Whether one mark, or an element of it, is contained in the other: the most similar of all their elements.
+    """Whether one mark contains the other: one of them whole, and the element of the other that is most similar to it.
 
     Attributes:
-        places: Where it lies in each framed mark, in its pixels; None for the whole mark, of at most one of them.
-        log_odds: log P(similar) - log P(dissimilar) of the two elements in nats, finite.
+        places: Where the element lies in its framed mark, in its pixels; None for the mark that is compared whole.
+        log_odds: log P(similar) - log P(dissimilar) of mark and element in nats, finite.
         agreement: Agreement of their local features.
         score: The calibrated score: the log odds, raised by the agreement as the card states; finite.
         heatmaps: The evidence of each for similarity; they lie over their places.
@@ -169,18 +169,14 @@ class ElementFinding:
     evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
-        require(self.places != (None, None), "two whole marks are no elements")
+        require(self.places.count(None) == 1, "one mark is compared whole with an element of the other")
         require(math.isfinite(self.log_odds), f"log odds are finite, not {self.log_odds}")
         require(math.isfinite(self.score), f"a score is finite, not {self.score}")
 
     @property
     def relation(self) -> str:
         """What would contain what, in words."""
-        if self.places[0] is None:
-            return "mark 2 contains mark 1"
-        if self.places[1] is None:
-            return "mark 1 contains mark 2"
-        return "both marks contain one element"
+        return "mark 2 contains mark 1" if self.places[0] is None else "mark 1 contains mark 2"
 
 
 @dataclass(frozen=True)
@@ -206,8 +202,8 @@ class Comparison:
         correspondences: Corresponding areas, whatever the outcome, the strongest first.
         whole: The likelihood ratio of the two wholes alone; None for a model that weighs nothing else, and if a scope
             check refuses.
-        element: The most similar of their elements; None for a model that weighs none, and for two blank marks.
-        sub_scores: Sub-scores: overall, without colour, turned or mirrored, and one inside the other.
+        element: Whether one contains the other; None for a model that does not weigh it, and without elements.
+        sub_scores: Sub-scores: overall, without colour, and turned or mirrored.
     """
 
     outcome: SimilarityOutcome
