@@ -31,6 +31,7 @@ from training.authenticity.deviation import DeviationSettings, add_deviation
 from training.data.marks.building import MarksSettings, build_marks
 from training.data.rendered.build import build_rendered
 from training.data.rendered.flat_pictures import FlatPicturesSettings, build_flat_pictures
+from training.data.rendered.houses import HousesSettings, build_houses
 from training.data.rendered.plan import RenderedSettings
 from training.data.rendered.scenes import ScenesSettings, build_scenes
 from training.experiments import (
@@ -145,6 +146,11 @@ def build_rendered_set(settings: RenderedSettings) -> None:
     build_rendered(settings)
 
 
+def build_house_set(settings: HousesSettings) -> None:
+    """Render many houses, each with genuine items and counterfeits of its own part, to teach a network to compare."""
+    build_houses(settings)
+
+
 def draw_flat_pictures(settings: FlatPicturesSettings) -> None:
     """Draw pages, codes, charts, forms, tables and patterns: flat pictures that are not marks, to measure a gate on."""
     build_flat_pictures(settings)
@@ -203,6 +209,7 @@ def main() -> int:
         "robustness": corrupt_samples,
         "scoreboard": collect_scoreboard,
         "rendered": build_rendered_set,
+        "houses": build_house_set,
         "scenes": build_scene_set,
         "marks": build_mark_set,
         "flat_pictures": draw_flat_pictures,

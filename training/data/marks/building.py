@@ -52,10 +52,10 @@ from training.data.marks.packages import (
 from training.data.marks.rasters import drawn_large, framed, on_white, open_picture, render_all
 from training.data.marks.rows import LOCKUP, Row, RowPair, SplitCount
 from training.data.marks.shapes import Shape, overlaps, shape_of
-from training.data.marks.word_faces import WORD_FACES
 from training.data.marks.written import write_records
 from training.data.npm import CACHE, fetch
 from training.data.rendered.typefaces import TYPEFACES, Typefaces
+from training.data.rendered.word_faces import WORD_FACES
 
 LOG = logging.getLogger(__name__)
 

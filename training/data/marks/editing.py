@@ -31,6 +31,7 @@ from training.data.marks.raster_styles import STYLES, on_web
 from training.data.marks.rasters import drawn_large, framed
 from training.data.marks.rows import EDITED, GLYPH, Row, RowPair
 from training.data.marks.shapes import shape_of
+from training.data.rendered.names import invented
 from training.data.rendered.typefaces import Typefaces
 
 LOG = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Editor:
             return [framed_alike(elements, frame, generator(seed)) for _, elements in both]
         rng = generator(seed)
         face, above = str(rng.choice(lettering.faces_of(both[0][0].split))), bool(rng.random() < 0.3)
-        return [beside_word(elements, lettering.invented(rng), face, above, self._typefaces) for _, elements in both]
+        return [beside_word(elements, invented(rng), face, above, self._typefaces) for _, elements in both]
 
     def words(self, count: int) -> tuple[list[Row], list[RowPair], list[RowPair]]:
         """So many invented wordmarks: rows, pairs that read or look alike, and hard pairs in one typeface."""

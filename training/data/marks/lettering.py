@@ -9,50 +9,12 @@ import numpy as np
 
 from training.data.marks.edits import colour, word
 from training.data.marks.elements import Element, Elements, fitted
-from training.data.marks.word_faces import WORD_FACES
+from training.data.rendered.names import invented
 from training.data.rendered.typefaces import Typefaces
+from training.data.rendered.word_faces import WORD_FACES
 
 Rng = np.random.Generator
 OTHER_FACE, NEARLY_READ, SAME_FACE = "word in another typeface", "similar word", "another word in its typeface"
-_ONSETS = (
-    *[
-        "b",
-        "br",
-        "c",
-        "ch",
-        "cl",
-        "d",
-        "dr",
-        "f",
-        "fl",
-        "g",
-        "gr",
-        "h",
-        "j",
-        "k",
-        "kr",
-        "l",
-        "m",
-        "n",
-        "p",
-        "pr",
-        "qu",
-        "r",
-        "s",
-        "sh",
-        "st",
-        "t",
-        "tr",
-        "v",
-        "w",
-        "x",
-        "y",
-        "z",
-    ],
-    "",
-)
-_NUCLEI = ("a", "e", "i", "o", "u", "ai", "ea", "io", "oo", "y")
-_CODAS = ("", "", "", "n", "r", "s", "l", "x", "m", "t", "nd", "rt", "ck")
 _EVERY_FACE = tuple(face.name for face in WORD_FACES)
 _HELD_OUT = 4
 """Every so many typefaces, one is met in no training word."""
@@ -72,16 +34,6 @@ class Wordmark:
     letters: str
     face: str
     fill: str
-
-
-def invented(rng: Rng) -> str:
-    """A name of two or three syllables, in small letters, capitalised or in capitals."""
-    spelt = "".join(
-        str(rng.choice(part)) for _ in range(int(rng.integers(2, 4))) for part in (_ONSETS, _NUCLEI, _CODAS)
-    )
-    spelt = spelt[:10]
-    case = rng.random()
-    return spelt.upper() if case < 0.45 else spelt.capitalize() if case < 0.8 else spelt
 
 
 def faces_of(split: str) -> tuple[str, ...]:

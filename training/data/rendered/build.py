@@ -17,10 +17,11 @@ from inference.files import png_bytes, write_whole
 from training.data.audit import Audit, audit
 from training.data.processes import worker_processes
 from training.data.rendered.lettering import Raster
+from training.data.rendered.making import make_surface
 from training.data.rendered.photography import photograph
 from training.data.rendered.plan import Item, RenderedSettings, generator, plan
 from training.data.rendered.specification import Specification, within_tolerances
-from training.data.rendered.surfaces import Surface, make_surface
+from training.data.rendered.surfaces import Surface
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
 from training.data.rendered.written import claim_folder, contact_sheet, manifest, readme_of
 
@@ -114,7 +115,7 @@ def _render(item: Item, settings: RenderedSettings, typefaces: tuple[Typeface, .
         write_whole(settings.out / item.path(photo), shot.jpeg)
         write_whole(settings.out / item.twin(photo), photograph(twin, generator("photo", *key, photo)).jpeg)
         seen = cv2.warpPerspective(where, shot.homography, shot.size) > 0.5
-        write_whole(settings.out / item.mask(photo), png_bytes(_as_picture(seen)))
+        write_whole(settings.out / item.mask(photo), png_bytes(as_picture(seen)))
 
 
 def altered_area(surface: Surface, twin: Surface) -> Raster:
@@ -130,6 +131,6 @@ def altered_area(surface: Surface, twin: Surface) -> Raster:
     return cv2.morphologyEx(altered, cv2.MORPH_CLOSE, closing).astype(np.float32)
 
 
-def _as_picture(mask: Raster) -> Image.Image:
+def as_picture(mask: Raster) -> Image.Image:
     """A mask, bool (h, w), in one bit a pixel."""
     return Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("1")

@@ -14,6 +14,7 @@ from training.data.photos.photo import Split
 from training.data.rendered.goods import LOOKALIKES, bag, belt, box, garment
 from training.data.rendered.house import PARTS
 from training.data.rendered.lettering import Raster
+from training.data.rendered.making import make_surface
 from training.data.rendered.photography import Photography, develop, ground, light, shade, under_the_lamp
 from training.data.rendered.plan import LABELS
 from training.data.rendered.specification import (
@@ -24,7 +25,7 @@ from training.data.rendered.specification import (
     Specification,
     within_tolerances,
 )
-from training.data.rendered.surfaces import Surface, in_colour, make_surface
+from training.data.rendered.surfaces import Surface, in_colour
 from training.data.rendered.typefaces import Typefaces
 
 WIDTH, HEIGHT = 1280, 960

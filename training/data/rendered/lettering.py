@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.rendered.ornaments import emblem_distance
 from training.data.rendered.specification import PART_WIDTH, Line, Specification
 from training.data.rendered.typefaces import Glyph, Typefaces
 
@@ -22,7 +23,7 @@ _SIGN_LETTER = 0.95
 
 
 def edge_distance(made: Specification, typefaces: Typefaces) -> Raster:
-    """Signed distance in pixels to the edge of all that is lettered, positive inside, float32 (h, w)."""
+    """Signed distance in pixels to the edge of lettering and emblem, positive inside, float32 (h, w)."""
     mask = np.zeros((made.height * _OVERSAMPLING, PART_WIDTH * _OVERSAMPLING), np.uint8)
     for glyph, place in _house(made, typefaces):
         _draw(mask, glyph, place)
@@ -31,7 +32,10 @@ def edge_distance(made: Specification, typefaces: Typefaces) -> Raster:
         _draw(mask, glyph, place)
     inside, outside = (cv2.distanceTransform(m, cv2.DIST_L2, 5) for m in (mask, 255 - mask))
     distance = cv2.resize(inside - outside, (PART_WIDTH, made.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(distance / _OVERSAMPLING + made.weight / 2, np.float32)
+    lettered = np.asarray(distance / _OVERSAMPLING + made.weight / 2, np.float32)
+    if made.emblem is None:
+        return lettered
+    return np.maximum(lettered, emblem_distance(made.emblem, (made.height, PART_WIDTH)))
 
 
 def _house(made: Specification, typefaces: Typefaces) -> Iterator[tuple[Glyph, Raster]]:

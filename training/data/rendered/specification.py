@@ -14,6 +14,8 @@ from typing import Literal
 
 from numpy.random import Generator
 
+from training.data.rendered.ornaments import Border, Emblem, Guilloche
+
 Colour = tuple[float, float, float]
 PartName = Literal["leather_tag", "metal_buckle", "round_label"]
 Grade = Literal["plain", "clear", "fine", "hardly visible"]
@@ -54,6 +56,25 @@ class Metal:
     tint: Colour
     brushed: float
     enamel: Colour | None = None
+
+
+@dataclass(frozen=True)
+class Print:
+    """Flat ink on a stock.
+
+    Attributes:
+        stock: What it is printed on.
+        ground: Colour of the stock, linear RGB; of foil the metal's reflectance.
+        second: Colour of the second ink, which patterns are printed in.
+        bleed: Width over which an edge of ink fades.
+        mottle: How unevenly the ink lies, 0 to 1.
+    """
+
+    stock: Literal["paper", "card", "cloth", "foil"]
+    ground: Colour
+    second: Colour
+    bleed: float = 0.8
+    mottle: float = 0.08
 
 
 @dataclass(frozen=True)
@@ -108,11 +129,14 @@ class Specification:
         sign_gap: Space between the house's name and the circle.
         sign_drop: How far the circle's top hangs below the cap line.
         sign_stroke: Thickness of the circle.
+        emblem: A device beside the lettering, made as it is; None for none.
+        border: Lines along the edge, made as it is; None for none.
+        pattern: Fine waves in the second ink of a print; None for none.
     """
 
     height: int
     corner: float
-    material: Leather | Metal
+    material: Leather | Metal | Print
     house: Line
     second: Line
     depth: float
@@ -131,6 +155,9 @@ class Specification:
     sign_gap: float = 13.0
     sign_drop: float = 0.0
     sign_stroke: float = 2.4
+    emblem: Emblem | None = None
+    border: Border | None = None
+    pattern: Guilloche | None = None
 
 
 Alteration = Callable[[Specification, float, Generator], Specification]
@@ -223,6 +250,65 @@ ALTERATIONS = {
     "second tilt": AlterationKind("the second line's right end hangs or rises", 6.0, _second_line("tilt")),
 }
 """Every alteration but `letterform`, which substitutes letters of a similar typeface."""
+
+
+def _of(field: Literal["emblem", "border", "pattern"], name: str) -> Alteration:
+    """A length of an ornament, if the part has it."""
+
+    def alter(made: Specification, pixels: float, _: Generator) -> Specification:
+        ornament = getattr(made, field)
+        if ornament is None:
+            return made
+        return replace(made, **{field: replace(ornament, **{name: getattr(ornament, name) + pixels})})
+
+    return alter
+
+
+def _thicker_border(made: Specification, pixels: float, _: Generator) -> Specification:
+    border = made.border
+    return replace(made, border=border and replace(border, stroke=max(0.8, border.stroke + pixels)))
+
+
+def _wider_pattern(made: Specification, share: float, _: Generator) -> Specification:
+    pattern = made.pattern
+    return replace(made, pattern=pattern and replace(pattern, pitch=pattern.pitch * (1 + share)))
+
+
+def _other_ink(made: Specification, share: float, rng: Generator) -> Specification:
+    """The ink strays towards the colour of the other ink, or away from it."""
+    if not isinstance(made.material, Print):
+        return made
+    red, green, blue = (
+        min(1.0, max(0.0, own + share * (other - own) + 0.15 * abs(share) * rng.normal()))
+        for own, other in zip(made.finish, made.material.second, strict=True)
+    )
+    return replace(made, finish=(red, green, blue))
+
+
+def _of_print(field: Literal["bleed", "mottle"]) -> Alteration:
+    def alter(made: Specification, amount: float, _: Generator) -> Specification:
+        material = made.material
+        if not isinstance(material, Print):
+            return made
+        return replace(made, material=replace(material, **{field: max(0.1, getattr(material, field) + abs(amount))}))
+
+    return alter
+
+
+ORNAMENT_ALTERATIONS = {
+    "emblem size": AlterationKind("radius of the emblem", 5.0, _of("emblem", "radius")),
+    "emblem place": AlterationKind("the emblem stands to one side", 8.0, _of("emblem", "x")),
+    "emblem turn": AlterationKind("the emblem is turned, in degrees", 10.0, _of("emblem", "turn"), "share"),
+    "border weight": AlterationKind("thickness of the border", 3.0, _thicker_border),
+    "border inset": AlterationKind("the border stands further in", 5.0, _of("border", "inset")),
+    "pattern pitch": AlterationKind("the waves stand wider", 0.25, _wider_pattern, "share"),
+    "pattern wave": AlterationKind("the waves swing further", 4.0, _of("pattern", "wave")),
+    "ink": AlterationKind("colour of the ink", 0.5, _other_ink, "share"),
+    "bleed": AlterationKind("edges of the ink fade", 2.5, _of_print("bleed")),
+    "mottle": AlterationKind("the ink lies unevenly", 0.6, _of_print("mottle"), "share"),
+}
+"""What else a house with ornaments and print may have altered."""
+EVERY_ALTERATION = ALTERATIONS | ORNAMENT_ALTERATIONS
 SUBSTITUTED_LETTERS: dict[Grade, int] = {"plain": len(HOUSE), "clear": 4, "fine": 2, "hardly visible": 1}
 """`letterform`: number of letters of the house's name that come from the similar typeface."""
 
@@ -252,10 +338,10 @@ class Counterfeiter:
         """The specification to which this counterfeiter works."""
         made = genuine
         if self.lookalike:
-            places = rng.permutation(len(HOUSE))[: SUBSTITUTED_LETTERS[grade]]
+            places = rng.permutation(len(made.house.text))[: SUBSTITUTED_LETTERS[grade]]
             made = replace(made, substitute=self.lookalike, substituted=tuple(sorted(places.tolist())))
         for name, direction in self.strays.items():
-            made = ALTERATIONS[name].apply(made, direction, grade, rng)
+            made = EVERY_ALTERATION[name].apply(made, direction, grade, rng)
         return made
 
 

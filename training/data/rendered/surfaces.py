@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from training.data.rendered.lettering import Raster, edge_distance
+from training.data.rendered.lettering import Raster
 from training.data.rendered.specification import PART_WIDTH, Leather, Metal, PartName, Specification
-from training.data.rendered.typefaces import Typefaces
 
 _TAG_INSET = 3.0
 _STITCH_INSET = 21.0
@@ -36,24 +35,10 @@ class Surface:
     cover: Raster
 
 
-def make_surface(part: PartName, made: Specification, typefaces: Typefaces, rng: Generator) -> Surface:
-    """One item made to a specification.
-
-    The randomness does not depend on the specification's values: the same generator state gives a
-    counterfeit and its twin the same grain, wear and dirt.
-    """
-    lettering = edge_distance(made, typefaces)
-    match made.material:
-        case Leather() as leather:
-            return _leather_tag(made, leather, lettering, rng)
-        case Metal() as metal:
-            outline = _buckle_outline(made) if part == "metal_buckle" else _disc_outline(made)
-            return _metal_part(part, made, metal, lettering, outline, rng)
-
-
-def _leather_tag(made: Specification, leather: Leather, lettering: Raster, rng: Generator) -> Surface:
+def leather_tag(made: Specification, leather: Leather, lettering: Raster, rng: Generator) -> Surface:
+    """One item of leather; `lettering` is the signed distance to the edge of what is stamped (h, w)."""
     shape = (made.height, PART_WIDTH)
-    inside = rounded_rectangle(shape, made.height / 2 - _TAG_INSET, PART_WIDTH / 2 - _TAG_INSET, made.corner)
+    inside = sheet_outline(made)
     grain = leather_grain(shape, rng)
     thread, holes = _stitches(made, leather, rng)
     scuffs = worn_places(shape, inside, rng)
@@ -81,9 +66,10 @@ def _leather_tag(made: Specification, leather: Leather, lettering: Raster, rng: 
     return Surface(relief, colour, metal, roughness, ramp(inside, 0.7))
 
 
-def _metal_part(
+def metal_part(
     part: PartName, made: Specification, metal: Metal, lettering: Raster, outline: Raster, rng: Generator
 ) -> Surface:
+    """One item of metal; `lettering` is the signed distance to the edge of what is engraved (h, w)."""
     shape = (made.height, PART_WIDTH)
     brushing = _brushing(shape, part, rng)
     orange_peel = 0.10 * smooth_noise(shape, 18, rng) + 0.5 * smooth_noise(shape, 110, rng)
@@ -115,7 +101,7 @@ def _metal_part(
     return Surface(relief, colour, metallic.astype(np.float32), roughness.astype(np.float32), ramp(outline, 0.7))
 
 
-def _buckle_outline(made: Specification) -> Raster:
+def buckle_outline(made: Specification) -> Raster:
     """Distance to the edge of a frame: a rounded rectangle with a rounded opening for the strap."""
     shape = (made.height, PART_WIDTH)
     half_height, half_width = made.height / 2 - 4, PART_WIDTH / 2 - 4
@@ -127,7 +113,15 @@ def _buckle_outline(made: Specification) -> Raster:
     return np.maximum(np.minimum(frame, -opening), np.minimum(prong, frame))
 
 
-def _disc_outline(made: Specification) -> Raster:
+def sheet_outline(made: Specification) -> Raster:
+    """Distance to the edge of a flat part with rounded corners."""
+    return rounded_rectangle(
+        (made.height, PART_WIDTH), made.height / 2 - _TAG_INSET, PART_WIDTH / 2 - _TAG_INSET, made.corner
+    )
+
+
+def disc_outline(made: Specification) -> Raster:
+    """Distance to the edge of a disc."""
     y, x = _centred((made.height, PART_WIDTH))
     return np.asarray(made.height / 2 - 6 - np.hypot(x, y), np.float32)
 

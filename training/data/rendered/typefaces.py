@@ -95,6 +95,11 @@ class Typefaces:
         self._font = lru_cache(maxsize=None)(self._open)
         self.glyph = lru_cache(maxsize=None)(self._glyph)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, as listed."""
+        return tuple(self._typefaces)
+
     def fetch(self) -> None:
         """Fetch whatever is missing, so that nothing is fetched half way through a long run."""
         for typeface in self._typefaces.values():

@@ -20,7 +20,7 @@ from training.data.marks.motifs import MOTIF_PACKAGES, MOTIFS, read_motifs
 from training.data.marks.packages import PACKAGES, Package
 from training.data.marks.rasters import render
 from training.data.marks.shapes import overlaps, shape_of
-from training.data.marks.word_faces import WORD_FACES
+from training.data.rendered.word_faces import WORD_FACES
 
 BODY = '<rect x="1" y="2" width="8" height="16"/><circle cx="17" cy="6" r="5" fill="#c03020"/><path d="M12 14h10v8z"/>'
 

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from training.data.rendered.house import PARTS
+from training.data.rendered.making import make_surface
 from training.data.rendered.photography import CAMERAS, Photography, photograph
-from training.data.rendered.surfaces import Surface, make_surface
+from training.data.rendered.surfaces import Surface
 from training.data.rendered.typefaces import Typefaces
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from training.data.rendered.composing import HEIGHT, WIDTH, Placed, Scene, compose, may_counterfeit
 from training.data.rendered.goods import LOOKALIKES, bag, belt, box, garment
 from training.data.rendered.house import PARTS
+from training.data.rendered.making import make_surface
 from training.data.rendered.plan import RenderingRefusal, generator
 from training.data.rendered.scenes import COLUMNS, ScenesSettings, build_scenes, split_of
-from training.data.rendered.surfaces import make_surface
 from training.data.rendered.typefaces import Typeface, Typefaces
 
 

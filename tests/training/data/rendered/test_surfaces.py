@@ -10,8 +10,9 @@ import pytest
 
 from training.data.rendered.build import altered_area
 from training.data.rendered.house import PARTS
+from training.data.rendered.making import make_surface
 from training.data.rendered.specification import PART_WIDTH, Part, Series, Specification
-from training.data.rendered.surfaces import Surface, make_surface, ramp, rounded_rectangle, smooth_noise
+from training.data.rendered.surfaces import Surface, ramp, rounded_rectangle, smooth_noise
 from training.data.rendered.typefaces import Typefaces
 
 EVERY_PART = pytest.mark.parametrize("part", PARTS.values(), ids=list(PARTS))
