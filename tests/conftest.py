@@ -246,7 +246,7 @@ class Lettered:
         part = Image.new("RGB", PART, (150, 120, 90))
         draw = ImageDraw.Draw(part)
         draw.rounded_rectangle((10, 10, width - 11, height - 11), 8, (205, 190, 160), (70, 50, 40), 3)
-        word = {**WORDS, **SYMMETRIC_WORDS}[series]
+        word = {**WORDS, **SYMMETRIC_WORDS}.get(series, series.upper())
         draw.text((width / 2, height / 2 - 8), word, (60, 30, 30), ImageFont.load_default(30), "mm")
         end = width - (26 if label == "genuine" else 60)
         draw.line((26, height - 26, end, height - 26), (60, 30, 30), 4)

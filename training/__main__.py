@@ -28,6 +28,8 @@ from training.assessment.tables import metric_lines, table_lines
 from training.authenticity import settings as authenticity_settings
 from training.authenticity import train as authenticity
 from training.authenticity.deviation import DeviationSettings, add_deviation
+from training.comparator import settings as comparator_settings
+from training.comparator import train as comparator
 from training.data.marks.building import MarksSettings, build_marks
 from training.data.rendered.build import build_rendered
 from training.data.rendered.flat_pictures import FlatPicturesSettings, build_flat_pictures
@@ -62,10 +64,12 @@ if TYPE_CHECKING:
     AuthenticityPreset = authenticity_settings.AuthenticitySettings
     TrademarkPreset = trademark_settings.TrademarkSettings
     LocatorPreset = locator_settings.LocatorSettings
+    ComparatorPreset = comparator_settings.ComparatorSettings
 else:
     AuthenticityPreset = tyro.extras.subcommand_type_from_defaults(authenticity_settings.PRESETS)
     TrademarkPreset = tyro.extras.subcommand_type_from_defaults(trademark_settings.PRESETS)
     LocatorPreset = tyro.extras.subcommand_type_from_defaults(locator_settings.PRESETS)
+    ComparatorPreset = tyro.extras.subcommand_type_from_defaults(comparator_settings.PRESETS)
 _INTERRUPTED = 130
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -83,6 +87,11 @@ def train_trademark(settings: TrademarkPreset) -> None:
 def train_locator(settings: LocatorPreset) -> None:
     """Train the locator on photos of whole goods with boxes; the preset `paper` or `small` sets the defaults."""
     _report(locator.train(settings), settings.fit.out)
+
+
+def train_comparator(settings: ComparatorPreset) -> None:
+    """Train the comparator on parts of many houses; the preset `paper` or `small` sets the defaults."""
+    _report(comparator.train(settings), settings.fit.out)
 
 
 def _report(card: Card | None, run: Path) -> None:
@@ -201,6 +210,7 @@ def main() -> int:
         "authenticity": train_authenticity,
         "trademark": train_trademark,
         "locator": train_locator,
+        "comparator": train_comparator,
         "evaluate": evaluate_model,
         "deviation": fit_deviation,
         "evaluate_locator": evaluate_locator,

@@ -15,6 +15,7 @@ _TASKS: dict[Task, str] = {
     "authenticity": "Authenticity",
     "trademark": "Trademark comparison",
     "locator": "Locator",
+    "comparator": "Comparator",
     "pretrained": "Starting weights",
 }
 _HEADLINES = {

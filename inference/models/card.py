@@ -22,7 +22,7 @@ from inference.scope.gate_card import GateCard
 
 CARD_FORMAT = 3
 HISTOGRAM_BINS = 20
-Task = Literal["authenticity", "trademark", "locator", "pretrained"]
+Task = Literal["authenticity", "trademark", "locator", "comparator", "pretrained"]
 
 
 class WeightsRefused(Refusal):

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from inference.networks.backbones import build_backbone
+from inference.networks.comparator import Comparator
 from inference.networks.hms import Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.networks.locator import Locator
@@ -14,6 +15,7 @@ from inference.networks.locator import Locator
 _NETWORKS: dict[str, Any] = {
     "kag_mtln": KagMtln,
     "siamese": Siamese,
+    "comparator": Comparator,
     "locator": Locator,
     "backbone": build_backbone,
 }

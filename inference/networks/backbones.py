@@ -48,23 +48,23 @@ class Backbone(nn.Module):
             feature_map = step(feature_map)
         return feature_map
 
-    def levels(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, 3, H, W) to the last feature maps of an eighth, a sixteenth and a 32nd of their size."""
-        ends = self._ends_of_sizes[-3:]
+    def levels(self, images: Tensor, count: int = 3) -> tuple[Tensor, ...]:
+        """Images (B, 3, H, W) to the last feature maps of so many sizes, the finest first.
+
+        Three are an eighth, a sixteenth and a 32nd of the images' size; four have a quarter before them.
+        """
+        ends = self._ends_of_sizes[-count:]
         maps, last = [], images
         for number, step in enumerate(self.steps, 1):
             last = step(last)
             if number in ends:
                 maps.append(last)
-        eighth, sixteenth, coarsest = maps
-        return eighth, sixteenth, coarsest
+        return tuple(maps)
 
-    @cached_property
-    def level_channels(self) -> tuple[int, int, int]:
-        """The channels of `levels`."""
-        shadow = self._shadow()
-        eighth, sixteenth, coarsest = (one.shape[1] for one in shadow.levels(torch.empty(1, 3, 64, 64, device="meta")))
-        return eighth, sixteenth, coarsest
+    def level_channels(self, count: int = 3) -> tuple[int, ...]:
+        """The channels of so many `levels`."""
+        levels = self._shadow().levels(torch.empty(1, 3, 64, 64, device="meta"), count)
+        return tuple(one.shape[1] for one in levels)
 
     @cached_property
     def _ends_of_sizes(self) -> tuple[int, ...]:

@@ -88,7 +88,7 @@ class Siamese(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = build_backbone(backbone)
-        self.pyramid = FeaturePyramid(self.backbone.level_channels, pyramid) if pyramid else None
+        self.pyramid = FeaturePyramid(self.backbone.level_channels(), pyramid) if pyramid else None
         self.head = PairHead(self.backbone.channels + pyramid, pair_feature, scale, normalised)
 
     def features(self, images: Tensor) -> Tensor:

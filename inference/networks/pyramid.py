@@ -1,7 +1,7 @@
 """A feature pyramid: what the deep maps know, at the places that the finer maps tell.
 
-Source: T.-Y. Lin et al.: Feature pyramid networks for object detection, 2017. Here one map comes out, of an eighth of
-the image's size, and its last convolution is separable.
+Source: T.-Y. Lin et al.: Feature pyramid networks for object detection, 2017. Here one map comes out, as large as the
+finest that goes in, and its last convolution is separable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 
 class FeaturePyramid(nn.Module):
-    """Maps of an eighth, a sixteenth and a 32nd of an image's size to one of an eighth.
+    """Maps of several sizes, each of half the one before, to one of the finest size.
 
     Args:
         inputs: Their channels, the finest first.

@@ -36,6 +36,21 @@ def stacked(
     return planes
 
 
+def beside(registered: Pixels, covered: NDArray[np.bool_], genuine_edges: Plane) -> NDArray[np.float32]:
+    """A comparator's input: luminance and edges of a registered photo, and the mean edges of genuine ones.
+
+    Args:
+        registered: The photo in the reference's frame, uint8 (h, w, 3).
+        covered: Points of the frame that the photo covers, bool (h, w); elsewhere the input is 0.
+        genuine_edges: Mean edge strength of genuine photos, float32 (h, w), 0 to 1.
+
+    Returns:
+        float32 (3, h, w), with about zero mean and unit standard deviation.
+    """
+    planes = [local_contrast(registered), _centred(edge_strength(registered)), _centred(genuine_edges)]
+    return np.stack([np.where(covered, plane, 0) for plane in planes]).astype(np.float32)
+
+
 def _plane(channel: Channel, registered: Pixels, edges: Plane, reference: Reference) -> Plane:
     match channel:
         case "luminance":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inference.preprocessing import LARGEST_SIDE
 from inference.records import Placement, require
-from inference.reference.features import CELL
+from inference.reference.cells import wholly
 
 if TYPE_CHECKING:
     # Reading cards must not load the libraries of registration.
@@ -68,7 +68,7 @@ class ReferenceStack:
         whole = np.zeros((self.height, self.width), bool)
         top, left = self.offset(reference)
         whole[top : top + covered.shape[0], left : left + covered.shape[1]] = covered
-        return np.asarray(whole.reshape(self.height // CELL, CELL, self.width // CELL, CELL).all((1, 3)))
+        return wholly(whole)
 
     def offset(self, reference: Reference) -> tuple[int, int]:
         """Top and left of the reference's frame in the input, in pixels."""

@@ -44,8 +44,9 @@ def calibrate_finished(settings: CalibrationSettings) -> Card:
     require_another_folder(settings.out, settings.weights)
     model = load_model(settings.model, settings.weights)
     require_setting(
-        model.card.task != "pretrained",
-        f"{model.card.name} is a start for training and examines nothing; name a model to calibrate.",
+        model.card.task in ("authenticity", "trademark"),
+        f"{model.card.name} is a model for {model.card.task}, which weighs nothing; name one for authenticity or for "
+        "trademarks.",
     )
     card, calibration_result = (_judge_photos if model.card.task == "authenticity" else _judge_pairs)(
         model, settings.data

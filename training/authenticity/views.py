@@ -19,7 +19,6 @@ import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms import v2
 from tqdm import tqdm
 
 from inference.files import write_whole
@@ -35,6 +34,7 @@ from inference.reference.registration import register
 from inference.reference.stack import ReferenceStack
 from training.data.photos.photo import Photo, PhotoSet
 from training.data.processes import worker_processes
+from training.data.variations import vary, vary_registered
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
@@ -226,47 +226,3 @@ def _build_once(series: str, photos: Sequence[Photo], long_side: int, cache: Pat
         built = build_reference(series, [read_exhibit(photo.path).pixels for photo in photos], long_side)
         write_whole(kept, safetensors.numpy.save(built.arrays()))
     return Reference.from_arrays(series, safetensors.numpy.load(kept.read_bytes()))
-
-
-def vary(framed: Pixels, generator: torch.Generator) -> Pixels:
-    """Vary position, angle, perspective, light and colour a little; uint8 (S, S, 3), never mirrored."""
-    return _varied(framed, _VARIATIONS, generator)
-
-
-def vary_registered(registered: Pixels, generator: torch.Generator) -> Pixels:
-    """Vary light, sharpness and fit a little, within the errors of registration; uint8 (h, w, 3)."""
-    return _varied(registered, _REGISTERED_VARIATIONS, generator)
-
-
-def _varied(pixels: Pixels, variations: v2.Transform, generator: torch.Generator) -> Pixels:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
-        image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-        return variations(image).numpy().transpose(1, 2, 0)
-
-
-_VARIATIONS = v2.Compose(
-    [
-        v2.RandomAffine(
-            degrees=5,
-            translate=(0.04, 0.04),
-            scale=(0.92, 1.08),
-            interpolation=v2.InterpolationMode.BILINEAR,
-            fill=128,
-        ),
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
-    ]
-)
-_REGISTERED_VARIATIONS = v2.Compose(
-    [
-        v2.RandomAffine(
-            degrees=0.4,
-            translate=(0.004, 0.004),
-            scale=(0.994, 1.006),
-            interpolation=v2.InterpolationMode.BILINEAR,
-            fill=128,
-        ),
-        v2.RandomApply([v2.GaussianBlur(3, (0.3, 0.9))], p=0.3),
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
-    ]
-)

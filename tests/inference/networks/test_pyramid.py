@@ -21,7 +21,7 @@ def test_levels_are_the_last_maps_of_an_eighth_a_sixteenth_and_a_32nd(name: Back
         maps = backbone.levels(images := torch.rand(1, 3, 64, 96))
         assert torch.equal(maps[-1], backbone(images))
     assert [one.shape[-2:] for one in maps] == [(8, 12), (4, 6), (2, 3)]
-    assert tuple(one.shape[1] for one in maps) == backbone.level_channels
+    assert tuple(one.shape[1] for one in maps) == backbone.level_channels()
 
 
 def test_each_place_of_the_map_joins_the_levels_above_it() -> None:

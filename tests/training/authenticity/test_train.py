@@ -34,9 +34,10 @@ from training.assessment.evaluate import examine_all
 from training.authenticity import train as authenticity
 from training.authenticity.samples import TrainingPhotos, class_weights, training_share
 from training.authenticity.settings import PRESETS, AuthenticitySettings
-from training.authenticity.views import PhotoView, RegisteredView, vary
+from training.authenticity.views import PhotoView, RegisteredView
 from training.data.photos.photo import Label, Photo, PhotoSet, Split
 from training.data.photos.photo_set import read_photo_set
+from training.data.variations import vary
 from training.figures.metrics import auc
 from training.fitting.fit import EpochSampler
 from training.fitting.fusion_loss import UNLABELLED

@@ -24,9 +24,10 @@ from inference.request import Request
 from training.authenticity import views
 from training.authenticity.samples import TrainingPhotos
 from training.authenticity.settings import PRESETS, AuthenticitySettings
-from training.authenticity.views import PhotoView, RegisteredView, Seen, View, vary_registered
+from training.authenticity.views import PhotoView, RegisteredView, Seen, View
 from training.data.kag import on_grid
 from training.data.photos.photo import Photo, PhotoSet, Split
+from training.data.variations import vary_registered
 
 Pixels = NDArray[np.uint8]
 NAMES = ("alba/genuine", "alba/counterfeit", "quorum/genuine", "quorum/counterfeit")

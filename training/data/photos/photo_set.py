@@ -22,7 +22,9 @@ from training.data.splits import stratified_split
 logger = logging.getLogger(__name__)
 
 
-def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3, called: str = "") -> PhotoSet:
+def read_photo_set(
+    data: Path, *, seed: int = 0, least_items: int = 3, called: str = "", whole_series: bool = False
+) -> PhotoSet:
     """Read, check and split a lab's photos.
 
     A folder is laid out as `<data>/<series>/<label>/*`; a single series needs no folder of its own and
@@ -41,6 +43,7 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3, called: s
         least_items: Items needed of each class over all splits; never fewer than 3 are.
         called: Name of a single series without a folder of its own, in place of that of `data`, for a run whose set was
             moved.
+        whole_series: Whether each series lies in one split, which the set states for every photo; nothing is drawn.
 
     Raises:
         DataRefused: if nothing can be trained on the set as it is.
@@ -59,7 +62,7 @@ def read_photo_set(data: Path, *, seed: int = 0, least_items: int = 3, called: s
     )
 
     near, groups = _group(listed, sha256s, hashes)
-    splits, rule = _split(listed, groups, seed, least_items)
+    splits, rule = _own_split(listed) if whole_series else _split(listed, groups, seed, least_items)
     photos = tuple(
         Photo(entry.path, entry.series, entry.label, item, split, sha256, entry.truth, entry.name)
         for entry, item, split, sha256 in zip(listed, _items(listed, groups), splits, sha256s, strict=True)
@@ -143,6 +146,24 @@ def _split(listed: Sequence[Listed], groups: NDArray[np.intp], seed: int, least_
         for photo, group in zip(listed, groups.tolist(), strict=True)
     ]
     return splits, _rule(listed, shares, seed)
+
+
+def _own_split(listed: Sequence[Listed]) -> tuple[list[Split], str]:
+    """The split that a set states for every photo, each series in one."""
+    splits = [photo.split for photo in listed if photo.split]
+    found: dict[str, set[Split | None]] = defaultdict(set)
+    for photo in listed:
+        found[photo.series].add(photo.split)
+    torn = next((series for series, there in found.items() if len(there) > 1 or None in there), None)
+    if torn is not None:
+        which = "has no split" if None in found[torn] else "lies in several splits"
+        msg = f"Each series must lie in one split, and {torn} {which}; state train, val or test of every photo."
+        raise DataRefused(msg)
+    missing = [split for split in SHARES if split not in splits]
+    if missing:
+        msg = f"The set has no series for {_listing(missing)}; add some."
+        raise DataRefused(msg)
+    return splits, "The split by series into train, val and test is the set's own."
 
 
 def _require_items(

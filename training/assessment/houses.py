@@ -1,0 +1,135 @@
+"""Assesses a comparator on houses that it never met: enrolled genuine photos, then other ones and counterfeits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from inference.collections.alteration import AlterationMap, alteration_map, usual_map
+from inference.models.card import Metric
+from inference.networks.comparator import Comparator
+from inference.reference.cells import partly
+from inference.reference.channels import beside
+from training.assessment.heatmaps import MapScore, score_map
+from training.data.registered import RegisteredHouse
+from training.figures.metrics import auc, mean_by_source
+
+ENROLLED = (5, 10, 20, 40)
+"""Numbers of genuine photos that a comparator is assessed with."""
+_LEAST_QUESTIONED = 3
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ExaminedHouse:
+    """What a comparator finds on the photos of a house that were not enrolled.
+
+    Attributes:
+        name: The house.
+        forged: Scores of its counterfeits (n,).
+        genuine: Scores of its other genuine photos (m,).
+        severities: The severity of each counterfeit (n,).
+        pixel_aucs: For each counterfeit the probability that an altered cell ranks above another one; NaN where no
+            altered cell is covered.
+        pointing: For each counterfeit whether the most altered cell is altered, widened by one cell; NaN alike.
+    """
+
+    name: str
+    forged: Values
+    genuine: Values
+    severities: tuple[str, ...]
+    pixel_aucs: Values
+    pointing: Values
+
+    @property
+    def auc(self) -> float:
+        """AUC of counterfeits against genuine photos; NaN without both."""
+        return auc(self.forged, self.genuine) if len(self.forged) and len(self.genuine) else math.nan
+
+
+def examine_house(
+    network: Comparator, house: RegisteredHouse, enrolled: int, device: str = "cpu", most: int | None = None
+) -> ExaminedHouse | None:
+    """Enrol so many genuine photos of a house and examine its others; None where too few are left.
+
+    Args:
+        network: The comparator, in evaluation mode.
+        house: The house.
+        enrolled: Genuine photos to enrol, at least 2.
+        device: Device of the network.
+        most: Most photos of each label to examine; by default all.
+    """
+    genuine = house.genuine_photos
+    if len(genuine) < enrolled + _LEAST_QUESTIONED:
+        return None
+    own, others = genuine[:enrolled], genuine[enrolled:][:most]
+    forged = np.flatnonzero(~house.genuine).tolist()[:most]
+
+    def seen(photo: int, reference: Sequence[int]) -> AlterationMap:
+        covered = house.covered(photo)
+        return alteration_map(
+            network, beside(house.pixels(photo), covered, house.mean_edges(reference)), covered, device
+        )
+
+    usual = usual_map([seen(photo, [other for other in own if other != photo]) for photo in own])
+    scores = {photo: seen(photo, own).less(usual) for photo in (*others, *forged)}
+    pointed = [_map_score(scores[photo], partly(house.altered(photo))) for photo in forged]
+    return ExaminedHouse(
+        house.name,
+        np.array([scores[photo].score for photo in forged]),
+        np.array([scores[photo].score for photo in others]),
+        tuple(house.severities[photo] for photo in forged),
+        np.array([one.pixel_auc for one in pointed]),
+        np.array([one.pointing for one in pointed]),
+    )
+
+
+def _map_score(found: AlterationMap, altered: NDArray[np.bool_]) -> MapScore:
+    """How the map points at what is altered; all NaN where that says nothing."""
+    seen = altered & found.covered
+    if not seen.any() or seen.all():
+        return MapScore(math.nan, math.nan, math.nan)
+    least = found.log_odds.min()
+    return score_map(np.where(found.covered, found.log_odds - least, 0), seen, reach=1)
+
+
+def house_metrics(
+    network: Comparator, houses: Sequence[RegisteredHouse], numbers: Sequence[int] = ENROLLED, device: str = "cpu"
+) -> dict[str, Metric]:
+    """Figures over houses by the number of enrolled photos, each with an interval by house."""
+    metrics: dict[str, Metric] = {}
+    for count in numbers:
+        bar = tqdm(houses, f"examining beside {count}", unit="house", leave=False)
+        found = [one for house in bar if (one := examine_house(network, house, count, device)) is not None]
+        if found:
+            metrics |= _figures(found, count)
+    return metrics
+
+
+def _figures(found: Sequence[ExaminedHouse], count: int) -> dict[str, Metric]:
+    of = f"{count} enrolled"
+    over = f"houses never met, {count} genuine photos enrolled"
+    names = [one.name for one in found]
+    figures = {f"AUC, {of}": mean_by_source(np.array([one.auc for one in found]), names, over).named("auc", of)}
+    for severity in sorted({severity for one in found for severity in one.severities} - {""}):
+        each = np.array([_auc_of(one, severity) for one in found])
+        name = f"{severity}, {of}"
+        figures[f"AUC, {name}"] = mean_by_source(each, names, f"{over}, {severity}").named("auc", of, severity)
+    photos = [one.name for one in found for _ in one.forged]
+    for title, key, values in (
+        ("pixel AUC of the map", "heatmap_pixel_auc", [one.pixel_aucs for one in found]),
+        ("pointing", "heatmap_pointing", [one.pointing for one in found]),
+    ):
+        figures[f"{title}, {of}"] = mean_by_source(np.concatenate(values), photos, over).named(key, of)
+    return figures
+
+
+def _auc_of(one: ExaminedHouse, severity: str) -> float:
+    forged = one.forged[[own == severity for own in one.severities]]
+    return auc(forged, one.genuine) if len(forged) else math.nan

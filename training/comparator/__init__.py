@@ -1,0 +1,1 @@
+"""The comparator: its samples, its loss, its training."""

@@ -1,0 +1,186 @@
+"""Photos of many houses, each registered to a genuine reference of its house, once and for all runs.
+
+Registration takes most of a second a photo, and training looks at each photo many times. So what is registered is kept
+in a folder, one file a house, and mapped into memory when it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import repeat
+from pathlib import Path
+
+import cv2
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import safe_open
+from tqdm import tqdm
+
+from inference.files import write_whole
+from inference.intake.exhibit import read_exhibit
+from inference.models.provenance import hash_of_findings_code
+from inference.records import Refusal
+from inference.reference import building
+from inference.reference.building import build_reference
+from inference.reference.edges import edge_strength, tolerant
+from inference.reference.geometry import warp
+from inference.reference.registration import register
+from training.data.photos.photo import Photo
+from training.data.processes import worker_processes
+
+logger = logging.getLogger(__name__)
+
+HOUSE_CACHE = Path.home() / ".cache" / "assay" / "houses"
+REFERENCE_PHOTOS = 8
+"""Genuine photos that give a house its frame."""
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RegisteredHouse:
+    """The photos of a house that fit its reference, in the reference's frame.
+
+    Attributes:
+        name: The house.
+        genuine: Which photos are genuine, bool (n,).
+        items: The item of each photo.
+        severities: The severity of each photo's alterations; empty for genuine ones.
+        left_out: Photos that did not fit.
+        file: Where the pictures are.
+    """
+
+    name: str
+    genuine: Mask
+    items: tuple[str, ...]
+    severities: tuple[str, ...]
+    left_out: int
+    file: Path
+
+    @cached_property
+    def _arrays(self) -> dict[str, NDArray[np.uint8]]:
+        with safe_open(self.file, "numpy") as opened:
+            return {key: opened.get_tensor(key) for key in ("pixels", "covered", "altered", "edges")}
+
+    def pixels(self, photo: int) -> Pixels:
+        """A photo, uint8 (h, w, 3)."""
+        return self._arrays["pixels"][photo]
+
+    def covered(self, photo: int) -> Mask:
+        """Points that a photo covers, bool (h, w)."""
+        return self._arrays["covered"][photo] > 0
+
+    def altered(self, photo: int) -> Mask:
+        """Where a counterfeit is altered, bool (h, w); nowhere for a genuine photo."""
+        return self._arrays["altered"][photo] > 0
+
+    def mean_edges(self, photos: Sequence[int]) -> NDArray[np.float32]:
+        """The mean edge strength of some photos, as a reference built of them would have it, float32 (h, w)."""
+        edges, covered = self._arrays["edges"], self._arrays["covered"]
+        chosen = list(photos)
+        count = np.maximum(covered[chosen].sum(axis=0, dtype=np.float32), 1)
+        return np.asarray(edges[chosen].sum(axis=0, dtype=np.float32) / (255 * count), np.float32)
+
+    @property
+    def genuine_photos(self) -> list[int]:
+        """The genuine photos."""
+        return np.flatnonzero(self.genuine).tolist()
+
+
+def register_houses(photos: Sequence[Photo], long_side: int, folder: Path = HOUSE_CACHE) -> list[RegisteredHouse]:
+    """The houses whose photos fit each other; the others are named in the log.
+
+    Args:
+        photos: Photos of any houses; a house is a series.
+        long_side: Long side of the frames in pixels.
+        folder: Folder that keeps what is registered.
+    """
+    by_house: dict[str, list[Photo]] = {}
+    for photo in photos:
+        by_house.setdefault(photo.series, []).append(photo)
+    with worker_processes() as pool:
+        found = pool.map(_registered_once, by_house, by_house.values(), repeat(long_side), repeat(folder))
+        houses = [*tqdm(found, "registering houses", total=len(by_house), unit="house", leave=False)]
+    kept = [house for house in houses if house is not None]
+    if len(kept) < len(houses):
+        logger.info(
+            "%d of %d houses are left out: their photos do not fit each other", len(houses) - len(kept), len(houses)
+        )
+    strays = sum(house.left_out for house in kept)
+    if strays:
+        logger.info("%d photos are left out: they do not fit the genuine reference of their house", strays)
+    return kept
+
+
+def _registered_once(name: str, photos: Sequence[Photo], long_side: int, folder: Path) -> RegisteredHouse | None:
+    of = json.dumps([_registration_code(), long_side, [photo.sha256 for photo in photos]])
+    kept = folder / f"{hashlib.sha256(of.encode()).hexdigest()[:24]}.safetensors"
+    if not kept.exists():
+        arrays = _registered(name, photos, long_side)
+        write_whole(kept, safetensors.numpy.save(arrays))
+    with safe_open(kept, "numpy") as opened:
+        fitting = opened.get_tensor("fitting").tolist()
+    if not fitting:
+        return None
+    chosen = [photos[index] for index in fitting]
+    return RegisteredHouse(
+        name,
+        np.array([photo.label == "genuine" for photo in chosen]),
+        tuple(photo.item for photo in chosen),
+        tuple(photo.truth.severity for photo in chosen),
+        len(photos) - len(chosen),
+        kept,
+    )
+
+
+@cache
+def _registration_code() -> str:
+    """A hash of the code that registers."""
+    return hash_of_findings_code(Path(building.__file__).parent)
+
+
+def _registered(name: str, photos: Sequence[Photo], long_side: int) -> dict[str, NDArray[np.int32] | Pixels]:
+    """The photos that fit, in one frame; without any where no reference can be built."""
+    pictures = [read_exhibit(photo.path).pixels for photo in photos]
+    genuine = [index for index, photo in enumerate(photos) if photo.label == "genuine"]
+    spread = np.unique(np.linspace(0, len(genuine) - 1, min(len(genuine), REFERENCE_PHOTOS)).astype(int))
+    try:
+        reference = build_reference(name, [pictures[genuine[index]] for index in spread], long_side)
+    except Refusal:
+        logger.info("no reference for %s", name, exc_info=True)
+        return {"fitting": np.zeros(0, np.int32)}
+    shape = reference.mean.shape
+    planes: dict[str, list[Pixels]] = {"pixels": [], "covered": [], "altered": [], "edges": []}
+    fitting = []
+    for index, (photo, pixels) in enumerate(zip(photos, pictures, strict=True)):
+        fit = register(pixels, reference)
+        if fit.score < reference.least_score:
+            continue
+        fitting.append(index)
+        laid, covered = warp(pixels, fit.homography, shape)
+        planes["pixels"].append(laid)
+        planes["covered"].append(covered.astype(np.uint8))
+        planes["altered"].append(_laid_mask(photo, fit.homography, shape))
+        strength = tolerant(edge_strength(laid)) * covered
+        planes["edges"].append(np.round(255 * np.clip(strength, 0, 1)).astype(np.uint8))
+    if not fitting:
+        return {"fitting": np.zeros(0, np.int32)}
+    return {"fitting": np.array(fitting, np.int32), **{key: np.stack(listed) for key, listed in planes.items()}}
+
+
+def _laid_mask(photo: Photo, homography: NDArray[np.float64], shape: tuple[int, ...]) -> Pixels:
+    """Where a photo is altered, in a frame, uint8 (h, w), 0 or 1."""
+    height, width = shape[:2]
+    if photo.truth.mask is None:
+        return np.zeros((height, width), np.uint8)
+    with Image.open(photo.truth.mask) as opened:
+        mask = np.asarray(opened.convert("L"), np.float32) / 255
+    return (cv2.warpPerspective(mask, homography, (width, height)) > 0.5).astype(np.uint8)
