@@ -10,16 +10,19 @@ from inference.reference.features import CELL
 Mask = NDArray[np.bool_]
 
 
-def wholly(mask: Mask) -> Mask:
-    """The cells, bool (h / 4, w / 4), that a mask (h, w) covers wholly; what is left over at an edge is cut."""
-    return np.asarray(_in_cells(mask).all((1, 3)))
+def wholly(mask: Mask, side: int = CELL) -> Mask:
+    """The cells of so many pixels a side, bool (h / side, w / side), that a mask (h, w) covers wholly.
+
+    What is left over at an edge is cut.
+    """
+    return np.asarray(_in_cells(mask, side).all((1, 3)))
 
 
 def partly(mask: Mask) -> Mask:
-    """The same of cells with any point in the mask."""
-    return np.asarray(_in_cells(mask).any((1, 3)))
+    """The cells, bool (h / 4, w / 4), of which a mask (h, w) covers any point."""
+    return np.asarray(_in_cells(mask, CELL).any((1, 3)))
 
 
-def _in_cells(mask: Mask) -> Mask:
-    down, across = (side // CELL for side in mask.shape)
-    return mask[: down * CELL, : across * CELL].reshape(down, CELL, across, CELL)
+def _in_cells(mask: Mask, side: int) -> Mask:
+    down, across = (length // side for length in mask.shape)
+    return mask[: down * side, : across * side].reshape(down, side, across, side)

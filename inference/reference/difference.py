@@ -34,10 +34,14 @@ def difference(registered: Pixels, covered: NDArray[np.bool_], reference: Refere
 
 
 def deviation(edges: Plane, reference: Reference) -> Plane:
-    """|edges - mean| / (spread + floor), smoothed: float32 (h, w), from edge strength in the reference's frame."""
-    scale = max(edges.shape) / FINE
-    away = np.abs(tolerant(edges) - reference.mean) / (reference.spread + np.float32(_SPREAD_FLOOR))
-    return blurred(away, 2.5 * scale)
+    """How far edge strength (h, w) in a reference's frame lies from its mean, float32 (h, w); see `deviation_from`."""
+    return deviation_from(tolerant(edges), reference.mean, reference.spread)
+
+
+def deviation_from(edges: Plane, mean: Plane, spread: Plane) -> Plane:
+    """|edges - mean| / (spread + floor), smoothed: float32 (h, w), from tolerant edges in one frame."""
+    away = np.abs(edges - mean) / (spread + np.float32(_SPREAD_FLOOR))
+    return blurred(away, 2.5 * max(edges.shape) / FINE)
 
 
 def anomaly(away: Plane, covered: NDArray[np.bool_]) -> float:

@@ -1,34 +1,35 @@
-"""Assesses a comparator on houses that it never met: enrolled genuine photos, then other ones and counterfeits."""
+"""Assesses witnesses on houses never met: genuine photos are enrolled, then other ones and counterfeits examined."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from inference.collections.alteration import AlterationMap, alteration_map, usual_map
+from inference.collections.witnesses import DeviationMap, usual_map
 from inference.models.card import Metric
-from inference.networks.comparator import Comparator
 from inference.reference.cells import partly
-from inference.reference.channels import beside
 from training.assessment.heatmaps import MapScore, score_map
+from training.assessment.house_witnesses import Witness
 from training.data.registered import RegisteredHouse
 from training.figures.metrics import auc, mean_by_source
 
 ENROLLED = (5, 10, 20, 40)
-"""Numbers of genuine photos that a comparator is assessed with."""
+"""Numbers of genuine photos that are enrolled."""
 _LEAST_QUESTIONED = 3
+_QUESTIONED = 16
+"""Photos of each label and house that a witness is assessed by, at most."""
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ExaminedHouse:
-    """What a comparator finds on the photos of a house that were not enrolled.
+    """What a witness finds on the photos of a house that were not enrolled.
 
     Attributes:
         name: The house.
@@ -54,15 +55,14 @@ class ExaminedHouse:
 
 
 def examine_house(
-    network: Comparator, house: RegisteredHouse, enrolled: int, device: str = "cpu", most: int | None = None
+    witness: Witness, house: RegisteredHouse, enrolled: int, most: int | None = None
 ) -> ExaminedHouse | None:
     """Enrol so many genuine photos of a house and examine its others; None where too few are left.
 
     Args:
-        network: The comparator, in evaluation mode.
+        witness: What judges.
         house: The house.
         enrolled: Genuine photos to enrol, at least 2.
-        device: Device of the network.
         most: Most photos of each label to examine; by default all.
     """
     genuine = house.genuine_photos
@@ -71,14 +71,8 @@ def examine_house(
     own, others = genuine[:enrolled], genuine[enrolled:][:most]
     forged = np.flatnonzero(~house.genuine).tolist()[:most]
 
-    def seen(photo: int, reference: Sequence[int]) -> AlterationMap:
-        covered = house.covered(photo)
-        return alteration_map(
-            network, beside(house.pixels(photo), covered, house.mean_edges(reference)), covered, device
-        )
-
-    usual = usual_map([seen(photo, [other for other in own if other != photo]) for photo in own])
-    scores = {photo: seen(photo, own).less(usual) for photo in (*others, *forged)}
+    usual = usual_map([witness(house, photo, [other for other in own if other != photo]) for photo in own])
+    scores = {photo: witness(house, photo, own).less(usual) for photo in (*others, *forged)}
     pointed = [_map_score(scores[photo], partly(house.altered(photo))) for photo in forged]
     return ExaminedHouse(
         house.name,
@@ -90,43 +84,46 @@ def examine_house(
     )
 
 
-def _map_score(found: AlterationMap, altered: NDArray[np.bool_]) -> MapScore:
+def _map_score(found: DeviationMap, altered: NDArray[np.bool_]) -> MapScore:
     """How the map points at what is altered; all NaN where that says nothing."""
     seen = altered & found.covered
     if not seen.any() or seen.all():
         return MapScore(math.nan, math.nan, math.nan)
-    least = found.log_odds.min()
-    return score_map(np.where(found.covered, found.log_odds - least, 0), seen, reach=1)
+    least = found.values.min()
+    return score_map(np.where(found.covered, found.values - least, 0), seen, reach=1)
 
 
 def house_metrics(
-    network: Comparator, houses: Sequence[RegisteredHouse], numbers: Sequence[int] = ENROLLED, device: str = "cpu"
+    witnesses: Mapping[str, Witness], houses: Sequence[RegisteredHouse], numbers: Sequence[int] = ENROLLED
 ) -> dict[str, Metric]:
-    """Figures over houses by the number of enrolled photos, each with an interval by house."""
+    """Figures over houses by witness and number of enrolled photos, each with an interval by house."""
     metrics: dict[str, Metric] = {}
-    for count in numbers:
-        bar = tqdm(houses, f"examining beside {count}", unit="house", leave=False)
-        found = [one for house in bar if (one := examine_house(network, house, count, device)) is not None]
-        if found:
-            metrics |= _figures(found, count)
+    for name, witness in witnesses.items():
+        for count in numbers:
+            bar = tqdm(houses, f"{name} beside {count}", unit="house", leave=False)
+            found = [one for house in bar if (one := examine_house(witness, house, count, _QUESTIONED)) is not None]
+            if found:
+                metrics |= _figures(found, name, count)
     return metrics
 
 
-def _figures(found: Sequence[ExaminedHouse], count: int) -> dict[str, Metric]:
-    of = f"{count} enrolled"
-    over = f"houses never met, {count} genuine photos enrolled"
+def _figures(found: Sequence[ExaminedHouse], witness: str, count: int) -> dict[str, Metric]:
+    of = witness, f"{count} enrolled"
+    over = f"houses never met, {count} genuine photos enrolled, {witness}"
     names = [one.name for one in found]
-    figures = {f"AUC, {of}": mean_by_source(np.array([one.auc for one in found]), names, over).named("auc", of)}
+    title = ", ".join(of)
+    figures = {f"AUC, {title}": mean_by_source(np.array([one.auc for one in found]), names, over).named("auc", *of)}
     for severity in sorted({severity for one in found for severity in one.severities} - {""}):
         each = np.array([_auc_of(one, severity) for one in found])
-        name = f"{severity}, {of}"
-        figures[f"AUC, {name}"] = mean_by_source(each, names, f"{over}, {severity}").named("auc", of, severity)
+        figures[f"AUC, {title}, {severity}"] = mean_by_source(each, names, f"{over}, {severity}").named(
+            "auc", *of, severity
+        )
     photos = [one.name for one in found for _ in one.forged]
-    for title, key, values in (
+    for figure, key, values in (
         ("pixel AUC of the map", "heatmap_pixel_auc", [one.pixel_aucs for one in found]),
         ("pointing", "heatmap_pointing", [one.pointing for one in found]),
     ):
-        figures[f"{title}, {of}"] = mean_by_source(np.concatenate(values), photos, over).named(key, of)
+        figures[f"{figure}, {title}"] = mean_by_source(np.concatenate(values), photos, over).named(key, *of)
     return figures
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from inference.models.card import Card
 from inference.networks.comparator import Comparator
+from training.assessment.house_witnesses import comparator, witnesses_of
 from training.assessment.houses import examine_house, house_metrics
 from training.comparator.learner import ComparatorLearner, validation_scores
 from training.comparator.samples import TrainingCrops
@@ -49,18 +50,18 @@ def train(settings: ComparatorSettings) -> Card | None:
     start = start_from_imagenet(network.backbone, settings.backbone) if settings.pretrained else "random weights"
     training = TrainingCrops(houses["train"], settings)
     logger.info("%d houses, %d photos; the backbone starts from %s", len(houses["train"]), len(training), start)
-    device = str(accelerator.device)
+    judging = comparator(network, str(accelerator.device))
 
     def validate(_: nn.Module) -> Scores:
         bar = tqdm(houses["val"], "validating", unit="house", leave=False)
-        each = [examine_house(network, house, settings.least_enrolled, device, _VALIDATED) for house in bar]
+        each = [examine_house(judging, house, settings.least_enrolled, _VALIDATED) for house in bar]
         return validation_scores({one.name: (one.forged, one.genuine) for one in each if one is not None})
 
     learner = ComparatorLearner(network, settings.mask_weight, settings.label_share)
     fit(learner, training, shuffled(len(training), settings.fit.seed), validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
-    metrics = house_metrics(network.eval(), houses["test"], device=device)
+    metrics = house_metrics(witnesses_of(network.eval(), str(accelerator.device)), houses["test"])
     draft = draft_card(
         settings,
         {"backbone_start": start},

@@ -45,7 +45,7 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RegisteredHouse:
     """The photos of a house that fit its reference, in the reference's frame.
 
@@ -88,6 +88,14 @@ class RegisteredHouse:
         chosen = list(photos)
         count = np.maximum(covered[chosen].sum(axis=0, dtype=np.float32), 1)
         return np.asarray(edges[chosen].sum(axis=0, dtype=np.float32) / (255 * count), np.float32)
+
+    def edges(self, photo: int) -> NDArray[np.float32]:
+        """The tolerant edge strength of a photo, float32 (h, w), 0 to 1."""
+        return self._arrays["edges"][photo].astype(np.float32) / 255
+
+    def spread_of_edges(self, photos: Sequence[int]) -> NDArray[np.float32]:
+        """The standard deviation of the edge strength of some photos, float32 (h, w)."""
+        return np.std([self.edges(photo) for photo in photos], axis=0, dtype=np.float32)
 
     @property
     def genuine_photos(self) -> list[int]:

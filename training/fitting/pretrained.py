@@ -10,12 +10,14 @@ import logging
 from datetime import date
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+from typing import cast
 from urllib.error import URLError
 
 import torch
 import torchvision
 from torch import nn
 
+from inference.collections.witnesses import PatchFeatures
 from inference.models.card import Card, Task
 from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import load_model, save_model
@@ -130,6 +132,12 @@ def _load_by_order(backbone: nn.Module, values: list[torch.Tensor]) -> None:
         msg = f"The package {_PACKAGE} does not hold an EfficientNet-Lite0; use version 0.1.0."
         raise Refusal(msg)
     backbone.load_state_dict(pairs)
+
+
+def frozen_patches() -> PatchFeatures:
+    """Features of patches by the pretrained EfficientNet-Lite0, unchanged."""
+    backbone, preprocessing = frozen_backbone()
+    return PatchFeatures(cast("Backbone", backbone), preprocessing)
 
 
 def frozen_backbone() -> tuple[nn.Module, Preprocessing]:

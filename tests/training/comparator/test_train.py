@@ -18,6 +18,7 @@ from torch.nn import functional
 from inference.models.weights import load_model
 from inference.networks.comparator import Comparator, most_altered
 from inference.reference.edges import edge_strength, tolerant
+from training.assessment.house_witnesses import comparator, witnesses_of
 from training.assessment.houses import examine_house, house_metrics
 from training.comparator.learner import ComparatorLearner, validation_scores
 from training.comparator.samples import TrainingCrops, changed
@@ -203,7 +204,7 @@ def test_a_run_leaves_a_comparator_that_tells_houses_it_never_met(
     assert "5 enrolled" in " ".join(card.metrics)
     losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < losses[0]
-    found = examine_house(cast("Comparator", model.network), houses["test"][0], 5)
+    found = examine_house(comparator(cast("Comparator", model.network)), houses["test"][0], 5)
     assert found is not None
     assert found.auc > 0.7
     assert np.nanmean(found.pixel_aucs) > 0.7
@@ -211,12 +212,13 @@ def test_a_run_leaves_a_comparator_that_tells_houses_it_never_met(
 
 def test_figures_are_given_for_as_many_as_a_house_has(houses: dict[str, list[RegisteredHouse]], run: Path) -> None:
     network = cast("Comparator", load_model("comparator", run).network)
-    assert examine_house(network, houses["test"][0], 40) is None
+    witnesses = witnesses_of(network)
+    assert examine_house(witnesses["comparator"], houses["test"][0], 40) is None
     both = [*houses["test"], *houses["val"]]
-    metrics = house_metrics(network, both, (5, 40))
-    assert {metric.of[0] for metric in metrics.values()} == {"5 enrolled"}
-    each = [found.auc for house in both if (found := examine_house(network, house, 5))]
-    assert metrics["AUC, 5 enrolled"].value == pytest.approx(np.mean(each))
+    metrics = house_metrics(witnesses, both, (5, 40))
+    assert {metric.of[:2] for metric in metrics.values()} == {(name, "5 enrolled") for name in witnesses}
+    each = [found.auc for house in both if (found := examine_house(witnesses["patches"], house, 5))]
+    assert metrics["AUC, patches, 5 enrolled"].value == pytest.approx(np.mean(each))
 
 
 def test_an_interrupted_run_continues_to_the_same_weights(
