@@ -9,8 +9,9 @@ registered photo is searched near the same place only, and the memory is not thi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from inference.collections.registered_photos import RegisteredPhotos
 from inference.networks.backbones import Backbone
 from inference.networks.comparator import Comparator, most_altered
 from inference.preprocessing import Preprocessing
 from inference.records import require
 from inference.reference.cells import wholly
+from inference.reference.channels import beside
 from inference.reference.features import CELL
 from inference.reference.geometry import Pixels
 
@@ -31,6 +34,8 @@ Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _STRIDE = 32
+_KEPT = 256
+"""Photos whose patches are kept: more than a collection has."""
 _REACH = 2
 """Cells of an eighth of the frame by which a patch may lie elsewhere in a genuine photo: the error of registration."""
 
@@ -160,6 +165,35 @@ class PatchMemory:
 def patches_in(covered: Mask) -> Mask:
     """The patches (h / 8, w / 8) of a frame that a photo covers wholly, from the points that it covers (h, w)."""
     return wholly(covered, side=2 * CELL)
+
+
+Witness = Callable[[RegisteredPhotos, int, Sequence[int]], DeviationMap]
+"""The map of a photo beside some of the others, its reference."""
+
+
+def comparator_witness(network: Comparator, device: str = "cpu") -> Witness:
+    """What a comparator, in evaluation mode, sees."""
+
+    def seen(photos: RegisteredPhotos, photo: int, reference: Sequence[int]) -> DeviationMap:
+        covered = photos.covered_by(photo)
+        stack = beside(photos.pixels[photo], covered, photos.mean_edges(reference))
+        return alteration_map(network, stack, covered, device)
+
+    return seen
+
+
+def patch_witness(features: PatchFeatures) -> Witness:
+    """What a memory of the reference's patches does not know."""
+
+    @lru_cache(_KEPT)
+    def of(photos: RegisteredPhotos, photo: int) -> Plane:
+        return features(photos.pixels[photo])
+
+    def seen(photos: RegisteredPhotos, photo: int, reference: Sequence[int]) -> DeviationMap:
+        memory = PatchMemory.of([(of(photos, one), photos.covered_by(one)) for one in reference])
+        return memory.map(of(photos, photo), photos.covered_by(photo))
+
+    return seen
 
 
 def usual_map(maps: Sequence[DeviationMap]) -> Plane:

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from inference.collections.witnesses import DeviationMap, usual_map
+from inference.collections.witnesses import DeviationMap, Witness, usual_map
 from inference.models.card import Metric
 from inference.reference.cells import partly
 from training.assessment.heatmaps import MapScore, score_map
-from training.assessment.house_witnesses import Witness
 from training.data.registered import RegisteredHouse
 from training.figures.metrics import auc, mean_by_source
 
@@ -71,8 +70,8 @@ def examine_house(
     own, others = genuine[:enrolled], genuine[enrolled:][:most]
     forged = np.flatnonzero(~house.genuine).tolist()[:most]
 
-    usual = usual_map([witness(house, photo, [other for other in own if other != photo]) for photo in own])
-    scores = {photo: witness(house, photo, own).less(usual) for photo in (*others, *forged)}
+    usual = usual_map([witness(house.photos, photo, [other for other in own if other != photo]) for photo in own])
+    scores = {photo: witness(house.photos, photo, own).less(usual) for photo in (*others, *forged)}
     pointed = [_map_score(scores[photo], partly(house.altered(photo))) for photo in forged]
     return ExaminedHouse(
         house.name,

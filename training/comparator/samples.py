@@ -45,8 +45,8 @@ class TrainingCrops(Dataset[dict[str, Tensor]]):
         settings = self._settings
         rng = np.random.default_rng(derive_seed(settings.fit.seed, epoch, index))
         house, photo = self._listed[index]
-        pixels, altered, covered = house.pixels(photo), house.altered(photo), house.covered(photo)
-        genuine_edges = house.mean_edges(self._enrolled(house, photo, rng))
+        pixels, altered, covered = house.photos.pixels[photo], house.altered(photo), house.photos.covered_by(photo)
+        genuine_edges = house.photos.mean_edges(self._enrolled(house, photo, rng))
         if house.genuine[photo] and rng.random() < settings.warped_share:
             warped = warp_key_areas(pixels, genuine_edges, settings.warps, rng)
             pixels, altered = warped, changed(pixels, warped)

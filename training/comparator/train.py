@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from inference.collections.witnesses import comparator_witness
 from inference.models.card import Card
 from inference.networks.comparator import Comparator
-from training.assessment.house_witnesses import comparator, witnesses_of
+from training.assessment.house_witnesses import witnesses_of
 from training.assessment.houses import examine_house, house_metrics
 from training.comparator.learner import ComparatorLearner, validation_scores
 from training.comparator.samples import TrainingCrops
@@ -50,7 +51,7 @@ def train(settings: ComparatorSettings) -> Card | None:
     start = start_from_imagenet(network.backbone, settings.backbone) if settings.pretrained else "random weights"
     training = TrainingCrops(houses["train"], settings)
     logger.info("%d houses, %d photos; the backbone starts from %s", len(houses["train"]), len(training), start)
-    judging = comparator(network, str(accelerator.device))
+    judging = comparator_witness(network, str(accelerator.device))
 
     def validate(_: nn.Module) -> Scores:
         bar = tqdm(houses["val"], "validating", unit="house", leave=False)

@@ -23,14 +23,13 @@ from PIL import Image
 from safetensors import safe_open
 from tqdm import tqdm
 
+from inference.collections.registered_photos import RegisteredPhotos
 from inference.files import write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.models.provenance import hash_of_findings_code
 from inference.records import Refusal
 from inference.reference import building
 from inference.reference.building import build_reference
-from inference.reference.edges import edge_strength, tolerant
-from inference.reference.geometry import warp
 from inference.reference.registration import register
 from training.data.photos.photo import Photo
 from training.data.processes import worker_processes
@@ -66,36 +65,19 @@ class RegisteredHouse:
     file: Path
 
     @cached_property
-    def _arrays(self) -> dict[str, NDArray[np.uint8]]:
+    def photos(self) -> RegisteredPhotos:
+        """The photos."""
         with safe_open(self.file, "numpy") as opened:
-            return {key: opened.get_tensor(key) for key in ("pixels", "covered", "altered", "edges")}
+            return RegisteredPhotos(*(opened.get_tensor(key) for key in ("pixels", "covered", "edges")))
 
-    def pixels(self, photo: int) -> Pixels:
-        """A photo, uint8 (h, w, 3)."""
-        return self._arrays["pixels"][photo]
-
-    def covered(self, photo: int) -> Mask:
-        """Points that a photo covers, bool (h, w)."""
-        return self._arrays["covered"][photo] > 0
+    @cached_property
+    def _altered(self) -> NDArray[np.uint8]:
+        with safe_open(self.file, "numpy") as opened:
+            return opened.get_tensor("altered")
 
     def altered(self, photo: int) -> Mask:
         """Where a counterfeit is altered, bool (h, w); nowhere for a genuine photo."""
-        return self._arrays["altered"][photo] > 0
-
-    def mean_edges(self, photos: Sequence[int]) -> NDArray[np.float32]:
-        """The mean edge strength of some photos, as a reference built of them would have it, float32 (h, w)."""
-        edges, covered = self._arrays["edges"], self._arrays["covered"]
-        chosen = list(photos)
-        count = np.maximum(covered[chosen].sum(axis=0, dtype=np.float32), 1)
-        return np.asarray(edges[chosen].sum(axis=0, dtype=np.float32) / (255 * count), np.float32)
-
-    def edges(self, photo: int) -> NDArray[np.float32]:
-        """The tolerant edge strength of a photo, float32 (h, w), 0 to 1."""
-        return self._arrays["edges"][photo].astype(np.float32) / 255
-
-    def spread_of_edges(self, photos: Sequence[int]) -> NDArray[np.float32]:
-        """The standard deviation of the edge strength of some photos, float32 (h, w)."""
-        return np.std([self.edges(photo) for photo in photos], axis=0, dtype=np.float32)
+        return self._altered[photo] > 0
 
     @property
     def genuine_photos(self) -> list[int]:
@@ -166,22 +148,21 @@ def _registered(name: str, photos: Sequence[Photo], long_side: int) -> dict[str,
         logger.info("no reference for %s", name, exc_info=True)
         return {"fitting": np.zeros(0, np.int32)}
     shape = reference.mean.shape
-    planes: dict[str, list[Pixels]] = {"pixels": [], "covered": [], "altered": [], "edges": []}
-    fitting = []
-    for index, (photo, pixels) in enumerate(zip(photos, pictures, strict=True)):
-        fit = register(pixels, reference)
-        if fit.score < reference.least_score:
-            continue
-        fitting.append(index)
-        laid, covered = warp(pixels, fit.homography, shape)
-        planes["pixels"].append(laid)
-        planes["covered"].append(covered.astype(np.uint8))
-        planes["altered"].append(_laid_mask(photo, fit.homography, shape))
-        strength = tolerant(edge_strength(laid)) * covered
-        planes["edges"].append(np.round(255 * np.clip(strength, 0, 1)).astype(np.uint8))
+    fits = [register(pixels, reference) for pixels in pictures]
+    fitting = [index for index, fit in enumerate(fits) if fit.score >= reference.least_score]
     if not fitting:
         return {"fitting": np.zeros(0, np.int32)}
-    return {"fitting": np.array(fitting, np.int32), **{key: np.stack(listed) for key, listed in planes.items()}}
+    laid = RegisteredPhotos.laid(
+        [pictures[index] for index in fitting], [fits[index].homography for index in fitting], shape
+    )
+    altered = [_laid_mask(photos[index], fits[index].homography, shape) for index in fitting]
+    return {
+        "fitting": np.array(fitting, np.int32),
+        "pixels": laid.pixels,
+        "covered": laid.covered,
+        "edges": laid.edges,
+        "altered": np.stack(altered),
+    }
 
 
 def _laid_mask(photo: Photo, homography: NDArray[np.float64], shape: tuple[int, ...]) -> Pixels:

@@ -15,10 +15,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from inference.collections.witnesses import comparator_witness
 from inference.models.weights import load_model
 from inference.networks.comparator import Comparator, most_altered
 from inference.reference.edges import edge_strength, tolerant
-from training.assessment.house_witnesses import comparator, witnesses_of
+from training.assessment.house_witnesses import witnesses_of
 from training.assessment.houses import examine_house, house_metrics
 from training.comparator.learner import ComparatorLearner, validation_scores
 from training.comparator.samples import TrainingCrops, changed
@@ -83,11 +84,11 @@ def test_photos_of_a_house_lie_in_one_frame_with_what_is_altered(houses: dict[st
 def test_mean_edges_are_those_of_the_chosen_photos(houses: dict[str, list[RegisteredHouse]]) -> None:
     house = houses["val"][0]
     chosen = house.genuine_photos[2:5]
-    total, count = np.zeros(house.covered(0).shape), np.zeros(house.covered(0).shape)
+    total, count = np.zeros(house.photos.covered[0].shape), np.zeros(house.photos.covered[0].shape)
     for photo in chosen:
-        total += tolerant(edge_strength(house.pixels(photo))) * house.covered(photo)
-        count += house.covered(photo)
-    assert house.mean_edges(chosen) == pytest.approx(total / np.maximum(count, 1), abs=3e-3)
+        total += tolerant(edge_strength(house.photos.pixels[photo])) * house.photos.covered[photo]
+        count += house.photos.covered[photo]
+    assert house.photos.mean_edges(chosen) == pytest.approx(total / np.maximum(count, 1), abs=3e-3)
 
 
 def test_what_is_registered_is_kept(
@@ -204,7 +205,7 @@ def test_a_run_leaves_a_comparator_that_tells_houses_it_never_met(
     assert "5 enrolled" in " ".join(card.metrics)
     losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < losses[0]
-    found = examine_house(comparator(cast("Comparator", model.network)), houses["test"][0], 5)
+    found = examine_house(comparator_witness(cast("Comparator", model.network)), houses["test"][0], 5)
     assert found is not None
     assert found.auc > 0.7
     assert np.nanmean(found.pixel_aucs) > 0.7
@@ -260,7 +261,7 @@ def test_masks_follow_the_photo_into_the_frame(lettered: Any, houses: dict[str, 
     """The mask of the first counterfeit lies where its registered photo differs from genuine ones."""
     house = houses["train"][0]
     photo = int(np.flatnonzero(~house.genuine)[0])
-    genuine = np.mean([house.pixels(index).mean(axis=2) for index in house.genuine_photos], axis=0)
-    apart = np.abs(house.pixels(photo).mean(axis=2) - genuine)
+    genuine = np.mean([house.photos.pixels[index].mean(axis=2) for index in house.genuine_photos], axis=0)
+    apart = np.abs(house.photos.pixels[photo].mean(axis=2) - genuine)
     altered = cv2.erode(house.altered(photo).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
     assert apart[altered].mean() > 2 * apart[~house.altered(photo)].mean()
