@@ -310,11 +310,26 @@ class TrademarkExaminer(Examiner):
         rest = iter(self.embed([tensor for pair in ordered for mark in pair for tensor in mark.tensors]))
         found = []
         for index, ((first, second), swap) in enumerate(zip(ordered, swapped, strict=True)):
-            a = wholes[index]
-            (grey_a,) = (next(rest) for _ in first.tensors)
-            grey_b, *turned_b = (next(rest) for _ in second.tensors)
-            grey, *turned = self.compare_embedded([(grey_a, grey_b), *((a, each) for each in turned_b)])
-            found.append(sub_scores(overall[index], grey, turned, turned_mark=1 if swap else 2))
+            a, b = wholes[index], wholes[len(ordered) + index]
+            grey_a, *windows_a = (next(rest) for _ in first.tensors)
+            grey_b, *further = (next(rest) for _ in second.tensors)
+            turned_b, windows_b = further[: len(second.turned)], further[len(second.turned) :]
+            pairs = [(grey_a, grey_b), *((a, each) for each in turned_b)]
+            pairs += [*((each, b) for each in windows_a), *((a, each) for each in windows_b)]
+            scores = self.compare_embedded(pairs)
+            turns = 1 + len(turned_b)
+            inside = scores[turns : turns + len(windows_a)], scores[turns + len(windows_a) :]
+            crops = first.crops, second.crops
+            found.append(
+                sub_scores(
+                    overall[index],
+                    scores[0],
+                    scores[1:turns],
+                    inside[::-1] if swap else inside,
+                    crops[::-1] if swap else crops,
+                    turned_mark=1 if swap else 2,
+                )
+            )
         return found
 
     def embed(self, images: Sequence[Tensor]) -> Tensor:
