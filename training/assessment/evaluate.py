@@ -16,6 +16,7 @@ from inference.models.weights import Model, load_model, save_model
 from inference.records import Verdict
 from training.assessment.finished import FinishedModelSettings
 from training.assessment.heatmaps import measure
+from training.assessment.houses import assess_comparator
 from training.assessment.marks import assess_marks
 from training.assessment.photos import (
     class_probabilities,
@@ -66,6 +67,8 @@ def assess(settings: AssessmentSettings) -> Table:
         if settings.heatmaps:
             _state_in_card(model, table["hiding"], settings)
         return table
+    if model.card.task == "comparator":
+        return assess_comparator(model, settings.data, settings.split, settings.out)
     photos = read_photos_for(model.card, settings.data)
     if settings.choices or settings.heatmaps:
         table = measure(model, photos.of(settings.split), settings.out, settings.choices, settings.limit)

@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.collections.witnesses import DeviationMap, Witness, usual_map
+from inference.files import write_whole
 from inference.models.card import Metric
+from inference.models.weights import Model
+from inference.networks.comparator import Comparator
 from inference.reference.cells import partly
 from training.assessment.heatmaps import MapScore, score_map
-from training.data.registered import RegisteredHouse
+from training.assessment.house_witnesses import witnesses_of
+from training.assessment.tables import Table, json_bytes
+from training.data.photos.photo import Split
+from training.data.photos.photo_set import read_photo_set
+from training.data.registered import HOUSE_CACHE, RegisteredHouse, register_houses
+from training.data.set_files import DataRefused
 from training.figures.metrics import auc, mean_by_source
 
 ENROLLED = (5, 10, 20, 40)
@@ -90,6 +100,33 @@ def _map_score(found: DeviationMap, altered: NDArray[np.bool_]) -> MapScore:
         return MapScore(math.nan, math.nan, math.nan)
     least = found.values.min()
     return score_map(np.where(found.covered, found.values - least, 0), seen, reach=1)
+
+
+def assess_comparator(model: Model, data: Path, split: Split, out: Path, cache: Path = HOUSE_CACHE) -> Table:
+    """The figures of a comparator and of what it is held against, also written into the folder as figures.json.
+
+    Args:
+        model: The comparator.
+        data: Photos of any series; of the comparator's own set, which states splits, those of one.
+        split: That split; a set without any is all test.
+        out: Folder to write to.
+        cache: Folder that keeps registered photos.
+
+    Raises:
+        Refusal: if the photos cannot be read, or too few of any series fit each other.
+    """
+    photos = read_photo_set(data, seed=model.card.seed, whole_series=True)
+    houses = register_houses(photos.of(split), model.card.preprocessing.size, cache)
+    metrics = house_metrics(witnesses_of(cast("Comparator", model.network)), houses)
+    if not metrics:
+        msg = (
+            f"No series of {data} has {ENROLLED[0] + _LEAST_QUESTIONED} genuine photos for {split} that fit each "
+            "other, so that nothing could be enrolled and examined; add photos that show the part flat and whole."
+        )
+        raise DataRefused(msg)
+    table = {"beside genuine photos": metrics}
+    write_whole(out / "figures.json", json_bytes(table))
+    return table
 
 
 def house_metrics(

@@ -20,7 +20,7 @@ from inference.models.weights import load_model
 from inference.networks.comparator import Comparator, most_altered
 from inference.reference.edges import edge_strength, tolerant
 from training.assessment.house_witnesses import witnesses_of
-from training.assessment.houses import examine_house, house_metrics
+from training.assessment.houses import assess_comparator, examine_house, house_metrics
 from training.comparator.learner import ComparatorLearner, validation_scores
 from training.comparator.samples import TrainingCrops, changed
 from training.comparator.settings import PRESETS, ComparatorSettings
@@ -109,23 +109,34 @@ def test_a_house_whose_photos_do_not_fit_is_left_out(
     assert "1 of 1 houses are left out" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("avelo-g0,train", "avelo-g0,val", "avelo lies in several splits"),
-        (",(train|val|test),", ",,", "avelo has no split"),
-        (",test,", ",val,", "no series for test"),
-    ],
-)
-def test_a_set_that_tears_a_house_apart_is_refused(
-    house_set: Path, tmp_path: Path, old: str, new: str, message: str
+def test_a_set_that_tears_a_house_apart_is_refused(house_set: Path) -> None:
+    torn = house_set.with_name("torn.csv")
+    torn.write_text(house_set.read_text().replace("avelo-g0,train", "avelo-g0,val"))
+    with pytest.raises(DataRefused, match="avelo lies in several splits"):
+        read_photo_set(torn, whole_series=True)
+
+
+def test_a_set_without_splits_is_all_test(house_set: Path, run: Path, cache: Path, tmp_path: Path) -> None:
+    whole = house_set.with_name("whole.csv")
+    whole.write_text(re.sub(",(train|val|test),", ",,", house_set.read_text()))
+    photos = read_photo_set(whole, whole_series=True)
+    assert {photo.split for photo in photos.photos} == {"test"}
+    model = load_model("comparator", run)
+    table = assess_comparator(model, whole, "test", tmp_path, cache)
+    judged_by = {metric.of[0] for metric in table["beside genuine photos"].values()}
+    assert judged_by == {*witnesses_of(cast("Comparator", model.network))}
+    assert json.loads((tmp_path / "figures.json").read_text())
+    with pytest.raises(DataRefused, match="for val that fit each other"):
+        assess_comparator(model, whole, "val", tmp_path, cache)
+
+
+def test_without_a_house_to_train_on_nothing_is_trained(
+    house_set: Path, settings: Callable[..., ComparatorSettings], tmp_path: Path
 ) -> None:
-    rows = re.sub(old, new, house_set.read_text())
-    listed = house_set.parent / f"torn-{tmp_path.name}.csv"
-    listed.write_text(rows)
-    with pytest.raises(DataRefused, match=message):
-        read_photo_set(listed, whole_series=True)
-    listed.unlink()
+    none = house_set.with_name("none.csv")
+    none.write_text(house_set.read_text().replace(",val,", ",test,"))
+    with pytest.raises(DataRefused, match="No val house has more than 5"):
+        train(replace(settings(tmp_path / "run"), data=none))
 
 
 def test_a_square_shows_photo_and_reference_and_what_is_altered(

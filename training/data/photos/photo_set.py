@@ -43,7 +43,7 @@ def read_photo_set(
         least_items: Items needed of each class over all splits; never fewer than 3 are.
         called: Name of a single series without a folder of its own, in place of that of `data`, for a run whose set was
             moved.
-        whole_series: Whether each series lies in one split, which the set states for every photo; nothing is drawn.
+        whole_series: Whether each series lies in one split; nothing is drawn, and a set that states none is for test.
 
     Raises:
         DataRefused: if nothing can be trained on the set as it is.
@@ -149,21 +149,17 @@ def _split(listed: Sequence[Listed], groups: NDArray[np.intp], seed: int, least_
 
 
 def _own_split(listed: Sequence[Listed]) -> tuple[list[Split], str]:
-    """The split that a set states for every photo, each series in one."""
-    splits = [photo.split for photo in listed if photo.split]
+    """The split that a set states, each series in one; without any, all of it is for test."""
     found: dict[str, set[Split | None]] = defaultdict(set)
     for photo in listed:
         found[photo.series].add(photo.split)
-    torn = next((series for series, there in found.items() if len(there) > 1 or None in there), None)
+    torn = next((series for series, there in found.items() if len(there) > 1), None)
     if torn is not None:
-        which = "has no split" if None in found[torn] else "lies in several splits"
-        msg = f"Each series must lie in one split, and {torn} {which}; state train, val or test of every photo."
+        msg = f"Each series must lie in one split, and {torn} lies in several splits; state one for all its photos."
         raise DataRefused(msg)
-    missing = [split for split in SHARES if split not in splits]
-    if missing:
-        msg = f"The set has no series for {_listing(missing)}; add some."
-        raise DataRefused(msg)
-    return splits, "The split by series into train, val and test is the set's own."
+    if all(photo.split is None for photo in listed):
+        return ["test"] * len(listed), "The set states no split: all of it is for test."
+    return [photo.split or "test" for photo in listed], "The split by series into train, val and test is the set's own."
 
 
 def _require_items(
