@@ -153,9 +153,9 @@ class PatchMemory:
             known = np.pad(seen, _REACH)
             for down in range(2 * _REACH + 1):
                 for across in range(2 * _REACH + 1):
-                    beside = slice(down, down + height), slice(across, across + width)
-                    similarity = np.einsum("chw,chw->hw", features, around[(slice(None), *beside)])
-                    nearest = np.maximum(nearest, np.where(known[beside], similarity, -np.inf))
+                    near = slice(down, down + height), slice(across, across + width)
+                    similarity = np.einsum("chw,chw->hw", features, around[(slice(None), *near)])
+                    nearest = np.maximum(nearest, np.where(known[near], similarity, -np.inf))
         # What no genuine photo shows near a place says nothing there.
         away = np.sqrt(np.maximum(2 - 2 * np.where(np.isfinite(nearest), nearest, 1), 0)).astype(np.float32)
         cells = wholly(covered)

@@ -33,7 +33,6 @@ class TrainingCrops(Dataset[dict[str, Tensor]]):
 
     def __init__(self, houses: Sequence[RegisteredHouse], settings: ComparatorSettings) -> None:
         self._settings = settings
-        self._houses = houses
         self._listed = [(house, photo) for house in houses for photo in range(len(house.items))]
 
     def __len__(self) -> int:

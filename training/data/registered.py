@@ -1,7 +1,7 @@
 """Photos of many houses, each registered to a genuine reference of its house, once and for all runs.
 
 Registration takes most of a second a photo, and training looks at each photo many times. So what is registered is kept
-in a folder, one file a house, and mapped into memory when it is used.
+in a folder, one file a house, and read when it is used.
 """
 
 from __future__ import annotations
