@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from tqdm import tqdm
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.bench import examiner_of
 from inference.evidence.scale import NEUTRAL_LR
+from inference.evidence.trials import trial
 from inference.files import write_whole
 from inference.heatmap import over_part
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.models.card import Metric
 from inference.models.weights import Model, load_model
-from inference.records import Comparison, Exhibit, Verdict
+from inference.records import Exhibit, Verdict
 from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.scores import EmbeddedMark
 from training.assessment.evaluate import read_photos_for
 from training.assessment.finished import FinishedModelSettings
 from training.assessment.heatmaps import in_frame, read_mask, score_map
@@ -39,7 +42,6 @@ from training.data.photos.photo import Photo
 from training.figures.evidence import cllr_metric
 from training.figures.metrics import mean_by_source, share_by_source
 from training.figures.plots import png_of
-from training.figures.trials import trial
 from training.fitting.run_folder import TrainingRefused, require_setting
 
 CLEAN = "as it is"
@@ -102,7 +104,9 @@ def _photo_sample(examiner: AuthenticityExaminer, photo: Photo) -> Sample:
     def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
         exhibit = _corrupted(read_exhibit(photo.path), corruption, severity, seed)
         verdict = examiner.examine(exhibit, photo.series)
-        return _judged(verdict, _lift(photo, verdict, corruption, severity, seed))
+        log10_lr = verdict.evidence.log10_lr if verdict.evidence else None
+        lift = _lift(photo, verdict, corruption, severity, seed)
+        return Judged(verdict.log_odds, log10_lr, verdict.outcome, lift)
 
     return Sample(photo.item, photo.label == "genuine", judge)
 
@@ -120,17 +124,24 @@ def _lift(photo: Photo, verdict: Verdict, corruption: Corruption | None, severit
 
 
 def _pair_sample(examiner: TrademarkExaminer, first: Mark, second: Mark, of_first: bool) -> Sample:
-    """A pair of marks, of which the second is corrupted."""
+    """A pair of marks, of which the second is corrupted; the first is read once."""
+
+    @cache
+    def as_it_is() -> EmbeddedMark:
+        return _embedded(examiner, read_exhibit(first.path))
 
     def judge(corruption: Corruption | None, severity: int, seed: int) -> Judged:
-        pair = read_exhibit(first.path), _corrupted(read_exhibit(second.path), corruption, severity, seed)
-        return _judged(examiner.compare_batch([pair], in_other_ways=False)[0])
+        corrupted = _corrupted(read_exhibit(second.path), corruption, severity, seed)
+        scored = examiner.score(as_it_is(), _embedded(examiner, corrupted))
+        outcome, _, evidence = examiner.outcome(scored)
+        return Judged(scored.whole.log_odds, evidence.log10_lr if evidence else None, outcome)
 
     return Sample(first.family, of_first, judge)
 
 
-def _judged(record: Verdict | Comparison, lift: float | None = None) -> Judged:
-    return Judged(record.log_odds, record.evidence.log10_lr if record.evidence else None, record.outcome, lift)
+def _embedded(examiner: TrademarkExaminer, mark: Exhibit) -> EmbeddedMark:
+    (embedded,) = examiner.embedded([examiner.view(mark)])
+    return embedded
 
 
 def _corrupted(exhibit: Exhibit, corruption: Corruption | None, severity: int, seed: int) -> Exhibit:

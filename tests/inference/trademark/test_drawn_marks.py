@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 
 import cv2
@@ -15,6 +15,7 @@ from PIL import Image
 from inference.intake.exhibit import read_exhibit
 from inference.records import Exhibit
 from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.scores import EmbeddedMark
 
 Pixels = NDArray[np.uint8]
 Draw = Callable[[], Pixels]
@@ -127,17 +128,22 @@ def examiner() -> TrademarkExaminer:
     return TrademarkExaminer.load("hms_icon_marks")
 
 
-def outcomes(examiner: TrademarkExaminer, pairs: list[tuple[Exhibit, Exhibit]]) -> list[str]:
-    return [comparison.outcome for comparison in examiner.compare_batch(pairs, in_other_ways=False)]
+def seen(examiner: TrademarkExaminer, marks: Iterable[Exhibit]) -> list[EmbeddedMark]:
+    """Each mark as it is scored, whatever it meets."""
+    return examiner.embedded([examiner.view(mark) for mark in marks])
+
+
+def outcomes(examiner: TrademarkExaminer, pairs: Iterable[tuple[EmbeddedMark, EmbeddedMark]]) -> list[str]:
+    return [examiner.outcome(examiner.score(*pair))[0] for pair in pairs]
 
 
 @pytest.fixture(scope="module")
-def plain() -> list[Exhibit]:
-    return [exhibit_of(draw()) for draw in MARKS]
+def plain(examiner: TrademarkExaminer) -> list[EmbeddedMark]:
+    return seen(examiner, (exhibit_of(draw()) for draw in MARKS))
 
 
 @pytest.fixture(scope="module")
-def beside_itself(examiner: TrademarkExaminer, plain: list[Exhibit]) -> list[str]:
+def beside_itself(examiner: TrademarkExaminer, plain: list[EmbeddedMark]) -> list[str]:
     """The outcome of each mark beside itself: similar, or out of scope where the model knows nothing of its kind."""
     found = outcomes(examiner, [(mark, mark) for mark in plain])
     assert found.count("similar") >= 3
@@ -146,9 +152,9 @@ def beside_itself(examiner: TrademarkExaminer, plain: list[Exhibit]) -> list[str
 
 
 @pytest.fixture(scope="module")
-def strangers(examiner: TrademarkExaminer, plain: list[Exhibit]) -> list[str]:
+def strangers(examiner: TrademarkExaminer, plain: list[EmbeddedMark]) -> list[str]:
     """The outcome of each mark beside each other one."""
-    found = outcomes(examiner, list(combinations(plain, 2)))
+    found = outcomes(examiner, combinations(plain, 2))
     assert found.count("dissimilar") >= 3
     assert {*found} <= {"dissimilar", "out of scope"}
     return found
@@ -156,27 +162,27 @@ def strangers(examiner: TrademarkExaminer, plain: list[Exhibit]) -> list[str]:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_how_a_mark_is_handed_in_changes_no_outcome(
-    change: str, examiner: TrademarkExaminer, plain: list[Exhibit], beside_itself: list[str], strangers: list[str]
+    change: str, examiner: TrademarkExaminer, plain: list[EmbeddedMark], beside_itself: list[str], strangers: list[str]
 ) -> None:
-    changed = [exhibit_of(CHANGES[change](draw())) for draw in MARKS]
-    assert outcomes(examiner, list(zip(plain, changed, strict=True))) == beside_itself
-    assert outcomes(examiner, list(combinations(changed, 2))) == strangers
+    changed = seen(examiner, (exhibit_of(CHANGES[change](draw())) for draw in MARKS))
+    assert outcomes(examiner, zip(plain, changed, strict=True)) == beside_itself
+    assert outcomes(examiner, combinations(changed, 2)) == strangers
 
 
 @pytest.mark.parametrize("container", FORMATS)
 def test_the_file_format_changes_no_outcome(
-    container: str, examiner: TrademarkExaminer, plain: list[Exhibit], beside_itself: list[str]
+    container: str, examiner: TrademarkExaminer, plain: list[EmbeddedMark], beside_itself: list[str]
 ) -> None:
-    changed = [exhibit_of(draw(), container) for draw in MARKS]
-    assert outcomes(examiner, list(zip(plain, changed, strict=True))) == beside_itself
+    changed = seen(examiner, (exhibit_of(draw(), container) for draw in MARKS))
+    assert outcomes(examiner, zip(plain, changed, strict=True)) == beside_itself
 
 
 @pytest.mark.parametrize("ink", [0, 128, 245, 255])
 def test_a_mark_on_transparency_is_the_mark(
-    ink: int, examiner: TrademarkExaminer, plain: list[Exhibit], beside_itself: list[str]
+    ink: int, examiner: TrademarkExaminer, plain: list[EmbeddedMark], beside_itself: list[str]
 ) -> None:
-    changed = [on_transparency(draw(), ink) for draw in MARKS]
-    assert outcomes(examiner, list(zip(plain, changed, strict=True))) == beside_itself
+    changed = seen(examiner, (on_transparency(draw(), ink) for draw in MARKS))
+    assert outcomes(examiner, zip(plain, changed, strict=True)) == beside_itself
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])

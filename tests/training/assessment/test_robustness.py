@@ -11,18 +11,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.records import Refusal
+from inference.trademark.examiner import TrademarkExaminer
 from training.assessment import robustness
 from training.assessment.robustness import (
     CLEAN,
     Judged,
     RobustnessSettings,
+    _pair_sample,
     cell,
     figures,
     judge_all,
     measure_robustness,
 )
-from training.data.corruptions import CORRUPTIONS, SEVERITIES
+from training.data.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from training.data.marks.mark_set import Mark
 
 SIDES = ("genuine", "counterfeit")
 
@@ -146,3 +150,20 @@ def test_a_model_is_examined_on_corrupted_photos(
     with Image.open(tmp_path / "robustness.png") as plot:
         assert plot.width > plot.height
     assert measure_robustness(settings) == table
+
+
+@pytest.mark.parametrize("corruption", [None, CORRUPTIONS["noise"]], ids=["as it is", "noise"])
+def test_a_pair_of_marks_is_judged_as_an_examiner_compares_it(
+    weighing_models: Path, corruption: Corruption | None
+) -> None:
+    examiner = TrademarkExaminer.load("tiny_marks", weighing_models)
+    paths = sorted((Path(__file__).parents[3] / "ui" / "examples" / "marks").glob("*/*"))[:2]
+    judged = _pair_sample(examiner, *(Mark(path, path.stem, "test") for path in paths), True).judge(corruption, 2, 7)
+    first, second = (read_exhibit(path) for path in paths)
+    if corruption:
+        pixels = corruption(second.pixels, 2, np.random.default_rng(7))
+        second = exhibit_from_pixels(np.ascontiguousarray(pixels), second.name)
+    alone = examiner.compare(first, second)
+    assert judged.log_odds == pytest.approx(alone.log_odds, abs=1e-4)
+    assert judged.outcome == alone.outcome
+    assert judged.log10_lr == (pytest.approx(alone.evidence.log10_lr, abs=1e-4) if alone.evidence else None)
