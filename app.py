@@ -55,6 +55,8 @@ class Options:
     """Open the page in a browser."""
     case_folder: Path | None = None
     """Folder of the cases, one folder each; without it nothing is kept, and reports are only downloads."""
+    references: Path = Path(__file__).parent / "references"
+    """Folder of the reference collections."""
 
     def __post_init__(self) -> None:
         Names.of(self.host, self.served_as)
@@ -100,6 +102,7 @@ def main(options: Options) -> None:
                 login=options.login,
                 open_browser=options.open_browser,
                 case_folder=options.case_folder,
+                references=options.references,
                 public=ON_SPACES,
                 served_as=(*options.served_as, *SPACE_HOSTS),
                 root_path=options.root_path,

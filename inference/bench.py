@@ -15,14 +15,41 @@ from threading import Lock
 from typing import TypeVar
 
 from inference.authenticity.examiner import AuthenticityExaminer
+from inference.collections.collection import Collection, name_of
+from inference.collections.enrolling import Enrolment
+from inference.collections.examiner import CollectionExaminer
+from inference.collections.files import (
+    BEST_FIT,
+    REFERENCES_FOLDER,
+    CollectionRefused,
+    Collections,
+    load_collection,
+    read_collections,
+    save_collection,
+)
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.examiner import Examiner
 from inference.locator.examiner import Locator
 from inference.models.card import Card, Task, WeightsRefused
 from inference.models.catalogue import WEIGHTS_FOLDER, Catalogue, read_catalogue
 from inference.models.weights import Model
-from inference.records import Comparison, Detection, Exhibit, Located, PartFinding, Refusal, Verdict
+from inference.progress import Progress, untold
+from inference.records import (
+    Comparison,
+    Detection,
+    Deviation,
+    Exhibit,
+    Located,
+    PartFinding,
+    Record,
+    Refusal,
+    Verdict,
+    WitnessName,
+)
+from inference.reference.registration import register
+from inference.register.register import Register
 from inference.request import Request
+from inference.trademark.embedder import MarkEmbedder
 from inference.trademark.examiner import Crops, TrademarkExaminer
 
 logger = logging.getLogger(__name__)
@@ -30,7 +57,7 @@ logger = logging.getLogger(__name__)
 _REMEMBERED = 64
 """How many photos keep their detections, so that a photo is searched once."""
 
-AnyExaminer = TypeVar("AnyExaminer", bound=Examiner)
+AnyExaminer = TypeVar("AnyExaminer", AuthenticityExaminer, TrademarkExaminer, CollectionExaminer)
 
 
 class Bench:
@@ -40,15 +67,25 @@ class Bench:
         weights: Folder of the models.
         device: Where they run: cpu, cuda or mps.
         scale: The verbal scale for likelihood ratios.
+        references: Folder of the reference collections.
     """
 
-    def __init__(self, weights: Path = WEIGHTS_FOLDER, device: str = "cpu", scale: VerbalScale = ENFSI_2015) -> None:
+    def __init__(
+        self,
+        weights: Path = WEIGHTS_FOLDER,
+        device: str = "cpu",
+        scale: VerbalScale = ENFSI_2015,
+        references: Path = REFERENCES_FOLDER,
+    ) -> None:
         self.weights = weights
         self.device = device
         self.scale = scale
+        self.references = references
         self._parts: dict[str, AuthenticityExaminer] = {}
         self._marks: dict[str, TrademarkExaminer] = {}
         self._locators: dict[str, Locator] = {}
+        self._comparators: dict[str, CollectionExaminer] = {}
+        self._collections: dict[str, Collection] = {}
         self._found: OrderedDict[tuple[str, str | None], tuple[Detection, ...]] = OrderedDict()
         self._loading = Lock()
         self._searching = Lock()
@@ -70,6 +107,13 @@ class Bench:
         """The authenticity model for a part; of several, the first by name."""
         return next(iter(self.catalogue.names("authenticity", part)), None)
 
+    def beside_for(self, part: str) -> str | None:
+        """The collection of a part, beside which it can be examined; of several, `best-fit`; None without one."""
+        if not self.choices("comparator"):
+            return None
+        names = [name for name, card in self.collections.cards.items() if name_of(card.part) == part]
+        return BEST_FIT if len(names) > 1 else next(iter(names), None)
+
     @property
     def finds_parts(self) -> bool:
         """Whether the folder holds a locator."""
@@ -83,27 +127,32 @@ class Bench:
         """
         return self._for_parts(model).examine_batch([request])[0]
 
-    def examine_found(self, exhibit: Exhibit, series: str | None = None) -> tuple[Verdict, ...]:
-        """A verdict on each detected part that has a model, the best detection first.
+    def examine_found(self, exhibit: Exhibit, series: str | None = None) -> tuple[Verdict | Deviation, ...]:
+        """An examination of each detected part by its model, or else beside its collections, the best detection first.
 
         Raises:
-            Refusal: if there is no locator, no part is found, or no model examines any part that is found.
+            Refusal: if there is no locator, no part is found, or there is nothing by which to examine any of them.
         """
-        locator, detections, verdicts = self.locator(), self.detections(exhibit), []
+        locator, detections = self.locator(), self.detections(exhibit)
         if not detections:
             raise Refusal(locator.nothing_found(exhibit))
+        found: list[Verdict | Deviation] = []
         for detection in detections:
-            model = self.model_for(detection.part)
-            if model:
-                verdicts.append(self.examine(Request.of_proposal(exhibit, locator.located(detection), series), model))
+            request = Request.of_proposal(exhibit, locator.located(detection), series)
+            if model := self.model_for(detection.part):
+                found.append(self.examine(request, model))
+            elif collection := self.beside_for(detection.part):
+                found.append(self.examine_beside(request, collection))
             else:
-                logger.warning(
-                    "There is no model for the %s at %s on %s.", detection.part, detection.crop, exhibit.name
-                )
-        if not verdicts:
-            msg = f"No model examines the parts found on {exhibit.name}; put one for them into {self.weights}."
+                where = detection.part, detection.crop, exhibit.name
+                logger.warning("There is no model or reference collection for the %s at %s on %s.", *where)
+        if not found:
+            msg = (
+                f"No model or reference collection is for the parts found on {exhibit.name}; put a model into "
+                f"{self.weights}, or enrol genuine photos of them."
+            )
             raise WeightsRefused(msg)
-        return tuple(verdicts)
+        return tuple(found)
 
     def combine(self, verdicts: Sequence[Verdict]) -> list[PartFinding]:
         """The part findings of several photos of one item, one a part; each part has its model.
@@ -125,6 +174,88 @@ class Bench:
             Refusal: if there is no such model, it cannot be loaded, or it cannot compare these.
         """
         return self._examiner(TrademarkExaminer, self._marks, model).compare(first, second, crops)
+
+    def register(self, folder: Path, model: str | None = None) -> Register:
+        """The register of a folder, whose marks the trademark model of that name embeds, or the first one.
+
+        Raises:
+            Refusal: if there is no such model, it cannot be loaded, or the register cannot be read or is another's.
+        """
+        return Register(folder, MarkEmbedder(self._examiner(TrademarkExaminer, self._marks, model)))
+
+    @property
+    def collections(self) -> Collections:
+        """The reference collections of the folder as they stand."""
+        return read_collections(self.references)
+
+    def enrol(self, enrolment: Enrolment, progress: Progress = untold) -> Collection:
+        """A collection of genuine photos by the first comparator; it is not saved yet.
+
+        Raises:
+            Refusal: if there is no comparator, it cannot be loaded, or it cannot make a collection of these.
+        """
+        return self._comparator().enrol(enrolment, progress)
+
+    def scores_left_out(self, collection: Collection) -> dict[WitnessName, list[float]]:
+        """By witness, how far each enrolled photo of a collection deviates from those of other items."""
+        return self._comparator().rule.left_out(collection.genuine)
+
+    def scores_of_counterfeits(self, collection: Collection) -> dict[WitnessName, list[float]]:
+        """By witness, how far each known counterfeit of a collection deviates from its genuine photos."""
+        genuine, rule = collection.genuine, self._comparator().rule
+        return {
+            name: [rule.standardised(name, dict(one.deviations)[name], own) for one in collection.known_counterfeits]
+            for name, own in genuine.items()
+        }
+
+    def keep(self, collection: Collection) -> Path:
+        """Save a collection in the folder, in the place of an earlier one of that part and series.
+
+        Returns:
+            Where its card lies.
+        """
+        return save_collection(collection, self.references)
+
+    def collection(self, name: str) -> Collection:
+        """The collection of that name, loaded once as long as its files stay as they are.
+
+        Raises:
+            CollectionRefused: if there is none, or it cannot be read.
+        """
+        listed = self.collections
+        if name not in listed.cards:
+            known = ", ".join(listed.cards) or "none"
+            msg = f"There is no reference collection {name!r} in {self.references}; there are: {known}."
+            raise CollectionRefused(msg)
+        with self._loading:
+            loaded = self._collections.get(name)
+            if loaded is None or loaded.sha256 != listed.cards[name].sha256:
+                self._collections[name] = loaded = load_collection(name, self.references)
+            return loaded
+
+    def examine_beside(self, request: Request, collection: str) -> Deviation:
+        """How far a part deviates from the genuine items of the collection of that name, or of the best fitting one.
+
+        Raises:
+            Refusal: if there is no such collection or comparator, one of them cannot be loaded, or they do not belong
+                together.
+        """
+        comparator = self._comparator()
+        if collection == BEST_FIT:
+            return comparator.examine(self._fitting(request), request)
+        return comparator.examine(self.collection(collection), request)
+
+    def _fitting(self, request: Request) -> Collection:
+        """The collection whose reference a part fits best, of those of its series if that is stated."""
+        listed = self.collections.cards
+        names = [name for name, card in listed.items() if request.series in (None, card.series)]
+        if not names:
+            of = f" of {request.series}" if request.series else ""
+            msg = f"There is no reference collection{of} in {self.references}; enrol genuine photos first."
+            raise CollectionRefused(msg)
+        part = request.exhibit.crop(request.crop)
+        found = [self.collection(name) for name in names]
+        return max(found, key=lambda one: register(part, one.reference).score)
 
     def locator(self, name: str | None = None) -> Locator:
         """The locator of that name, or the first one.
@@ -164,9 +295,9 @@ class Bench:
             raise Refusal(msg)
         return self.locator().located(detections[int(number) - 1])
 
-    def cards(self, *records: Verdict | Comparison) -> dict[str, Card]:
+    def cards(self, *records: Record) -> dict[str, Card]:
         """The cards of the models that made these records, by model name."""
-        examiners: dict[str, Examiner] = {**self._parts, **self._marks}
+        examiners: dict[str, Examiner | CollectionExaminer] = {**self._parts, **self._marks, **self._comparators}
         return {name: examiners[name].card for name in {record.provenance.model for record in records}}
 
     def chosen(self, task: Task, name: str | None) -> str:
@@ -183,6 +314,9 @@ class Bench:
             msg = f"There is no model {name!r} for {task}; there are: {', '.join(names) or 'none'}."
             raise WeightsRefused(msg)
         return name or names[0]
+
+    def _comparator(self) -> CollectionExaminer:
+        return self._examiner(CollectionExaminer, self._comparators, None)
 
     def _for_parts(self, model: str | None) -> AuthenticityExaminer:
         return self._examiner(AuthenticityExaminer, self._parts, model)

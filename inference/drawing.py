@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.heatmap import strength
-from inference.records import Correspondence, Crop, Detection, Heatmap, LocalAgreement, ReferenceComparison
+from inference.records import Correspondence, Crop, Heatmap, LocalAgreement, ReferenceComparison
 from inference.trademark.sub_scores import ground
 
 Pixels = NDArray[np.uint8]
@@ -158,16 +158,16 @@ def in_two_colours(first: Pixels, laid: Pixels) -> Pixels:
     return np.dstack([there, here, here])
 
 
-def numbered(pixels: Pixels, detections: Sequence[Detection]) -> Pixels:
-    """A picture (H, W, 3) with the numbered boxes of its detections, from 1; unchanged without detections."""
-    if not detections:
+def numbered(pixels: Pixels, boxes: Sequence[Crop]) -> Pixels:
+    """A picture (H, W, 3) with its boxes numbered, from 1; unchanged without boxes."""
+    if not boxes:
         return pixels
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     line = max(2, round(max(pixels.shape[:2]) / 350))
     font = ImageFont.load_default(9 * line)
-    for number, detection in enumerate(detections, 1):
-        x, y, width, height = detection.crop.rectangle
+    for number, box in enumerate(boxes, 1):
+        x, y, width, height = box.rectangle
         draw.rectangle((x, y, x + width - 1, y + height - 1), outline="black", width=2 * line)
         draw.rectangle((x, y, x + width - 1, y + height - 1), outline="white", width=line)
         corner = (x + 5 * line, max(y - 2 * line, 6 * line))

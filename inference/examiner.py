@@ -170,7 +170,8 @@ class Examiner(ABC):
     def _leaning(self, probability: float) -> str:
         return self.sides[0] if probability >= 0.5 else self.sides[1]
 
-    def _provenance(self, settings: dict[str, str], sentences: tuple[str, ...]) -> Provenance:
+    def provenance(self, settings: dict[str, str], sentences: tuple[str, ...]) -> Provenance:
+        """What is needed to repeat what was made with these settings, after steps that are told in sentences."""
         return Provenance(
             model=self.card.name,
             weights_sha256=self.card.weights_sha256,

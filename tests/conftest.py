@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import shutil
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -25,11 +26,14 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
+from inference.collections.enrolling import KnownPhoto
 from inference.evidence.calibration import Calibration
+from inference.evidence.collection_rule import PROPOSITIONS, SIDES, CollectionRule, EnrolledCalibration
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, DetectionRule, ElementRule, Task
-from inference.models.weights import load_model, save_model
+from inference.models.weights import Model, load_model, save_model
 from inference.networks import build_network
+from inference.networks.comparator import Comparator
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Exhibit, InconclusiveBand
 from inference.reference import channels
@@ -134,6 +138,31 @@ def weighing_models(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("weighing")
     save_model(card, model.network.state_dict(), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def comparator(tiny_models: Path) -> Model:
+    """A comparator with random weights, its spreads and calibration made by hand."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Comparator("six_layer_cnn", 8)
+    line = (-1.0, 0.4, -2.0, 2.0)
+    by_hand = Calibration(SIDES, PROPOSITIONS, *line, (line,), (3.0, 2.0), 0.05, (30, 30), "by hand", ((), ()))
+    rule = CollectionRule({"comparator": 0.01, "patches": 0.03}, 5, (EnrolledCalibration(4, by_hand),))
+    card = replace(
+        load_model("tiny_parts", tiny_models).card,
+        name="tiny_comparator",
+        task="comparator",
+        network="comparator",
+        arguments={"backbone": "six_layer_cnn", "channels": 8},
+        classes=(),
+        preprocessing=Preprocessing(size=96, mean=HALF, std=HALF),
+        collection_rule=rule,
+        weights_sha256="c" * 64,
+        band=None,
+        heatmap_full_scale=None,
+    )
+    return Model(card, network.eval(), "d" * 64)
 
 
 @pytest.fixture(scope="session")
@@ -276,6 +305,23 @@ class Lettered:
 def lettered() -> Lettered:
     """Makes lettered parts, photos and exhibits of them."""
     return Lettered()
+
+
+@pytest.fixture(scope="session")
+def quorum_photos(lettered: Lettered) -> list[KnownPhoto]:
+    """Photos of five genuine parts with one word."""
+    return [KnownPhoto(lettered("quorum/genuine", seed), f"item {seed}") for seed in range(5)]
+
+
+@pytest.fixture(scope="session")
+def unmodelled(goods_models: Path, comparator: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `goods_models` with a comparator, in which `tiny_parts` is for another part than the locator finds."""
+    folder = tmp_path_factory.mktemp("unmodelled")
+    shutil.copytree(goods_models, folder, dirs_exist_ok=True)
+    parts = load_model("tiny_parts", folder)
+    save_model(replace(parts.card, part="other_part"), parts.network.state_dict(), folder)
+    save_model(comparator.card, comparator.network.state_dict(), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

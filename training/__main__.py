@@ -22,6 +22,7 @@ from training.assessment.calibrate import CalibrationSettings, calibrate_finishe
 from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.gate import ScopeSettings, gate_model
 from training.assessment.locator import LocatorAssessmentSettings, assess_locator
+from training.assessment.owned_marks import OwnedMarksSettings, assess_owned_marks
 from training.assessment.robustness import RobustnessSettings
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
 from training.assessment.tables import metric_lines, table_lines
@@ -118,6 +119,12 @@ def corrupt_samples(settings: RobustnessSettings) -> None:
     """Examine test samples corrupted in fifteen ways at five severities; an interrupted run continues."""
     with alone_in(settings.out):
         print("\n".join(robustness.table_lines(robustness.measure_robustness(settings))))
+
+
+def compare_owned_marks(settings: OwnedMarksSettings) -> None:
+    """Compare real marks whose owners are known: how many are refused, and what is said of pairs of two owners."""
+    with alone_in(settings.out):
+        print("\n".join(metric_lines(assess_owned_marks(settings))))
 
 
 def collect_scoreboard(settings: ScoreboardSettings) -> None:
@@ -217,6 +224,7 @@ def main() -> int:
         "calibrate": calibrate_model,
         "scope": fit_scope,
         "robustness": corrupt_samples,
+        "owned_marks": compare_owned_marks,
         "scoreboard": collect_scoreboard,
         "rendered": build_rendered_set,
         "houses": build_house_set,

@@ -84,6 +84,7 @@
         }
     };
 
+    let announced = null;
     const announce = (words) => {
         const announcer = document.getElementById("announcer");
         if (announcer) announcer.textContent = words;
@@ -113,7 +114,7 @@
         if (!place || passed === undefined) return null;
         const seconds = left(tracker, Number(place), passed, end);
         const when = seconds === null ? "How long it takes is not known yet." : `The result comes in ${roughly(seconds)}.`;
-        return { place, words: `Number ${place} of ${queue} in the queue. ${when}` };
+        return { place, of: Number(queue), words: `Number ${place} of ${queue} in the queue. ${when}` };
     };
     // Wherever the page is scrolled to. A new place is announced once it lasts: a tracker that fades away beside a
     // result still names one, and must not speak over the verdict.
@@ -124,15 +125,16 @@
         if (queued.textContent !== (waiting?.words ?? "")) queued.textContent = waiting?.words ?? "";
         const { place, said } = queued.dataset;
         queued.dataset.place = waiting?.place ?? "";
+        // Alone in the queue beside a result is a step that follows it, such as showing its report form.
+        const follows = waiting?.of === 1 && document.contains(announced);
         if (!waiting) queued.dataset.said = "";
-        else if (waiting.place === place && place !== said) {
+        else if (waiting.place === place && place !== said && !follows) {
             queued.dataset.said = place;
             announce(waiting.words);
         }
         if (!queued.isConnected) document.body.append(queued);
     }, 500);
 
-    let announced = null;
     new MutationObserver(() => {
         nameGroups();
         // The last one on the page is the newest: a report stands below its verdict.

@@ -1,12 +1,15 @@
 """When an examining tab shows a result and its report form, and when it removes both.
 
-A result never stands beside inputs it was not made from. Each tab keeps the inputs of its result. All
-its events run one after the other, so that the last one sees whether the inputs still agree.
+A result never stands beside inputs it was not made from. Each tab keeps its result with the inputs. All
+its events run one after the other, so that the last one sees whether the inputs still agree. A browser can
+show the answers of two events in the other order; so each answer is followed by a check of what is shown.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,27 @@ from ui.report_form import ReportForm
 
 Inputs = tuple[Any, ...]
 Examine = Callable[..., Examined]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the result's place is to show.
+
+    Attributes:
+        page: The page, as HTML.
+        inputs: The inputs it was made from, as `_stated` gives them.
+        key: The desk's key of its examination; None for a page without one.
+        mark: Tells it from every other result; the browser holds that of the one it shows.
+    """
+
+    page: str
+    inputs: Inputs
+    key: str | None = None
+    mark: str = field(default_factory=secrets.token_urlsafe)
+
+    def stands_beside(self, *inputs: Any) -> bool:
+        """Whether it was made from these inputs."""
+        return self.inputs == _stated(inputs)
 
 
 class Examination:
@@ -44,12 +68,13 @@ class Examination:
         self._wait = wait
         self._inputs = list(inputs)
         self._form = form
-        self._stands_for = gr.State(None)
-        self._outputs = [result, self._stands_for, form.key, form.panel, form.issued]
+        self._result = gr.State(None)
+        self._mark = gr.Textbox("", visible="hidden", label="Mark of the shown result")
+        self._outputs = [result, self._result, self._mark, form.panel, form.issued]
 
     def on_report(self) -> None:
         """Report the shown result when the button of the form is pressed."""
-        self._form.on_click(stands, self._stands_for, self._inputs)
+        self._form.on_click(key_of, self._result, self._inputs)
 
     def on_click(self, button: gr.Button, examine: Examine) -> None:
         """Examine when a button is pressed."""
@@ -70,36 +95,60 @@ class Examination:
     def on_exhibit(self, exhibit: ExhibitInput) -> None:
         """Remove the result when the exhibit, its crop or its ground changes."""
         handed_in = (exhibit.file.upload, exhibit.file.clear, exhibit.captured.then)
-        for event in (*handed_in, exhibit.crop.change, exhibit.ground.change):
+        for event in (*handed_in, exhibit.cropped.then, exhibit.ground.change):
             self.on_change(event)
 
     def on_change(self, event: Callable[..., Dependency]) -> None:
         """Remove the result when an input changes."""
-        event(
-            self.refresh,
-            [self._stands_for, *self._inputs],
-            self._outputs,
-            show_progress="hidden",
-            **QUEUE,
-        )
+        self._check(self._check(event).then)
 
-    def run(self, examine: Examine, *inputs: Any) -> tuple[str, Inputs, str | None, gr.Column, str]:
-        """The result, its inputs, and the form for its report, without a report yet."""
+    def run(self, examine: Examine, *inputs: Any) -> tuple[Any, ...]:
+        """The result of these inputs, and the form for its report, without a report yet."""
         examined = answer(examine, *inputs)
         if isinstance(examined, str):
-            return examined, _stated(inputs), None, gr.Column(visible=False), ""
-        return examined.page, _stated(inputs), self._form.desk.keep(examined), gr.Column(visible=True), ""
+            return _outputs(Result(examined, _stated(inputs)))
+        return _outputs(Result(examined.page, _stated(inputs), self._form.desk.keep(examined)))
 
-    def refresh(self, stands_for: Inputs | None, *inputs: Any) -> tuple[Any, ...]:
-        """No change if the shown result was made from these inputs; else the page that says what to do, and no form."""
-        if stands(stands_for, *inputs):
+    def refresh(self, result: Result | None, mark: str, *inputs: Any) -> tuple[Any, ...]:
+        """The result if it was made from these inputs, else the page that says what to do, and no form.
+
+        No change if the browser shows that already.
+
+        Args:
+            result: The result of the last event; None before the first.
+            mark: That of the result which the browser shows.
+            *inputs: The present inputs.
+        """
+        if result is None or not result.stands_beside(*inputs):
+            return _outputs(Result(answer(self._wait, *inputs), _stated(inputs)))
+        if mark == result.mark:
             return (gr.skip(),) * len(self._outputs)
-        return answer(self._wait, *inputs), _stated(inputs), None, gr.Column(visible=False), ""
+        return _outputs(result)
 
     def _run(self, event: Callable[..., Dependency], examine: Examine) -> None:
         running = event(partial(self.run, examine), self._inputs, self._outputs, **QUEUE)
         # The inputs may have changed during the examination.
         self.on_change(running.then)
+
+    def _check(self, event: Callable[..., Dependency]) -> Dependency:
+        return event(
+            self.refresh,
+            [self._result, self._mark, *self._inputs],
+            self._outputs,
+            show_progress="hidden",
+            # A change during a refresh needs another one.
+            trigger_mode="always_last",
+            **QUEUE,
+        )
+
+
+def key_of(result: Result | None, *inputs: Any) -> str | None:
+    """The desk's key of a result that was made from these inputs; None for another one, and for none."""
+    return result.key if result is not None and result.stands_beside(*inputs) else None
+
+
+def _outputs(result: Result) -> tuple[Any, ...]:
+    return result.page, result, result.mark, gr.Column(visible=result.key is not None), ""
 
 
 def example_buttons(words: str, examples: Sequence[tuple[str, Path]]) -> list[gr.Button]:
@@ -112,11 +161,6 @@ def example_buttons(words: str, examples: Sequence[tuple[str, Path]]) -> list[gr
             gr.Button(caption, icon=str(picture), min_width=130, elem_classes="example")
             for caption, picture in examples
         ]
-
-
-def stands(stands_for: Inputs | None, *inputs: Any) -> bool:
-    """Whether a result that was made from `stands_for` was made from these inputs."""
-    return stands_for is not None and tuple(stands_for) == _stated(inputs)
 
 
 def _stated(inputs: Inputs) -> Inputs:

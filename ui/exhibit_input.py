@@ -82,6 +82,7 @@ class ExhibitInput:
         canvas: The upright picture with the box, or nothing.
         shown: The outputs of `show`.
         captured: The event of a picture taken with the camera.
+        cropped: The event of another crop, after it was cut out.
         laid: The event of another ground, after the picture was drawn on it.
     """
 
@@ -156,7 +157,7 @@ class ExhibitInput:
         drawn = [self.canvas, extent, self.crop]
         self.canvas.change(None, drawn, self.crop, js=_BOX_TO_CROP, api_visibility="private")
         self.crop.submit(self.draw, stated, self.canvas, concurrency_id="model", **private)
-        self.crop.change(self.cut_out, stated, cut_out, concurrency_id="model", **private)
+        self.cropped = self.crop.change(self.cut_out, stated, cut_out, concurrency_id="model", **private)
         laid = [self.canvas, self.ground, cut_out]
         self.laid = self.ground.input(self.lay, stated, laid, concurrency_id="model", **private)
         for button, degrees in ((left, "-90"), (right, "90")):
@@ -225,7 +226,7 @@ class ExhibitInput:
             if crop
             else []
         )
-        pixels = numbered(exhibit.pixels, self._find(exhibit))
+        pixels = numbered(exhibit.pixels, [find.crop for find in self._find(exhibit)])
         drawing = served_file(jpeg(pixels), "upright.jpeg", self.canvas.GRADIO_CACHE)
         return {"image": drawing, "boxes": boxes}
 

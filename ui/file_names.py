@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -62,6 +63,27 @@ def file_input(**options: Any) -> gr.File:
     # For a subclass, Gradio would write a stub file into this folder.
     file.preprocess = _named  # type: ignore[method-assign]
     return file
+
+
+def files_input(**options: Any) -> gr.File:
+    """A `gr.File` for several files that passes on a list of NamedPath, and takes one; its options are Gradio's."""
+    files = gr.File(file_count="multiple", **options)
+    files.preprocess = _all_named  # type: ignore[method-assign, assignment] # as above
+    files.postprocess = _handed_back  # type: ignore[method-assign, assignment] # as above
+    return files
+
+
+def _handed_back(paths: Sequence[str] | None) -> ListFiles:
+    """Files for the page to show and to hand in again, by their given names."""
+    return ListFiles(
+        root=[FileData(path=path, orig_name=given_name(path), size=Path(path).stat().st_size) for path in paths or ()]
+    )
+
+
+def _all_named(payload: ListFiles | FileData | None) -> list[NamedPath]:
+    """The files as they were uploaded."""
+    listed = payload.root if isinstance(payload, ListFiles) else [payload] if payload else []
+    return [NamedPath(file.path, _name_of(file)) for file in listed]
 
 
 def _named(payload: ListFiles | FileData | None) -> NamedPath | None:

@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.drawing import difference_picture, element_picture, lay_over, layer, overlay, picture
+from inference.drawing import difference_picture, element_picture, lay_over, layer, numbered, overlay, picture
 from inference.files import jpeg_bytes
 from inference.preprocessing import at_most
-from inference.records import Comparison, Heatmap, Placement, Verdict
+from inference.records import Comparison, Crop, Deviation, Heatmap, Placement, Verdict, WitnessName
+from inference.reference.edges import local_contrast
 
 Pixels = NDArray[np.uint8]
 
 LONG_SIDE = 1000
 """Long side, in pixels, above which a picture on the page is reduced."""
+
+AREA_SIDE, MOST_ENLARGED = 260, 6
+"""Longest side of an enlarged key area in pixels, and how many times one is enlarged at most."""
 
 OPACITY = 0.6
 """Opacity of a heatmap at full scale, where the slider starts and in the saved overlay."""
@@ -101,6 +105,83 @@ def reference_pictures(verdict: Verdict) -> ReferencePictures | None:
         width=width,
         height=height,
     )
+
+
+@dataclass(frozen=True)
+class NumberedPictures:
+    """A registered part and its genuine reference with their key areas numbered, as data addresses of PNG pictures."""
+
+    part: str
+    genuine: str
+    width: int
+    height: int
+
+
+def numbered_pictures(deviation: Deviation) -> NumberedPictures:
+    """The pictures of a part beside a collection's reference, in one frame."""
+    view, boxes = deviation.reference, [area.box for area in deviation.areas]
+    height, width = view.registered.shape[:2]
+    part, genuine = (png_address(numbered(one, boxes)) for one in (view.registered, view.reference))
+    return NumberedPictures(part, genuine, width, height)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """An enlarged area of a picture, as data addresses of PNG pictures.
+
+    Attributes:
+        plain: As it is.
+        evened: Its local contrast, without shadows and the tone of the material.
+        width: Width on the page in pixels.
+        height: Its height.
+    """
+
+    plain: str
+    evened: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class AreaPictures:
+    """A key area, enlarged, of the questioned part, of the genuine reference and, if kept, of the nearest photo."""
+
+    number: int
+    score: float
+    witness: WitnessName
+    questioned: Cut
+    genuine: Cut
+    nearest: Cut | None = None
+
+
+def area_pictures(deviation: Deviation) -> list[AreaPictures]:
+    """The key areas, all enlarged alike, so that the longest takes `AREA_SIDE` pixels; at most by `MOST_ENLARGED`."""
+    longest = max((max(area.box.width, area.box.height) for area in deviation.areas), default=1)
+    times = min(AREA_SIDE / longest, MOST_ENLARGED)
+    view = deviation.reference
+    nearest = [deviation.nearest.pixels] if deviation.nearest else []
+    each = [(pixels, _evened(pixels)) for pixels in (view.registered, view.reference, *nearest)]
+    return [
+        AreaPictures(
+            area.number, area.score, area.witness, *(_cut(plain, evened, area.box, times) for plain, evened in each)
+        )
+        for area in deviation.areas
+    ]
+
+
+def _evened(pixels: Pixels) -> Pixels:
+    grey = np.round((local_contrast(pixels) + 3) * (255 / 6)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _cut(plain: Pixels, evened: Pixels, box: Crop, times: float) -> Cut:
+    x, y, width, height = box.rectangle
+    size = round(width * times), round(height * times)
+    as_it_is, without_shadows = (
+        Image.fromarray(one[y : y + height, x : x + width]).resize(size, Image.Resampling.BICUBIC)
+        for one in (plain, evened)
+    )
+    return Cut(png_address(np.asarray(as_it_is)), png_address(np.asarray(without_shadows)), *size)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from inference.casework.cases import Cases, add_to_case, issue_report
 from inference.casework.facts import CaseFacts
 from inference.casework.report import Report, make_report
 from inference.models.card import Card
-from inference.records import Comparison, Exhibit, Refusal, Verdict
+from inference.records import Exhibit, Record, Refusal
 
 KEPT = 12
 """Number of examinations, of all sessions together, that can still be reported."""
@@ -36,7 +36,7 @@ class Examined:
     """
 
     page: str
-    records: Sequence[Verdict | Comparison]
+    records: Sequence[Record]
     exhibits: Sequence[Exhibit]
     cards: Mapping[str, Card]
     logged_in: set[str] = field(default_factory=set)

@@ -12,7 +12,7 @@ from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from inference.casework.facts import CaseFacts
-from inference.records import Verdict
+from inference.records import Comparison, Record
 from ui.answers import QUEUE, answer, api_endpoint
 from ui.markup import render
 from ui.report_desk import Issued, ReportDesk
@@ -39,13 +39,11 @@ class ReportForm:
 
     Attributes:
         panel: The whole section; hidden without a result.
-        key: The desk's key of the shown examination.
         issued: The report that was made on it.
     """
 
     def __init__(self, desk: ReportDesk, name: str) -> None:
         self.desk = desk
-        self.key = gr.State(None)
         with gr.Column(visible=False, elem_id=f"{name}-report", elem_classes="report-form") as self.panel:
             gr.HTML(render("report_form.html", kept=desk.cases is not None))
             with gr.Row(elem_classes="report-fields"):
@@ -66,21 +64,20 @@ class ReportForm:
             )
             self.issued = gr.HTML("", elem_id=f"{name}-issued")
 
-    def on_click(self, stands: Callable[..., bool], stands_for: gr.State, inputs: Sequence[Component]) -> None:
+    def on_click(self, key_of: Callable[..., str | None], result: gr.State, inputs: Sequence[Component]) -> None:
         """Make the report when the button is pressed.
 
         Args:
-            stands: Whether the shown result was made from given inputs: `stands(stands_for, *inputs)`.
-            stands_for: The inputs it was made from.
+            key_of: The desk's key of a result that was made from given inputs, or None: `key_of(result, *inputs)`.
+            result: The result.
             inputs: The present inputs.
         """
         count = len(self._fields)
 
-        def issue(key: str | None, *values: Any) -> str:
-            facts, (stated, *now) = values[:count], values[count:]
-            return answer(self.page, key if stands(stated, *now) else None, *facts, refused="No report")
+        def issue(*values: Any) -> str:
+            return answer(self.page, key_of(*values[count:]), *values[:count], refused="No report")
 
-        self._button.click(issue, [self.key, *self._fields, stands_for, *inputs], self.issued, **QUEUE)
+        self._button.click(issue, [*self._fields, result, *inputs], self.issued, **QUEUE)
 
     def remember_with(self, other: ReportForm) -> None:
         """Fill in this form and the other alike."""
@@ -134,8 +131,8 @@ def _same(text: str) -> str:
     return text
 
 
-def _subject(record: Any) -> str:
-    exhibits = [record.exhibit] if isinstance(record, Verdict) else record.exhibits
+def _subject(record: Record) -> str:
+    exhibits = record.exhibits if isinstance(record, Comparison) else [record.exhibit]
     return f"{' and '.join(exhibit.name for exhibit in exhibits)}: {record.outcome}"
 
 

@@ -9,9 +9,23 @@ from typing import Any
 
 from inference.drawing import DIFFERENCE_FULL_SCALE
 from inference.models.card import Task
-from inference.records import Comparison, Verdict, as_json
+from inference.records import Comparison, Deviation, Record, Verdict, as_json
 from ui.markup import render, spoken
-from ui.pictures import OPACITY, element_addresses, evidence_pictures, laid_over, reference_pictures, scale_strip
+from ui.pictures import (
+    OPACITY,
+    area_pictures,
+    element_addresses,
+    evidence_pictures,
+    laid_over,
+    numbered_pictures,
+    reference_pictures,
+    scale_strip,
+)
+
+
+def examined_page(found: Verdict | Deviation) -> str:
+    """The page of a verdict, or of an examination beside a reference collection, as HTML."""
+    return verdict_page(found) if isinstance(found, Verdict) else deviation_page(found)
 
 
 def verdict_page(verdict: Verdict) -> str:
@@ -26,12 +40,25 @@ def verdict_page(verdict: Verdict) -> str:
     )
 
 
-def verdicts_page(verdicts: Sequence[Verdict]) -> str:
-    """Several verdicts on parts of one photo side by side, as HTML."""
-    parts = [spoken(verdict.located.find.part) if verdict.located else "part" for verdict in verdicts]
-    told = ", ".join(f"{part} {verdict.outcome}" for part, verdict in zip(parts, verdicts, strict=True))
-    pages = [verdict_page(verdict) for verdict in verdicts]
-    return render("verdicts.html", pages=pages, announcement=f"{len(verdicts)} verdicts: {told}.")
+def examined_parts_page(found: Sequence[Verdict | Deviation]) -> str:
+    """Several parts of one photo side by side, as HTML."""
+    parts = [spoken(one.located.find.part) if one.located else "part" for one in found]
+    told = ", ".join(f"{part} {one.outcome}" for part, one in zip(parts, found, strict=True))
+    return render("verdicts.html", pages=map(examined_page, found), announcement=f"{len(found)} findings: {told}.")
+
+
+def deviation_page(deviation: Deviation) -> str:
+    """The page of an examination beside a reference collection, as HTML."""
+    registered = deviation.reference.registered
+    maps = [evidence_pictures(registered, finding.heatmap) for finding in deviation.witnesses]
+    return render(
+        "deviation.html",
+        deviation=deviation,
+        pictures=numbered_pictures(deviation),
+        areas=area_pictures(deviation),
+        witnesses=[*zip(deviation.witnesses, maps, strict=True)],
+        **_shared(deviation),
+    )
 
 
 def comparison_page(comparison: Comparison) -> str:
@@ -71,7 +98,7 @@ def no_model_card(task: Task) -> str:
     return waiting_card("No model", sentence)
 
 
-def _shared(record: Verdict | Comparison) -> dict[str, Any]:
+def _shared(record: Record) -> dict[str, Any]:
     text = json.dumps(as_json(record), indent=1, ensure_ascii=False) + "\n"
     return {
         "record": "data:application/json;base64," + base64.b64encode(text.encode()).decode(),

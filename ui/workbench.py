@@ -19,6 +19,7 @@ from ui.doors.names import Names
 from ui.markup import render
 from ui.memory import share_freed_memory
 from ui.models import models_page
+from ui.references import references_tab
 from ui.report_desk import ReportDesk
 from ui.waiting import MOST_WAITING
 
@@ -38,10 +39,13 @@ def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) ->
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
         gr.HTML(render("masthead.html", public=public))
         with gr.Tabs():
-            with gr.Tab("Authenticate"):
-                form = authenticate_tab(bench, desk)
+            with gr.Tab("Authenticate") as first:
+                form = authenticate_tab(bench, desk, (first.select, page.load))
             with gr.Tab("Compare marks"):
                 compare_tab(bench, desk).remember_with(form)
+            if bench.choices("comparator") and not public:
+                with gr.Tab("References") as references:
+                    references_tab(bench, cases, (references.select, page.load))
             if cases:
                 with gr.Tab("Case") as tab:
                     case_tab(bench, cases, tab)
@@ -96,6 +100,7 @@ def serve(
     login: Login | None,
     open_browser: bool,
     case_folder: Path | None,
+    references: Path,
     public: bool,
     served_as: Sequence[str],
     root_path: str,
@@ -110,6 +115,7 @@ def serve(
         login: The login that the page asks for; None for none.
         open_browser: Whether to open the page.
         case_folder: Folder of the cases; None if nothing may be written.
+        references: Folder of the reference collections.
         public: Whether anyone can reach it.
         served_as: Names that it is reached by besides this machine's own.
         root_path: Sub-path under which a proxy serves it; empty for none.
@@ -119,7 +125,7 @@ def serve(
     """
     share_freed_memory()
     launch(
-        workbench(Bench(weights, device), Cases(case_folder) if case_folder else None, public),
+        workbench(Bench(weights, device, references=references), Cases(case_folder) if case_folder else None, public),
         public,
         Names.of(host, served_as),
         login,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ from inference.records import (
     Crop,
     Exhibit,
     Located,
-    MirrorTrial,
     PartFinding,
     Placement,
     ReferenceComparison,
@@ -32,12 +31,10 @@ from inference.records import (
 from inference.reference.channels import stacked
 from inference.reference.difference import anomaly, difference
 from inference.reference.features import deviation_of
-from inference.reference.geometry import enlargement
+from inference.reference.laid_part import LaidPart
 from inference.reference.reference import Reference
-from inference.reference.registration import register_both_ways
 from inference.request import Request
 from inference.scope.checks import fit_checks, physical_checks, refusal
-from inference.scope.measures import blur
 
 
 @dataclass(frozen=True)
@@ -157,35 +154,15 @@ class AuthenticityExaminer(Examiner):
             size = self.card.preprocessing.size
             return View(request, torch.from_numpy(prepared.values), prepared.placement, prepared.sentences, size)
         candidates = [reference for reference in self._references if series in (None, reference.series)]
-        (best, *others), mirrored = register_both_ways(part, candidates)
-        by_series = {reference.series: reference for reference in candidates}
-        reference = by_series[best.series]
-        other_way = by_series[mirrored.series]
-        registered, covered = best.apply(part, reference.mean.shape)
-        tensor = torch.from_numpy(stacked(stack, registered, covered, reference))
-        away, deviation = self._difference(registered, covered, reference, tensor)
-        beside = ReferenceComparison(
-            series=best.series,
-            score=best.score,
-            least_score=reference.least_score,
-            enlarged=enlargement(best.homography, registered.shape),
-            most_enlarged=reference.most_enlarged,
-            blurred=blur(registered),
-            most_blurred=reference.most_blurred,
-            covered=best.covered,
-            runner_up={other.series: other.score for other in others},
-            mirror=MirrorTrial(mirrored.series, mirrored.score, other_way.least_score, other_way.handedness),
-            least_lead=self.card.series_rule.least_lead if self.card.series_rule else 0.0,
-            homography=best.rows(),
-            deviation=deviation,
-            measured="edges" if reference.features is None else "features",
-            registered=registered,
-            reference=reference.picture,
-            difference=away,
-            photos=reference.photos,
-        )
+        laid = LaidPart.over(part, candidates)
+        registered, reference = laid.registered, laid.reference
+        tensor = torch.from_numpy(stacked(stack, registered, laid.covered, reference))
+        away, deviation = self._difference(registered, laid.covered, reference, tensor)
+        measured: Literal["edges", "features"] = "edges" if reference.features is None else "features"
+        lead = self.card.series_rule.least_lead if self.card.series_rule else 0.0
+        beside = laid.compared(away, deviation, measured, lead)
         sentences = (
-            f"{part.shape[1]} x {part.shape[0]} registered to the genuine reference of {best.series}, "
+            f"{part.shape[1]} x {part.shape[0]} registered to the genuine reference of {reference.series}, "
             f"{registered.shape[1]} x {registered.shape[0]} pixels, by a homography",
             f"stacked with it as {', '.join(stack.channels)}, {stack.width} x {stack.height} pixels",
         )
@@ -250,7 +227,7 @@ class AuthenticityExaminer(Examiner):
             band=self.band,
             heatmap=self._heatmap(raw, self._leaning(genuine), view.placement),
             scope_checks=checks,
-            provenance=self._provenance(settings, view.sentences),
+            provenance=self.provenance(settings, view.sentences),
             reference=view.reference,
             evidence=evidence,
             located=request.located,

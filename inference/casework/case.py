@@ -38,7 +38,7 @@ from inference.casework.facts import require_text
 from inference.casework.log import CaseRefused, Entry, Event, Head, Log
 from inference.casework.stated import stated
 from inference.files import is_partial, make_folder, partial_of, prepare, put_in_place, sha256
-from inference.records import Comparison, Exhibit, PartFinding, Verdict, as_json
+from inference.records import Exhibit, PartFinding, Record, as_json
 
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -121,6 +121,18 @@ class CaseFolder:
         """Ids of all reports that were issued in the case, in their order."""
         return tuple(dict.fromkeys(str(entry.content.get("report")) for entry in self.entries("report issued")))
 
+    @property
+    def exhibits(self) -> tuple[tuple[str, Path, str], ...]:
+        """SHA-256, copy, and name as handed in, of each exhibit that the log states as kept and the folder holds."""
+        entries, held = self.entries(), {file.relative_to(self.path).as_posix(): file for file in self.files}
+        kept = Custody.of(entries).kept
+        added = {path: entry for entry in entries if entry.event == "exhibit added" for path in files_of(entry)}
+        return tuple(
+            (kept[path].sha256, held[path], str(entry.content.get("name", held[path].name)))
+            for path, entry in added.items()
+            if path in kept and path in held
+        )
+
     def add_exhibit(self, exhibit: Exhibit, time: datetime) -> Path:
         """Keep a copy of a file as it was handed in; a copy that exists stays, and is not logged again.
 
@@ -141,7 +153,7 @@ class CaseFolder:
                 self._add({copy: exhibit.content}, "exhibit added", {"copy": name, **as_json(exhibit)}, time)
         return copy
 
-    def add_examination(self, record: Verdict | Comparison, time: datetime) -> None:
+    def add_examination(self, record: Record, time: datetime) -> None:
         """Log the whole record of an examination."""
         with self._locked():
             self._log.append("examination", stated(record), time)

@@ -15,7 +15,7 @@ from inference.casework.facts import CaseFacts
 from inference.casework.log import CaseRefused
 from inference.casework.report import Report, make_report
 from inference.models.card import Card
-from inference.records import Comparison, Exhibit, PartFinding, Verdict
+from inference.records import Exhibit, PartFinding, Record
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Cases:
 def add_to_case(
     case: CaseFolder,
     exhibits: Sequence[Exhibit],
-    records: Sequence[Verdict | Comparison],
+    records: Sequence[Record],
     time: datetime,
     parts: Sequence[PartFinding] = (),
 ) -> None:
@@ -113,7 +113,7 @@ def add_to_case(
 def issue_report(
     case: CaseFolder,
     facts: CaseFacts,
-    records: Sequence[Verdict | Comparison],
+    records: Sequence[Record],
     cards: Mapping[str, Card],
     made: datetime,
     parts: Sequence[PartFinding] = (),

@@ -22,12 +22,13 @@ from inference.drawing import (
     element_picture,
     in_two_colours,
     lay_over,
+    numbered,
     overlay,
     ringed,
 )
 from inference.files import png_bytes
 from inference.models.card import Card, Metric
-from inference.records import Comparison, ElementFinding, Heatmap, ReferenceComparison, Verdict
+from inference.records import Comparison, Deviation, ElementFinding, Heatmap, Record, ReferenceComparison, Verdict
 
 _PICTURE_PIXELS = 640
 _PICTURE_HEIGHT, GAP = 44 * mm, 2 * mm
@@ -67,16 +68,19 @@ class _ColourBar(Flowable):
             self.canv.drawString(wide + 6, at - 2, f"{self._reached:.2g}")
 
 
-def pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
+def pictures(record: Record, card: Card) -> list[Flowable]:
     """Each examined part or mark beside its heatmap, its reference, and the figures on such heatmaps."""
-    if isinstance(record, Verdict):
-        part = "registered part" if record.reference else "examined part"
-        shown = _seen_with_heatmap(part, record.seen, record.heatmap)
-        shown += _reference(record.reference) if record.reference else []
-        heatmap = record.heatmap
-    else:
-        shown = [*_seen_mark(record, 0), *_seen_mark(record, 1), *_laid_over(record)]
-        heatmap = max(record.heatmaps, key=_peak)
+    match record:
+        case Verdict():
+            part = "registered part" if record.reference else "examined part"
+            shown = _seen_with_heatmap(part, record.seen, record.heatmap)
+            shown += _reference(record.reference) if record.reference else []
+            heatmap = record.heatmap
+        case Deviation():
+            shown, heatmap = [*_witnesses(record)], max(record.every_heatmap, key=_peak)
+        case Comparison():
+            shown = [*_seen_mark(record, 0), *_seen_mark(record, 1), *_laid_over(record)]
+            heatmap = max(record.heatmaps, key=_peak)
     content: list[Flowable] = [_row(shown, heatmap)]
     if isinstance(record, Comparison) and record.element is not None and record.element.decides:
         content.append(_row(_elements(record, record.element), max(record.element.heatmaps, key=_peak)))
@@ -88,6 +92,8 @@ def pictures(record: Verdict | Comparison, card: Card) -> list[Flowable]:
             + (f"Measured: {figures}." if measured else "How well such heatmaps point has not been measured.")
         )
     )
+    if isinstance(record, Deviation):
+        content.append(text(_areas(record)))
     if isinstance(record, Comparison):
         content.append(text(_answering(record)))
         content.append(text(f"Laid over each other (SIFT points): {record.weighed}"))
@@ -113,6 +119,25 @@ def _seen_with_heatmap(name: str, seen: Pixels, heatmap: Heatmap) -> list[tuple[
     shown = peak if heatmap.shows_evidence else f"it shows no evidence ({peak})"
     raw = f"raw map {' x '.join(map(str, heatmap.raw.shape))}, SHA-256 {map_sha256(heatmap.raw)[:8]}…"
     return [(small, name.capitalize()), (overlay(heatmap, small), f"Heatmap over it: {shown}; {raw}")]
+
+
+def _witnesses(record: Deviation) -> Iterator[tuple[Pixels, str]]:
+    """The registered part with its areas numbered, the reference, and the map of each witness."""
+    beside = record.reference
+    yield numbered(beside.registered, [area.box for area in record.areas]), "Registered part, its areas numbered"
+    yield beside.reference, f"Genuine reference, mean of {beside.photos} photos; fit {beside.score:.2f}"
+    if record.nearest:
+        yield record.nearest.pixels, f"Nearest genuine photo: {record.nearest.name}, {record.nearest.item}"
+    for one in record.witnesses:
+        (_, (pixels, caption)) = _seen_with_heatmap("registered part", beside.registered, one.heatmap)
+        yield pixels, f"By the {one.witness}, {one.score:+.1f} standard deviations. {caption}"
+
+
+def _areas(record: Deviation) -> str:
+    if not record.areas:
+        return "No area deviates more than genuine photos do."
+    listed = "; ".join(f"{area.number}: {area.score:.1f} by the {area.witness}" for area in record.areas)
+    return f"Areas that deviate most, in standard deviations of genuine photos: {listed}."
 
 
 def _seen_mark(record: Comparison, index: int) -> list[tuple[Pixels, str]]:

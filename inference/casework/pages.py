@@ -11,7 +11,6 @@ import numpy as np
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, PageBreak, Spacer
 
-from inference.authenticity.examiner import AuthenticityExaminer
 from inference.casework.page_pictures import GAP, figure, image, pictures
 from inference.casework.plots import draw, held_out_plots
 from inference.casework.sections import (
@@ -32,12 +31,13 @@ from inference.casework.typesetting import BODY_WIDTH, TEXT_WIDTH, TITLE, boxed,
 from inference.casework.wording import (
     AUTHENTICITY,
     NOT_AN_IDENTIFICATION,
+    OF_TASKS,
     OF_THE_FINDINGS,
     PARTS_BY_THEMSELVES,
-    TRADEMARK,
+    wording_of,
 )
 from inference.models.card import Card
-from inference.records import Comparison, PartFinding, Verdict
+from inference.records import PartFinding, Record
 
 _TOGETHER = {"cllr_together": "Cllr of {}", "cllr_together_read_as_one": "Cllr of {}, read as one"}
 """Names of the figures on several photos of one item, by key."""
@@ -45,7 +45,7 @@ _TOGETHER = {"cllr_together": "Cllr of {}", "cllr_together_read_as_one": "Cllr o
 
 def draw_pages(
     imprint: Imprint,
-    records: Sequence[Verdict | Comparison],
+    records: Sequence[Record],
     cards: Mapping[str, Card],
     parts: Sequence[PartFinding] = (),
 ) -> bytes:
@@ -71,7 +71,7 @@ def draw_pages(
 def _item(
     imprint: Imprint,
     parts: Sequence[PartFinding],
-    records: Sequence[Verdict | Comparison],
+    records: Sequence[Record],
     cards: Mapping[str, Card],
 ) -> Iterator[Flowable]:
     """The parts of one item, one below the other, each with the photos that were weighed together."""
@@ -80,7 +80,7 @@ def _item(
     yield Spacer(1, 0.5 * mm)
     yield section("Case", case(imprint.facts))
     for part in parts:
-        h1, h2 = part.evidence.propositions if part.evidence else AuthenticityExaminer.propositions
+        h1, h2 = part.evidence.propositions if part.evidence else AUTHENTICITY.propositions
         content = [
             text(f"{cards[part.model].title}; photos: {len(part.verdicts)}, copies counted once: {part.distinct}"),
             text(f"H1: {h1}. H2: {h2}."),
@@ -106,15 +106,15 @@ def _measured_together(card: Card) -> list[Flowable]:
     return [text(f"Test items, by the number of photos that were weighed together: {figures}.")] if measured else []
 
 
-def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> Iterator[Flowable]:
+def _examination(imprint: Imprint, record: Record, card: Card) -> Iterator[Flowable]:
     """One examination, in the order of the sections of the page."""
-    wording = AUTHENTICITY if isinstance(record, Verdict) else TRADEMARK
+    wording = wording_of(record)
     yield text(wording.subject, TITLE)
     yield Spacer(1, 0.5 * mm)
     yield section("Case", case(imprint.facts))
     for label, exhibit, examined in exhibits(record):
         yield section(label, [exhibit_facts(exhibit, examined)])
-    h1, h2 = record.evidence.propositions if record.evidence else wording.examiner.propositions
+    h1, h2 = record.evidence.propositions if record.evidence else wording.propositions
     yield section("Propositions", [text(f"H1: {h1}."), text(f"H2: {h2}.")])
     yield section("Finding", [boxed([*finding(record, wording)], BODY_WIDTH - 4)])
     yield section("Evidence", pictures(record, card))
@@ -126,7 +126,7 @@ def _examination(imprint: Imprint, record: Verdict | Comparison, card: Card) -> 
     yield closing(imprint)
 
 
-def _used(records: Sequence[Verdict | Comparison], cards: Mapping[str, Card]) -> list[Card]:
+def _used(records: Sequence[Record], cards: Mapping[str, Card]) -> list[Card]:
     return [cards[name] for name in dict.fromkeys(record.provenance.model for record in records)]
 
 
@@ -134,9 +134,8 @@ def _appendix(card: Card) -> list[Flowable]:
     """The likelihood ratios of a calibrated model on held-out samples; empty if there are none."""
     if card.calibration is None or not all(card.calibration.held_out):
         return []
-    wording = AUTHENTICITY if card.task == "authenticity" else TRADEMARK
     first, second = (np.array(side) for side in card.calibration.held_out)
-    plots = [draw(plot) for plot in held_out_plots((first, second), wording.examiner.sides)]
+    plots = [draw(plot) for plot in held_out_plots((first, second), OF_TASKS[card.task].sides)]
     width = TEXT_WIDTH / 2
     return [
         PageBreak(),

@@ -20,7 +20,7 @@ from inference.casework.stated import stated, utc
 from inference.files import sha256
 from inference.models.card import Card
 from inference.models.provenance import code_version
-from inference.records import Comparison, PartFinding, Verdict, as_json, require
+from inference.records import PartFinding, Record, as_json, require
 
 REPORT_FORMAT = 1
 
@@ -47,7 +47,7 @@ class Report:
 
 def make_report(
     facts: CaseFacts,
-    records: Sequence[Verdict | Comparison],
+    records: Sequence[Record],
     cards: Mapping[str, Card],
     made: datetime,
     log_head: Head | None = None,

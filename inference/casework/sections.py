@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, KeepTogether, Spacer
@@ -15,7 +16,18 @@ from inference.casework.typesetting import BODY_WIDTH, OUTCOME, SMALL, TEXT_WIDT
 from inference.casework.wording import Wording
 from inference.evidence.calibration import as_ratio
 from inference.models.card import Card, Metric
-from inference.records import Comparison, Crop, Evidence, Exhibit, PartFinding, ScopeCheck, Verdict
+from inference.records import (
+    Comparison,
+    Crop,
+    Deviation,
+    Evidence,
+    Exhibit,
+    PartFinding,
+    Record,
+    ScopeCheck,
+    Verdict,
+    WitnessName,
+)
 
 THUMBNAIL, THUMBNAIL_COLUMN = 17 * mm, 32 * mm
 _EXIF_SHOWN = ("Make", "Model", "DateTimeOriginal", "DateTime", "Software")
@@ -51,12 +63,12 @@ def case(facts: CaseFacts) -> list[Flowable]:
     return content
 
 
-def exhibits(record: Verdict | Comparison) -> list[tuple[str, Exhibit, str]]:
+def exhibits(record: Record) -> list[tuple[str, Exhibit, str]]:
     """Title, exhibit, and the crop that was examined, in words."""
-    if isinstance(record, Verdict):
-        return [("Exhibit", record.exhibit, _part(record.crop) + _choice(record))]
-    pairs = zip(record.exhibits, record.crops, strict=True)
-    return [(f"Mark {number}", exhibit, _part(crop)) for number, (exhibit, crop) in enumerate(pairs, 1)]
+    if isinstance(record, Comparison):
+        pairs = zip(record.exhibits, record.crops, strict=True)
+        return [(f"Mark {number}", exhibit, _part(crop)) for number, (exhibit, crop) in enumerate(pairs, 1)]
+    return [("Exhibit", record.exhibit, _part(record.crop) + _choice(record))]
 
 
 def exhibit_facts(exhibit: Exhibit, examined: str) -> Flowable:
@@ -85,7 +97,7 @@ def _part(crop: Crop | None) -> str:
     return f"{crop.width} x {crop.height} pixels from ({crop.x}, {crop.y}){turned}"
 
 
-def _choice(verdict: Verdict) -> str:
+def _choice(verdict: Verdict | Deviation) -> str:
     """Who chose the box, and the locator's proposal if the examiner chose another."""
     chosen = "" if verdict.crop is None else f"; the box was chosen by the {verdict.box}"
     if verdict.located is None:
@@ -97,13 +109,18 @@ def _choice(verdict: Verdict) -> str:
     return f"{chosen}; {proposed}" + ("" if verdict.box == "locator" else f", {_part(detection.crop)}")
 
 
-def finding(record: Verdict | Comparison | PartFinding, wording: Wording) -> Iterator[Flowable]:
+def finding(record: Record | PartFinding, wording: Wording) -> Iterator[Flowable]:
     """Outcome, weight and reason."""
     found = record.found if isinstance(record, Comparison) else record.outcome
     yield text(found.capitalize(), OUTCOME)
     if record.evidence is not None:
         yield from _weight(record.evidence, wording)
     yield text(record.reason)
+    if isinstance(record, Deviation):
+        yield text(f"{record.typicality}.")
+        if record.power:
+            listed = "; ".join(map(str, record.power))
+            yield text(f"How many photos this collection says deviate, its own altered in a known way: {listed}.")
     if isinstance(record, Comparison) and record.whole is not None:
         yield text(_both_findings(record.whole, record))
     if record.evidence is None and record.outcome == "out of scope":
@@ -131,15 +148,13 @@ def _weight(evidence: Evidence, wording: Wording) -> Iterator[Flowable]:
         yield text("The calibration data limit this value, not the finding.")
     if evidence.low <= 0 <= evidence.high:
         yield text("At the 95% level, it is not resolved which proposition the findings support.")
-    sources = " and ".join(
-        f"{count} {side}" for count, side in zip(evidence.sources, wording.examiner.sides, strict=True)
-    )
+    sources = " and ".join(f"{count} {side}" for count, side in zip(evidence.sources, wording.sides, strict=True))
     yield text(f"Calibrated on {sources} sources: {evidence.population}", SMALL)
 
 
-def checks(record: Verdict | Comparison) -> Iterator[Flowable]:
+def checks(record: Record) -> Iterator[Flowable]:
     """A line for each check; of two marks, passed checks share a line, so that the page stays one page."""
-    if isinstance(record, Verdict):
+    if not isinstance(record, Comparison):
         yield from (_check("", check) for check in record.scope_checks)
         return
     for number, checks in enumerate(record.scope_checks, 1):
@@ -177,10 +192,11 @@ def _is_on_the_page(metric: Metric) -> bool:
     if metric.topic == "scope gate":
         return not metric.of
     by_severity = metric.key == "found" and len(metric.of) > 1
-    return not by_severity and (metric.key, *metric.of[:1]) != ("cllr", "known counterfeiters")
+    of_one_witness = {*metric.of} & {*get_args(WitnessName)}
+    return not by_severity and not of_one_witness and (metric.key, *metric.of[:1]) != ("cllr", "known counterfeiters")
 
 
-def method(record: Verdict | Comparison, card: Card) -> Flowable:
+def method(record: Record, card: Card) -> Flowable:
     """What the examination was made with."""
     provenance = record.provenance
     settings = "; ".join(f"{name}: {value}" for name, value in provenance.settings.items())

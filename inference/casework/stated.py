@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from inference.files import sha256
-from inference.records import Comparison, Heatmap, Verdict, as_json, require
+from inference.records import Comparison, Deviation, Heatmap, Record, Verdict, as_json, require
+
+_TASKS: dict[type[Record], str] = {Verdict: "authenticity", Comparison: "trademark", Deviation: "collection"}
 
 
-def stated(record: Verdict | Comparison) -> dict[str, Any]:
+def stated(record: Record) -> dict[str, Any]:
     """An examination as plain JSON values: the record, and a hash of each raw map."""
-    heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.every_heatmap
-    task = "authenticity" if isinstance(record, Verdict) else "trademark"
-    return {"task": task, "record": as_json(record), "maps": [_map(heatmap) for heatmap in heatmaps]}
+    maps = [_map(heatmap) for heatmap in record.every_heatmap]
+    return {"task": _TASKS[type(record)], "record": as_json(record), "maps": maps}
 
 
 def map_sha256(raw: Any) -> str:

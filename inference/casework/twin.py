@@ -38,10 +38,12 @@ class StatedExamination:
     code_version: str
     libraries: dict[str, str]
     outcome: str
-    log_odds: float
+    score: float
     evidence: dict[str, Any] | None
     whole: dict[str, Any] | None
     element: dict[str, Any] | None
+    collection: tuple[str, str] | None
+    typicality: dict[str, Any] | None
     maps: tuple[NDArray[np.float32], ...]
     map_hashes: tuple[str, ...]
     full_scales: tuple[float, ...]
@@ -50,36 +52,43 @@ class StatedExamination:
     def read(cls, content: Mapping[str, Any]) -> StatedExamination:
         """Read the JSON values that `stated.stated` makes."""
         record = content["record"]
-        provenance, alone = record["provenance"], content["task"] == "authenticity"
-        exhibits, crops, heatmaps = (
-            ([record["exhibit"]], [record["crop"]], [record["heatmap"]])
-            if alone
-            else (record["exhibits"], record["crops"], record["heatmaps"])
-        )
+        provenance, task = record["provenance"], content["task"]
+        settings = provenance["settings"]
+        exhibits, crops, heatmaps = _pictures(task, record)
         element = record.get("element")
         if element is not None:
             heatmaps = [*heatmaps, *element["heatmaps"]]
         return cls(
-            task=content["task"],
+            task=task,
             exhibits=tuple((str(exhibit["name"]), str(exhibit["sha256"])) for exhibit in exhibits),
             grounds=tuple(map(_ground, exhibits)),
             crops=tuple(Crop(**crop) if crop else None for crop in crops),
             located=_located(record.get("located")),
-            series=record["series"] if alone and record["series_fixed"] else None,
+            series=record["series"] if record.get("series_fixed") else None,
             model=str(provenance["model"]),
             weights_sha256=str(provenance["weights_sha256"]),
             card_sha256=str(provenance["card_sha256"]),
             code_version=str(provenance["code_version"]),
             libraries=dict(provenance["libraries"]),
             outcome=str(record["outcome"]),
-            log_odds=float(record["log_odds"]),
+            score=float(record["score"] if task == "collection" else record["log_odds"]),
             evidence=record["evidence"],
             whole=record.get("whole"),
             element=element and {name: value for name, value in element.items() if name != "heatmaps"},
+            collection=(settings["collection"], settings["collection_sha256"]) if task == "collection" else None,
+            typicality=record.get("typicality"),
             maps=tuple(np.array(heatmap["raw"], np.float32) for heatmap in heatmaps),
             map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
             full_scales=tuple(float(heatmap["full_scale"]) for heatmap in heatmaps),
         )
+
+
+def _pictures(task: str, record: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """What was examined, the crop of each, and the heatmaps."""
+    if task == "trademark":
+        return record["exhibits"], record["crops"], record["heatmaps"]
+    heatmaps = [record["heatmap"]] if task == "authenticity" else [one["heatmap"] for one in record["witnesses"]]
+    return [record["exhibit"]], [record["crop"]], heatmaps
 
 
 @dataclass(frozen=True)

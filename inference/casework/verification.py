@@ -24,7 +24,7 @@ from inference.files import sha256
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import WeightsRefused
 from inference.models.provenance import code_version, library_versions
-from inference.records import Comparison, Detection, Exhibit, Located, Refusal, Verdict, as_json
+from inference.records import Detection, Exhibit, Located, Record, Refusal, Verdict, as_json
 from inference.request import Request
 
 TOLERANCE = 1e-3
@@ -185,6 +185,7 @@ class _Repetition:
             *(_image(name, expected, self._found) for name, expected in examination.exhibits),
             _file("weights", self._bench.weights / f"{examination.model}.safetensors", examination.weights_sha256),
             _file("card", self._bench.weights / f"{examination.model}.json", examination.card_sha256),
+            *_collection(examination.collection, self._bench),
         ]
         yield from inputs
         yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
@@ -192,7 +193,7 @@ class _Repetition:
         for raw, expected in zip(examination.maps, examination.map_hashes, strict=True):
             yield _compared("stated heatmap", map_sha256(raw), expected, "the hash it states of its own map")
         if any(line.status == "differs" for line in inputs):
-            yield Line("differs", "findings", "they were not made again: image, weights or card are not as stated.")
+            yield Line("differs", "findings", "they were not made again: an input is not as stated.")
             return
         pictures = zip(examination.exhibits, examination.grounds, strict=True)
         exhibits = [read_exhibit(self._found[expected][0], name, ground) for (name, expected), ground in pictures]
@@ -228,12 +229,15 @@ class _Repetition:
         ):
             yield _stated_again(subject, then, found)
 
-    def _repeat(self, number: int, examination: StatedExamination, exhibits: Sequence[Exhibit]) -> Verdict | Comparison:
+    def _repeat(self, number: int, examination: StatedExamination, exhibits: Sequence[Exhibit]) -> Record:
         if examination.task == "authenticity":
             request = Request(exhibits[0], examination.series, examination.crops[0], examination.located)
             verdict = self._bench.examine(request, examination.model)
             self._verdicts[number] = verdict
             return verdict
+        if examination.collection is not None:
+            request = Request(exhibits[0], None, examination.crops[0], examination.located)
+            return self._bench.examine_beside(request, examination.collection[0])
         (one, other), (first, second) = exhibits, examination.crops
         return self._bench.compare(one, other, examination.model, (first, second))
 
@@ -253,6 +257,19 @@ def _file(subject: str, path: Path, expected: str) -> Line:
     if not path.is_file():
         return Line("differs", subject, f"{path} does not exist; name the folder of the models with --weights.")
     return _compared(subject, sha256(path.read_bytes()), expected, "the report")
+
+
+def _collection(stated: tuple[str, str] | None, bench: Bench) -> Iterator[Line]:
+    """Whether the collection that an examination stood beside is there as it was."""
+    if stated is None:
+        return
+    name, expected = stated
+    card = bench.collections.cards.get(name)
+    if card is None:
+        text = f"there is no {name} in {bench.references}; name the folder of the collections with --collections."
+        yield Line("differs", "collection", text)
+    else:
+        yield _compared("collection", card.sha256, expected, "the report")
 
 
 def _compared(subject: str, found: str, expected: str, whose: str) -> Line:
@@ -298,11 +315,15 @@ def _same_detection(then: Detection, now: Detection) -> bool:
 
 def _findings(then: StatedExamination, now: StatedExamination) -> Iterator[Line]:
     yield _compared("outcome", now.outcome, then.outcome, "the report")
-    same = _same(then.log_odds, now.log_odds)
-    text = f"they are {now.log_odds:.5f}, and the report states {then.log_odds:.5f}."
-    yield Line("agrees" if same else "differs", "log odds", text)
+    same, subject = _same(then.score, now.score), "log odds" if then.collection is None else "score"
+    text = f"{now.score:.5f}, and the report states {then.score:.5f}."
+    yield Line("agrees" if same else "differs", subject, text)
     yield _stated_again("evidence", then.evidence, now.evidence)
-    for subject, finding, found in (("wholes", then.whole, now.whole), ("element", then.element, now.element)):
+    for subject, finding, found in (
+        ("typicality", then.typicality, now.typicality),
+        ("wholes", then.whole, now.whole),
+        ("element", then.element, now.element),
+    ):
         if finding is not None or found is not None:
             yield _stated_again(subject, finding, found)
     for before, after, full_scale in zip(then.maps, now.maps, then.full_scales, strict=True):

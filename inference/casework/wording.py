@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inference.authenticity.examiner import AuthenticityExaminer
-from inference.examiner import Examiner
+from inference.evidence.collection_rule import PROPOSITIONS, SIDES
+from inference.models.card import Task
+from inference.records import Comparison, Deviation, Record, Verdict
 from inference.trademark.examiner import TrademarkExaminer
 
 NOT_AN_IDENTIFICATION = (
@@ -25,21 +27,40 @@ OF_THE_FINDINGS = (
 
 @dataclass(frozen=True)
 class Wording:
-    """The wording that differs between parts and marks."""
+    """The wording that differs between parts, marks and parts beside a collection."""
 
     subject: str
-    examiner: type[Examiner]
+    sides: tuple[str, str]
+    propositions: tuple[str, str]
     limit: str
 
 
 AUTHENTICITY = Wording(
     "Authenticity of a part",
-    AuthenticityExaminer,
+    AuthenticityExaminer.sides,
+    AuthenticityExaminer.propositions,
     "It speaks of the part that was examined as it is photographed, not of the whole item.",
 )
 
 TRADEMARK = Wording(
     "Visual similarity of two signs",
-    TrademarkExaminer,
+    TrademarkExaminer.sides,
+    TrademarkExaminer.propositions,
     "It speaks of the visual similarity of the signs, never of infringement or likelihood of confusion.",
 )
+
+COLLECTION = Wording(
+    "Deviation of a part from genuine items",
+    SIDES,
+    PROPOSITIONS,
+    "It speaks of deviation from the genuine items of one collection, never of genuine or counterfeit.",
+)
+
+_OF_RECORDS: dict[type[Record], Wording] = {Verdict: AUTHENTICITY, Comparison: TRADEMARK, Deviation: COLLECTION}
+OF_TASKS: dict[Task, Wording] = {"authenticity": AUTHENTICITY, "trademark": TRADEMARK, "comparator": COLLECTION}
+"""The wording for each task that weighs evidence."""
+
+
+def wording_of(record: Record) -> Wording:
+    """The wording for an examination."""
+    return _OF_RECORDS[type(record)]

@@ -1,7 +1,8 @@
 """The two witnesses of a collection: what a comparator sees, and what a memory of frozen patches does not know.
 
-The comparator sees shape: letters, spacing, outlines. The memory sees what else is unlike the genuine photos: colour,
-print, texture, damage. Each makes a map of its own, and what genuine photos usually show is taken off it.
+Each keeps something of the genuine photos and judges another photo by it, so that a collection needs no picture of
+them. The comparator sees shape: letters, spacing, outlines. The memory sees what else is unlike the genuine photos:
+colour, print, texture, damage. Each makes a map of its own, and tells of it what genuine photos do not usually show.
 
 Source of the memory: PatchCore, K. Roth et al.: Towards total recall in industrial anomaly detection, 2022; here a
 registered photo is searched near the same place only, and the memory is not thinned, since a collection is small.
@@ -9,9 +10,12 @@ registered photo is searched near the same place only, and the memory is not thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from threading import Lock
+from typing import Any, Protocol, get_args
 
 import cv2
 import numpy as np
@@ -24,20 +28,42 @@ from inference.collections.registered_photos import RegisteredPhotos
 from inference.networks.backbones import Backbone
 from inference.networks.comparator import Comparator, most_altered
 from inference.preprocessing import Preprocessing
-from inference.records import require
+from inference.records import WitnessName, require
+from inference.reference import channels
 from inference.reference.cells import wholly
-from inference.reference.channels import beside
 from inference.reference.features import CELL
 from inference.reference.geometry import Pixels
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+WITNESSES: tuple[WitnessName, ...] = get_args(WitnessName)
+
 _STRIDE = 32
-_KEPT = 256
-"""Photos whose patches are kept: more than a collection has."""
+_REMEMBERED = 128
+"""Photos whose features are remembered, so that those of a collection are made once while it is enrolled."""
+_LEANS_ON = 0.5
+"""Photos as which the spread of all cells counts beside what is seen in one; chosen on validation houses."""
+_NEIGHBOURS = (3, 3)
 _REACH = 2
 """Cells of an eighth of the frame by which a patch may lie elsewhere in a genuine photo: the error of registration."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a witness usually sees on genuine photos, cell by cell.
+
+    Attributes:
+        mean: Mean of their maps, float32 (h, w); 0 at cells that none covers.
+        spread: Their standard deviation, float32 (h, w), > 0.
+    """
+
+    mean: Plane = field(repr=False)
+    spread: Plane = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require(self.mean.shape == self.spread.shape, "what is usual is a mean and a spread of each cell")
+        require(bool((self.spread > 0).all()), "a spread is above 0")
 
 
 @dataclass(frozen=True)
@@ -46,7 +72,7 @@ class DeviationMap:
 
     Attributes:
         values: How far each cell deviates from genuine ones, float32 (h, w); a cell is 4 pixels of the frame. Log odds
-            in nats, or a distance of features.
+            in nats, or a distance of features; or standard deviations of genuine photos.
         covered: Cells that the photo covers wholly, bool (h, w).
     """
 
@@ -56,9 +82,9 @@ class DeviationMap:
     def __post_init__(self) -> None:
         require(self.values.shape == self.covered.shape, "a map says of each of its cells whether it is covered")
 
-    def less(self, usual: Plane) -> DeviationMap:
-        """The map less what genuine photos usually show, float32 (h, w)."""
-        return DeviationMap(self.values - usual, self.covered)
+    def beyond(self, usual: Usual) -> DeviationMap:
+        """The map less what genuine photos usually show, in their standard deviations, cell by cell."""
+        return DeviationMap((self.values - usual.mean) / usual.spread, self.covered)
 
     @property
     def score(self) -> float:
@@ -67,20 +93,46 @@ class DeviationMap:
         return float(most_altered(torch.from_numpy(self.values)[None], torch.from_numpy(seen)[None])[0])
 
 
-def alteration_map(network: Comparator, stack: Plane, covered: Mask, device: str = "cpu") -> DeviationMap:
-    """The comparator's map of one photo: log odds that each cell is altered.
+Kept = Mapping[str, NDArray[Any]]
+"""What a witness keeps of genuine photos, as a file holds it."""
 
-    Args:
-        network: The comparator, in evaluation mode.
-        stack: The photo beside its reference, float32 (3, H, W), see `channels.beside`.
-        covered: Points that the photo covers, bool (H, W).
-        device: Device of the network.
-    """
-    height, width = covered.shape
-    with torch.no_grad():
-        image = torch.from_numpy(_padded(stack))[None].to(device, memory_format=torch.channels_last)
-        log_odds = network(image)[0].float().cpu().numpy()
-    return DeviationMap(np.ascontiguousarray(log_odds[: height // CELL, : width // CELL]), wholly(covered))
+
+class Witness(Protocol):
+    """What judges a registered photo by what it keeps of genuine ones."""
+
+    def keep(self, photos: RegisteredPhotos, chosen: Sequence[int]) -> Kept:
+        """What it keeps of the chosen photos, at least one."""
+        ...
+
+    def map(self, pixels: Pixels, covered: Mask, kept: Kept) -> DeviationMap:
+        """How far each cell of a photo (H, W, 3), which covers points (H, W) of the frame, deviates from them."""
+        ...
+
+
+def beside(witness: Witness, photos: RegisteredPhotos, photo: int, others: Sequence[int]) -> DeviationMap:
+    """The map of a photo beside some of the others."""
+    return witness.map(photos.pixels[photo], photos.covered_by(photo), witness.keep(photos, others))
+
+
+class ComparatorWitness:
+    """What a comparator sees, in evaluation mode on its device: log odds that each cell is altered."""
+
+    def __init__(self, network: Comparator, device: str = "cpu") -> None:
+        self._network = network
+        self._device = device
+
+    def keep(self, photos: RegisteredPhotos, chosen: Sequence[int]) -> Kept:
+        """Their mean edges."""
+        return {"edges": photos.mean_edges(chosen).astype(np.float16)}
+
+    def map(self, pixels: Pixels, covered: Mask, kept: Kept) -> DeviationMap:
+        """Log odds in nats."""
+        stack = channels.beside(pixels, covered, kept["edges"].astype(np.float32))
+        height, width = covered.shape
+        with torch.no_grad():
+            image = torch.from_numpy(_padded(stack))[None].to(self._device, memory_format=torch.channels_last)
+            log_odds = self._network(image)[0].float().cpu().numpy()
+        return DeviationMap(np.ascontiguousarray(log_odds[: height // CELL, : width // CELL]), wholly(covered))
 
 
 class PatchFeatures:
@@ -118,6 +170,44 @@ def _padded(stack: Plane) -> Plane:
     return padded
 
 
+class RememberedFeatures:
+    """Features of patches, those of the latest photos kept to eleven bits. Threads may share it."""
+
+    def __init__(self, features: PatchFeatures) -> None:
+        self._features = features
+        self._remembered: OrderedDict[bytes, NDArray[np.float16]] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, pixels: Pixels) -> NDArray[np.float16]:
+        """Of a photo, uint8 (H, W, 3): (C, h, w)."""
+        picture = hashlib.sha256(pixels.tobytes()).digest()
+        with self._lock:
+            if picture not in self._remembered:
+                self._remembered[picture] = self._features(pixels).astype(np.float16)
+                while len(self._remembered) > _REMEMBERED:
+                    self._remembered.popitem(last=False)
+            return self._remembered[picture]
+
+
+class PatchWitness:
+    """What a memory of the genuine photos' patches does not know. Threads may share it."""
+
+    def __init__(self, features: PatchFeatures) -> None:
+        self._features = RememberedFeatures(features)
+
+    def keep(self, photos: RegisteredPhotos, chosen: Sequence[int]) -> Kept:
+        """Features of each photo, (n, C, h, w), and the patches that it covers wholly, (n, h, w)."""
+        return {
+            "features": np.stack([self._features(photos.pixels[photo]) for photo in chosen]),
+            "covered": np.stack([patches_in(photos.covered_by(photo)) for photo in chosen]),
+        }
+
+    def map(self, pixels: Pixels, covered: Mask, kept: Kept) -> DeviationMap:
+        """Distances of features of unit length, 0 to 2."""
+        memory = PatchMemory(kept["features"].astype(np.float32), kept["covered"])
+        return memory.map(self._features(pixels).astype(np.float32), covered)
+
+
 @dataclass(frozen=True)
 class PatchMemory:
     """The patches of genuine photos, place by place.
@@ -133,11 +223,6 @@ class PatchMemory:
     def __post_init__(self) -> None:
         require(self.features.ndim == 4 and len(self.features) >= 1, "a memory holds the patches of a photo or more")
         require(self.features[:, 0].shape == self.covered.shape, "a memory says of each patch whether it is covered")
-
-    @classmethod
-    def of(cls, photos: Sequence[tuple[Plane, Mask]]) -> PatchMemory:
-        """From the features of photos, each with the points that it covers, bool (H, W)."""
-        return cls(np.stack([one for one, _ in photos]), np.stack([patches_in(seen) for _, seen in photos]))
 
     def map(self, features: Plane, covered: Mask) -> DeviationMap:
         """How far each patch of a photo lies from the nearest near the same place in any genuine photo, 0 to 2.
@@ -167,41 +252,28 @@ def patches_in(covered: Mask) -> Mask:
     return wholly(covered, side=2 * CELL)
 
 
-Witness = Callable[[RegisteredPhotos, int, Sequence[int]], DeviationMap]
-"""The map of a photo beside some of the others, its reference."""
+def usual_of(maps: Sequence[DeviationMap]) -> Usual:
+    """What genuine photos show, cell by cell.
 
-
-def comparator_witness(network: Comparator, device: str = "cpu") -> Witness:
-    """What a comparator, in evaluation mode, sees."""
-
-    def seen(photos: RegisteredPhotos, photo: int, reference: Sequence[int]) -> DeviationMap:
-        covered = photos.covered_by(photo)
-        stack = beside(photos.pixels[photo], covered, photos.mean_edges(reference))
-        return alteration_map(network, stack, covered, device)
-
-    return seen
-
-
-def patch_witness(features: PatchFeatures) -> Witness:
-    """What a memory of the reference's patches does not know."""
-
-    @lru_cache(_KEPT)
-    def of(photos: RegisteredPhotos, photo: int) -> Plane:
-        return features(photos.pixels[photo])
-
-    def seen(photos: RegisteredPhotos, photo: int, reference: Sequence[int]) -> DeviationMap:
-        memory = PatchMemory.of([(of(photos, one), photos.covered_by(one)) for one in reference])
-        return memory.map(of(photos, photo), photos.covered_by(photo))
-
-    return seen
-
-
-def usual_map(maps: Sequence[DeviationMap]) -> Plane:
-    """What genuine photos show on average, cell by cell, float32 (h, w); 0 at cells that none covers.
+    Few photos say little of the spread in one cell, so that it leans on the neighbours' and on that of all cells.
 
     Args:
         maps: Of genuine photos, each beside the others; at least one.
     """
     seen = np.stack([one.covered for one in maps])
-    total = np.where(seen, np.stack([one.values for one in maps]), 0).sum(axis=0)
-    return np.asarray(total / np.maximum(seen.sum(axis=0), 1), np.float32)
+    values = np.where(seen, np.stack([one.values for one in maps]), 0)
+    count = seen.sum(axis=0)
+    mean = values.sum(axis=0) / np.maximum(count, 1)
+    squares = np.where(seen, np.square(values - mean), 0).sum(axis=0)
+    freedom = np.maximum(count - 1, 0).astype(np.float64)
+    everywhere = squares.sum() / max(freedom.sum(), 1)
+    # Photos that are all alike say nothing of a spread; it is 1 then.
+    usual = _LEANS_ON * (everywhere or 1.0)
+    around, of = (cv2.blur(one, _NEIGHBOURS) for one in (squares.astype(np.float64), freedom))
+    spread = np.sqrt((usual + around) / (_LEANS_ON + of))
+    return Usual(mean.astype(np.float32), spread.astype(np.float32))
+
+
+def both_witnesses(comparator: Comparator, patches: PatchFeatures, device: str = "cpu") -> dict[WitnessName, Witness]:
+    """The witnesses of a collection: a comparator, in evaluation mode on its device, and a memory of patches."""
+    return {"comparator": ComparatorWitness(comparator, device), "patches": PatchWitness(patches)}

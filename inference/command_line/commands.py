@@ -1,5 +1,7 @@
 """The commands: `locate`, `examine` and `compare` print findings, `report` issues them, `verify` verifies them.
 
+`enrol` makes a reference collection of genuine photos, beside which `examine` examines others. `register` keeps marks
+to be searched.
 `sign-off` logs the review of a report, and `delete` empties a case folder.
 """
 
@@ -18,20 +20,31 @@ from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, check_case
 from inference.casework.log import verify_log
 from inference.casework.verification import Line, case_lines, verify_report, verify_reports
-from inference.command_line.benches import bench_for, verdicts_on
-from inference.command_line.choices import crops, grounds
+from inference.collections.collection import name_of
+from inference.collections.enrolling import Enrolment, KnownPhoto
+from inference.command_line.benches import bench_for, examined_on
+from inference.command_line.choices import crops, grounds, of_each
 from inference.command_line.options import (
     CompareOptions,
     DeleteOptions,
+    EnrolOptions,
     ExamineOptions,
     LocateOptions,
     SignOffOptions,
     VerifyOptions,
     now,
 )
-from inference.command_line.pictures import write_comparison, write_verdict
+from inference.command_line.pictures import write_comparison, write_examined
+from inference.command_line.registering import register
 from inference.command_line.reporting import report
-from inference.command_line.text import comparison_text, detection_text, json_text, verdict_text
+from inference.command_line.terminal import told_on_terminal
+from inference.command_line.text import (
+    collection_text,
+    comparison_text,
+    detection_text,
+    examined_text,
+    json_text,
+)
 from inference.intake.grounds import read_laid_on
 from inference.records import Refusal
 
@@ -55,18 +68,50 @@ def locate(options: LocateOptions) -> None:
 
 
 def examine(options: ExamineOptions) -> None:
-    """Print a verdict, or one for each detected part, and write its heatmap if asked to."""
+    """Print the examination of a photo, or of each detected part, and write its maps if asked to."""
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
     exhibit = read_laid_on(options.photo, ground)
-    verdicts = verdicts_on(exhibit, options.model, crop, options, bench_for(options))
-    for number, verdict in enumerate(verdicts, 1):
+    found = examined_on(exhibit, options.model, crop, options, bench_for(options))
+    for number, one in enumerate(found, 1):
         if options.heatmaps:
             stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
-            write_verdict(verdict, options.heatmaps, stem)
+            write_examined(one, options.heatmaps, stem)
     if options.json:
-        print(json_text(verdicts if options.locate else verdicts[0]))
+        print(json_text(found if options.locate else found[0]))
     else:
-        print("\n\n".join(map(verdict_text, verdicts)))
+        print("\n\n".join(map(examined_text, found)))
+
+
+def enrol(options: EnrolOptions) -> None:
+    """Make a reference collection, save it, and print which photos are in it."""
+    files = (*options.photos, *options.counterfeit)
+    count, genuine = len(files), len(options.photos)
+    chosen = zip(
+        files,
+        of_each("--item", options.item, count),
+        crops(options.crop, count),
+        grounds(options.ground, count),
+        strict=True,
+    )
+    photos = [
+        KnownPhoto(read_laid_on(path, ground), item or f"photo {number}", crop)
+        for number, (path, item, crop, ground) in enumerate(chosen, 1)
+    ]
+    enrolment = Enrolment(
+        options.part,
+        options.series,
+        photos[:genuine],
+        photos[genuine:],
+        bends=options.bends,
+        keep_pictures=options.keep_pictures,
+    )
+    bench = Bench(options.weights, options.device, references=options.collections)
+    name = name_of(options.part, options.series)
+    if name in bench.collections.cards and not options.replace:
+        msg = f"There is a collection {name} in {options.collections}; give --replace to take its place."
+        raise Refusal(msg)
+    collection = bench.enrol(enrolment, told_on_terminal)
+    print(collection_text(collection), f"saved as {bench.keep(collection)}", sep="\n")
 
 
 def compare(options: CompareOptions) -> None:
@@ -140,7 +185,9 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {
         "locate": locate,
         "examine": examine,
+        "enrol": enrol,
         "compare": compare,
+        "register": register,
         "report": report,
         "verify": verify,
         "sign-off": sign_off,

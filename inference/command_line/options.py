@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from inference.collections.files import REFERENCES_FOLDER
 from inference.models.catalogue import WEIGHTS_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
@@ -32,7 +33,15 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchOptions(ModelOptions):
+class CollectionOptions(ModelOptions):
+    """The same, and where reference collections lie."""
+
+    collections: Path = REFERENCES_FOLDER
+    """Folder of the reference collections."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(CollectionOptions):
     """The same, and the words in which a likelihood ratio is stated."""
 
     verbal_scale: Path | None = None
@@ -48,6 +57,9 @@ class ExamineOptions(BenchOptions):
     """A JPEG, PNG, WebP, TIFF or BMP file."""
     model: str | None = None
     """Name of an authenticity model; by default the first in alphabetical order, with --locate the one for the part."""
+    references: str | None = None
+    """Name of a reference collection, or best-fit for the one that the part fits best: does the part deviate from its
+    genuine items? No model is asked then."""
     series: str | None = None
     """Series that the part claims to be; left open, the best fit is taken if its lead is clear."""
     crop: Annotated[Crops, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = ()
@@ -60,6 +72,33 @@ class ExamineOptions(BenchOptions):
     """Print the whole record as JSON."""
     heatmaps: Path | None = None
     """Folder for PNG files: the heatmap, its overlay, the registered part, its reference and the difference map."""
+
+
+@dataclass(frozen=True)
+class EnrolOptions(CollectionOptions):
+    """Make a reference collection of genuine photos of one part, best one photo each of five or more items."""
+
+    photos: tyro.conf.Positional[tuple[Path, ...]]
+    """JPEG, PNG, WebP, TIFF or BMP files."""
+    part: str
+    """What they show, such as "leather tag"."""
+    series: str
+    """Its series, in your laboratory's own words."""
+    counterfeit: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """A photo of a known counterfeit, once a photo: the collection says of how many it finds that they deviate, and 20
+    items of each calibrate it. They are counted after the genuine photos."""
+    item: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="N=ITEM")] = ()
+    """The item that photo N shows, counted from 1, once a photo; a photo without one shows an item of its own."""
+    crop: Crops = ()
+    """Crop of photo N, in pixels of the upright picture, and its turn in degrees clockwise; once a photo."""
+    ground: Grounds = ()
+    """Ground under transparent areas of photo N; left open, the one from which the picture stands out most."""
+    keep_pictures: bool = False
+    """Keep the registered photos in the collection, so that examinations show the nearest one; else none is kept."""
+    bends: bool = False
+    """The item bends (paper, cloth, thin leather): lay photos onto each other by a smooth bend, too."""
+    replace: bool = False
+    """Take the place of an earlier collection of this part and series."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +136,54 @@ class CompareOptions(BenchOptions):
     mark laid over the other if points of them agree (red: dark in the first alone; cyan: dark in the second alone)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RegisterOptions(ModelOptions):
+    """Where a register lies, and what embeds its marks."""
+
+    register: Path = Path("register")
+    """Folder of the register."""
+    model: str | None = None
+    """Name of a trademark model; by default the first in alphabetical order."""
+
+
+@dataclass(frozen=True)
+class AddOptions(RegisterOptions):
+    """Take marks into a register, or again what changed in their source since; what is interrupted goes on there."""
+
+    sources: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders, ZIPs, or CSVs with a column "path" and any others, such as owner, number, Nice or status. A folder or a
+    ZIP may hold one such CSV."""
+
+
+@dataclass(frozen=True)
+class SearchOptions(RegisterOptions):
+    """Rank the marks of a register that a mark resembles: as it is, without colour, turned or mirrored, part of it."""
+
+    mark: tyro.conf.Positional[Path]
+    """A JPEG, PNG, WebP, TIFF or BMP file."""
+    where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="COLUMN=TEXT")] = ()
+    """Look only at marks whose column holds this text, whatever its case; once a column."""
+    most: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """Pictures of each ranking."""
+    crop: Annotated[Crops, tyro.conf.arg(metavar="x,y,w,h[,turn]")] = ()
+    """What of the picture to search for, in pixels of the upright picture, and its turn in degrees clockwise."""
+    ground: OneGround = ()
+    """Ground under transparent areas; left open, the one from which the picture stands out most."""
+    json: bool = False
+    """Print the whole record as JSON."""
+
+
+@dataclass(frozen=True)
+class InfoOptions(RegisterOptions):
+    """Print what a register holds: its marks, its columns, and what could not be taken in."""
+
+
 @dataclass(frozen=True)
 class ReportOptions(BenchOptions):
     """Examine photos or compare two marks, log it in a case folder, and issue a report there: a PDF and its JSON twin.
 
-    A trademark model compares two marks. An authenticity model examines each photo separately, one page for each part.
+    A trademark model compares two marks. An authenticity model, or with --references a collection, examines each photo
+    separately, one page for each part.
     """
 
     pictures: tyro.conf.Positional[tuple[str, ...]]
@@ -127,6 +209,8 @@ class ReportOptions(BenchOptions):
     model: str | None = None
     """Name of a model; by default the first authenticity model in alphabetical order, and with --locate the one for the
     part."""
+    references: str | None = None
+    """Name of a reference collection, beside which each photo is examined; see `examine`."""
     series: str | None = None
     """Series that the parts claim to be; see `examine`."""
     crop: Crops = ()

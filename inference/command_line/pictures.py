@@ -8,15 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.drawing import difference_picture, element_picture, in_two_colours, lay_over, overlay, picture, ringed
-from inference.records import Comparison, Heatmap, ReferenceComparison, Verdict
+from inference.drawing import (
+    difference_picture,
+    element_picture,
+    in_two_colours,
+    lay_over,
+    numbered,
+    overlay,
+    picture,
+    ringed,
+)
+from inference.records import Comparison, Deviation, Heatmap, ReferenceComparison, Verdict
 
 
-def write_verdict(verdict: Verdict, folder: Path, stem: str) -> None:
-    """Write the heatmap, its overlay and, beside a reference, the registered part, the reference and the difference."""
+def write_examined(found: Verdict | Deviation, folder: Path, stem: str) -> None:
+    """Write the maps of an examination and their overlays, and what is seen beside the genuine reference."""
+    if isinstance(found, Verdict):
+        _write_verdict(found, folder, stem)
+    else:
+        _write_deviation(found, folder, stem)
+
+
+def _write_verdict(verdict: Verdict, folder: Path, stem: str) -> None:
     _write_heatmap(verdict.heatmap, verdict.seen, folder, stem)
     if verdict.reference:
         _write_reference(verdict.reference, folder, stem)
+
+
+def _write_deviation(found: Deviation, folder: Path, stem: str) -> None:
+    for one in found.witnesses:
+        _write_heatmap(one.heatmap, found.reference.registered, folder, f"{stem}.{one.witness}")
+    _write_reference(found.reference, folder, stem)
+    boxes = numbered(found.reference.registered, [area.box for area in found.areas])
+    Image.fromarray(boxes).save(folder / f"{stem}.areas.png")
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:

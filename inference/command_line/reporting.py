@@ -11,12 +11,12 @@ from inference.casework.case import CaseFolder
 from inference.casework.cases import add_to_case, issue_report
 from inference.casework.custody import REPORTS
 from inference.casework.facts import CaseFacts
-from inference.command_line.benches import bench_for, verdicts_on
+from inference.command_line.benches import bench_for, examined_on
 from inference.command_line.choices import crops, grounds
 from inference.command_line.options import ReportOptions
 from inference.intake.grounds import read_laid_on
 from inference.models.card import Card
-from inference.records import Comparison, Crop, Exhibit, PartFinding, Refusal, Verdict
+from inference.records import Crop, Exhibit, PartFinding, Record, Refusal, Verdict
 
 
 def report(options: ReportOptions) -> None:
@@ -58,7 +58,7 @@ class _Picture:
 class _Found:
     """What goes into a report."""
 
-    records: Sequence[Verdict | Comparison]
+    records: Sequence[Record]
     cards: dict[str, Card]
     parts: Sequence[PartFinding]
 
@@ -87,11 +87,13 @@ def _compared(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -
 
 
 def _examined(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -> _Found:
-    """A verdict on each photo or each part on it, and the part findings of photos of one item."""
-    if options.one_item and options.locate:
-        msg = "--one-item weighs photos of one part, but --locate may find two parts on a photo; leave out one option."
+    """The examination of each photo or each part on it, and the part findings of photos of one item."""
+    if options.one_item and (options.locate or options.references):
+        msg = (
+            "--one-item weighs verdicts on one part: --locate may find two parts on a photo, and --references gives no "
+            "verdict; leave out one option."
+        )
         raise Refusal(msg)
-    verdicts = [
-        verdict for each in asked for verdict in verdicts_on(each.exhibit, each.model, each.crop, options, bench)
-    ]
-    return _Found(verdicts, bench.cards(*verdicts), bench.combine(verdicts) if options.one_item else [])
+    found = [one for each in asked for one in examined_on(each.exhibit, each.model, each.crop, options, bench)]
+    verdicts = [one for one in found if isinstance(one, Verdict)]
+    return _Found(found, bench.cards(*found), bench.combine(verdicts) if options.one_item else [])

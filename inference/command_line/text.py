@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 
 from inference.authenticity.examiner import AuthenticityExaminer
+from inference.collections.collection import Collection
 from inference.evidence.calibration import as_ratio
+from inference.evidence.collection_rule import SIDES
 from inference.examiner import as_probability
-from inference.records import Comparison, Detection, Evidence, Exhibit, Verdict, as_json
+from inference.records import (
+    Comparison,
+    Detection,
+    Deviation,
+    Evidence,
+    Exhibit,
+    FoundMark,
+    MarkSearch,
+    Provenance,
+    Record,
+    Verdict,
+    as_json,
+)
 from inference.trademark.examiner import TrademarkExaminer
 
 
-def json_text(record: Verdict | Comparison | Sequence[Verdict] | Sequence[Detection]) -> str:
+def json_text(record: Record | MarkSearch | Sequence[Verdict | Deviation] | Sequence[Detection]) -> str:
     """A record, or several, as JSON."""
     return json.dumps(as_json(record), indent=1, ensure_ascii=False)
 
@@ -23,16 +38,20 @@ def detection_text(detection: Detection) -> str:
     return f"{detection.part} {where}, score {detection.score:.3f}"
 
 
-def _box_text(verdict: Verdict) -> str:
-    text = str(verdict.crop) if verdict.crop else "whole picture"
-    if verdict.crop:
-        text += f", chosen by the {verdict.box}"
-    located = verdict.located
+def _box_text(found: Verdict | Deviation) -> str:
+    text = str(found.crop) if found.crop else "whole picture"
+    if found.crop:
+        text += f", chosen by the {found.box}"
+    located = found.located
     return text if located is None else f"{text}; {located.locator} proposed {detection_text(located.find)}"
 
 
-def verdict_text(verdict: Verdict) -> str:
-    """A verdict, the outcome first."""
+def examined_text(found: Verdict | Deviation) -> str:
+    """A verdict, or an examination beside a collection, the outcome first."""
+    return _verdict_text(found) if isinstance(found, Verdict) else _deviation_text(found)
+
+
+def _verdict_text(verdict: Verdict) -> str:
     return "\n".join(
         [
             verdict.outcome.upper(),
@@ -44,6 +63,52 @@ def verdict_text(verdict: Verdict) -> str:
             f"box         {_box_text(verdict)}",
             *_facts(verdict),
             _exhibit_text(verdict.exhibit),
+        ]
+    )
+
+
+def collection_text(collection: Collection) -> str:
+    """A collection: its photos, and why some are left out."""
+    out = [photo for photo in (*collection.photos, *collection.counterfeits) if photo.left_out]
+    return "\n".join(
+        [
+            f"{collection.name}: {_counted(len(collection.enrolled), 'genuine photo')} of "
+            f"{_counted(len(collection.card.items), 'item')} of {collection.part}, {collection.series}",
+            *(f"in          {photo.name}, {photo.item}, fit {photo.fit:.2f}" for photo in collection.enrolled),
+            *(
+                f"counterfeit {photo.name}, {photo.item}, fit {photo.fit:.2f}"
+                for photo in collection.known_counterfeits
+            ),
+            *(f"left out    {photo.name}: {photo.left_out}" for photo in out),
+            *(f"finds       {one}" for one in collection.power),
+            *(f"calibrated  by {one.population}" for one in (collection.calibration,) if one),
+        ]
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _deviation_text(found: Deviation) -> str:
+    return "\n".join(
+        [
+            found.outcome.upper(),
+            found.reason,
+            "It speaks of deviation from the collection's genuine items, never of genuine or counterfeit.",
+            "",
+            *_evidence_text(found.evidence, SIDES),
+            f"rarity      {found.typicality}",
+            f"collection  {found.collection}, {found.reference.photos} photos",
+            f"box         {_box_text(found)}",
+            *(f"it finds    {one}" for one in found.power),
+            *(f"{one.witness:<11} {one.score:+.1f} standard deviations of genuine photos" for one in found.witnesses),
+            *(
+                f"area {area.number}      at {area.box} of the registered part, {area.score:.1f} by the {area.witness}"
+                for area in found.areas
+            ),
+            *_facts(found),
+            _exhibit_text(found.exhibit),
         ]
     )
 
@@ -68,6 +133,32 @@ def comparison_text(comparison: Comparison) -> str:
             *map(_exhibit_text, comparison.exhibits),
         ]
     )
+
+
+def search_text(found: MarkSearch) -> str:
+    """A search, each ranking under its name."""
+    looked_at = f"{found.looked_at:,} of {found.marks:,} marks"
+    filters = "".join(f", where {column} holds {text}" for column, text in found.filters.items())
+    lines = [
+        f"searched    {looked_at} of register {found.register[:12]}{filters}",
+        "score       log odds of similar to dissimilar, in nats; they order marks and are no evidence: compare pairs",
+    ]
+    for ranking in found.rankings:
+        of_one_picture = [[*marks] for _, marks in groupby(ranking.marks, key=lambda mark: mark.rank)]
+        lines += [
+            "",
+            ranking.name.upper(),
+            *(map(_found_picture_text, of_one_picture) if of_one_picture else ["nothing"]),
+        ]
+    return "\n".join([*lines, "", _model_text(found.provenance), _exhibit_text(found.exhibit)])
+
+
+def _found_picture_text(marks: Sequence[FoundMark]) -> str:
+    """The marks that show one picture: the first of them, and how many more."""
+    first = marks[0]
+    said = [f"{column} {text}" for column, text in first.columns.items()]
+    more = [f"and {_counted(len(marks) - 1, 'more mark')} of the same picture"] if len(marks) > 1 else []
+    return f"{first.rank:>4} {first.log_odds:+7.2f}  {'; '.join([first.path, *said, *more])}  ({first.how})"
 
 
 def _findings_text(comparison: Comparison) -> list[str]:
@@ -131,13 +222,20 @@ def _evidence_text(evidence: Evidence | None, sides: tuple[str, str]) -> list[st
     ]
 
 
-def _facts(record: Verdict | Comparison) -> list[str]:
-    provenance = record.provenance
-    heatmaps = (record.heatmap,) if isinstance(record, Verdict) else record.heatmaps
-    checks = record.scope_checks if isinstance(record, Verdict) else sum(record.scope_checks, ())
+def _facts(record: Record) -> list[str]:
+    heatmaps, checks = (
+        (record.heatmaps, sum(record.scope_checks, ()))
+        if isinstance(record, Comparison)
+        else (record.every_heatmap, record.scope_checks)
+    )
     peaks = ", ".join(f"peak {heatmap.peak:.3g} of {heatmap.full_scale:.3g}" for heatmap in heatmaps)
     return [
         f"heatmap     {heatmaps[0].target}, {peaks}",
         *(f"scope       {check.status}: {check.text}" for check in checks),
-        f"model       {provenance.model}, weights {provenance.weights_sha256[:12]}…, Assay {provenance.code_version}",
+        _model_text(record.provenance),
     ]
+
+
+def _model_text(provenance: Provenance) -> str:
+    weights = f"weights {provenance.weights_sha256[:12]}…"
+    return f"model       {provenance.model}, {weights}, Assay {provenance.code_version}"

@@ -1,6 +1,6 @@
 """Score to likelihood ratio: how much the findings support one proposition over the other.
 
-The card of a calibrated model holds a `Calibration`, fitted by `training.figures.calibration`; here it is only applied.
+The card of a calibrated model holds a `Calibration`, fitted by `inference.evidence.fitting`; here it is only applied.
 Source of the method: Platt-target logistic calibration with empirical lower and upper bounds (Vergeer et al.: Numerical
 likelihood ratios outputted by LR systems are often based on extrapolation: When to stop extrapolating? 2016).
 """

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from inference.evidence.calibration import Calibration
+from inference.evidence.collection_rule import CollectionRule
 from inference.heatmap import CamMethod
 from inference.models.card_numbers import CLASSES, HEATMAP_FULL_SCALE, require_arguments
 from inference.models.topics import TOPICS, Topic
@@ -211,6 +212,7 @@ class Card:
         agreement_weight: Nats by which full agreement of local features raises the log odds of two marks, >= 0; 0 if
             the log odds are the score.
         element_rule: How elements of marks are weighed beside the wholes; None where only the wholes are.
+        collection_rule: How a comparator's findings beside a collection are weighed.
         lettering: Whether a trademark model was trained on marks that are mostly lettering; without, they are out of
             its scope.
         mark_framing: Number of the framing rule (`framing.FRAMING`) for which a trademark model's figures hold; 0 for
@@ -263,6 +265,7 @@ class Card:
     fusion: Fusion | None = None
     agreement_weight: float = 0.0
     element_rule: ElementRule | None = None
+    collection_rule: CollectionRule | None = None
     lettering: bool = False
     mark_framing: int = 0
     calibration: Calibration | None = None

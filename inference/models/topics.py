@@ -44,6 +44,7 @@ _KEYS: dict[Topic, tuple[str, ...]] = {
         "flips",
         "tpr_at_tnr_90",
         "tpr_at_tnr_95",
+        "typicality_false_alarms",
     ),
     "series and reference": ("unweighed", "series_asked_for", "series_mistaken"),
     "heatmaps": (

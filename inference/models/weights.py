@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from inference.files import write_whole
 from inference.models.card import CARD_FORMAT, Card, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER, parse_card, read_bytes, read_card_file
+from inference.models.catalogue import CARD_FILE, WEIGHTS_FOLDER, parse_card
 from inference.networks import build_network
 from inference.records import as_json, require
 from inference.reference.reference import Reference
@@ -57,9 +57,9 @@ def load_model(name: str, folder: Path = WEIGHTS_FOLDER) -> Model:
             fit the network that the card describes.
     """
     card_path, weights_path = folder / f"{name}.json", folder / f"{name}.safetensors"
-    card_bytes = read_card_file(card_path)
+    card_bytes = CARD_FILE.content(card_path)
     card = parse_card(card_path, card_bytes)
-    weights = read_bytes(weights_path)
+    weights = CARD_FILE.bytes_of(weights_path)
     found = hashlib.sha256(weights).hexdigest()
     if found != card.weights_sha256:
         msg = (

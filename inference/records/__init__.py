@@ -12,6 +12,17 @@ from inference.records.comparison import (
     SimilarityOutcome,
     SubScore,
 )
+from inference.records.deviation import (
+    AlterationKind,
+    Deviation,
+    DeviationOutcome,
+    KeyArea,
+    NearestPhoto,
+    Power,
+    Typicality,
+    WitnessFinding,
+    WitnessName,
+)
 from inference.records.exhibit import BoxChoice, Crop, Detection, Exhibit, Ground, Located, Turn
 from inference.records.findings import (
     FIRST_STEP,
@@ -28,13 +39,18 @@ from inference.records.findings import (
     ScopeCheck,
 )
 from inference.records.json_values import as_json
+from inference.records.mark_search import FoundMark, MarkSearch, RankedMarks, RankingName
 from inference.records.validation import Refusal, require
 from inference.records.verdict import AuthenticityOutcome, PartFinding, Verdict
+
+Record = Verdict | Comparison | Deviation
+"""The record of one examination."""
 
 __all__ = [
     "FIRST_STEP",
     "LEAST_HANDEDNESS",
     "NEARLY_AS_WELL",
+    "AlterationKind",
     "AuthenticityOutcome",
     "BoxChoice",
     "CheckStatus",
@@ -42,26 +58,39 @@ __all__ = [
     "Correspondence",
     "Crop",
     "Detection",
+    "Deviation",
+    "DeviationOutcome",
     "ElementFinding",
     "Evidence",
     "Exhibit",
+    "FoundMark",
     "FramedMark",
     "Ground",
     "Heatmap",
     "InconclusiveBand",
+    "KeyArea",
     "LocalAgreement",
     "Located",
+    "MarkSearch",
     "MirrorTrial",
+    "NearestPhoto",
     "PartFinding",
     "Placement",
+    "Power",
     "Provenance",
+    "RankedMarks",
+    "RankingName",
+    "Record",
     "ReferenceComparison",
     "Refusal",
     "ScopeCheck",
     "SimilarityOutcome",
     "SubScore",
     "Turn",
+    "Typicality",
     "Verdict",
+    "WitnessFinding",
+    "WitnessName",
     "as_json",
     "require",
 ]

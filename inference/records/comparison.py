@@ -203,7 +203,7 @@ class Comparison:
         whole: The likelihood ratio of the two wholes alone; None for a model that weighs nothing else, and if a scope
             check refuses.
         element: Whether one contains the other; None for a model that does not weigh it, and without elements.
-        sub_scores: Sub-scores: overall, without colour, turned or mirrored, and one inside the other.
+        sub_scores: Sub-scores: overall, without colour, and turned or mirrored.
     """
 
     outcome: SimilarityOutcome

@@ -122,7 +122,8 @@ class ReferenceComparison:
         mirror: The mirror trial over the same references.
         least_lead: Least lead of the best fit over the runner-up for its series to be taken; >= 0.
         homography: From pixels of the part to pixels of the reference, row by row.
-        measured: What the difference map compares: the part's edges, or its network features.
+        measured: What the difference map compares: the part's edges, its network features, or what the witnesses of a
+            collection see.
         deviation: Mean of the difference map over the most deviating places, in standard deviations.
         registered: The part in the frame of the reference, uint8 (h, w, 3).
         reference: Mean of registered genuine photos, uint8 (h, w, 3).
@@ -143,7 +144,7 @@ class ReferenceComparison:
     least_lead: float
     homography: tuple[tuple[float, float, float], ...]
     deviation: float
-    measured: Literal["edges", "features"]
+    measured: Literal["edges", "features", "witnesses"]
     registered: NDArray[np.uint8] = field(repr=False, metadata=UNSTATED)
     reference: NDArray[np.uint8] = field(repr=False, metadata=UNSTATED)
     difference: NDArray[np.float32] = field(repr=False, metadata=UNSTATED)

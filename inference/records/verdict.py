@@ -77,6 +77,11 @@ class Verdict:
         _require_distribution(self.class_probabilities)
 
     @property
+    def every_heatmap(self) -> tuple[Heatmap, ...]:
+        """Its heatmap alone."""
+        return (self.heatmap,)
+
+    @property
     def series_basis(self) -> str:
         """Why it is this series, in words."""
         if self.series_fixed:

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from inference.records import require
 from inference.reference.edges import COARSE, FINE, MIDDLE, EdgePyramid, blurred, require_pixels, scaling_up, shrunk
 from inference.reference.geometry import Matrix, Pixels, Plane, enclosed_area, frame_corners, normalised, warp
-from inference.reference.landmarks import find_landmarks, matched_similarity
+from inference.reference.landmarks import find_landmarks, matched_homography, matched_similarity
 from inference.reference.tiles import moved_by_tiles
 
 # Blur of a photo and of a mean, which is smooth already; it removes the grain of a material.
 _LANDMARK_BLURS = (1.5, 1.0)
 _REACHES = (12, 10, 8)
 _ITERATIONS = 40
+_SURE = 0.6
+"""A fit that perspective would not raise much: landmarks agree on a similarity transform already."""
 _LEAST_COVERED, _FULLY_COVERED = 0.4, 0.75
 # Shares of the photo's area: a frame that is a speck or far exceeds the photo fits something other than the part.
 _LEAST_AREA, _MOST_AREA = 0.08, 2.2
@@ -98,8 +100,23 @@ def align(views: EdgePyramid, means: Mapping[str, Plane], side: int = MIDDLE) ->
         fits.append(_careful(series, views, mean, start))
     fits.sort(key=lambda fit: -fit.score)
     first = fits[0]
+    if first.score < _SURE:
+        first = max((first, _in_perspective(first.series, views, means[first.series])), key=lambda fit: fit.score)
     fine = polished_by_ecc(views, means[first.series], first.homography, FINE)
     return [scored(first.series, views, means[first.series], fine), *fits[1:]]
+
+
+def _in_perspective(series: str, views: EdgePyramid, mean: Plane) -> Registration:
+    """A registration that starts from the landmarks of an oblique view."""
+    template = shrunk(mean, FINE)
+    found, known = (
+        find_landmarks(edges, blur) for edges, blur in zip((views.edges(FINE), template), _LANDMARK_BLURS, strict=True)
+    )
+    matched = matched_homography(found, known, FINE)
+    # Without agreement the photo stays as it lies, whose low score shows the bad fit.
+    seen = matched is not None and is_view(matched, template.shape, views.edges(FINE).size)
+    start = scaling_up(mean, template) @ (matched if seen else np.eye(3)) @ views.scaling(FINE)
+    return _careful(series, views, mean, normalised(start))
 
 
 def align_from(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Registration:

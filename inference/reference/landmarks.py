@@ -20,6 +20,8 @@ _STRAIGHTEST_LANDMARK = 20
 _MATCH_TOLERANCE = 4
 _MATCH_ROUNDS = 3000
 _LEAST_PAIRS = 4
+_PERSPECTIVE_TOLERANCE = 3
+_LEAST_IN_PERSPECTIVE = 8
 _LEAST_MATCHED_AREA = 0.02
 
 
@@ -47,17 +49,35 @@ def matched_similarity(photo: Landmarks, reference: Landmarks, side: int) -> Mat
 
     With too few pairs it is the identity, whose low score shows the bad fit.
     """
-    if not (len(photo.places) and len(reference.places)):
-        return np.eye(3)
-    pairs = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True).match(photo.descriptors, reference.descriptors)
-    if len(pairs) < _LEAST_PAIRS:
+    here, there = _mutual_pairs(photo, reference)
+    if len(here) < _LEAST_PAIRS:
         return np.eye(3)
     similarity, _ = cv2.estimateAffinePartial2D(
-        photo.places[[pair.queryIdx for pair in pairs]],
-        reference.places[[pair.trainIdx for pair in pairs]],
-        ransacReprojThreshold=_MATCH_TOLERANCE * side / MIDDLE,
-        maxIters=_MATCH_ROUNDS,
+        here, there, ransacReprojThreshold=_MATCH_TOLERANCE * side / MIDDLE, maxIters=_MATCH_ROUNDS
     )
     if similarity is None or abs(np.linalg.det(similarity[:, :2])) < _LEAST_MATCHED_AREA:
         return np.eye(3)
     return np.vstack([similarity, [0, 0, 1]])
+
+
+def matched_homography(photo: Landmarks, reference: Landmarks, side: int) -> Matrix | None:
+    """The homography from a photo to a reference on which most mutual nearest neighbours agree; None with too few.
+
+    A strongly oblique view has no similarity transform on which its landmarks agree.
+    Source: MAGSAC++ (D. Barath et al.: MAGSAC++, a fast, reliable and accurate robust estimator. 2020).
+    """
+    here, there = _mutual_pairs(photo, reference)
+    if len(here) < _LEAST_IN_PERSPECTIVE:
+        return None
+    tolerance = _PERSPECTIVE_TOLERANCE * side / MIDDLE
+    homography, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, tolerance, maxIters=_MATCH_ROUNDS)
+    return homography
+
+
+def _mutual_pairs(photo: Landmarks, reference: Landmarks) -> tuple[Plane, Plane]:
+    """The places (n, 2) of mutual nearest neighbours in a photo and in a reference."""
+    if not (len(photo.places) and len(reference.places)):
+        return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
+    pairs = cv2.BFMatcher(cv2.NORM_L2, crossCheck=True).match(photo.descriptors, reference.descriptors)
+    here, there = [pair.queryIdx for pair in pairs], [pair.trainIdx for pair in pairs]
+    return photo.places[here], reference.places[there]

@@ -25,8 +25,8 @@ class FrozenEmbedding:
 
     def __init__(self, backbone: nn.Module, preprocessing: Preprocessing, sha256: str) -> None:
         self.sha256 = sha256
-        self._backbone = backbone.eval().requires_grad_(False)
-        self._preprocessing = preprocessing
+        self.backbone = backbone.eval().requires_grad_(False)
+        self.preprocessing = preprocessing
         self._lock = Lock()
 
     def __call__(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class FrozenEmbedding:
 
         Parts are embedded one at a time, so that no bit of an embedding depends on a batch.
         """
-        image = torch.from_numpy(self._preprocessing(part).values)[None]
+        image = torch.from_numpy(self.preprocessing(part).values)[None]
         with self._lock, torch.no_grad():
-            feature_map = cast("Tensor", self._backbone(image))
+            feature_map = cast("Tensor", self.backbone(image))
         return np.asarray(functional.normalize(feature_map.mean((2, 3)))[0].numpy())

@@ -249,7 +249,7 @@ class TrademarkExaminer(Examiner):
             band=self.band,
             heatmaps=(heatmaps[0], heatmaps[1]),
             scope_checks=scored.checks,
-            provenance=self._provenance(
+            provenance=self.provenance(
                 {f"crop of mark {number}": str(one.crop) if one.crop else "whole picture" for number, one in numbered},
                 tuple(
                     f"mark {number}: {sentence}"
@@ -310,26 +310,11 @@ class TrademarkExaminer(Examiner):
         rest = iter(self.embed([tensor for pair in ordered for mark in pair for tensor in mark.tensors]))
         found = []
         for index, ((first, second), swap) in enumerate(zip(ordered, swapped, strict=True)):
-            a, b = wholes[index], wholes[len(ordered) + index]
-            grey_a, *windows_a = (next(rest) for _ in first.tensors)
-            grey_b, *further = (next(rest) for _ in second.tensors)
-            turned_b, windows_b = further[: len(second.turned)], further[len(second.turned) :]
-            pairs = [(grey_a, grey_b), *((a, each) for each in turned_b)]
-            pairs += [*((each, b) for each in windows_a), *((a, each) for each in windows_b)]
-            scores = self.compare_embedded(pairs)
-            turns = 1 + len(turned_b)
-            inside = scores[turns : turns + len(windows_a)], scores[turns + len(windows_a) :]
-            crops = first.crops, second.crops
-            found.append(
-                sub_scores(
-                    overall[index],
-                    scores[0],
-                    scores[1:turns],
-                    inside[::-1] if swap else inside,
-                    crops[::-1] if swap else crops,
-                    turned_mark=1 if swap else 2,
-                )
-            )
+            a = wholes[index]
+            (grey_a,) = (next(rest) for _ in first.tensors)
+            grey_b, *turned_b = (next(rest) for _ in second.tensors)
+            grey, *turned = self.compare_embedded([(grey_a, grey_b), *((a, each) for each in turned_b)])
+            found.append(sub_scores(overall[index], grey, turned, turned_mark=1 if swap else 2))
         return found
 
     def embed(self, images: Sequence[Tensor]) -> Tensor:
@@ -340,10 +325,17 @@ class TrademarkExaminer(Examiner):
 
     def compare_embedded(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[float]:
         """Log odds of pairs of embeddings (C,)."""
-        head = self._siamese.head
         first, second = (torch.stack(marks) for marks in zip(*pairs, strict=True))
+        return self._log_odds(first, second).tolist()
+
+    def compare_with_all(self, one: Tensor, others: Tensor) -> NDArray[np.float64]:
+        """Log odds (n,) of one embedding (C,) beside each of others (n, C)."""
+        return self._log_odds(one.expand_as(others), others).numpy()
+
+    def _log_odds(self, first: Tensor, second: Tensor) -> Tensor:
+        head = self._siamese.head
         with torch.no_grad():
-            return log_odds_similar(head.logits(head.pair(first, second)).double()).tolist()
+            return log_odds_similar(head.logits(head.pair(first, second)).double())
 
     def _forward_pairs(self, tensors: Sequence[Tensor]) -> _Seen:
         """The network's output for all first marks, then all second marks (2 * B, 3, S, S)."""

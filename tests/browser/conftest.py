@@ -56,12 +56,13 @@ def serve(leftovers: None) -> Iterator[Callable[..., str]]:
     """
     from inference.bench import Bench
     from inference.casework.cases import Cases
+    from inference.collections.files import REFERENCES_FOLDER
     from ui.workbench import launch, workbench
 
     pages = []
 
-    def start(models: Path, cases: Path | None = None, **options: Any) -> str:
-        pages.append(workbench(Bench(models), Cases(cases) if cases else None))
+    def start(models: Path, cases: Path | None = None, references: Path = REFERENCES_FOLDER, **options: Any) -> str:
+        pages.append(workbench(Bench(models, references=references), Cases(cases) if cases else None))
         return launch(pages[-1], prevent_thread_lock=True, quiet=True, **options)
 
     yield start
@@ -74,8 +75,9 @@ def address(serve: Callable[..., str], weights: Path) -> str:
     return serve(weights)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(leftovers: None):
+    """One for a file of tests: while it is open this thread runs an event loop, and tests of other files start one."""
     playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
     path = str(SYSTEM_BROWSER) if SYSTEM_BROWSER.exists() else None
     browser = playwright.chromium.launch(executable_path=path, args=FLAGS)

@@ -126,7 +126,7 @@ def test_a_photo_is_taken_with_the_camera(page) -> None:
 
 
 def test_the_slider_fades_the_heatmap(page) -> None:
-    page.locator(".example:visible").last.click()
+    page.locator(".example:visible").first.click()
     page.locator(VERDICT).wait_for()
     layer, slider = page.locator(f"{HEATMAP} .layer"), page.get_by_label("Heatmap opacity in per cent")
     before = page.locator(f"{HEATMAP} .stack").screenshot()

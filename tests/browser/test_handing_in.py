@@ -58,7 +58,10 @@ def name_by_command_line(
     command = ["inference", "examine", "--weights", str(weights), "--json", "--", str(photo)]
     monkeypatch.setattr("sys.argv", command)
     assert commands.main() == 0
-    return json.loads(capsys.readouterr().out)["exhibit"]["name"]
+    printed = capsys.readouterr().out
+    # Gradio prints each file of a component that it serves meanwhile.
+    record, _ = json.JSONDecoder().raw_decode(printed, printed.index("{\n"))
+    return record["exhibit"]["name"]
 
 
 def name_by_page(page, photo: Path) -> str:

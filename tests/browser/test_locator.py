@@ -93,7 +93,7 @@ def test_all_found_parts_stand_side_by_side_and_make_one_report(handed_in: Calla
     boxes = [verdicts.nth(number).bounding_box() for number in range(2)]
     assert boxes[0]["y"] == boxes[1]["y"]
     assert boxes[0]["x"] < boxes[1]["x"]
-    assert page.locator("#announcer").inner_text().startswith("2 verdicts: striped part")
+    assert page.locator("#announcer").inner_text().startswith("2 findings: striped part")
     for field in ("case-number", "examiner"):
         page.locator(f"#verdict-{field} :is(input, textarea)").fill("1")
     page.click("#verdict-make-report")

@@ -20,9 +20,9 @@ from inference.models.card import HISTOGRAM_BINS, Confusion, Histogram, Metric
 from inference.models.catalogue import Catalogue, read_catalogue
 from inference.records import Refusal
 from ui.answers import answer
-from ui.authenticate import Authenticate
+from ui.authenticate_actions import Authenticate
 from ui.compare import Compare
-from ui.examination import Examination, stands
+from ui.examination import Examination, key_of
 from ui.models import draw_histogram, figures_by_heading, models_page
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm
@@ -107,24 +107,48 @@ def test_a_result_and_its_form_are_taken_away_when_its_inputs_change_and_not_bef
         return Examined(f"result of {photo} {crop}", [], [], {})
 
     examination = Examination("ready for {} {}".format, [], gr.HTML(), form)
-    result, stands_for, key, panel, issued = examination.run(examine, "one.png", "")
-    assert (result, panel.visible, issued) == ("result of one.png ", True, "")
-    assert key is not None
+    page, result, mark, panel, issued = examination.run(examine, "one.png", "")
+    assert (page, panel.visible, issued) == ("result of one.png ", True, "")
     for same in ("", None):
-        assert stands(stands_for, "one.png", same)
-        assert examination.refresh(stands_for, "one.png", same) == (gr.skip(),) * 5
+        assert key_of(result, "one.png", same) is not None
+        assert examination.refresh(result, mark, "one.png", same) == (gr.skip(),) * 5
     for file, crop in (("one.png", "1,2,3,4"), ("two.png", "")):
-        result, _, key, panel, _ = examination.refresh(stands_for, file, crop)
-        assert (result, key, panel.visible) == (f"ready for {file} {crop}", None, False)
+        assert key_of(result, file, crop) is None
+        page, waiting, _, panel, _ = examination.refresh(result, mark, file, crop)
+        assert (page, panel.visible) == (f"ready for {file} {crop}", False)
+        assert key_of(waiting, file, crop) is None
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("examined_first", [True, False])
+def test_a_check_shows_the_last_result_in_whichever_order_the_browser_showed_the_answers(
+    form: ReportForm, order: tuple[int, int], examined_first: bool
+) -> None:
+    def examine(photo: str) -> Examined:
+        return Examined(f"result of {photo}", [], [], {})
+
+    examination = Examination("ready for {}".format, [], gr.HTML(), form)
+    if examined_first:
+        first = examination.run(examine, "one.png")
+        answers = first, examination.refresh(first[1], first[2], "two.png")
+        last = "ready for two.png"
+    else:
+        answers = examination.refresh(None, "", "two.png"), examination.run(examine, "two.png")
+        last = "result of two.png"
+    shown = answers[order[1]]
+    check = examination.refresh(answers[1][1], shown[2], "two.png")
+    page, _, _, panel, _ = [old if new == gr.skip() else new for old, new in zip(shown, check, strict=True)]
+    assert page == last
+    assert panel.visible == (last == "result of two.png")
 
 
 def test_what_is_refused_has_no_form_for_a_report(form: ReportForm) -> None:
     def examine() -> Examined:
         raise Refusal("There is no photo.")
 
-    result, _, key, panel, _ = Examination(str, [], gr.HTML(), form).run(examine)
-    assert "There is no photo." in result
-    assert (key, panel.visible) == (None, False)
+    page, result, _, panel, _ = Examination(str, [], gr.HTML(), form).run(examine)
+    assert "There is no photo." in page
+    assert (key_of(result), panel.visible) == (None, False)
 
 
 def test_a_model_is_loaded_once_for_all_threads(bench: Bench, photo: str) -> None:

@@ -17,12 +17,14 @@ from inference.bench import Bench
 from inference.casework.facts import CaseFacts
 from inference.casework.report import make_report
 from inference.casework.verification import verify_report
+from inference.collections.enrolling import Enrolment, KnownPhoto
 from inference.command_line.commands import main
 from inference.drawing import numbered
 from inference.intake.exhibit import read_exhibit
 from inference.records import Crop, Detection, Exhibit, Refusal, Verdict, as_json
 from inference.request import Request
-from ui.authenticate import Authenticate, box_of, detection_choices
+from ui.authenticate import detection_choices
+from ui.authenticate_actions import Authenticate, box_of
 from ui.report_desk import ReportDesk
 from ui.verdict_card import verdict_page
 
@@ -92,6 +94,28 @@ def test_the_api_completes_what_follows_from_a_find(bench: Bench, saved) -> None
     assert (drawn["box"], drawn["crop"]["x"]) == ("examiner", 1)
 
 
+def test_a_part_without_a_model_leads_to_its_collections(
+    unmodelled: Path, quorum_photos: list[KnownPhoto], saved, tmp_path: Path
+) -> None:
+    bench = Bench(unmodelled, references=tmp_path)
+    tab, path = Authenticate(bench, ReportDesk(None)), saved(RED)
+    collection = bench.enrol(Enrolment("Striped part", "Quorum", quorum_photos))
+    assert tab.choice_for("striped_part") is None
+    assert "There is no model for striped part, so that it is not examined." in tab.found(path)
+    bench.keep(dataclasses.replace(collection, part="Another part"))
+    assert tab.choice_for("striped_part") is None
+    bench.keep(collection)
+    assert tab.choice_for("striped_part") == "references/striped_part_quorum"
+    assert "There is no model for striped part: it is examined beside its reference collections." in tab.found(path)
+    assert tab.examine(path, "", "", "", "1")["collection"] == "striped_part_quorum"
+    assert [one["collection"] for one in as_json(tab.all_examined(path, "", "", "", "", "").records)] == [
+        "striped_part_quorum"
+    ]
+    bench.keep(dataclasses.replace(collection, series="Quorum 2"))
+    assert tab.choice_for("striped_part") == "references/best-fit"
+    assert tab.choice_for("other_part") == "tiny_parts", "a part with a model leads to it"
+
+
 def test_the_list_of_finds_is_said_and_numbered_as_drawn() -> None:
     detections = [Detection("leather_tag", 0.97, Crop(1, 2, 30, 20)), Detection("metal_buckle", 0.5, Crop(0, 0, 9, 9))]
     assert detection_choices(detections) == [
@@ -106,7 +130,7 @@ def test_the_list_of_finds_is_said_and_numbered_as_drawn() -> None:
 
 def test_finds_are_drawn_on_a_copy_and_only_there() -> None:
     pixels = np.full((100, 200, 3), 90, np.uint8)
-    drawn = numbered(pixels, [Detection("leather_tag", 0.9, Crop(40, 30, 80, 50))])
+    drawn = numbered(pixels, [Crop(40, 30, 80, 50)])
     changed = (drawn != pixels).any(2)
     assert (pixels == 90).all()
     assert changed[30:80, 40].all()

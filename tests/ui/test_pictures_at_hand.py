@@ -14,7 +14,7 @@ from PIL import Image
 from inference.bench import Bench
 from inference.intake.exhibit import read_exhibit
 from ui import exhibit_input, report_desk
-from ui.authenticate import Authenticate
+from ui.authenticate_actions import Authenticate
 from ui.compare import Compare
 from ui.exhibit_input import handed_in
 from ui.file_names import NamedPath

@@ -16,7 +16,7 @@ from inference.casework.log import verify_log
 from inference.command_line import commands
 from inference.records import Refusal, as_json
 from ui.answers import answer
-from ui.authenticate import Authenticate
+from ui.authenticate_actions import Authenticate
 from ui.case import Case
 from ui.report_desk import KEPT, Examined, ReportDesk
 from ui.report_form import issued_page, stated_facts

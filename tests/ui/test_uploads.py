@@ -21,6 +21,8 @@ from ui.uploads import uploads_folder
 APP = Path(__file__).parents[2] / "app.py"
 LEFT = "assay-" + "0123456789abcdef" * 2
 
+ENDING = "SIGTERM", "SIGINT", "SIGHUP"
+
 Start = Callable[[], subprocess.Popen]
 
 
@@ -92,11 +94,13 @@ with ended_by_signals(), uploads_folder():
 
 
 def test_a_call_under_way_is_no_reason_to_end_otherwise(place: Path) -> None:
-    for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", _BUSY], cwd=APP.parent, stdout=subprocess.PIPE) as busy:
+    for name in ENDING:
+        with subprocess.Popen(
+            [sys.executable, "-c", _BUSY], cwd=APP.parent, stdout=subprocess.PIPE, preexec_fn=heed_every_signal
+        ) as busy:
             assert busy.stdout is not None
             assert busy.stdout.readline() == b"running\n"
-            busy.send_signal(signal.SIGTERM)
+            busy.send_signal(getattr(signal, name))
             assert busy.wait(60) == 0
     assert list(place.glob("assay-*")) == []
 
@@ -105,7 +109,7 @@ def folders(place: Path) -> set[str]:
     return {path.name for path in place.iterdir() if path.is_dir() and list(path.rglob("a.png"))}
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("name", ENDING[:2])
 def test_a_signal_ends_the_app_in_good_order_and_nothing_of_its_uploads_stays(
     start: Start, place: Path, name: str
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from inference.evidence.calibration import Calibration
+from inference.evidence.fitting import CalibrationRefused
 from inference.files import write_whole
 from inference.models.card import Card
 from inference.models.weights import Model, load_model, save_model
@@ -19,7 +20,6 @@ from training.assessment.pairs import judge_pairs
 from training.assessment.photos import judged_by_photos
 from training.assessment.tables import json_bytes
 from training.data.marks.mark_set import read_mark_set
-from training.figures.calibration import CalibrationRefused
 from training.figures.calibration_result import CalibrationResult
 from training.figures.evidence_plots import draw_evidence
 from training.fitting.run_folder import require_another_folder, require_setting, set_name

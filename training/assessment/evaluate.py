@@ -14,9 +14,9 @@ from inference.files import write_whole
 from inference.models.card import Card, Metric
 from inference.models.weights import Model, load_model, save_model
 from inference.records import Verdict
+from training.assessment.collection_rule import assess_comparator
 from training.assessment.finished import FinishedModelSettings
 from training.assessment.heatmaps import measure
-from training.assessment.houses import assess_comparator
 from training.assessment.marks import assess_marks
 from training.assessment.photos import (
     class_probabilities,

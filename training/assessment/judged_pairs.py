@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.evidence.trials import Side, Trial, trial
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import PairScore
 from training.data.marks.kinds import group_of
 from training.data.marks.mark_set import MarkSet, Pair
 from training.figures.calibration_result import CalibrationResult, weigh
 from training.figures.metrics import auc
-from training.figures.trials import Side, Trial, trial
 
 Scored = Mapping[str, Sequence[tuple[Pair, PairScore]]]
 """Scores of trial pairs, by kind."""

@@ -7,6 +7,7 @@ from itertools import compress
 
 import numpy as np
 
+from inference.evidence.trials import Side, Trial
 from inference.models.card import Metric
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.scores import PairScore
@@ -16,7 +17,6 @@ from training.data.marks.kinds import group_of
 from training.data.marks.mark_set import MarkSet, Pair
 from training.figures.evidence import cllr_metric, weighed
 from training.figures.metrics import share_by_source
-from training.figures.trials import Side, Trial
 
 Listed = Sequence[tuple[Pair, PairScore]]
 OUTCOMES = (*TrademarkExaminer.sides, "inconclusive", "out of scope")

@@ -220,9 +220,9 @@ def retrieval(examiner: TrademarkExaminer, marks: MarkSet) -> dict[str, Metric]:
     families = np.array(marks.families)
     found = []
     for query, wanted in sorted(counterparts.items()):
-        others = np.array([i for i in range(len(families)) if i in wanted or families[i] != families[query]])
-        scores = examiner.compare_embedded([(embedded[query], embedded[other]) for other in others.tolist()])
-        found.append(ranked(np.array(scores), np.isin(others, [*wanted])))
+        is_wanted = np.isin(np.arange(len(families)), [*wanted])
+        others = np.flatnonzero(is_wanted | (families != families[query]))
+        found.append(ranked(examiner.compare_with_all(embedded[query], embedded[others]), is_wanted[others]))
     over = f"{len(found)} marks with a counterpart among {len(families)}"
     sources = families[sorted(counterparts)]
     return {

@@ -16,6 +16,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from tqdm import tqdm
 
 from inference.authenticity.examiner import AuthenticityExaminer
+from inference.evidence.trials import Trial, trial
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, Confusion, Histogram, Metric, SeriesRule
 from inference.models.weights import Model
@@ -34,7 +35,6 @@ from training.figures.metrics import (
     inconclusive_band,
     share_by_source,
 )
-from training.figures.trials import Trial, trial
 
 _BATCH = 16
 

@@ -29,6 +29,8 @@ class ComparatorSettings(ModelSettings):
     name: str = "comparator"
     title: str = "Comparator"
     backbone: BackboneName = "resnet50"
+    start_from: Path | None = None
+    """Card of a finished comparator of the same backbone and channels that is trained further."""
     channels: int = 96
     """Width of the feature pyramid."""
     pretrained: bool = True
@@ -65,6 +67,11 @@ class ComparatorSettings(ModelSettings):
             f"--least-enrolled to --most-enrolled is a range from 1, not {self.least_enrolled} to "
             f"{self.most_enrolled}.",
         )
+
+    @property
+    def arguments(self) -> dict[str, int | float | str]:
+        """The arguments of the network, as a card states them."""
+        return {"backbone": self.backbone, "channels": self.channels}
 
 
 PRESETS = {

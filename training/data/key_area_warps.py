@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from inference.collections.alterations import Area, emboldened, scaled, shifted, turned
 from inference.records import Refusal
 
 Pixels = NDArray[np.uint8]
@@ -78,16 +78,6 @@ def warp_key_areas(pixels: Pixels, edges: NDArray[np.float32], settings: WarpSet
     return pixels
 
 
-@dataclass(frozen=True)
-class Area:
-    """A rectangle around a key point, in pixels; nothing outside it changes."""
-
-    x: float
-    y: float
-    half_width: float
-    half_height: float
-
-
 def _draw_area(edges: NDArray[np.float32], settings: WarpSettings, rng: Generator) -> Area:
     """An area around a point drawn in proportion to squared edge strength; around the middle if there are no edges."""
     height, width = edges.shape
@@ -102,50 +92,20 @@ def _draw_area(edges: NDArray[np.float32], settings: WarpSettings, rng: Generato
     return Area(x, y, wide / 2, high / 2)
 
 
-def window(area: Area, height: int, width: int) -> NDArray[np.float32]:
-    """1 in the inner two thirds of an area, 0 outside it, smooth between: float32 (H, W)."""
-
-    def along(centre: float, half: float, pixels: int) -> NDArray[np.float64]:
-        t = np.clip((1 - np.abs(np.arange(pixels) - centre) / max(half, 1.0)) * 3, 0, 1)
-        return t * t * (3 - 2 * t)
-
-    return np.outer(along(area.y, area.half_height, height), along(area.x, area.half_width, width)).astype(np.float32)
-
-
 def _warp(pixels: Pixels, area: Area, settings: WarpSettings, rng: Generator) -> Pixels:
     """One area of a photo, uint8 (H, W, 3), disturbed in a way and to a degree that are drawn."""
-    height, width = pixels.shape[:2]
+    long_side = max(pixels.shape[:2])
     kind = settings.kinds[int(rng.integers(len(settings.kinds)))]
     share = float(np.exp(rng.uniform(np.log(settings.least), 0))) * (1 if rng.uniform() < 0.5 else -1)
-    cover = window(area, height, width)
-    if kind == "weight":
-        return _embolden(pixels, cover, _WEIGHT * share * max(height, width) / 448)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    off_x, off_y = x - np.float32(area.x), y - np.float32(area.y)
     match kind:
         case "scale":
             # One axis alone is scaled as often as both: an O that is too round, a line that is too long.
-            axes = ((1, 1), (1, 0), (0, 1))[int(rng.integers(3))]
-            move_x, move_y = (-off * (_SCALE * share * axis) for off, axis in zip((off_x, off_y), axes, strict=True))
+            across, down = ((1, 1), (1, 0), (0, 1))[int(rng.integers(3))]
+            return scaled(pixels, area, _SCALE * share * across, _SCALE * share * down)
         case "turn":
-            angle = np.deg2rad(_TURN * share)
-            cos, sin = np.float32(np.cos(angle) - 1), np.float32(np.sin(angle))
-            move_x, move_y = off_x * cos - off_y * sin, off_x * sin + off_y * cos
+            return turned(pixels, area, _TURN * share)
         case "shift":
-            reach, direction = _SHIFT * abs(share) * max(height, width), rng.uniform(0, 2 * np.pi)
-            move_x = np.full_like(x, reach * np.cos(direction))
-            move_y = np.full_like(y, reach * np.sin(direction))
-    moved = cv2.remap(
-        pixels, x + cover * move_x, y + cover * move_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
-    return np.asarray(moved, np.uint8)
-
-
-def _embolden(pixels: Pixels, cover: NDArray[np.float32], edge: float) -> Pixels:
-    """What is lighter (edge > 0) or darker (edge < 0) than its surroundings grows by about |edge| pixels."""
-    grow, reach = cv2.dilate if edge > 0 else cv2.erode, max(abs(edge), 1.0)
-    whole = int(reach)
-    grown, further = (grow(pixels, np.ones((2 * by + 1, 2 * by + 1), np.uint8)) for by in (whole, whole + 1))
-    grown = cv2.addWeighted(grown, whole + 1 - reach, further, reach - whole, 0)
-    share = cover[..., None] * np.float32(min(abs(edge), 1))
-    return np.round(pixels * (1 - share) + grown * share).astype(np.uint8)
+            reach, direction = _SHIFT * abs(share) * long_side, rng.uniform(0, 2 * np.pi)
+            return shifted(pixels, area, reach * np.cos(direction), reach * np.sin(direction))
+        case "weight":
+            return emboldened(pixels, area, _WEIGHT * share * long_side / 448)

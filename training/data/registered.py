@@ -23,7 +23,7 @@ from PIL import Image
 from safetensors import safe_open
 from tqdm import tqdm
 
-from inference.collections.registered_photos import RegisteredPhotos
+from inference.collections.registered_photos import LEAST_AGREEMENT, RegisteredPhotos
 from inference.files import write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.models.provenance import hash_of_findings_code
@@ -83,6 +83,11 @@ class RegisteredHouse:
     def genuine_photos(self) -> list[int]:
         """The genuine photos."""
         return np.flatnonzero(self.genuine).tolist()
+
+    def one_of_each_item(self, *, genuine: bool) -> list[int]:
+        """The first photo of each genuine item, or of each counterfeit: photos of one item are not independent."""
+        chosen = np.flatnonzero(self.genuine == genuine).tolist()
+        return sorted({self.items[photo]: photo for photo in reversed(chosen)}.values())
 
 
 def register_houses(photos: Sequence[Photo], long_side: int, folder: Path = HOUSE_CACHE) -> list[RegisteredHouse]:
@@ -155,6 +160,10 @@ def _registered(name: str, photos: Sequence[Photo], long_side: int) -> dict[str,
     laid = RegisteredPhotos.laid(
         [pictures[index] for index in fitting], [fits[index].homography for index in fitting], shape
     )
+    agreeing = agreeing_with_genuine(laid, [photos[index].label == "genuine" for index in fitting])
+    if not agreeing:
+        return {"fitting": np.zeros(0, np.int32)}
+    laid, fitting = laid.only(agreeing), [fitting[place] for place in agreeing]
     altered = [_laid_mask(photos[index], fits[index].homography, shape) for index in fitting]
     return {
         "fitting": np.array(fitting, np.int32),
@@ -163,6 +172,15 @@ def _registered(name: str, photos: Sequence[Photo], long_side: int) -> dict[str,
         "edges": laid.edges,
         "altered": np.stack(altered),
     }
+
+
+def agreeing_with_genuine(laid: RegisteredPhotos, genuine: Sequence[bool]) -> list[int]:
+    """The photos that lie on the genuine ones; none where genuine ones do not lie on each other."""
+    own = laid.agreeing([photo for photo, is_genuine in enumerate(genuine) if is_genuine])
+    if not own:
+        return []
+    mean = laid.mean_edges(own)
+    return [photo for photo in range(len(genuine)) if laid.agreement(photo, mean) >= LEAST_AGREEMENT]
 
 
 def _laid_mask(photo: Photo, homography: NDArray[np.float64], shape: tuple[int, ...]) -> Pixels:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from inference.evidence.calibration import Calibration
+from inference.evidence.fitting import CalibrationRefused, Groups, calibrate
+from inference.evidence.trials import Side, Trial
 from inference.models.card import Card, Metric
 from inference.models.topics import Topic
-from training.figures.calibration import CalibrationRefused, Groups, calibrate
 from training.figures.evidence import challenger_metrics, cllr_metric, evidence_metrics, score_auc, weighed
-from training.figures.trials import Side, Trial
 
 logger = logging.getLogger(__name__)
 _MOST_PHOTOS = 5

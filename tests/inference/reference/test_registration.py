@@ -21,7 +21,7 @@ from inference.reference.building import EdgeStatistics, build_reference, mean_v
 from inference.reference.difference import anomaly, deviation, difference
 from inference.reference.edges import EdgePyramid, edge_strength, local_contrast, tolerant
 from inference.reference.geometry import enclosed_area, frame_corners, scaling
-from inference.reference.landmarks import Landmarks, find_landmarks, matched_similarity
+from inference.reference.landmarks import Landmarks, find_landmarks, matched_homography, matched_similarity
 from inference.reference.reference import Reference
 from inference.reference.registration import register, register_best
 from inference.reference.tiles import agreed_step, tile_moves
@@ -190,6 +190,24 @@ def test_a_clean_photo_is_laid_on_to_the_pixel(series: str) -> None:
     photo = Photo(turn=123, size=0.9, noise=0, quality=98)
     fit = register(photo.take(drawn(series)), reference(series))
     assert corner_error(fit, photo, drawn(series)) < 0.7
+
+
+FROM_ASIDE = {
+    "strong": (-0.45, -0.5, -0.45, -0.5, 0, 0, 0, 0),
+    "across a corner": (-0.5, -0.45, -0.38, -0.45, 0, 0, -0.25, -0.12),
+    "extreme": (-0.58, -0.65, -0.53, -0.65, 0, 0, -0.1, -0.05),
+}
+"""Tilts at which hardly any landmark keeps to a similarity transform."""
+
+
+@pytest.mark.parametrize("series", LINES)
+@pytest.mark.parametrize("turn", [0, 200])
+@pytest.mark.parametrize("tilt", FROM_ASIDE.values(), ids=FROM_ASIDE)
+def test_a_photo_from_far_aside_is_laid_over_its_reference(tilt: tuple[float, ...], turn: float, series: str) -> None:
+    photo = Photo(turn=turn, size=0.95, tilt=tilt)
+    fit = register(photo.take(drawn(series)), reference(series))
+    assert corner_error(fit, photo, drawn(series)) < 1
+    assert fit.score > 0.7
 
 
 @pytest.mark.parametrize("photo", [PHOTOS["tilted"], PHOTOS["upside down"], PHOTOS["turned back"]])
@@ -488,6 +506,27 @@ def test_landmarks_are_matched_to_the_similarity_of_the_majority() -> None:
     photo = Landmarks(places.astype(np.float32), descriptors)
     mean = Landmarks(moved[order].astype(np.float32), descriptors[order] + np.float32(0.01))
     assert matched_similarity(photo, mean, 224)[:2] == pytest.approx(turned, abs=0.05)
+
+
+@pytest.mark.parametrize("wrong", [0, 20])
+def test_landmarks_are_matched_to_the_homography_of_the_majority(wrong: int) -> None:
+    rng = np.random.default_rng(4)
+    places, descriptors = rng.random((50, 2)) * 200, rng.random((50, 128)).astype(np.float32)
+    seen = np.array([[0.8, 0.2, 15], [-0.1, 1.1, 20], [0.001, 0.002, 1]])
+    moved = cv2.perspectiveTransform(places[None], seen)[0]
+    moved[:wrong] = rng.random((wrong, 2)) * 200
+    photo = Landmarks(places.astype(np.float32), descriptors)
+    found = matched_homography(photo, Landmarks(moved.astype(np.float32), descriptors), 224)
+    assert found is not None
+    laid = cv2.perspectiveTransform(places[None], found)[0]
+    assert laid[wrong:] == pytest.approx(moved[wrong:], abs=0.05)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_too_few_landmarks_agree_on_no_homography(count: int) -> None:
+    rng = np.random.default_rng(count)
+    few = Landmarks((rng.random((count, 2)) * 200).astype(np.float32), rng.random((count, 128)).astype(np.float32))
+    assert matched_homography(few, few, 224) is None
 
 
 @pytest.mark.parametrize("count", [0, 1])

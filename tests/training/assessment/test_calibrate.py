@@ -13,6 +13,7 @@ from PIL import Image
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.evidence.calibration import outcome
+from inference.evidence.fitting import CalibrationRefused
 from inference.intake.exhibit import read_exhibit
 from inference.models.catalogue import read_card
 from inference.models.format_2 import with_keys
@@ -22,7 +23,6 @@ from training.assessment.calibrate import CalibrationSettings, calibrate_finishe
 from training.assessment.evaluate import examine_all
 from training.assessment.judged_pairs import JudgedPairs, weigh_pairs
 from training.data.photos.photo_set import read_photo_set
-from training.figures.calibration import CalibrationRefused
 
 
 @pytest.fixture(scope="module")

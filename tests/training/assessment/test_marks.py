@@ -32,6 +32,7 @@ from training.assessment.marks import (
     kind_figures,
     pair_figures,
     ranked,
+    retrieval,
     shortcuts,
 )
 from training.assessment.pairs import band_figures, score_all
@@ -157,6 +158,22 @@ def test_a_mark_is_read_once_and_pairs_are_judged_as_the_examiner_compares_them(
             if found.element and alone.element:
                 assert found.element.log_odds == pytest.approx(alone.element.log_odds, abs=1e-4)
                 assert found.element.agreement == alone.element.agreement
+
+
+def test_retrieval_ranks_each_mark_among_those_of_other_families_and_its_counterparts(tiny_models: Path) -> None:
+    examiner = TrademarkExaminer.load("tiny_marks", tiny_models)
+    paths = sorted(EXAMPLES.glob("*/*"))
+    families = ["one", "one", "one", "two", "two", "three"]
+    every = [Mark(path, family, "test") for path, family in zip(paths, families, strict=True)]
+    similar = ((0, 1), (3, 4))
+    expected = []
+    for query, wanted in ((0, 1), (1, 0), (3, 4), (4, 3)):
+        others = [i for i in range(6) if i == wanted or families[i] != families[query]]
+        pairs = [examiner.compare(read_exhibit(paths[query]), read_exhibit(paths[i])).log_odds for i in others]
+        expected.append(ranked_by_loops(pairs, [i == wanted for i in others]))
+    found = retrieval(examiner, MarkSet(tuple(every), similar, (), ""))
+    for name, metric in found.items():
+        assert metric.value == pytest.approx(np.mean([one[name] for one in expected]))
 
 
 def test_parts_are_held_against_the_dissimilar_pairs_of_both_trials() -> None:

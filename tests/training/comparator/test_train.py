@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,12 +15,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from inference.collections.witnesses import comparator_witness
+from inference.collections.registered_photos import RegisteredPhotos
+from inference.collections.witnesses import ComparatorWitness, DeviationMap, Kept, Mask
 from inference.models.weights import load_model
 from inference.networks.comparator import Comparator, most_altered
 from inference.reference.edges import edge_strength, tolerant
-from training.assessment.house_witnesses import witnesses_of
-from training.assessment.houses import assess_comparator, examine_house, house_metrics
+from inference.reference.geometry import Pixels
+from training.assessment.collection_rule import assess_comparator
+from training.assessment.house_witnesses import BlurAlone, witnesses_of
+from training.assessment.houses import TOGETHER, examine_house, examine_houses, house_metrics
 from training.comparator.learner import ComparatorLearner, validation_scores
 from training.comparator.samples import TrainingCrops, changed
 from training.comparator.settings import PRESETS, ComparatorSettings
@@ -124,7 +127,7 @@ def test_a_set_without_splits_is_all_test(house_set: Path, run: Path, cache: Pat
     model = load_model("comparator", run)
     table = assess_comparator(model, whole, "test", tmp_path, cache)
     judged_by = {metric.of[0] for metric in table["beside genuine photos"].values()}
-    assert judged_by == {*witnesses_of(cast("Comparator", model.network))}
+    assert judged_by == {*witnesses_of(cast("Comparator", model.network)), TOGETHER, "5 enrolled"}
     assert json.loads((tmp_path / "figures.json").read_text())
     with pytest.raises(DataRefused, match="for val that fit each other"):
         assess_comparator(model, whole, "val", tmp_path, cache)
@@ -135,7 +138,7 @@ def test_without_a_house_to_train_on_nothing_is_trained(
 ) -> None:
     none = house_set.with_name("none.csv")
     none.write_text(house_set.read_text().replace(",val,", ",test,"))
-    with pytest.raises(DataRefused, match="No val house has more than 5"):
+    with pytest.raises(DataRefused, match="No val house has 8 genuine items"):
         train(replace(settings(tmp_path / "run"), data=none))
 
 
@@ -214,9 +217,12 @@ def test_a_run_leaves_a_comparator_that_tells_houses_it_never_met(
     assert "6 houses" in card.data
     assert "split by series" in card.split_rule
     assert "5 enrolled" in " ".join(card.metrics)
+    assert card.collection_rule is not None
+    assert card.collection_rule.calibrations == ()
+    assert any("Beside 5 genuine items: No likelihood ratio is given" in limit for limit in card.limits)
     losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < losses[0]
-    found = examine_house(comparator_witness(cast("Comparator", model.network)), houses["test"][0], 5)
+    found = examine_house(ComparatorWitness(cast("Comparator", model.network)), houses["test"][0], 5)
     assert found is not None
     assert found.auc > 0.7
     assert np.nanmean(found.pixel_aucs) > 0.7
@@ -227,10 +233,34 @@ def test_figures_are_given_for_as_many_as_a_house_has(houses: dict[str, list[Reg
     witnesses = witnesses_of(network)
     assert examine_house(witnesses["comparator"], houses["test"][0], 40) is None
     both = [*houses["test"], *houses["val"]]
-    metrics = house_metrics(witnesses, both, (5, 40))
+    metrics = house_metrics(examine_houses(witnesses, both, (5, 40)), None)
     assert {metric.of[:2] for metric in metrics.values()} == {(name, "5 enrolled") for name in witnesses}
     each = [found.auc for house in both if (found := examine_house(witnesses["patches"], house, 5))]
     assert metrics["AUC, patches, 5 enrolled"].value == pytest.approx(np.mean(each))
+
+
+def test_photos_of_an_enrolled_item_are_never_questioned(houses: dict[str, list[RegisteredHouse]]) -> None:
+    house = houses["test"][0]
+    items = [f"item {photo // 2}" for photo in range(len(house.items))]
+    paired = replace(house, items=tuple(items))
+    chosen = paired.one_of_each_item(genuine=True)
+    assert len({items[photo] for photo in chosen}) == len(chosen)
+    assert {items[photo] for photo in chosen} == {items[photo] for photo in house.genuine_photos}
+    enrolled, questioned = [], []
+
+    class Noted(BlurAlone):
+        def keep(self, photos: RegisteredPhotos, chosen: Sequence[int]) -> Kept:
+            enrolled.append({items[photo] for photo in chosen})
+            return super().keep(photos, chosen)
+
+        def map(self, pixels: Pixels, covered: Mask, kept: Kept) -> DeviationMap:
+            (photo,) = (one for one in range(len(items)) if np.shares_memory(pixels, paired.photos.pixels[one]))
+            questioned.append(items[photo])
+            return super().map(pixels, covered, kept)
+
+    assert examine_house(Noted(), paired, 2) is not None
+    assert enrolled[-1].isdisjoint(questioned[2:])
+    assert [items[photo] for photo in chosen[2:]] == questioned[2 : len(chosen)]
 
 
 def test_an_interrupted_run_continues_to_the_same_weights(

