@@ -1,0 +1,82 @@
+"""`register`: marks are taken into a register, it is searched, and it says what it holds."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import Annotated
+
+import tyro
+
+from inference.bench import Bench
+from inference.command_line.choices import crops, grounds
+from inference.command_line.options import AddOptions, InfoOptions, RegisterOptions, SearchOptions
+from inference.command_line.terminal import told_on_terminal
+from inference.command_line.text import json_text, search_text
+from inference.intake.grounds import read_laid_on
+from inference.records import Refusal
+from inference.register.register import Register
+
+Action = (
+    Annotated[AddOptions, tyro.conf.subcommand("add")]
+    | Annotated[SearchOptions, tyro.conf.subcommand("search")]
+    | Annotated[InfoOptions, tyro.conf.subcommand("info")]
+)
+
+
+def register(action: Action) -> None:
+    """Take marks into a register, search it for those that a mark resembles, or print what it holds."""
+    if isinstance(action, AddOptions):
+        _add(action)
+    elif isinstance(action, SearchOptions):
+        _search(action)
+    else:
+        _info(action)
+
+
+def _add(options: AddOptions) -> None:
+    with closing(_opened(options)) as opened:
+        for source in options.sources:
+            found = opened.take_in(source, told_on_terminal)
+            for path, why in found.refused:
+                print(f"not taken in: {path}: {why}", file=sys.stderr)
+            print(f"{source}: {found}.")
+        print(_holds(opened))
+
+
+def _search(options: SearchOptions) -> None:
+    (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
+    exhibit = read_laid_on(options.mark, ground)
+    with closing(_opened(options)) as opened:
+        found = opened.search(exhibit, crop, options.most, _filters(options.where))
+    print(json_text(found) if options.json else search_text(found))
+
+
+def _info(options: InfoOptions) -> None:
+    with closing(_opened(options)) as opened:
+        print(_holds(opened))
+        print(f"columns  {', '.join(opened.store.columns) or 'none'}")
+        for source, path, why in opened.store.refused():
+            print(f"not taken in: {source / path}: {why}")
+
+
+def _opened(options: RegisterOptions) -> Register:
+    if not isinstance(options, AddOptions) and not Register.is_in(options.register):
+        msg = f"There is no register in {options.register}; make one with python -m inference register add."
+        raise Refusal(msg)
+    return Bench(options.weights, options.device).register(options.register, options.model)
+
+
+def _holds(opened: Register) -> str:
+    return f"{opened.store.path.parent} holds {len(opened.store):,} marks; its content is {opened.store.version[:12]}."
+
+
+def _filters(where: tuple[str, ...]) -> dict[str, str]:
+    filters = {}
+    for one in where:
+        column, equals, text = one.partition("=")
+        if not equals or not column or column in filters:
+            msg = f"--where {one} is not COLUMN=TEXT, or names a column twice; write, for example, --where owner=Brown."
+            raise Refusal(msg)
+        filters[column] = text
+    return filters

@@ -1,0 +1,148 @@
+"""Marks are taken into a register: what is new or changed is read and embedded once, what is gone is removed.
+
+Files are read and framed by threads while the network embeds those before. Each batch is kept as soon as it is
+embedded, so that what was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from PIL import Image
+
+from inference.files import jpeg_bytes, sha256
+from inference.intake.exhibit import read_exhibit
+from inference.progress import Progress
+from inference.records import Exhibit, Refusal
+from inference.register.sources import Listed, Source
+from inference.register.store import Key, Picture, Store
+from inference.trademark.embedder import EmbeddedViews, FramedInputs, MarkEmbedder
+
+_BATCH = 16
+"""Files that are embedded and kept together."""
+_THREADS = 4
+_THUMBNAIL, _THUMBNAIL_QUALITY = 128, 80
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What came of taking in a source.
+
+    Attributes:
+        new: Marks that were not there before.
+        changed: Marks whose file or columns changed.
+        gone: Marks that the source lists no more.
+        unchanged: Marks that stayed as they were.
+        refused: Path of each new or changed mark that is not taken in, and why.
+    """
+
+    new: int
+    changed: int
+    gone: int
+    unchanged: int
+    refused: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        told = f"{self.new} new, {self.changed} changed, {self.gone} gone, {self.unchanged} unchanged"
+        return f"{told}, {len(self.refused)} not taken in" if self.refused else told
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that was read: the number of a picture that is known, what is to be embedded, or why it is refused."""
+
+    marks: tuple[Listed, ...]
+    digest: str = ""
+    known: int | None = None
+    exhibit: Exhibit | None = None
+    framed: FramedInputs | None = None
+    refused: str = ""
+
+
+def take_in(store: Store, source: Source, embedder: MarkEmbedder, progress: Progress) -> TakenIn:
+    """Take a source into a register, or again where it was before.
+
+    Args:
+        store: The register.
+        source: The source.
+        embedder: Embeds its marks; that of the register.
+        progress: Told after each batch.
+    """
+    known = store.listed(source.place)
+    listed: dict[Key, Listed] = {(mark.path, mark.nth): mark for mark in source.marks}
+    gone = known.keys() - listed.keys()
+    due = [mark for key, mark in listed.items() if not mark.stamp or known.get(key) != (mark.stamp, dict(mark.columns))]
+    with store.changing():
+        store.forget(source.place, gone)
+    files: dict[str, list[Listed]] = {}
+    for mark in due:
+        files.setdefault(mark.path, []).append(mark)
+    refused: list[tuple[str, str]] = []
+    done = 0
+    for batch in _batches(files, partial(_read, store, embedder)):
+        refused += _kept(store, source, embedder, batch)
+        done += len(batch)
+        progress(f"{done:,} of {len(files):,} files", done / len(files))
+    with store.changing():
+        store.leave_out_unshown()
+    changed = sum((mark.path, mark.nth) in known for mark in due)
+    return TakenIn(len(due) - changed, changed, len(gone), len(listed) - len(due), tuple(refused))
+
+
+def _batches(files: dict[str, list[Listed]], read: Callable[[tuple[Listed, ...]], _File]) -> Iterator[list[_File]]:
+    """The files in their order, read by threads a batch ahead."""
+    due = deque(tuple(marks) for marks in files.values())
+    with ThreadPoolExecutor(_THREADS) as pool:
+        ahead: deque[Future[_File]] = deque()
+        try:
+            while due or ahead:
+                while due and len(ahead) < 2 * _BATCH:
+                    ahead.append(pool.submit(read, due.popleft()))
+                yield [ahead.popleft().result() for _ in range(min(_BATCH, len(ahead)))]
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
+
+
+def _read(store: Store, embedder: MarkEmbedder, marks: tuple[Listed, ...]) -> _File:
+    first = marks[0]
+    try:
+        data = first.read()
+        digest = sha256(data)
+        known = store.picture(digest)
+        if known is not None:
+            return _File(marks, digest, known)
+        exhibit = read_exhibit(data, first.path)
+        return _File(marks, digest, exhibit=exhibit, framed=embedder.framed(exhibit))
+    except Refusal as refusal:
+        return _File(marks, refused=str(refusal))
+    except OSError as error:
+        return _File(marks, refused=f"{first.path} cannot be read ({error.strerror}); check the file.")
+
+
+def _kept(store: Store, source: Source, embedder: MarkEmbedder, batch: Sequence[_File]) -> Iterator[tuple[str, str]]:
+    """Keep a batch; gives the path of each file that is refused, and why."""
+    new = [file for file in batch if file.exhibit is not None]
+    embedded = embedder.embedded([file.framed for file in new if file.framed is not None]) if new else []
+    with store.changing():
+        pictures = {
+            file.digest: store.keep(_picture(file.exhibit, views))
+            for file, views in zip(new, embedded, strict=True)
+            if file.exhibit is not None
+        }
+        for file in batch:
+            found = file.refused or file.known or pictures[file.digest]
+            for mark in file.marks:
+                store.enter(source.place, mark, found, file.digest)
+    return ((file.marks[0].path, file.refused) for file in batch if file.refused)
+
+
+def _picture(exhibit: Exhibit, views: EmbeddedViews) -> Picture:
+    small = Image.fromarray(exhibit.pixels)
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    thumbnail = jpeg_bytes(small, _THUMBNAIL_QUALITY)
+    return Picture(exhibit.sha256, exhibit.width, exhibit.height, thumbnail, views)
