@@ -19,11 +19,11 @@ from inference.collections.enrolling import Enrolment, KnownPhoto
 from inference.collections.examiner import CollectionExaminer
 from inference.collections.files import BEST_FIT
 from inference.models.weights import Model, save_model
-from inference.records import Crop, KeyArea, Refusal
+from inference.records import Crop, KeyArea, Refusal, WitnessName
 from inference.request import Request
 from ui.authenticate_actions import BESIDE, Authenticate
 from ui.pictures import AREA_SIDE, MOST_ENLARGED, area_pictures
-from ui.references import References
+from ui.references import FAR, EnrolledRow, References
 from ui.report_desk import ReportDesk
 from ui.verdict_card import deviation_page
 
@@ -42,17 +42,25 @@ def bench(comparator: Model, tmp_path: Path) -> Bench:
     return Bench(tmp_path / "weights", references=tmp_path / "references")
 
 
-def test_enrolment_shows_each_photo_and_points_out_the_one_that_is_of_something_else(
-    bench: Bench, collection: Collection
-) -> None:
+def test_enrolment_shows_each_photo_and_points_out_those_that_deviate_far(bench: Bench, collection: Collection) -> None:
     page = References(bench).page(collection)
     rows = re.findall(r"<li>\s*<img.*?</li>", page, re.DOTALL)
     assert len(rows) == len(collection.enrolled)
-    for photo, row in zip(collection.enrolled, rows, strict=True):
+    by_photo = zip(*bench.scores_left_out(collection).values(), strict=True)
+    for photo, scores, row in zip(collection.enrolled, by_photo, rows, strict=True):
         assert photo.name in row
-        assert ("Deviates far" in row) == (photo.item == "another")
+        assert ("Deviates far" in row) == (max(scores) > FAR)
     for photo in collection.photos:
         assert not photo.left_out or photo.left_out in page
+
+
+@pytest.mark.parametrize(
+    ("comparator", "patches", "far"),
+    [(FAR - 0.1, -9.0, False), (FAR + 0.1, -9.0, True), (-9.0, FAR + 0.1, True)],
+)
+def test_a_photo_is_far_where_one_witness_sees_it_deviate(comparator: float, patches: float, far: bool) -> None:
+    scores: tuple[tuple[WitnessName, float], ...] = (("comparator", comparator), ("patches", patches))
+    assert EnrolledRow("a.png", "item 1", 0.9, "", "", scores).is_far == far
 
 
 def test_known_counterfeits_are_named_and_listed_with_their_scores(
