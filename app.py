@@ -57,6 +57,8 @@ class Options:
     """Folder of the cases, one folder each; without it nothing is kept, and reports are only downloads."""
     references: Path = Path(__file__).parent / "references"
     """Folder of the reference collections."""
+    register: Path = Path("register")
+    """Folder of the register of marks; it is made when marks are taken in."""
 
     def __post_init__(self) -> None:
         Names.of(self.host, self.served_as)
@@ -103,6 +105,7 @@ def main(options: Options) -> None:
                 open_browser=options.open_browser,
                 case_folder=options.case_folder,
                 references=options.references,
+                register=options.register,
                 public=ON_SPACES,
                 served_as=(*options.served_as, *SPACE_HOSTS),
                 root_path=options.root_path,

@@ -149,7 +149,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk, shown: Sequence[Callable[..
             event(tab.look_again, model, [model, series], show_progress="hidden", **QUEUE)
     for path, button in zip(examples, buttons, strict=True):
         filling = partial(example, path)
-        examination.on_example(button, tab.examined, filling, [model, led], [exhibit.file, *arrived])
+        examination.on_filled(button.click, tab.examined, filling, [model, led], [exhibit.file, *arrived])
     api_endpoint(tab.examine, "examine", _api_inputs())
     report_endpoint(tab.report, "report", _api_inputs())
     if bench.finds_parts:

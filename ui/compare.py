@@ -175,8 +175,8 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
         examination.on_exhibit(exhibit)
     examination.on_change(model.input)
     for pair, button in zip(pairs, buttons, strict=True):
-        examination.on_example(
-            button,
+        examination.on_filled(
+            button.click,
             tab.examined,
             partial(_filled, pair),
             [],

@@ -80,17 +80,17 @@ class Examination:
         """Examine when a button is pressed."""
         self._run(button.click, examine)
 
-    def on_example(
+    def on_filled(
         self,
-        button: gr.Button,
+        event: Callable[..., Dependency],
         examine: Examine,
         fill: Callable[..., Any],
         known: Sequence[Component],
         filled: Sequence[Component],
     ) -> None:
-        """When an example is chosen, fill the inputs, and examine it."""
-        filling = button.click(fill, list(known), list(filled), show_progress="hidden", **QUEUE)
-        self._run(filling.then, examine)
+        """At an event, such as the choice of an example, fill inputs, and examine them."""
+        filling = event(fill, list(known), list(filled), show_progress="hidden", **QUEUE)
+        self._run(filling.success, examine)
 
     def on_exhibit(self, exhibit: ExhibitInput) -> None:
         """Remove the result when the exhibit, its crop or its ground changes."""

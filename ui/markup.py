@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from inference.examiner import as_probability
 def along(value: float, reach: float) -> str:
     """Position of a value on a scale from -reach to reach, as a percentage; a value beyond it lies at its end."""
     return f"{100 * (min(max(value / reach, -1), 1) + 1) / 2:.2f}%"
+
+
+def data_address(kind: str, data: bytes) -> str:
+    """Content of a media type as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def spoken(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from inference.files import jpeg_bytes
 from inference.preprocessing import at_most
 from inference.records import Comparison, Crop, Deviation, Heatmap, Placement, Verdict, WitnessName
 from inference.reference.edges import local_contrast
+from ui.markup import data_address
 
 Pixels = NDArray[np.uint8]
 
@@ -234,4 +234,4 @@ def png_address(pixels: Pixels) -> str:
     """Pixels as the data address of a PNG."""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=3)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return data_address("image/png", file.getvalue())

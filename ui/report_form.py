@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -14,7 +13,7 @@ from gradio.utils import get_upload_folder
 from inference.casework.facts import CaseFacts
 from inference.records import Comparison, Record
 from ui.answers import QUEUE, answer, api_endpoint
-from ui.markup import render
+from ui.markup import data_address, render
 from ui.report_desk import Issued, ReportDesk
 from ui.served_files import served_file
 
@@ -97,8 +96,8 @@ def issued_page(issued: Issued) -> str:
         "report_issued.html",
         issued=issued,
         subjects=[_subject(record) for record in issued.examined.records],
-        pdf=_address("application/pdf", issued.report.pdf),
-        twin=_address("application/json", issued.report.json),
+        pdf=data_address("application/pdf", issued.report.pdf),
+        twin=data_address("application/json", issued.report.json),
     )
 
 
@@ -134,7 +133,3 @@ def _same(text: str) -> str:
 def _subject(record: Record) -> str:
     exhibits = record.exhibits if isinstance(record, Comparison) else [record.exhibit]
     return f"{' and '.join(exhibit.name for exhibit in exhibits)}: {record.outcome}"
-
-
-def _address(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from inference.drawing import DIFFERENCE_FULL_SCALE
 from inference.models.card import Task
-from inference.records import Comparison, Deviation, Record, Verdict, as_json
-from ui.markup import render, spoken
+from inference.records import Comparison, Deviation, MarkSearch, Record, Verdict, as_json
+from ui.markup import data_address, render, spoken
 from ui.pictures import (
     OPACITY,
     area_pictures,
@@ -98,10 +97,15 @@ def no_model_card(task: Task) -> str:
     return waiting_card("No model", sentence)
 
 
-def _shared(record: Record) -> dict[str, Any]:
+def record_address(record: Record | MarkSearch) -> str:
+    """A record as a file to save, as an address."""
     text = json.dumps(as_json(record), indent=1, ensure_ascii=False) + "\n"
+    return data_address("application/json", text.encode())
+
+
+def _shared(record: Record) -> dict[str, Any]:
     return {
-        "record": "data:application/json;base64," + base64.b64encode(text.encode()).decode(),
+        "record": record_address(record),
         "opacity": round(100 * OPACITY),
         "scale": scale_strip(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import gradio as gr
 
 from inference.bench import Bench
 from inference.casework.cases import Cases
+from inference.register.register import REGISTER_FOLDER
 from ui.authenticate import authenticate_tab
 from ui.case import case_tab
 from ui.compare import compare_tab
 from ui.doors.guarded import GuardedApp
 from ui.doors.login import Attempts, Login
-from ui.doors.names import Names
+from ui.doors.names import THIS_MACHINE, Names
 from ui.markup import render
 from ui.memory import share_freed_memory
 from ui.models import models_page
 from ui.references import references_tab
+from ui.register import register_tab
 from ui.report_desk import ReportDesk
 from ui.waiting import MOST_WAITING
 
@@ -27,13 +30,21 @@ _FOLDER = Path(__file__).parent
 _HOUR, _DAY = 3600, 86400
 
 
-def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) -> gr.Blocks:
+def workbench(
+    bench: Bench,
+    cases: Cases | None = None,
+    public: bool = False,
+    register: Path = REGISTER_FOLDER,
+    reads_files: bool = True,
+) -> gr.Blocks:
     """The page over the models of a bench.
 
     Args:
         bench: The models.
         cases: The folder of cases; without one nothing is written, and reports are only downloads.
         public: Whether anyone can reach it, so that it warns against uploading case material.
+        register: The folder of the register of marks.
+        reads_files: Whether it may read files of this machine into the register: only its own users reach it.
     """
     desk = ReportDesk(cases)
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
@@ -42,7 +53,13 @@ def workbench(bench: Bench, cases: Cases | None = None, public: bool = False) ->
             with gr.Tab("Authenticate") as first:
                 form = authenticate_tab(bench, desk, (first.select, page.load))
             with gr.Tab("Compare marks"):
-                compare_tab(bench, desk).remember_with(form)
+                forms = [form, compare_tab(bench, desk)]
+            if bench.choices("trademark") and not public:
+                with gr.Tab("Register") as registered:
+                    shown = (registered.select, page.load)
+                    forms.append(register_tab(bench, desk, register, reads_files, shown))
+            for one, other in combinations(forms, 2):
+                one.remember_with(other)
             if bench.choices("comparator") and not public:
                 with gr.Tab("References") as references:
                     references_tab(bench, cases, (references.select, page.load))
@@ -101,6 +118,7 @@ def serve(
     open_browser: bool,
     case_folder: Path | None,
     references: Path,
+    register: Path,
     public: bool,
     served_as: Sequence[str],
     root_path: str,
@@ -116,6 +134,7 @@ def serve(
         open_browser: Whether to open the page.
         case_folder: Folder of the cases; None if nothing may be written.
         references: Folder of the reference collections.
+        register: Folder of the register of marks.
         public: Whether anyone can reach it.
         served_as: Names that it is reached by besides this machine's own.
         root_path: Sub-path under which a proxy serves it; empty for none.
@@ -124,8 +143,10 @@ def serve(
         Refusal: if the case folder cannot be used.
     """
     share_freed_memory()
+    bench, cases = Bench(weights, device, references=references), Cases(case_folder) if case_folder else None
+    reads_files = host in THIS_MACHINE and not served_as
     launch(
-        workbench(Bench(weights, device, references=references), Cases(case_folder) if case_folder else None, public),
+        workbench(bench, cases, public, register, reads_files),
         public,
         Names.of(host, served_as),
         login,

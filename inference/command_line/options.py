@@ -11,6 +11,7 @@ import tyro
 
 from inference.collections.files import REFERENCES_FOLDER
 from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.register.register import REGISTER_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
 Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]
@@ -140,7 +141,7 @@ class CompareOptions(BenchOptions):
 class RegisterOptions(ModelOptions):
     """Where a register lies, and what embeds its marks."""
 
-    register: Path = Path("register")
+    register: Path = REGISTER_FOLDER
     """Folder of the register."""
     model: str | None = None
     """Name of a trademark model; by default the first in alphabetical order."""

@@ -15,7 +15,7 @@ from inference.command_line.terminal import told_on_terminal
 from inference.command_line.text import json_text, search_text
 from inference.intake.grounds import read_laid_on
 from inference.records import Refusal
-from inference.register.register import Register
+from inference.register.register import Register, parsed_filters
 
 Action = (
     Annotated[AddOptions, tyro.conf.subcommand("add")]
@@ -48,7 +48,7 @@ def _search(options: SearchOptions) -> None:
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
     exhibit = read_laid_on(options.mark, ground)
     with closing(_opened(options)) as opened:
-        found = opened.search(exhibit, crop, options.most, _filters(options.where))
+        found = opened.search(exhibit, crop, options.most, parsed_filters(options.where))
     print(json_text(found) if options.json else search_text(found))
 
 
@@ -69,14 +69,3 @@ def _opened(options: RegisterOptions) -> Register:
 
 def _holds(opened: Register) -> str:
     return f"{opened.store.path.parent} holds {len(opened.store):,} marks; its content is {opened.store.version[:12]}."
-
-
-def _filters(where: tuple[str, ...]) -> dict[str, str]:
-    filters = {}
-    for one in where:
-        column, equals, text = one.partition("=")
-        if not equals or not column or column in filters:
-            msg = f"--where {one} is not COLUMN=TEXT, or names a column twice; write, for example, --where owner=Brown."
-            raise Refusal(msg)
-        filters[column] = text
-    return filters

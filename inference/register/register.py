@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 
+from inference.files import sha256
 from inference.progress import Progress
 from inference.records import Crop, Exhibit, FoundMark, MarkSearch, RankedMarks, Refusal
 from inference.register.search import Resemblance, Search
-from inference.register.sources import read_source
+from inference.register.sources import SourceRefused, read_mark, read_source
 from inference.register.store import FILE, Store
 from inference.register.take_in import TakenIn, take_in
 from inference.trademark.embedder import MarkEmbedder
+
+logger = logging.getLogger(__name__)
+
+REGISTER_FOLDER = Path("register")
+"""Where a register lies unless another folder is named."""
+
+
+def parsed_filters(texts: Sequence[str]) -> dict[str, str]:
+    """Filters from texts of the form COLUMN=TEXT.
+
+    Raises:
+        Refusal: if one is not of that form, or a column is named twice.
+    """
+    filters: dict[str, str] = {}
+    for one in texts:
+        column, equals, text = one.partition("=")
+        if not equals or not column or column in filters:
+            msg = f"{one!r} is not COLUMN=TEXT, or names a column twice; write, for example, owner=Brown."
+            raise Refusal(msg)
+        filters[column] = text
+    return filters
 
 
 class Register:
@@ -84,6 +107,32 @@ class Register:
             rankings=tuple(RankedMarks(name, tuple(self._marks(rows, filters))) for name, rows in rankings.items()),
             provenance=self._embedder.provenance({"crop": str(crop) if crop else "whole picture"}),
         )
+
+    def file_of(self, digest: str) -> tuple[str, bytes]:
+        """Name and bytes of the file of a registered picture, from a source that still has it as it was taken in.
+
+        Args:
+            digest: SHA-256 of the file.
+
+        Raises:
+            Refusal: if the register has no such picture, or no source has the file any more.
+        """
+        picture = self.store.picture(digest)
+        if picture is None:
+            msg = f"The register holds no picture {digest[:12]} any more; search again."
+            raise Refusal(msg)
+        marks = self.store.of_picture(picture)
+        for mark in marks:
+            try:
+                data = read_mark(mark.source, mark.path)
+            except SourceRefused as refusal:
+                logger.info("%s", refusal)
+                continue
+            if sha256(data) == digest:
+                return PurePosixPath(mark.path).name, data
+        where = marks[0].source / marks[0].path
+        msg = f"{where} is gone or was changed since it was taken in; take {marks[0].source.name} in again."
+        raise Refusal(msg)
 
     def _as_it_stands(self) -> Search:
         with self._lock:

@@ -86,6 +86,26 @@ def read_source(place: Path) -> Source:
     return Source(place, listed)
 
 
+def read_mark(place: Path, path: str) -> bytes:
+    """The bytes of a file that a source lists.
+
+    Args:
+        place: The folder, ZIP or CSV.
+        path: The file's path from there.
+
+    Raises:
+        SourceRefused: if it cannot be read.
+    """
+    if not place.is_dir() and place.suffix.lower() != ".csv":
+        return _member(place, path)
+    file = (place if place.is_dir() else place.parent) / path
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        msg = f"{file} cannot be read ({error.strerror}); check the file."
+        raise SourceRefused(msg) from error
+
+
 def _of_folder(folder: Path) -> Iterator[Listed]:
     lists = sorted(folder.glob("*.csv"))
     name = _one_list([path.name for path in lists], folder.name)
@@ -138,7 +158,7 @@ def _member(place: Path, name: str) -> bytes:
     try:
         with zipfile.ZipFile(place) as archive, archive.open(name) as file:
             return file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         msg = f"{name} in {place.name} cannot be read ({error}); pack it again, without a password."
         raise SourceRefused(msg) from error
 

@@ -49,7 +49,7 @@ def weights(tiny_models: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def serve(leftovers: None) -> Iterator[Callable[..., str]]:
+def serve(leftovers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Starts a page with a folder of models, and one of cases, and says where; all stay open to the end.
 
     Closing one clears files that all pages of this process share.
@@ -60,9 +60,17 @@ def serve(leftovers: None) -> Iterator[Callable[..., str]]:
     from ui.workbench import launch, workbench
 
     pages = []
+    no_register = tmp_path_factory.mktemp("no_register")
 
-    def start(models: Path, cases: Path | None = None, references: Path = REFERENCES_FOLDER, **options: Any) -> str:
-        pages.append(workbench(Bench(models, references=references), Cases(cases) if cases else None))
+    def start(
+        models: Path,
+        cases: Path | None = None,
+        references: Path = REFERENCES_FOLDER,
+        register: Path = no_register,
+        **options: Any,
+    ) -> str:
+        bench = Bench(models, references=references)
+        pages.append(workbench(bench, Cases(cases) if cases else None, register=register))
         return launch(pages[-1], prevent_thread_lock=True, quiet=True, **options)
 
     yield start

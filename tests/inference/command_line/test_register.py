@@ -93,7 +93,7 @@ def test_info_says_what_it_holds_and_what_it_does_not(called: Callable[..., Ran]
     ("arguments", "why"),
     [
         (("search", "marks/nothing.png"), "The mark is too faint"),
-        (("search", "marks/disc.png", "--where", "owner"), "--where owner is not COLUMN=TEXT"),
+        (("search", "marks/disc.png", "--where", "owner"), "'owner' is not COLUMN=TEXT"),
         (("search", "marks/disc.png", "--where", "o=a"), "No mark of the register has a column 'o'; there are: Nice"),
         (("search", "marks/disc.png", "--most", "0"), "A ranking holds one picture or more, and 0"),
         (("search", "marks/disc.png", "--crop", "0,0,999,9"), "reaches outside"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.register.sources import SourceRefused, read_source
+from inference.register.sources import SourceRefused, read_mark, read_source
 
 CSV = "path;owner;Nice\nb.png;Müller & Söhne;25\nsub/a.jpg;;\nb.png;Brown Ltd;9\n"
 FILES = {
@@ -120,3 +120,14 @@ def test_a_member_that_cannot_be_read_is_refused_by_name(method: int, tmp_path: 
     (listed,) = read_source(place).marks
     with pytest.raises(SourceRefused, match=r"a\.png in marks\.zip cannot be read"):
         listed.read()
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "csv"])
+def test_a_listed_file_can_be_read_again_alone(kind: str, tmp_path: Path) -> None:
+    files = {**FILES, "list.csv": CSV.encode()}
+    folder = laid_out(tmp_path / "folder", files)
+    places = {"folder": folder, "zip": zipped(tmp_path / "marks.zip", files), "csv": folder / "list.csv"}
+    for mark in read_source(places[kind]).marks:
+        assert read_mark(places[kind], mark.path) == mark.read()
+    with pytest.raises(SourceRefused, match=r"gone\.png"):
+        read_mark(places[kind], "gone.png")
