@@ -57,9 +57,18 @@ class Registered:
         self._lock = Lock()
         self._stopped = Event()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a register; looking for one makes none."""
+        return Register.is_in(self._folder)
+
     def wait(self) -> str:
-        """The card before a search: what the register holds, and what to do."""
-        if not self._opened and not Register.is_in(self._folder):
+        """The card before a search: what the register holds, and what to do.
+
+        Raises:
+            Refusal: if there is a register that cannot be read.
+        """
+        if not self.is_there:
             here = "Take marks in under the search" if self._takes_in else "Take marks in on the machine of Assay"
             return waiting_card("No register yet", f"{here}: a folder, a ZIP or a CSV. Then search it.")
         store = self._register.store
@@ -72,13 +81,17 @@ class Registered:
         )
 
     def filters(self, rows: Filters = None) -> list[list[str]]:
-        """A row for each column of the register, with the text that it must hold."""
+        """A row for each column of the register, with the text that it must hold.
+
+        Raises:
+            Refusal: if there is a register that cannot be read.
+        """
         held = _asked(rows)
-        columns = self._register.store.columns if self._opened or Register.is_in(self._folder) else ()
+        columns = self._register.store.columns if self.is_there else ()
         return [[column, held.get(column, "")] for column in columns]
 
     def searched(
-        self, file: str | None, crop: str | None, ground: str | None, most: float, filters: dict[str, str]
+        self, file: str | None, crop: str | None, ground: str | None, most: float | None, filters: dict[str, str]
     ) -> MarkSearch:
         """The marks that the file at a path resembles most.
 
@@ -86,12 +99,12 @@ class Registered:
             Refusal: if there is no register, or the mark cannot be searched for.
         """
         exhibit = handed_in(file, ground, _MISSING)
-        if not self._opened and not Register.is_in(self._folder):
+        if not self.is_there:
             msg = "There is no register yet; take marks in first."
             raise Refusal(msg)
-        return self._register.search(exhibit, parse_crop(crop), int(most), filters)
+        return self._register.search(exhibit, parse_crop(crop), int(most or 0), filters)
 
-    def search(self, file: str | None, crop: str, ground: str, most: float, rows: Filters) -> str:
+    def search(self, file: str | None, crop: str, ground: str, most: float | None, rows: Filters) -> str:
         """The page of a search.
 
         Raises:
@@ -214,7 +227,8 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
         with gr.Column(scale=7, min_width=320):
             pair = gr.HTML("", elem_id="register-pair", elem_classes="result-area")
             form = ReportForm(desk, "register")
-            found = gr.HTML(tab.wait, js_on_load=_CHOICE, elem_id="register-found", elem_classes="result-area")
+            found = gr.HTML("", js_on_load=_CHOICE, elem_id="register-found", elem_classes="result-area")
+    standing = gr.State(False)
     chosen = gr.Textbox("", visible="hidden", label="Registered mark of the shown pair")
 
     examination = Examination(tab.no_pair, [mark.file, mark.crop, mark.ground, chosen], pair, form)
@@ -223,24 +237,28 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
     examination.on_exhibit(mark)
 
     def searched(*inputs: Any) -> list[Any]:
-        return [answer(tab.search, *inputs, refused="Not searched"), ""]
+        return [answer(tab.search, *inputs, refused="Not searched"), "", True]
 
     def forget() -> list[Any]:
-        return [answer(tab.wait), ""]
+        return [answer(tab.wait, refused="No search"), "", False]
 
-    def looked_at(rows: Filters) -> list[Any]:
-        held = tab.filters(rows)
-        return [gr.Dataframe(value=held, visible=bool(held)), answer(tab.wait), ""]
+    def looked_at(rows: Filters, stands: bool) -> list[Any]:
+        try:
+            held = tab.filters(rows)
+        except Refusal:
+            held = []  # The card says why.
+        shows = [gr.skip()] * 3 if stands else forget()
+        return [gr.Dataframe(value=held, visible=bool(held)), *shows]
 
-    inputs = [mark.file, mark.crop, mark.ground, most, filters]
-    examination.on_change(search.click(searched, inputs, [found, chosen], **QUEUE).then)
+    inputs, shows = [mark.file, mark.crop, mark.ground, most, filters], [found, chosen, standing]
+    examination.on_change(search.click(searched, inputs, shows, **QUEUE).then)
     for event in (mark.file.upload, mark.file.clear, mark.cropped.then, mark.ground.change):
-        event(forget, None, [found, chosen], show_progress="hidden", trigger_mode="multiple", **QUEUE)
+        event(forget, None, shows, show_progress="hidden", trigger_mode="multiple", **QUEUE)
     examination.on_filled(found.select, tab.examined, _chosen, [], [chosen])
     found.select(None, js=_TO_PAIR)
     looks = [*shown, took.then] if takes_in else shown
     for event in looks:
-        event(looked_at, filters, [filters, found, chosen], show_progress="hidden", **QUEUE)
+        event(looked_at, [filters, standing], [filters, *shows], show_progress="hidden", **QUEUE)
     api_endpoint(
         tab.search_register,
         "search_register",
@@ -256,7 +274,7 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
 
 def _taking_in(tab: Registered) -> Dependency:
     """The section that takes marks in; gives the event of its end."""
-    with gr.Accordion("Take marks in", open=not tab.filters(), elem_id="register-taking-in"):
+    with gr.Accordion("Take marks in", open=not tab.is_there, elem_id="register-taking-in"):
         places = gr.Textbox(
             label="Folders, ZIPs or CSVs on this machine",
             info="A path a line. A CSV names files in its column path; its other columns can be filtered by.",

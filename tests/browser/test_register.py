@@ -61,8 +61,12 @@ def test_marks_are_taken_in_searched_and_compared_to_a_report(open_page, desk: P
     record = json.loads(Path(download.value.path()).read_text())
     assert [mark["path"] for mark in record["rankings"][0]["marks"][:2]] == ["copy.png", "disc.png"]
 
+    # Another tab, and back: what was found still stands.
+    page.get_by_role("tab", name="Compare marks", exact=True).click()
+    page.get_by_role("tab", name="Register", exact=True).click()
     page.get_by_role("button", name="Compare with ring.png").first.click()
     page.locator("#register-pair [data-announce]").wait_for()
+    assert page.locator(".found-marks").count() == 4
     shown = page.locator("#register-pair").inner_text()
     assert "disc.png" in shown
     assert "ring.png" in shown

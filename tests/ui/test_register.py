@@ -76,3 +76,13 @@ def test_only_a_page_for_this_machine_reads_its_files(
     ids = [component["props"].get("elem_id") for component in page.get_config_file()["components"]]
     assert ids.count("register-places") == fields
     assert "register-search" in ids
+
+
+def test_a_register_that_cannot_be_read_is_said_and_the_page_opens(weighing_models: Path, tmp_path: Path) -> None:
+    (tmp_path / "register.sqlite").write_bytes(b"no register" * 99)
+    bench = Bench(weighing_models)
+    workbench(bench, register=tmp_path)
+    tab = Registered(bench, tmp_path, takes_in=True)
+    for look in (tab.wait, tab.filters):
+        with pytest.raises(Refusal, match="cannot be read as a register"):
+            look()
