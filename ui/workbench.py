@@ -49,7 +49,7 @@ def workbench(
     desk = ReportDesk(cases)
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
         gr.HTML(render("masthead.html", public=public))
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Authenticate") as first:
                 form = authenticate_tab(bench, desk, (first.select, page.load))
             with gr.Tab("Compare marks"):

@@ -75,7 +75,7 @@ def test_a_phone_never_scrolls_sideways(open_page) -> None:
     tab(page, "Compare marks")
     page.locator(".example:visible").first.click()
     page.locator(COMPARISON).wait_for()
-    for name in ("Authenticate", "Compare marks", "Models"):
+    for name in ("Authenticate", "Compare marks", "Register", "References", "Models"):
         tab(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
 
@@ -106,9 +106,9 @@ def client(address: str):
     client.close()
 
 
-def test_the_api_without_cases_is_the_two_examinations_and_their_reports(client, weights: Path) -> None:
+def test_the_api_without_cases_is_what_the_tabs_do(client, weights: Path) -> None:
     endpoints = client.view_api(return_format="dict")
-    expected = {"/examine", "/compare", "/report", "/report_comparison"}
+    expected = {"/examine", "/compare", "/report", "/report_comparison", "/search_register"}
     catalogue = read_catalogue(weights)
     expected |= {door for task, door in (("locator", "/locate"), ("comparator", "/enrol")) if catalogue.names(task)}
     assert set(endpoints["named_endpoints"]) == expected
