@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from inference.files import sha256
+from inference.intake.sources import SourceRefused, read_listed, read_source
 from inference.progress import Progress
 from inference.records import Crop, Exhibit, FoundMark, MarkSearch, RankedMarks, Refusal
 from inference.register.search import Resemblance, Search
-from inference.register.sources import SourceRefused, read_mark, read_source
 from inference.register.store import FILE, Store
 from inference.register.take_in import TakenIn, take_in
 from inference.trademark.embedder import MarkEmbedder
@@ -46,8 +46,8 @@ class Register:
         embedder: What embeds its marks.
 
     Raises:
-        RegisterRefused: if the folder holds a register that is damaged, newer than this Assay, or made with other
-            weights.
+        DatabaseRefused: if the folder holds a register that is damaged, or newer than this Assay.
+        RegisterRefused: if it was made with other weights.
     """
 
     def __init__(self, folder: Path, embedder: MarkEmbedder) -> None:
@@ -124,7 +124,7 @@ class Register:
         marks = self.store.of_picture(picture)
         for mark in marks:
             try:
-                data = read_mark(mark.source, mark.path)
+                data = read_listed(mark.source, mark.path)
             except SourceRefused as refusal:
                 logger.info("%s", refusal)
                 continue

@@ -16,9 +16,9 @@ from PIL import Image
 
 from inference.files import jpeg_bytes, sha256
 from inference.intake.exhibit import read_exhibit
+from inference.intake.sources import Listed, Source
 from inference.progress import Progress
 from inference.records import Exhibit, Refusal
-from inference.register.sources import Listed, Source
 from inference.register.store import Key, Picture, Store
 from inference.trademark.embedder import EmbeddedViews, FramedInputs, MarkEmbedder
 
@@ -73,7 +73,7 @@ def take_in(store: Store, source: Source, embedder: MarkEmbedder, progress: Prog
         progress: Told after each batch.
     """
     known = store.listed(source.place)
-    listed: dict[Key, Listed] = {(mark.path, mark.nth): mark for mark in source.marks}
+    listed: dict[Key, Listed] = {(mark.path, mark.nth): mark for mark in source.pictures}
     gone = known.keys() - listed.keys()
     due = [mark for key, mark in listed.items() if not mark.stamp or known.get(key) != (mark.stamp, dict(mark.columns))]
     with store.changing():

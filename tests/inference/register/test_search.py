@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
+from inference.intake.sources import read_source
 from inference.records import Crop, Exhibit, Refusal
 from inference.register.search import Resemblance, Search
-from inference.register.sources import read_source
 from inference.register.store import Store
 from inference.register.take_in import take_in
 from inference.trademark.embedder import MarkEmbedder

@@ -10,8 +10,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from inference.database import DatabaseRefused
+from inference.intake.sources import Listed
 from inference.records import Crop
-from inference.register.sources import Listed
 from inference.register.store import FILE, Picture, RegisterRefused, Store, View
 from inference.trademark.embedder import EmbeddedViews
 
@@ -154,7 +155,7 @@ def test_another_file_is_refused(statement: str, why: str, store: Store, tmp_pat
     with sqlite3.connect(tmp_path / "register" / FILE) as database:
         database.execute(statement)
     database.close()
-    with pytest.raises(RegisterRefused, match=why):
+    with pytest.raises(DatabaseRefused, match=why):
         Store(tmp_path / "register", MODEL)
 
 
@@ -163,5 +164,5 @@ def test_a_damaged_file_and_another_model_are_refused(store: Store, tmp_path: Pa
     with pytest.raises(RegisterRefused, match="was made with other weights"):
         Store(tmp_path / "register", "b" * 64)
     (tmp_path / "register" / FILE).write_bytes(b"no database" * 100)
-    with pytest.raises(RegisterRefused, match="cannot be read as a register"):
+    with pytest.raises(DatabaseRefused, match="cannot be read as a register"):
         Store(tmp_path / "register", MODEL)

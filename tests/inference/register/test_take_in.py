@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from inference.intake.exhibit import read_exhibit
+from inference.intake.sources import read_source
 from inference.register.register import Register
-from inference.register.sources import read_source
 from inference.register.store import FILE, Store
 from inference.register.take_in import TakenIn, take_in
 from inference.trademark.embedder import FramedInputs, MarkEmbedder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.register.sources import SourceRefused, read_mark, read_source
+from inference.intake.sources import SourceRefused, read_listed, read_source
 
 CSV = "path;owner;Nice\nb.png;Müller & Söhne;25\nsub/a.jpg;;\nb.png;Brown Ltd;9\n"
 FILES = {
@@ -49,21 +49,21 @@ def test_a_folder_and_a_zip_list_all_their_pictures_and_what_a_csv_says_of_them(
     files = {**FILES, "list.csv": CSV.encode(encoding)}
     place = laid_out(tmp_path / "marks", files) if kind == "folder" else zipped(tmp_path / "marks.zip", files)
     source = read_source(place)
-    assert [(one.path, one.nth, one.columns) for one in source.marks] == LISTED
-    assert [one.read() for one in source.marks] == [FILES[path] for path, _, _ in LISTED]
+    assert [(one.path, one.nth, one.columns) for one in source.pictures] == LISTED
+    assert [one.read() for one in source.pictures] == [FILES[path] for path, _, _ in LISTED]
     assert source.place == place
 
 
 def test_a_csv_lists_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     laid_out(tmp_path, {**FILES, "list.csv": (CSV + "gone.png;Nobody;1\n").encode()})
     source = read_source(tmp_path / "list.csv")
-    assert [(one.path, one.nth) for one in source.marks] == [
+    assert [(one.path, one.nth) for one in source.pictures] == [
         ("b.png", 0),
         ("b.png", 1),
         ("gone.png", 0),
         ("sub/a.jpg", 0),
     ]
-    gone = source.marks[2]
+    gone = source.pictures[2]
     assert gone.stamp == ""
     with pytest.raises(FileNotFoundError):
         gone.read()
@@ -74,7 +74,7 @@ def test_a_stamp_changes_with_the_file_and_with_nothing_else(kind: str, tmp_path
     def stamps(**files: bytes) -> list[str]:
         named = {f"{name}.png": data for name, data in files.items()}
         place = laid_out(tmp_path / "marks", named) if kind == "folder" else zipped(tmp_path / "marks.zip", named)
-        return [one.stamp for one in read_source(place).marks]
+        return [one.stamp for one in read_source(place).pictures]
 
     before = stamps(one=b"1", two=b"2")
     if kind == "ZIP":
@@ -117,7 +117,7 @@ def test_a_member_that_cannot_be_read_is_refused_by_name(method: int, tmp_path: 
     # Behind the member's head, which is 30 bytes and its name.
     data[45 : 35 + size] = b"\xff" * (size - 10)
     place.write_bytes(data)
-    (listed,) = read_source(place).marks
+    (listed,) = read_source(place).pictures
     with pytest.raises(SourceRefused, match=r"a\.png in marks\.zip cannot be read"):
         listed.read()
 
@@ -127,7 +127,7 @@ def test_a_listed_file_can_be_read_again_alone(kind: str, tmp_path: Path) -> Non
     files = {**FILES, "list.csv": CSV.encode()}
     folder = laid_out(tmp_path / "folder", files)
     places = {"folder": folder, "zip": zipped(tmp_path / "marks.zip", files), "csv": folder / "list.csv"}
-    for mark in read_source(places[kind]).marks:
-        assert read_mark(places[kind], mark.path) == mark.read()
+    for picture in read_source(places[kind]).pictures:
+        assert read_listed(places[kind], picture.path) == picture.read()
     with pytest.raises(SourceRefused, match=r"gone\.png"):
-        read_mark(places[kind], "gone.png")
+        read_listed(places[kind], "gone.png")

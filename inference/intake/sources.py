@@ -1,6 +1,6 @@
-"""Where marks come from: a folder, a ZIP, or a CSV that lists files and says more of each in text columns.
+"""Where many pictures come from: a folder, a ZIP, or a CSV that lists files and says more of each in text columns.
 
-A folder or a ZIP may hold one CSV, which then says more of the pictures beside it; all pictures are taken in, listed or
+A folder or a ZIP may hold one CSV, which then says more of the pictures beside it; all pictures are taken, listed or
 not. Nothing is decoded here.
 """
 
@@ -27,16 +27,16 @@ _DELIMITERS = ",;\t"
 
 
 class SourceRefused(Refusal):
-    """A source that is missing, damaged, or lists no mark."""
+    """A source that is missing, damaged, or lists no picture."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A mark as a source lists it.
+    """A picture as a source lists it.
 
     Attributes:
         path: The file's path from the source, with forward slashes.
-        nth: Which of the marks that show this file it is, from 0: a CSV may list a picture under several numbers.
+        nth: Which of the rows that name this file it is, from 0: a CSV may list a picture under several numbers.
         stamp: Tells whether the file changed since it was last listed, without reading it; empty where it is missing.
         columns: What else is said of it, by the name of the column.
         read: Gives the file's bytes.
@@ -51,42 +51,42 @@ class Listed:
 
 @dataclass(frozen=True)
 class Source:
-    """What marks are taken in from.
+    """What pictures are taken from.
 
     Attributes:
         place: The folder, ZIP or CSV, absolute.
-        marks: The marks that it lists, in the order of their paths, then as they are listed.
+        pictures: The pictures that it lists, in the order of their paths, then as they are listed.
     """
 
     place: Path
-    marks: tuple[Listed, ...]
+    pictures: tuple[Listed, ...]
 
 
 def read_source(place: Path) -> Source:
-    """The marks of a folder, a ZIP or a CSV.
+    """The pictures of a folder, a ZIP or a CSV.
 
     Raises:
-        SourceRefused: if it does not exist, is none of these, is damaged, or lists no mark.
+        SourceRefused: if it does not exist, is none of these, is damaged, or lists no picture.
     """
     place = place.absolute()
     if place.is_dir():
-        marks = _of_folder(place)
+        pictures = _of_folder(place)
     elif place.suffix.lower() == ".csv":
-        marks = _of_csv(place)
+        pictures = _of_csv(place)
     elif zipfile.is_zipfile(place):
-        marks = _of_zip(place)
+        pictures = _of_zip(place)
     else:
         known = "is no folder, ZIP or CSV" if place.exists() else "does not exist"
         msg = f"{place.name} {known}; name a folder, a ZIP of pictures, or a CSV with a column {PATH}."
         raise SourceRefused(msg)
-    listed = tuple(sorted(marks, key=lambda mark: (mark.path, mark.nth)))
+    listed = tuple(sorted(pictures, key=lambda picture: (picture.path, picture.nth)))
     if not listed:
         msg = f"{place.name} holds no picture; name a folder, a ZIP of pictures, or a CSV with a column {PATH}."
         raise SourceRefused(msg)
     return Source(place, listed)
 
 
-def read_mark(place: Path, path: str) -> bytes:
+def read_listed(place: Path, path: str) -> bytes:
     """The bytes of a file that a source lists.
 
     Args:
@@ -165,7 +165,7 @@ def _member(place: Path, name: str) -> bytes:
 
 def _one_list(names: list[str], of: str) -> str | None:
     if len(names) > 1:
-        msg = f"{of} holds {len(names)} CSV files ({', '.join(names)}); leave the one that says more of its marks."
+        msg = f"{of} holds {len(names)} CSV files ({', '.join(names)}); leave the one that says more of its pictures."
         raise SourceRefused(msg)
     return names[0] if names else None
 
