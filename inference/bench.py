@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -36,6 +37,7 @@ from inference.models.weights import Model
 from inference.progress import Progress, untold
 from inference.records import (
     Comparison,
+    Crop,
     Detection,
     Deviation,
     Exhibit,
@@ -48,7 +50,7 @@ from inference.records import (
 )
 from inference.reference.registration import register
 from inference.register.register import Register
-from inference.request import Request
+from inference.request import Means, Request
 from inference.trademark.embedder import MarkEmbedder
 from inference.trademark.examiner import Crops, TrademarkExaminer
 
@@ -126,6 +128,32 @@ class Bench:
             Refusal: if there is no such model, it cannot be loaded, or it cannot examine this.
         """
         return self._for_parts(model).examine_batch([request])[0]
+
+    def settled(self, means: Means) -> Means:
+        """The means with the name of their model, where a model examines.
+
+        Raises:
+            WeightsRefused: if there is no such model.
+        """
+        if means.locate or means.references is not None:
+            return means
+        return replace(means, model=self.chosen("authenticity", means.model))
+
+    def examine_by(self, means: Means, exhibit: Exhibit, crop: Crop | None = None) -> tuple[Verdict | Deviation, ...]:
+        """The examinations of a photo by some means: one, or one of each part that is found, the best detection first.
+
+        Raises:
+            Refusal: if it is not examined, or a crop is given where the parts are located.
+        """
+        if means.locate:
+            if crop is not None:
+                msg = "With --locate, crops follow from the parts that are found; leave out --crop."
+                raise Refusal(msg)
+            return self.examine_found(exhibit, means.series)
+        request = Request(exhibit, means.series, crop)
+        if means.references is not None:
+            return (self.examine_beside(request, means.references),)
+        return (self.examine(request, means.model),)
 
     def examine_found(self, exhibit: Exhibit, series: str | None = None) -> tuple[Verdict | Deviation, ...]:
         """An examination of each detected part by its model, or else beside its collections, the best detection first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +105,10 @@ class Database:
     def state(self, key: str, value: str) -> None:
         """State something of the file, in the place of what was stated under the key."""
         self.run("insert or replace into stated values (?, ?)", key, value)
+
+    def define(self, name: str, function: Callable[[Any], Any]) -> None:
+        """Let queries call a function of one value that always gives the same result."""
+        self._connection.create_function(name, 1, function, deterministic=True)
 
     def run(self, statement: str, *values: object) -> int:
         """Run a statement; gives the number of the row that it inserted last."""

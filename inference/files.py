@@ -1,13 +1,20 @@
-"""Files: their hashes, writing them whole, and pictures as bytes."""
+"""Files: their hashes, writing them whole, and pictures and tables as bytes."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+
+_THUMBNAIL, _THUMBNAIL_QUALITY = 128, 80
 
 
 def sha256(data: bytes) -> str:
@@ -101,3 +108,19 @@ def jpeg_bytes(picture: Image.Image, quality: int) -> bytes:
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=quality)
     return encoded.getvalue()
+
+
+def thumbnail_bytes(pixels: NDArray[np.uint8]) -> bytes:
+    """A small JPEG of a picture (h, w, 3)."""
+    small = Image.fromarray(pixels)
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return jpeg_bytes(small, _THUMBNAIL_QUALITY)
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A table as a CSV file in UTF-8; what a short row lacks at its end is empty."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows([*row, *[""] * (len(columns) - len(row))] for row in rows)
+    return text.getvalue().encode()

@@ -15,7 +15,7 @@ logs what it did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -142,16 +142,21 @@ class CaseFolder:
         Raises:
             CaseRefused: if the existing copy was changed, or no copy can be written.
         """
-        extension = Path(exhibit.name).suffix.lower()
-        name = exhibit.sha256 + (extension if _EXTENSION.fullmatch(extension) else "")
-        copy = self.path / EXHIBITS / name
         with self._locked():
-            if copy.exists() and content_of(copy) != exhibit.sha256:
-                msg = f"{copy} is no longer the file it is named after; restore it, or open a new case folder."
-                raise CaseRefused(msg)
-            if not copy.exists() or f"{EXHIBITS}/{name}" not in Custody.of(self.entries()).kept:
-                self._add({copy: exhibit.content}, "exhibit added", {"copy": name, **as_json(exhibit)}, time)
-        return copy
+            return self._keep(exhibit, Custody.of(self.entries()).kept.keys(), time)
+
+    def add_examined(self, examined: Iterable[tuple[Exhibit, Sequence[Mapping[str, Any]]]], time: datetime) -> None:
+        """Keep a copy of each of many files, and log its examinations, as `stated.stated` gives them.
+
+        Raises:
+            CaseRefused: if an existing copy was changed, or no copy can be written; what came before is kept.
+        """
+        with self._locked():
+            kept = {*Custody.of(self.entries()).kept}
+            for exhibit, examinations in examined:
+                kept.add(self._inside(self._keep(exhibit, kept, time)))
+                for examination in examinations:
+                    self._log.append("examination", dict(examination), time)
 
     def add_examination(self, record: Record, time: datetime) -> None:
         """Log the whole record of an examination."""
@@ -224,6 +229,18 @@ class CaseFolder:
     def entries(self, event: Event | None = None) -> tuple[Entry, ...]:
         """The whole entries of one kind, or of all kinds, in their order."""
         return self._log.entries(event)
+
+    def _keep(self, exhibit: Exhibit, kept: Collection[str], time: datetime) -> Path:
+        """Keep a copy of a file that is not among the kept ones; gives where it lies."""
+        extension = Path(exhibit.name).suffix.lower()
+        name = exhibit.sha256 + (extension if _EXTENSION.fullmatch(extension) else "")
+        copy = self.path / EXHIBITS / name
+        if copy.exists() and content_of(copy) != exhibit.sha256:
+            msg = f"{copy} is no longer the file it is named after; restore it, or open a new case folder."
+            raise CaseRefused(msg)
+        if not copy.exists() or self._inside(copy) not in kept:
+            self._add({copy: exhibit.content}, "exhibit added", {"copy": name, **as_json(exhibit)}, time)
+        return copy
 
     def _add(self, files: Mapping[Path, bytes], event: Event, content: dict[str, Any], time: datetime) -> None:
         """Make files part of the case, all of them or none."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -112,6 +112,7 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._appended: tuple[int, Head] | None = None
 
     def read(self) -> tuple[bytes, ...]:
         """The lines; the last one may lack its end.
@@ -146,8 +147,7 @@ class Log:
     @property
     def head(self) -> Head:
         """The end of the log as it stands."""
-        lines = self.read()
-        return Head(len(lines), sha256(_without_end(lines[-1])))
+        return _head_of(self.read())
 
     def entries(self, event: Event | None = None) -> tuple[Entry, ...]:
         """The whole entries of one kind, or of all kinds, in their order."""
@@ -163,17 +163,29 @@ class Log:
         Raises:
             OSError: if it cannot be written; a line written in part is removed again.
         """
-        lines = self.read()
-        missing_end = b"" if lines[-1].endswith(b"\n") else b"\n"
         with self.path.open("r+b", buffering=0) as log:
             end = log.seek(0, os.SEEK_END)
+            head, missing_end = self._end(end)
+            line = _after(head, event, content, time)
             try:
-                _write_all(log, missing_end + _next(lines, event, content, time))
+                _write_all(log, missing_end + line)
                 os.fsync(log.fileno())
             except OSError:
                 log.truncate(end)
                 os.fsync(log.fileno())
                 raise
+        after = Head(head.sequence + 1, sha256(_without_end(line)))
+        self._appended = end + len(missing_end) + len(line), after
+
+    def _end(self, size: int) -> tuple[Head, bytes]:
+        """The head of a log of so many bytes, and the line end that its last line lacks.
+
+        Known from the last line that was appended here, if nothing was since: thousands are appended in a row.
+        """
+        if self._appended is not None and self._appended[0] == size:
+            return self._appended[1], b""
+        lines = self.read()
+        return _head_of(lines), b"" if lines[-1].endswith(b"\n") else b"\n"
 
     def half_line(self) -> str | None:
         """The beginning of an entry that an interrupted write left at the end; None where there is none."""
@@ -188,7 +200,7 @@ class Log:
             OSError: where it cannot be written.
         """
         whole = self.read()[:-1]
-        write_whole(self.path, b"".join(whole) + _next(whole, event, content, time))
+        write_whole(self.path, b"".join(whole) + _after(_head_of(whole), event, content, time))
 
 
 def entries_of(lines: tuple[bytes, ...], event: Event | None = None) -> tuple[Entry, ...]:
@@ -270,9 +282,13 @@ def _is_unfinished(line: bytes, number: int) -> bool:
     return line[: len(beginning)] == beginning[: len(line)]
 
 
-def _next(lines: list[bytes] | tuple[bytes, ...], event: Event, content: dict[str, Any], time: datetime) -> bytes:
-    """The next line after these, with its end."""
-    return Entry(len(lines) + 1, utc(time), event, content, sha256(_without_end(lines[-1]))).line() + b"\n"
+def _head_of(lines: Sequence[bytes]) -> Head:
+    return Head(len(lines), sha256(_without_end(lines[-1])))
+
+
+def _after(head: Head, event: Event, content: dict[str, Any], time: datetime) -> bytes:
+    """The next line of a log, with its end."""
+    return Entry(head.sequence + 1, utc(time), event, content, head.sha256).line() + b"\n"
 
 
 def _without_end(line: bytes) -> bytes:

@@ -7,7 +7,7 @@ give the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,6 +70,7 @@ def make_report(
     require(len(records) > 0, "a report needs an examination")
     models = {record.provenance.model for record in records}
     require(models <= cards.keys(), "a report needs the card of every model that was used")
+    cards = {name: cards[name] for name in models}
     numbers = {id(record): number for number, record in enumerate(records, 1)}
     weighed = [verdict for part in parts for verdict in part.verdicts]
     require(all(id(verdict) in numbers for verdict in weighed), "a part finding rests on examinations of the report")
@@ -78,6 +79,33 @@ def make_report(
         {"examinations": [numbers[id(verdict)] for verdict in part.verdicts], "finding": as_json(part)}
         for part in parts
     ]
+    return assembled(
+        facts, examinations, cards, made, log_head, lambda imprint: draw_pages(imprint, records, cards, parts), combined
+    )
+
+
+def assembled(
+    facts: CaseFacts,
+    examinations: Sequence[Mapping[str, Any]],
+    cards: Mapping[str, Card],
+    made: datetime,
+    log_head: Head | None,
+    draw: Callable[[Imprint], bytes],
+    combined: Sequence[Mapping[str, Any]] = (),
+    **more: Any,
+) -> Report:
+    """The report on stated examinations.
+
+    Args:
+        facts: What the report states of the case.
+        examinations: What `stated.stated` gives for each.
+        cards: The cards of their models, by name.
+        made: When, in local time with its zone.
+        log_head: The head of the case's log.
+        draw: Draws its pages.
+        combined: Part findings, each with the numbers of its examinations.
+        **more: What else the twin states.
+    """
     run = run_id(examinations, combined)
     content = {
         "assay_report": REPORT_FORMAT,
@@ -88,11 +116,12 @@ def make_report(
         "code_version": code_version(),
         "examinations": examinations,
         "parts": combined,
-        "cards": {model: as_json(cards[model]) for model in sorted(models)},
+        "cards": {model: as_json(cards[model]) for model in sorted(cards)},
+        **more,
     }
     twin = json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
     imprint = Imprint(report_id(twin), run, sha256(twin), facts, made, log_head)
-    return Report(draw_pages(imprint, records, cards, parts), twin, run)
+    return Report(draw(imprint), twin, run)
 
 
 def report_id(twin: bytes) -> str:

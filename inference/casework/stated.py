@@ -19,6 +19,17 @@ def stated(record: Record) -> dict[str, Any]:
     return {"task": _TASKS[type(record)], "record": as_json(record), "maps": maps}
 
 
+def without_maps(examination: dict[str, Any]) -> dict[str, Any]:
+    """A stated examination that states of each raw map its hash alone: where thousands are kept, maps are the most."""
+
+    def emptied(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: None if key == "raw" else emptied(each) for key, each in value.items()}
+        return [emptied(each) for each in value] if isinstance(value, list) else value
+
+    return {**examination, "record": emptied(examination["record"])}
+
+
 def map_sha256(raw: Any) -> str:
     """SHA-256 of a raw map (h, w), row by row as little-endian float32."""
     return sha256(np.ascontiguousarray(raw, "<f4").tobytes())

@@ -44,7 +44,7 @@ class StatedExamination:
     element: dict[str, Any] | None
     collection: tuple[str, str] | None
     typicality: dict[str, Any] | None
-    maps: tuple[NDArray[np.float32], ...]
+    maps: tuple[NDArray[np.float32] | None, ...]
     map_hashes: tuple[str, ...]
     full_scales: tuple[float, ...]
 
@@ -77,7 +77,7 @@ class StatedExamination:
             element=element and {name: value for name, value in element.items() if name != "heatmaps"},
             collection=(settings["collection"], settings["collection_sha256"]) if task == "collection" else None,
             typicality=record.get("typicality"),
-            maps=tuple(np.array(heatmap["raw"], np.float32) for heatmap in heatmaps),
+            maps=tuple(_raw(heatmap["raw"]) for heatmap in heatmaps),
             map_hashes=tuple(str(map_["sha256"]) for map_ in content["maps"]),
             full_scales=tuple(float(heatmap["full_scale"]) for heatmap in heatmaps),
         )
@@ -89,6 +89,11 @@ def _pictures(task: str, record: Mapping[str, Any]) -> tuple[list[Any], list[Any
         return record["exhibits"], record["crops"], record["heatmaps"]
     heatmaps = [record["heatmap"]] if task == "authenticity" else [one["heatmap"] for one in record["witnesses"]]
     return [record["exhibit"]], [record["crop"]], heatmaps
+
+
+def _raw(stated: Any) -> NDArray[np.float32] | None:
+    """A raw map; None where only its hash is stated, see `stated.without_maps`."""
+    return None if stated is None else np.array(stated, np.float32)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,12 @@ def keyed(pairs: Sequence[tuple[str, str]], width: float, key_width: float = 22 
     return _table(rows, (key_width, width - key_width))
 
 
+def listed(rows: Sequence[Sequence[Any]], widths: Sequence[float]) -> Table:
+    """Rows under a head that each page repeats, with a hairline above each."""
+    lines = [("LINEABOVE", (0, 1), (-1, -1), 0.4, HAIRLINE), ("LINEBELOW", (0, -1), (-1, -1), 0.4, HAIRLINE)]
+    return _table(rows, widths, lines, gap=1.5, heads=1)
+
+
 def side_by_side(columns: Sequence[Any], widths: Sequence[float]) -> Table:
     """Flowables, or lists of them, beside each other."""
     return _table([list(columns)], widths)
@@ -76,7 +82,12 @@ def boxed(content: Sequence[Flowable], width: float) -> Table:
 
 
 def _table(
-    rows: Sequence[Sequence[Any]], widths: Sequence[float], more: Sequence[Any] = (), gap: float = 0.3, left: float = 0
+    rows: Sequence[Sequence[Any]],
+    widths: Sequence[float],
+    more: Sequence[Any] = (),
+    gap: float = 0.3,
+    left: float = 0,
+    heads: int = 0,
 ) -> Table:
     style = [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -89,7 +100,7 @@ def _table(
         ("BOTTOMPADDING", (0, 0), (-1, -1), gap),
         *more,
     ]
-    return Table(rows, widths, style=style, hAlign="LEFT")
+    return Table(rows, widths, style=style, hAlign="LEFT", repeatRows=heads)
 
 
 def _font(letter: str) -> str:

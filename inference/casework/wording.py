@@ -59,6 +59,8 @@ COLLECTION = Wording(
 _OF_RECORDS: dict[type[Record], Wording] = {Verdict: AUTHENTICITY, Comparison: TRADEMARK, Deviation: COLLECTION}
 OF_TASKS: dict[Task, Wording] = {"authenticity": AUTHENTICITY, "trademark": TRADEMARK, "comparator": COLLECTION}
 """The wording for each task that weighs evidence."""
+OF_STATED = {"authenticity": AUTHENTICITY, "trademark": TRADEMARK, "collection": COLLECTION}
+"""The wording for each kind of stated examination; see `stated.stated`."""
 
 
 def wording_of(record: Record) -> Wording:

@@ -1,7 +1,7 @@
 """The commands: `locate`, `examine` and `compare` print findings, `report` issues them, `verify` verifies them.
 
-`enrol` makes a reference collection of genuine photos, beside which `examine` examines others. `register` keeps marks
-to be searched.
+`batch` examines many photos. `enrol` makes a reference collection of genuine photos, beside which `examine` examines
+others. `register` keeps marks to be searched.
 `sign-off` logs the review of a report, and `delete` empties a case folder.
 """
 
@@ -22,7 +22,8 @@ from inference.casework.log import verify_log
 from inference.casework.verification import Line, case_lines, verify_report, verify_reports
 from inference.collections.collection import name_of
 from inference.collections.enrolling import Enrolment, KnownPhoto
-from inference.command_line.benches import bench_for, examined_on
+from inference.command_line.batching import batch
+from inference.command_line.benches import bench_for, means_of
 from inference.command_line.choices import crops, grounds, of_each
 from inference.command_line.options import (
     CompareOptions,
@@ -71,7 +72,7 @@ def examine(options: ExamineOptions) -> None:
     """Print the examination of a photo, or of each detected part, and write its maps if asked to."""
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
     exhibit = read_laid_on(options.photo, ground)
-    found = examined_on(exhibit, options.model, crop, options, bench_for(options))
+    found = bench_for(options).examine_by(means_of(options, options.model), exhibit, crop)
     for number, one in enumerate(found, 1):
         if options.heatmaps:
             stem = f"{options.photo.stem}.{number}" if options.locate else options.photo.stem
@@ -185,6 +186,7 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {
         "locate": locate,
         "examine": examine,
+        "batch": batch,
         "enrol": enrol,
         "compare": compare,
         "register": register,

@@ -229,6 +229,45 @@ class ReportOptions(BenchOptions):
 
 
 @dataclass(frozen=True)
+class BatchOptions(BenchOptions):
+    """Examine many photos by the same means, one after the other; what is stopped goes on there when asked again.
+
+    The folder OUT then holds results.csv and results.json; with --case-number and --examiner, a report on all of them
+    is made, too: a PDF and its JSON twin.
+    """
+
+    sources: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders, ZIPs, or CSVs with a column "path" and any others, such as item or place of seizure."""
+    out: Path
+    """Folder of the batch; a new one is made, one that was stopped goes on."""
+    model: str | None = None
+    """Name of an authenticity model; by default the first in alphabetical order, with --locate the one for the part."""
+    references: str | None = None
+    """Name of a reference collection, or best-fit for the one that each part fits best; see `examine`."""
+    series: str | None = None
+    """Series that the parts claim to be; see `examine`."""
+    locate: bool = False
+    """Locate the parts on photos of whole goods, and examine each by its model or collections."""
+    case_number: str = ""
+    """The laboratory's number of the case."""
+    examiner: str = ""
+    """Who answers for the report."""
+    case: Path | None = None
+    """The case's folder, where photos, examinations and report are kept; a new one is made. Without it the report lies
+    in OUT."""
+    item: str = ""
+    """What was handed in."""
+    laboratory: str = ""
+    """Name and address."""
+    request: str = ""
+    """What was asked, and by whom."""
+    remarks: str = ""
+    """Anything else that belongs in the report."""
+    reviewer: str = ""
+    """Who is to review it."""
+
+
+@dataclass(frozen=True)
 class SignOffOptions:
     """Log that a person has reviewed a report of a case, with their remark."""
 

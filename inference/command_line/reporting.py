@@ -11,7 +11,7 @@ from inference.casework.case import CaseFolder
 from inference.casework.cases import add_to_case, issue_report
 from inference.casework.custody import REPORTS
 from inference.casework.facts import CaseFacts
-from inference.command_line.benches import bench_for, examined_on
+from inference.command_line.benches import bench_for, means_of
 from inference.command_line.choices import crops, grounds
 from inference.command_line.options import ReportOptions
 from inference.intake.grounds import read_laid_on
@@ -94,6 +94,6 @@ def _examined(options: ReportOptions, asked: Sequence[_Picture], bench: Bench) -
             "verdict; leave out one option."
         )
         raise Refusal(msg)
-    found = [one for each in asked for one in examined_on(each.exhibit, each.model, each.crop, options, bench)]
+    found = [one for each in asked for one in bench.examine_by(means_of(options, each.model), each.exhibit, each.crop)]
     verdicts = [one for one in found if isinstance(one, Verdict)]
     return _Found(found, bench.cards(*found), bench.combine(verdicts) if options.one_item else [])

@@ -12,6 +12,8 @@ from inference.evidence.calibration import as_ratio
 from inference.evidence.collection_rule import SIDES
 from inference.examiner import as_probability
 from inference.records import (
+    BatchRow,
+    BatchState,
     Comparison,
     Detection,
     Deviation,
@@ -27,7 +29,9 @@ from inference.records import (
 from inference.trademark.examiner import TrademarkExaminer
 
 
-def json_text(record: Record | MarkSearch | Sequence[Verdict | Deviation] | Sequence[Detection]) -> str:
+def json_text(
+    record: Record | MarkSearch | Sequence[Verdict | Deviation] | Sequence[Detection] | Sequence[BatchRow],
+) -> str:
     """A record, or several, as JSON."""
     return json.dumps(as_json(record), indent=1, ensure_ascii=False)
 
@@ -131,6 +135,17 @@ def comparison_text(comparison: Comparison) -> str:
             *(f"log odds    {score.log_odds:+.2f} {score.name}: {score.view}" for score in comparison.sub_scores),
             *_facts(comparison),
             *map(_exhibit_text, comparison.exhibits),
+        ]
+    )
+
+
+def batch_text(state: BatchState, rows: Sequence[BatchRow]) -> str:
+    """How many photos had each outcome, and those that were not examined."""
+    return "\n".join(
+        [
+            f"{state.name}: {state.done:,} of {_counted(state.photos, 'photo')}, {state.means}",
+            *(f"{count:>9,}  {outcome}" for outcome, count in state.outcomes.items()),
+            *(f"not examined: {row.path}: {row.reason}" for row in rows if not row.part),
         ]
     )
 

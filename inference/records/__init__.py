@@ -3,6 +3,7 @@
 They know nothing of networks, files or pages. The app, the command line and the API show only what a record holds.
 """
 
+from inference.records.batch import NOT_EXAMINED, BatchRow, BatchState, RowOrder
 from inference.records.comparison import (
     Comparison,
     Correspondence,
@@ -50,8 +51,11 @@ __all__ = [
     "FIRST_STEP",
     "LEAST_HANDEDNESS",
     "NEARLY_AS_WELL",
+    "NOT_EXAMINED",
     "AlterationKind",
     "AuthenticityOutcome",
+    "BatchRow",
+    "BatchState",
     "BoxChoice",
     "CheckStatus",
     "Comparison",
@@ -83,6 +87,7 @@ __all__ = [
     "Record",
     "ReferenceComparison",
     "Refusal",
+    "RowOrder",
     "ScopeCheck",
     "SimilarityOutcome",
     "SubScore",

@@ -12,9 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from PIL import Image
-
-from inference.files import jpeg_bytes, sha256
+from inference.files import sha256, thumbnail_bytes
 from inference.intake.exhibit import read_exhibit
 from inference.intake.sources import Listed, Source
 from inference.progress import Progress
@@ -25,7 +23,6 @@ from inference.trademark.embedder import EmbeddedViews, FramedInputs, MarkEmbedd
 _BATCH = 16
 """Files that are embedded and kept together."""
 _THREADS = 4
-_THUMBNAIL, _THUMBNAIL_QUALITY = 128, 80
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,4 @@ def _kept(store: Store, source: Source, embedder: MarkEmbedder, batch: Sequence[
 
 
 def _picture(exhibit: Exhibit, views: EmbeddedViews) -> Picture:
-    small = Image.fromarray(exhibit.pixels)
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    thumbnail = jpeg_bytes(small, _THUMBNAIL_QUALITY)
-    return Picture(exhibit.sha256, exhibit.width, exhibit.height, thumbnail, views)
+    return Picture(exhibit.sha256, exhibit.width, exhibit.height, thumbnail_bytes(exhibit.pixels), views)

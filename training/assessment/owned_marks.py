@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 from tqdm import tqdm
 
-from inference.files import png_bytes, write_whole
+from inference.files import csv_bytes, png_bytes, write_whole
 from inference.intake.exhibit import ExhibitRefused, read_exhibit
 from inference.models.card import Metric
 from inference.models.weights import load_model
@@ -29,7 +29,6 @@ from inference.trademark.scores import EmbeddedMark
 from training.assessment.finished import FinishedModelSettings
 from training.assessment.tables import Table, json_bytes_of
 from training.data.set_files import PICTURES, DataRefused
-from training.data.tables import csv_bytes
 from training.figures.metrics import share_by_source, share_of_pairs
 from training.fitting.run_folder import require_setting
 

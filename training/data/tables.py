@@ -5,10 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from training.data.set_files import DataRefused
 
@@ -110,12 +109,3 @@ def path_hint(folder: Path, name: str) -> str:
         return "paths start from the folder of the CSV file"
     there = (folder / slashed).is_file()
     return f"write it with forward slashes{f', {slashed}' * there}, from the folder of the CSV file"
-
-
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as a CSV file in UTF-8; what a short row lacks at its end is empty."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows([*row, *[""] * (len(columns) - len(row))] for row in rows)
-    return text.getvalue().encode()

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.files import write_whole
+from inference.files import csv_bytes, write_whole
 from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import PairFeature, Siamese
@@ -31,7 +31,6 @@ from training.data.faces import read_face, read_faces
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.data.pictures import Pictures
-from training.data.tables import csv_bytes
 from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting

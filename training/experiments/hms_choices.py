@@ -18,13 +18,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from inference.files import write_whole
+from inference.files import csv_bytes, write_whole
 from inference.models.card import Metric
 from training.assessment.mark_trials import frozen_embeddings, nearest_negatives, read_pictures, trial_pairs
 from training.assessment.marks import pair_figures
 from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.data.pictures import Pictures
-from training.data.tables import csv_bytes
 from training.experiments.hms_cells import judged_in_epoch, read_judged, stated_cell, stated_pairs
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting

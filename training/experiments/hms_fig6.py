@@ -10,9 +10,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from inference.files import write_whole
+from inference.files import csv_bytes, write_whole
 from inference.models.card import Metric
-from training.data.tables import csv_bytes
 from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
 from training.figures.plots import png_of
 

@@ -15,12 +15,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from inference.files import write_whole
+from inference.files import csv_bytes, write_whole
 from inference.models.card import Card
 from inference.models.catalogue import read_card
 from training.authenticity import train as authenticity
 from training.authenticity.settings import PRESETS, AuthenticitySettings, ReferenceSettings
-from training.data.tables import csv_bytes
 from training.figures.metrics import over_seeds
 from training.figures.plots import png_of
 from training.fitting.fit import finished_once

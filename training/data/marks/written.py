@@ -9,12 +9,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
-from inference.files import png_bytes, write_whole
+from inference.files import csv_bytes, png_bytes, write_whole
 from inference.records import Crop
 from training.data.marks.packages import SPLITS, Package
 from training.data.marks.rasters import WHITE
 from training.data.marks.rows import EDITED, Row, RowPair, SplitCount
-from training.data.tables import csv_bytes
 
 SHEET_ROWS, SHEET_COLUMNS, SHEET_CELL, SHEET_PAIRS = 40, 8, 96, 7
 

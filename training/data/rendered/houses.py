@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from inference.files import jpeg_bytes, png_bytes, write_whole
+from inference.files import csv_bytes, jpeg_bytes, png_bytes, write_whole
 from training.data.npm import CACHE
 from training.data.photos.photo import Label, Split
 from training.data.processes import worker_processes
@@ -29,7 +29,6 @@ from training.data.rendered.specification import GRADES, Counterfeiter, Grade, S
 from training.data.rendered.surfaces import Surface
 from training.data.rendered.typefaces import Typeface, Typefaces
 from training.data.rendered.written import claim_folder, library_versions
-from training.data.tables import csv_bytes
 
 HOUSES_VERSION = 1
 COLUMNS = ("path", "series", "label", "item", "split", "counterfeiter", "severity", "alterations", "mask")

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
-from inference.files import jpeg_bytes, write_whole
+from inference.files import csv_bytes, jpeg_bytes, write_whole
 from training.data.npm import CACHE
 from training.data.photos.photo import Split
 from training.data.processes import worker_processes
@@ -22,7 +22,6 @@ from training.data.rendered.composing import HEIGHT, KINDS, MOST_COVERED, WIDTH,
 from training.data.rendered.plan import generator, require_at_least
 from training.data.rendered.typefaces import TYPEFACES, Typeface, Typefaces
 from training.data.rendered.written import claim_folder, library_versions
-from training.data.tables import csv_bytes
 
 SCENES_VERSION = 2
 

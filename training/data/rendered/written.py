@@ -13,10 +13,9 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.files import jpeg_bytes, write_whole
+from inference.files import csv_bytes, jpeg_bytes, write_whole
 from training.data.rendered.plan import HELD_OUT, Item, RenderedSettings, RenderingRefusal
 from training.data.rendered.specification import ALTERATIONS, EXAMINED_WIDTH, GRADES, HOUSE, SUBSTITUTED_LETTERS, Grade
-from training.data.tables import csv_bytes
 
 RENDERER_VERSION = 3
 
