@@ -59,6 +59,8 @@ class Options:
     """Folder of the reference collections."""
     register: Path = Path("register")
     """Folder of the register of marks; it is made when marks are taken in."""
+    batches: Path = Path("batches")
+    """Folder of the batches; it is made when the first one is begun."""
 
     def __post_init__(self) -> None:
         Names.of(self.host, self.served_as)
@@ -106,6 +108,7 @@ def main(options: Options) -> None:
                 case_folder=options.case_folder,
                 references=options.references,
                 register=options.register,
+                batches=options.batches,
                 public=ON_SPACES,
                 served_as=(*options.served_as, *SPACE_HOSTS),
                 root_path=options.root_path,

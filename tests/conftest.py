@@ -93,6 +93,18 @@ def striped() -> MakeExhibit:
     return make
 
 
+@pytest.fixture
+def photos(tmp_path: Path, striped: MakeExhibit) -> Path:
+    """A folder of photos to examine in one go: a damaged one among them, and a CSV that says more of three."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, kind in (("a.png", "blue/genuine"), ("b.png", "blue/counterfeit"), ("d.png", "red/genuine")):
+        (folder / name).write_bytes(striped(kind, 3).content)
+    (folder / "c.png").write_bytes(b"no picture")
+    (folder / "list.csv").write_text("path,item\na.png,Bag 1\nb.png,=Bag 2\nd.png,Straße\n")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights folder with the models `tiny_parts` (authenticity) and `tiny_marks` (trademark)."""

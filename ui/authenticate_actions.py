@@ -9,7 +9,7 @@ import gradio as gr
 from inference.bench import Bench
 from inference.collections.files import BEST_FIT
 from inference.records import Detection, Deviation, Exhibit, Refusal, Verdict, as_json
-from inference.request import Request
+from inference.request import Means, Request
 from ui.answers import answer_api
 from ui.exhibit_input import handed_in, parse_crop
 from ui.markup import render
@@ -20,6 +20,8 @@ from ui.verdict_card import examined_page, examined_parts_page, no_model_card, w
 NO_PHOTO = "There is no photo to examine; add one."
 BESIDE = "references/"
 """Begins the choice of a reference collection where a model may be chosen; no name of a model has a slash."""
+EACH_PART = "/each part"
+"""The choice to examine each part that is found by what there is for it."""
 
 
 class Authenticate:
@@ -249,6 +251,15 @@ class Authenticate:
             card = self._bench.collections.cards.get(model.removeprefix(BESIDE))
             return [(card.series if card else "Left open", "")]
         return [("Left open", ""), *((series, series) for series in self._bench.series(model))]
+
+
+def means_of(choice: str | None, series: str | None) -> Means:
+    """By what many photos are examined, from a choice among `choices`, or `EACH_PART`."""
+    if choice == EACH_PART:
+        return Means(locate=True, series=series or None)
+    if choice and choice.startswith(BESIDE):
+        return Means(references=choice.removeprefix(BESIDE), series=series or None)
+    return Means(choice or None, series=series or None)
 
 
 def box_of(find: Detection) -> str:

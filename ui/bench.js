@@ -47,6 +47,13 @@
         for (const layer of slider.closest(".evidence").querySelectorAll(".layer")) layer.style.opacity = slider.value / 100;
     });
 
+    // A result may stand in one of several tabs, each with a form of its own.
+    document.addEventListener("click", (event) => {
+        if (!event.target.closest("[data-to-report]")) return;
+        event.preventDefault();
+        [...document.querySelectorAll(".report-form")].find(visible)?.scrollIntoView({ behavior: "smooth" });
+    });
+
     // Once a second: an eye sees what jumps, and nothing flashes fast enough to harm.
     const timers = new WeakMap();
     document.addEventListener("click", (event) => {

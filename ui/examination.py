@@ -18,9 +18,10 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from inference.casework.facts import CaseFacts
 from ui.answers import QUEUE, answer
 from ui.exhibit_input import ExhibitInput
-from ui.report_desk import Examined
+from ui.report_desk import Examined, Issued
 from ui.report_form import ReportForm
 
 Inputs = tuple[Any, ...]
@@ -74,7 +75,11 @@ class Examination:
 
     def on_report(self) -> None:
         """Report the shown result when the button of the form is pressed."""
-        self._form.on_click(key_of, self._result, self._inputs)
+
+        def report(facts: CaseFacts, *shown: Any) -> Issued:
+            return self._form.desk.report_kept(key_of(*shown), facts)
+
+        self._form.on_click(report, [self._result, *self._inputs])
 
     def on_click(self, button: gr.Button, examine: Examine) -> None:
         """Examine when a button is pressed."""

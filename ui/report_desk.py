@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
+from inference.batches.batch import Batch
+from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases, add_to_case, issue_report
 from inference.casework.facts import CaseFacts
 from inference.casework.report import Report, make_report
 from inference.models.card import Card
-from inference.records import Exhibit, Record, Refusal
+from inference.records import Comparison, Exhibit, Record, Refusal
 
 KEPT = 12
 """Number of examinations, of all sessions together, that can still be reported."""
@@ -50,7 +52,7 @@ class Issued:
         report: The report.
         facts: The facts of the case.
         made: Its time.
-        examined: The reported examination.
+        subjects: What it is on, and what was found, in words.
         folder: The case's folder; None if nothing was written.
         written: The files that were written or added to, as paths inside the folder.
     """
@@ -58,7 +60,7 @@ class Issued:
     report: Report
     facts: CaseFacts
     made: datetime
-    examined: Examined
+    subjects: tuple[str, ...]
     folder: Path | None
     written: tuple[str, ...]
 
@@ -110,15 +112,43 @@ class ReportDesk:
         Raises:
             Refusal: if the case's folder cannot be used.
         """
+
+        def issue(case: CaseFolder | None, made: datetime) -> Report:
+            if case is None:
+                return make_report(facts, examined.records, examined.cards, made)
+            if facts.case_number not in examined.logged_in:
+                add_to_case(case, examined.exhibits, examined.records, made)
+                examined.logged_in.add(facts.case_number)
+            return issue_report(case, facts, examined.records, examined.cards, made)
+
+        return self._issued(issue, facts, map(_subject, examined.records))
+
+    def report_batch(self, batch: Batch, facts: CaseFacts) -> Issued:
+        """A report on all examinations of a batch, issued in its case if there is a folder of cases.
+
+        Raises:
+            Refusal: if nothing was examined, a photo is gone, or the case's folder cannot be used.
+        """
+        state = batch.state
+        counted = ", ".join(f"{count:,} {outcome}" for outcome, count in state.outcomes.items())
+        return self._issued(
+            lambda case, made: batch.report(facts, made, case), facts, [f"{state.photos:,} photos: {counted}"]
+        )
+
+    def _issued(
+        self, issue: Callable[[CaseFolder | None, datetime], Report], facts: CaseFacts, subjects: Iterable[str]
+    ) -> Issued:
         made = datetime.now().astimezone()
         if self.cases is None:
-            return Issued(make_report(facts, examined.records, examined.cards, made), facts, made, examined, None, ())
+            return Issued(issue(None, made), facts, made, tuple(subjects), None, ())
         case = self.cases.open(facts.case_number, made)
         before = {*case.files}
-        if facts.case_number not in examined.logged_in:
-            add_to_case(case, examined.exhibits, examined.records, made)
-            examined.logged_in.add(facts.case_number)
-        report = issue_report(case, facts, examined.records, examined.cards, made)
+        report = issue(case, made)
         added = [file for file in case.files if file not in before]
         written = tuple(file.relative_to(case.path).as_posix() for file in (case.log, *added))
-        return Issued(report, facts, made, examined, case.path, written)
+        return Issued(report, facts, made, tuple(subjects), case.path, written)
+
+
+def _subject(record: Record) -> str:
+    exhibits = record.exhibits if isinstance(record, Comparison) else [record.exhibit]
+    return f"{' and '.join(exhibit.name for exhibit in exhibits)}: {record.outcome}"

@@ -11,7 +11,6 @@ from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from inference.casework.facts import CaseFacts
-from inference.records import Comparison, Record
 from ui.answers import QUEUE, answer, api_endpoint
 from ui.markup import data_address, render
 from ui.report_desk import Issued, ReportDesk
@@ -35,16 +34,18 @@ class ReportForm:
     Args:
         desk: Makes the report.
         name: Prefix of its elements' ids on the page.
+        title: Its heading.
+        subject: What the report states, in words.
 
     Attributes:
         panel: The whole section; hidden without a result.
         issued: The report that was made on it.
     """
 
-    def __init__(self, desk: ReportDesk, name: str) -> None:
+    def __init__(self, desk: ReportDesk, name: str, title: str = "Report", subject: str = "the result above") -> None:
         self.desk = desk
         with gr.Column(visible=False, elem_id=f"{name}-report", elem_classes="report-form") as self.panel:
-            gr.HTML(render("report_form.html", kept=desk.cases is not None))
+            gr.HTML(render("report_form.html", title=title, subject=subject, kept=desk.cases is not None))
             with gr.Row(elem_classes="report-fields"):
                 self._fields = [
                     gr.Textbox(
@@ -63,20 +64,22 @@ class ReportForm:
             )
             self.issued = gr.HTML("", elem_id=f"{name}-issued")
 
-    def on_click(self, key_of: Callable[..., str | None], result: gr.State, inputs: Sequence[Component]) -> None:
+    def on_click(self, report: Callable[..., Issued], inputs: Sequence[Component]) -> None:
         """Make the report when the button is pressed.
 
         Args:
-            key_of: The desk's key of a result that was made from given inputs, or None: `key_of(result, *inputs)`.
-            result: The result.
-            inputs: The present inputs.
+            report: Makes it from the facts of the case and the present inputs.
+            inputs: The components of these.
         """
         count = len(self._fields)
 
         def issue(*values: Any) -> str:
-            return answer(self.page, key_of(*values[count:]), *values[:count], refused="No report")
+            def page() -> str:
+                return issued_page(report(stated_facts(*values[:count]), *values[count:]))
 
-        self._button.click(issue, [*self._fields, result, *inputs], self.issued, **QUEUE)
+            return answer(page, refused="No report")
+
+        self._button.click(issue, [*self._fields, *inputs], self.issued, **QUEUE)
 
     def remember_with(self, other: ReportForm) -> None:
         """Fill in this form and the other alike."""
@@ -85,17 +88,13 @@ class ReportForm:
                 # Through the server: a hidden field takes no value from the browser.
                 source.blur(_same, source, target, queue=False, show_progress="hidden", api_visibility="private")
 
-    def page(self, key: str | None, *facts: str | None) -> str:
-        """The page of the report on the examination with that key."""
-        return issued_page(self.desk.report_kept(key, stated_facts(*facts)))
-
 
 def issued_page(issued: Issued) -> str:
     """The page of an issued report: its subject, where it was written, and both files to save, as HTML."""
     return render(
         "report_issued.html",
         issued=issued,
-        subjects=[_subject(record) for record in issued.examined.records],
+        subjects=issued.subjects,
         pdf=data_address("application/pdf", issued.report.pdf),
         twin=data_address("application/json", issued.report.json),
     )
@@ -128,8 +127,3 @@ def stated_facts(*texts: str | None) -> CaseFacts:
 
 def _same(text: str) -> str:
     return text
-
-
-def _subject(record: Record) -> str:
-    exhibits = record.exhibits if isinstance(record, Comparison) else [record.exhibit]
-    return f"{' and '.join(exhibit.name for exhibit in exhibits)}: {record.outcome}"

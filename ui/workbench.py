@@ -9,10 +9,12 @@ from typing import Any
 
 import gradio as gr
 
+from inference.batches.batches import BATCHES_FOLDER
 from inference.bench import Bench
 from inference.casework.cases import Cases
 from inference.register.register import REGISTER_FOLDER
 from ui.authenticate import authenticate_tab
+from ui.batch import batch_tab
 from ui.case import case_tab
 from ui.compare import compare_tab
 from ui.doors.guarded import GuardedApp
@@ -36,6 +38,7 @@ def workbench(
     public: bool = False,
     register: Path = REGISTER_FOLDER,
     reads_files: bool = True,
+    batches: Path = BATCHES_FOLDER,
 ) -> gr.Blocks:
     """The page over the models of a bench.
 
@@ -44,7 +47,8 @@ def workbench(
         cases: The folder of cases; without one nothing is written, and reports are only downloads.
         public: Whether anyone can reach it, so that it warns against uploading case material.
         register: The folder of the register of marks.
-        reads_files: Whether it may read files of this machine into the register: only its own users reach it.
+        reads_files: Whether it may read files of this machine that a user names: only its own users reach it.
+        batches: The folder of the batches.
     """
     desk = ReportDesk(cases)
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
@@ -54,6 +58,9 @@ def workbench(
                 form = authenticate_tab(bench, desk, (first.select, page.load))
             with gr.Tab("Compare marks"):
                 forms = [form, compare_tab(bench, desk)]
+            if not public:
+                with gr.Tab("Batch") as batch:
+                    forms += batch_tab(bench, desk, batches, reads_files, (batch.select, page.load))
             if bench.choices("trademark") and not public:
                 with gr.Tab("Register") as registered:
                     shown = (registered.select, page.load)
@@ -119,6 +126,7 @@ def serve(
     case_folder: Path | None,
     references: Path,
     register: Path,
+    batches: Path,
     public: bool,
     served_as: Sequence[str],
     root_path: str,
@@ -135,6 +143,7 @@ def serve(
         case_folder: Folder of the cases; None if nothing may be written.
         references: Folder of the reference collections.
         register: Folder of the register of marks.
+        batches: Folder of the batches.
         public: Whether anyone can reach it.
         served_as: Names that it is reached by besides this machine's own.
         root_path: Sub-path under which a proxy serves it; empty for none.
@@ -146,7 +155,7 @@ def serve(
     bench, cases = Bench(weights, device, references=references), Cases(case_folder) if case_folder else None
     reads_files = host in THIS_MACHINE and not served_as
     launch(
-        workbench(bench, cases, public, register, reads_files),
+        workbench(bench, cases, public, register, reads_files, batches),
         public,
         Names.of(host, served_as),
         login,

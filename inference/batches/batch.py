@@ -6,9 +6,10 @@ kept photo by photo: a batch that was stopped or killed goes on where it was.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -176,17 +177,19 @@ class Batch:
         return found
 
     def add_to_case(self, case: CaseFolder, made: datetime, progress: Progress = untold) -> None:
-        """Keep the examined photos in a case and log their examinations, once.
+        """Keep the examined photos in a case and log their examinations, once; what was interrupted is completed.
 
         Raises:
             Refusal: if a photo is gone or changed, or the case cannot be written.
         """
         if case.number in self.store.cases:
             return
-        examined = iter([(due, digest, told) for due, digest, told in self.store.examined()])
+        logged = {_content(entry.content) for entry in case.entries("examination")}
+        examined = self.store.examined()
         photos, done = self.state.done, 0
         while lot := [*islice(examined, _ADDED_TOGETHER)]:
-            case.add_examined(((_exhibit(due, digest), told) for due, digest, told in lot), made)
+            due = ((photo, digest, [one for one in told if _content(one) not in logged]) for photo, digest, told in lot)
+            case.add_examined(((_exhibit(photo, digest), told) for photo, digest, told in due), made)
             done += len(lot)
             progress(f"{done:,} photos added to the case", done / photos)
         self.store.add_case(case.number)
@@ -261,6 +264,10 @@ def _exhibit(due: Due, digest: str) -> Exhibit:
         msg = f"{due.path} in {due.source} was changed since it was examined; restore it, or begin another batch."
         raise Refusal(msg)
     return read_exhibit(data, PurePosixPath(due.path).name)
+
+
+def _content(examination: Mapping[str, Any]) -> str:
+    return json.dumps(examination, sort_keys=True)
 
 
 def _made_by(examination: dict[str, Any]) -> list[Any]:

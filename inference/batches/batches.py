@@ -82,7 +82,9 @@ class Batches:
                 self._opened[name] = Batch(self.folder / name, self._bench)
             return self._opened[name]
 
-    def begin(self, name: str, means: Means, places: Sequence[Path], handed_in: Sequence[tuple[str, Path]] = ()) -> str:
+    def begin(
+        self, name: str, means: Means, places: Sequence[Path], handed_in: Sequence[tuple[str, Path]] = ()
+    ) -> Batch:
         """Begin a batch, and examine it in the background.
 
         Args:
@@ -90,9 +92,6 @@ class Batches:
             means: By what its photos are examined.
             places: Folders, ZIPs and CSVs of this machine, which stay where they are.
             handed_in: Photos and ZIPs by their names as given, which are copied.
-
-        Returns:
-            Its name.
 
         Raises:
             Refusal: if a batch runs, the name is taken or unusable, or there is no photo.
@@ -113,7 +112,7 @@ class Batches:
         with self._lock:
             self._opened[name] = batch
         self.start(name)
-        return name
+        return batch
 
     def start(self, name: str | None) -> None:
         """Examine in the background what waits in a batch.

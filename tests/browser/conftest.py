@@ -60,17 +60,18 @@ def serve(leftovers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     from ui.workbench import launch, workbench
 
     pages = []
-    no_register = tmp_path_factory.mktemp("no_register")
+    no_register, no_batches = tmp_path_factory.mktemp("no_register"), tmp_path_factory.mktemp("no_batches")
 
     def start(
         models: Path,
         cases: Path | None = None,
         references: Path = REFERENCES_FOLDER,
         register: Path = no_register,
+        batches: Path = no_batches,
         **options: Any,
     ) -> str:
         bench = Bench(models, references=references)
-        pages.append(workbench(bench, Cases(cases) if cases else None, register=register))
+        pages.append(workbench(bench, Cases(cases) if cases else None, register=register, batches=batches))
         return launch(pages[-1], prevent_thread_lock=True, quiet=True, **options)
 
     yield start

@@ -47,7 +47,7 @@ def test_marks_are_taken_in_searched_and_compared_to_a_report(open_page, desk: P
     page.locator("#register-cropping").wait_for()
     page.click("#register-search")
     page.locator("#register-found").get_by_text("4 of 4 marks searched").wait_for()
-    rows = page.locator(".found-marks").first.locator("li")
+    rows = page.locator(".picture-rows").first.locator("li")
     assert "copy.png owner Brown" in rows.first.inner_text()
     assert "disc.png owner Brown" in rows.first.inner_text()
     assert page.locator("#register-found h3").all_inner_texts()[:4] == [
@@ -66,7 +66,7 @@ def test_marks_are_taken_in_searched_and_compared_to_a_report(open_page, desk: P
     page.get_by_role("tab", name="Register", exact=True).click()
     page.get_by_role("button", name="Compare with ring.png").first.click()
     page.locator("#register-pair [data-announce]").wait_for()
-    assert page.locator(".found-marks").count() == 4
+    assert page.locator(".picture-rows").count() == 4
     shown = page.locator("#register-pair").inner_text()
     assert "disc.png" in shown
     assert "ring.png" in shown

@@ -34,6 +34,7 @@ PDF, TWIN = b"%PDF" * 400, b"{}" * 400
 ACTS: dict[str, Callable[[CaseFolder], Any]] = {
     "open": lambda case: CaseFolder.open(case.path, "7", TIME),
     "exhibit": lambda case: case.add_exhibit(EXHIBIT, TIME),
+    "examined": lambda case: case.add_examined([(EXHIBIT, [{"task": "x"}])], TIME),
     "report": lambda case: case.add_report("R-2", "f" * 64, PDF, TWIN, TIME),
     "review": lambda case: case.sign_off("R-1", "R. Reviewer", "agreed", TIME),
     "deletion": lambda case: case.delete("E. Examiner", "returned", TIME),
@@ -115,7 +116,13 @@ def test_killed_after_any_write_nothing_is_lost_unlogged_or_offered_half(act: st
 
 def done(case: CaseFolder, act: str) -> bool:
     """Whether the log says so."""
-    events = {"open": "case opened", "exhibit": "exhibit added", "review": "review", "deletion": "deletion"}
+    events = {
+        "open": "case opened",
+        "exhibit": "exhibit added",
+        "examined": "examination",
+        "review": "review",
+        "deletion": "deletion",
+    }
     if act == "report":
         return "R-2" in case.reports
     return case.log.exists() and bool(case.entries(events[act]))  # type: ignore[arg-type]
