@@ -123,7 +123,7 @@ def authenticate_tab(bench: Bench, desk: ReportDesk, shown: Sequence[Callable[..
     examination = Examination(tab.wait, inputs, result, form)
     examination.on_click(examine, tab.examined)
     examination.on_click(examine_all, tab.all_examined)
-    examination.on_report()
+    examination.on_shown()
     exhibit.file.change(arrive, [exhibit.file, model, led], arrived, show_progress_on=found, **QUEUE)
     examination.on_exhibit(exhibit)
     exhibit.laid.then(

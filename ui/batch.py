@@ -135,7 +135,7 @@ def batch_tab(
         return act
 
     examination = Examination(tab.no_row, [name, row], opened, row_form)
-    examination.on_report()
+    examination.on_shown()
     examination.on_filled(rows.select, tab.examined, _chosen, [], [row])
     rows.select(None, js=_TO_ROW)
     form.on_click(tab.report, [name])

@@ -169,7 +169,7 @@ def compare_tab(bench: Bench, desk: ReportDesk) -> ReportForm:
     inputs = [first.file, second.file, model, *chosen]
     examination = Examination(tab.wait, inputs, result, form)
     examination.on_click(compare, tab.examined)
-    examination.on_report()
+    examination.on_shown()
     for exhibit in (first, second):
         exhibit.file.change(exhibit.show, exhibit.file, exhibit.shown, show_progress="hidden", **QUEUE)
         examination.on_exhibit(exhibit)

@@ -21,9 +21,13 @@ from gradio.events import Dependency
 from inference.casework.facts import CaseFacts
 from ui.answers import QUEUE, answer
 from ui.exhibit_input import ExhibitInput
+from ui.markup import render
+from ui.pictures import png_address
 from ui.report_desk import Examined, Issued
 from ui.report_form import ReportForm
 
+# Runs in the browser: what the viewer asks for becomes an event of the page.
+_ASKS_FOR_ORIGINALS = """element.addEventListener("original", event => trigger("select", {original: event.detail}));"""
 Inputs = tuple[Any, ...]
 Examine = Callable[..., Examined]
 
@@ -71,15 +75,22 @@ class Examination:
         self._form = form
         self._result = gr.State(None)
         self._mark = gr.Textbox("", visible="hidden", label="Mark of the shown result")
+        self._shown = result
         self._outputs = [result, self._result, self._mark, form.panel, form.issued]
 
-    def on_report(self) -> None:
-        """Report the shown result when the button of the form is pressed."""
+    def on_shown(self) -> None:
+        """Report the shown result when the button of the form is pressed, and hand out whole pictures to the viewer."""
 
         def report(facts: CaseFacts, *shown: Any) -> Issued:
             return self._form.desk.report_kept(key_of(*shown), facts)
 
         self._form.on_click(report, [self._result, *self._inputs])
+        original = gr.HTML("", visible="hidden", elem_classes="original")
+        self._shown.js_on_load = _ASKS_FOR_ORIGINALS
+        # Not in the queue: nothing is examined.
+        self._shown.select(
+            self._original, self._result, original, queue=False, show_progress="hidden", api_visibility="private"
+        )
 
     def on_click(self, button: gr.Button, examine: Examine) -> None:
         """Examine when a button is pressed."""
@@ -129,6 +140,14 @@ class Examination:
         if mark == result.mark:
             return (gr.skip(),) * len(self._outputs)
         return _outputs(result)
+
+    def _original(self, result: Result | None, event: gr.EventData) -> str:
+        """The whole picture that the viewer asks for, as HTML."""
+        asked = str(event.original)
+        pixels = self._form.desk.original(result.key if result else None, asked)
+        if pixels is None:
+            return ""
+        return render("original.html", address=png_address(pixels), asked=asked, width=pixels.shape[1])
 
     def _run(self, event: Callable[..., Dependency], examine: Examine) -> None:
         running = event(partial(self.run, examine), self._inputs, self._outputs, **QUEUE)

@@ -13,7 +13,7 @@ from PIL import Image
 from inference.drawing import difference_picture, element_picture, lay_over, layer, numbered, overlay, picture
 from inference.files import jpeg_bytes
 from inference.preprocessing import at_most
-from inference.records import Comparison, Crop, Deviation, Heatmap, Placement, Verdict, WitnessName
+from inference.records import Comparison, Crop, Deviation, Exhibit, Heatmap, Placement, Verdict, WitnessName
 from inference.reference.edges import local_contrast
 from ui.markup import data_address
 
@@ -223,6 +223,26 @@ def scale_strip() -> str:
 def reduced(pixels: Pixels) -> Pixels:
     """Pixels (H, W, 3) with no side longer than `LONG_SIDE`."""
     return at_most(pixels, LONG_SIDE)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture on the page: the data address of a PNG, and its size in pixels."""
+
+    address: str
+    width: int
+    height: int
+
+
+def shown_reduced(pixels: Pixels) -> Shown:
+    """A picture (H, W, 3) as the page shows it."""
+    small = reduced(pixels)
+    return Shown(png_address(small), small.shape[1], small.shape[0])
+
+
+def original_name(exhibit: Exhibit, crop: Crop | None) -> str:
+    """By what a page asks for the whole picture of what was examined."""
+    return f"{exhibit.sha256} {crop or ''}".strip()
 
 
 def jpeg(pixels: Pixels) -> bytes:

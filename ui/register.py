@@ -232,7 +232,7 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
     chosen = gr.Textbox("", visible="hidden", label="Registered mark of the shown pair")
 
     examination = Examination(tab.no_pair, [mark.file, mark.crop, mark.ground, chosen], pair, form)
-    examination.on_report()
+    examination.on_shown()
     mark.file.change(mark.show, mark.file, mark.shown, show_progress="hidden", **QUEUE)
     examination.on_exhibit(mark)
 

@@ -10,14 +10,19 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inference.batches.batch import Batch
 from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases, add_to_case, issue_report
 from inference.casework.facts import CaseFacts
 from inference.casework.report import Report, make_report
 from inference.models.card import Card
-from inference.records import Comparison, Exhibit, Record, Refusal
+from inference.records import Comparison, Crop, Exhibit, Record, Refusal
+from ui.pictures import original_name
 
+Pixels = NDArray[np.uint8]
 KEPT = 12
 """Number of examinations, of all sessions together, that can still be reported."""
 
@@ -94,6 +99,19 @@ class ReportDesk:
         exhibits = (exhibit for examined in self._recent.values() for exhibit in examined.exhibits)
         return sum({id(exhibit): exhibit.pixels.nbytes + exhibit.size_bytes for exhibit in exhibits}.values())
 
+    def original(self, key: str | None, asked: str) -> Pixels | None:
+        """The whole picture of an examined part or mark, (h, w, 3); None if its examination is no longer kept.
+
+        Args:
+            key: The examination's key.
+            asked: The name of the picture, see `original_name`.
+        """
+        examined = self._recent.get(key or "")
+        pictures = (one for record in (examined.records if examined else ()) for one in _pictures(record))
+        found = ((exhibit, crop) for exhibit, crop in pictures if original_name(exhibit, crop) == asked)
+        exhibit, crop = next(found, (None, None))
+        return exhibit.crop(crop) if exhibit else None
+
     def report_kept(self, key: str | None, facts: CaseFacts) -> Issued:
         """The report on a kept examination; see `report`.
 
@@ -147,6 +165,13 @@ class ReportDesk:
         added = [file for file in case.files if file not in before]
         written = tuple(file.relative_to(case.path).as_posix() for file in (case.log, *added))
         return Issued(report, facts, made, tuple(subjects), case.path, written)
+
+
+def _pictures(record: Record) -> list[tuple[Exhibit, Crop | None]]:
+    """What was examined, each with its crop."""
+    if isinstance(record, Comparison):
+        return [*zip(record.exhibits, record.crops, strict=True)]
+    return [(record.exhibit, record.crop)]
 
 
 def _subject(record: Record) -> str:

@@ -17,8 +17,10 @@ from ui.pictures import (
     evidence_pictures,
     laid_over,
     numbered_pictures,
+    original_name,
     reference_pictures,
     scale_strip,
+    shown_reduced,
 )
 
 
@@ -55,6 +57,7 @@ def deviation_page(deviation: Deviation) -> str:
         deviation=deviation,
         pictures=numbered_pictures(deviation),
         areas=area_pictures(deviation),
+        photo=shown_reduced(deviation.exhibit.crop(deviation.crop)),
         witnesses=[*zip(deviation.witnesses, maps, strict=True)],
         **_shared(deviation),
     )
@@ -68,6 +71,7 @@ def comparison_page(comparison: Comparison) -> str:
         comparison=comparison,
         pictures=[evidence_pictures(seen, heatmap) for seen, heatmap in marks],
         laid=laid_over(comparison),
+        photos=[shown_reduced(one.crop(crop)) for one, crop in zip(comparison.exhibits, comparison.crops, strict=True)],
         elements=element_addresses(comparison),
         **_shared(comparison),
     )
@@ -105,6 +109,7 @@ def record_address(record: Record | MarkSearch) -> str:
 
 def _shared(record: Record) -> dict[str, Any]:
     return {
+        "original_name": original_name,
         "record": record_address(record),
         "opacity": round(100 * OPACITY),
         "scale": scale_strip(),

@@ -91,13 +91,14 @@ def launch(
         login: The login it asks for; by default none.
         options: Options of Gradio's `launch`.
     """
-    script, examples = (_FOLDER / "bench.js").read_text(encoding="utf-8"), _FOLDER / "examples"
+    scripts = [(_FOLDER / name).read_text(encoding="utf-8") for name in ("bench.js", "viewer.js")]
+    examples = _FOLDER / "examples"
     _, address, _ = page.launch(
-        _app=GuardedApp(names or Names.of("localhost"), public, [script], [examples]),
+        _app=GuardedApp(names or Names.of("localhost"), public, scripts, [examples]),
         auth=Attempts(login).check if login else None,  # type: ignore[arg-type] # Gradio awaits what is a coroutine
         theme=_theme(),
         css_paths=[_FOLDER / "bench.css"],
-        head=f"<script>{script}</script>",
+        head="".join(f"<script>{script}</script>" for script in scripts),
         favicon_path=_FOLDER / "icon.svg",
         allowed_paths=[str(examples)],
         max_file_size="100mb",

@@ -80,9 +80,9 @@ def test_the_page_runs_the_scripts_it_came_with_and_no_other(ask) -> None:
     assert "'unsafe-inline'" not in allowed
     page = reply.body.decode()
     scripts = re.findall(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
-    own = (EXAMPLES.parent / "bench.js").read_text(encoding="utf-8")
+    own = [(EXAMPLES.parent / name).read_text(encoding="utf-8") for name in ("bench.js", "viewer.js")]
     hashes = {
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in (*scripts, own)
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in (*scripts, *own)
     }
     assert len(scripts) > 3
     assert set(allowed) == {"'self'", "'unsafe-eval'", *hashes}
