@@ -65,14 +65,14 @@ def workbench(
                 with gr.Tab("Register") as registered:
                     shown = (registered.select, page.load)
                     forms.append(register_tab(bench, desk, register, reads_files, shown))
-            for one, other in combinations(forms, 2):
-                one.remember_with(other)
             if bench.choices("comparator") and not public:
                 with gr.Tab("References") as references:
                     references_tab(bench, cases, (references.select, page.load))
             if cases:
                 with gr.Tab("Case") as tab:
-                    case_tab(bench, cases, tab)
+                    forms.append(case_tab(bench, desk, cases, tab))
+            for one, other in combinations(forms, 2):
+                one.remember_with(other)
             with gr.Tab("Models"):
                 gr.HTML(models_page(bench.catalogue), elem_id="models")
     page.queue(default_concurrency_limit=1, max_size=MOST_WAITING, api_open=False)

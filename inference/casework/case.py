@@ -15,11 +15,12 @@ logs what it did.
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -40,6 +41,7 @@ from inference.casework.stated import stated
 from inference.files import is_partial, make_folder, partial_of, prepare, put_in_place, sha256
 from inference.records import Exhibit, PartFinding, Record, as_json
 
+NoteKind = Literal["remark", "conclusion"]
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -197,6 +199,37 @@ class CaseFolder:
                 msg = f"No report {report} was issued in case {number}; give the id printed on its pages."
                 raise CaseRefused(msg)
             self._log.append("review", {"report": report, "reviewer": reviewer, "remark": remark}, time)
+
+    def note(self, kind: NoteKind, by: str, text: str, exhibit: str | None, time: datetime) -> None:
+        """Log a remark, or a person's own conclusion, which stands apart from what models found.
+
+        Args:
+            kind: Which of both.
+            by: Who makes it.
+            text: It.
+            exhibit: SHA-256 of the exhibit that it is on; None for the case as a whole.
+            time: When, with its time zone.
+
+        Raises:
+            CaseRefused: if the case has no such exhibit, or a text is missing, too long or not printable.
+        """
+        require_text("name", by, needed=True)
+        require_text(kind, text, needed=True)
+        if exhibit is not None and exhibit not in {digest for digest, _, _ in self.exhibits}:
+            msg = f"Case {self.number} holds no exhibit {exhibit[:16]}; choose one that it holds."
+            raise CaseRefused(msg)
+        with self._locked():
+            self._log.append(kind, {"by": by, "exhibit": exhibit, "text": text}, time)
+
+    def export(self, into: Path) -> None:
+        """Write the log and all exhibits and reports into a ZIP, as they stand; `unpacked` reads it.
+
+        Raises:
+            CaseRefused: if it cannot be written.
+        """
+        with self._locked(), zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as packed:
+            for file in (self.log, *self.files):
+                packed.write(file, self._inside(file))
 
     def delete(self, by: str, reason: str, time: datetime) -> tuple[str, ...]:
         """Remove all exhibits and reports of the case; the log stays and states what was removed, by whom and why.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inference.casework.log import CaseRefused
 from inference.records import as_json
 
-_MOST_LETTERS = {"request": 4000, "remarks": 4000, "remark": 4000, "reason": 4000}
+_MOST_LETTERS = {"request": 4000, "remarks": 4000, "remark": 4000, "conclusion": 4000, "reason": 4000}
 
 
 @dataclass(frozen=True)

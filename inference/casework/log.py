@@ -30,6 +30,8 @@ Event = Literal[
     "part weighed",
     "report issued",
     "review",
+    "remark",
+    "conclusion",
     "deletion",
     "interruption",
 ]

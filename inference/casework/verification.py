@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, Custody, check_case
+from inference.casework.log import CaseRefused
 from inference.casework.report import report_id
 from inference.casework.stated import map_sha256, stated
 from inference.casework.twin import ReportRefused, StatedExamination, StatedPart, Twin, read_twin
@@ -102,6 +103,21 @@ def _verified(repetition: _Repetition, case: CaseFolder, path: Path) -> list[Lin
     except ReportRefused as refusal:
         return [Line("differs", "report", str(refusal))]
     return [*_of_content(path, twin), *_as_issued(case, path, twin), *repetition.verify_all(twin)]
+
+
+def reopened(case: CaseFolder, content: Mapping[str, Any], bench: Bench) -> Record:
+    """An examination that a case's log states, made again from the copies in the case.
+
+    Raises:
+        Refusal: if a copy is gone or was changed, or it cannot be examined as it was.
+    """
+    examination = StatedExamination.read(content)
+    found = _hashed([case.path / EXHIBITS])
+    for name, expected in examination.exhibits:
+        if expected not in found:
+            msg = f"The copy of {name} is gone from the case or was changed; verify the case."
+            raise CaseRefused(msg)
+    return _Repetition(found, bench).again(1, examination)
 
 
 def case_lines(check: CaseCheck) -> list[Line]:
@@ -196,11 +212,9 @@ class _Repetition:
         if any(line.status == "differs" for line in inputs):
             yield Line("differs", "findings", "they were not made again: an input is not as stated.")
             return
-        pictures = zip(examination.exhibits, examination.grounds, strict=True)
-        exhibits = [read_exhibit(self._found[expected][0], name, ground) for (name, expected), ground in pictures]
         if examination.located is not None:
-            yield _proposal(examination.located, exhibits[0], self._bench)
-        now = StatedExamination.read(stated(self._repeat(number, examination, exhibits)))
+            yield _proposal(examination.located, self._exhibits(examination)[0], self._bench)
+        now = StatedExamination.read(stated(self.again(number, examination)))
         if (now.weights_sha256, now.card_sha256) != (examination.weights_sha256, examination.card_sha256):
             told = f"{examination.model} was loaded before its files were changed; restart Assay and verify again."
             yield Line("differs", "findings", told)
@@ -230,7 +244,13 @@ class _Repetition:
         ):
             yield _stated_again(subject, then, found)
 
-    def _repeat(self, number: int, examination: StatedExamination, exhibits: Sequence[Exhibit]) -> Record:
+    def _exhibits(self, examination: StatedExamination) -> list[Exhibit]:
+        pictures = zip(examination.exhibits, examination.grounds, strict=True)
+        return [read_exhibit(self._found[expected][0], name, ground) for (name, expected), ground in pictures]
+
+    def again(self, number: int, examination: StatedExamination) -> Record:
+        """Examine again what the examination with that number, from 1, was made of."""
+        exhibits = self._exhibits(examination)
         if examination.task == "authenticity":
             request = Request(exhibits[0], examination.series, examination.crops[0], examination.located)
             verdict = self._bench.examine(request, examination.model)

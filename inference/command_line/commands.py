@@ -2,7 +2,7 @@
 
 `batch` examines many photos. `enrol` makes a reference collection of genuine photos, beside which `examine` examines
 others. `register` keeps marks to be searched.
-`sign-off` logs the review of a report, and `delete` empties a case folder.
+`sign-off` logs the review of a report, `export` packs a case, and `delete` empties its folder.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, check_case
 from inference.casework.log import verify_log
+from inference.casework.packed import unpacked
 from inference.casework.verification import Line, case_lines, verify_report, verify_reports
 from inference.collections.collection import name_of
 from inference.collections.enrolling import Enrolment, KnownPhoto
@@ -30,6 +31,7 @@ from inference.command_line.options import (
     DeleteOptions,
     EnrolOptions,
     ExamineOptions,
+    ExportOptions,
     LocateOptions,
     SignOffOptions,
     VerifyOptions,
@@ -132,6 +134,16 @@ def sign_off(options: SignOffOptions) -> None:
     print(f"The review of {options.report} by {options.reviewer} is line {case.head.sequence} of {case.log}.")
 
 
+def export(options: ExportOptions) -> None:
+    """Write a case into a ZIP."""
+    if options.into.exists():
+        msg = f"{options.into} exists already; choose another name."
+        raise Refusal(msg)
+    case = CaseFolder(options.case)
+    case.export(options.into)
+    print(f"Case {case.number} is in {options.into}; python -m inference verify {options.into} verifies it.")
+
+
 def delete(options: DeleteOptions) -> None:
     """Empty a case folder, and print what was removed."""
     case = CaseFolder(options.case)
@@ -146,12 +158,20 @@ def verify(options: VerifyOptions) -> int:
     if options.issued.suffix == ".jsonl":
         return _verify_log(options.issued)
     bench = bench_for(options)
-    if not options.issued.is_dir():
-        return _told(verify_report(options.issued, bench, options.images))
-    case, check = CaseFolder(options.issued), check_case(options.issued)
+    if options.issued.suffix.lower() == ".zip":
+        with unpacked(options.issued) as folder:
+            return _verify_case(folder, bench, options.images)
+    if options.issued.is_dir():
+        return _verify_case(options.issued, bench, options.images)
+    return _told(verify_report(options.issued, bench, options.images))
+
+
+def _verify_case(folder: Path, bench: Bench, images: Sequence[Path]) -> int:
+    """Verify the folder of a case, and make the findings of its reports again."""
+    case, check = CaseFolder(folder), check_case(folder)
     lines = case_lines(check)
     print(*lines, sep="\n")
-    for issued, found in verify_reports(case, bench, options.images):
+    for issued, found in verify_reports(case, bench, images):
         print(f"\nReport {issued}", *found, sep="\n")
         lines += found
     print()
@@ -193,6 +213,7 @@ def main() -> int:
         "report": report,
         "verify": verify,
         "sign-off": sign_off,
+        "export": export,
         "delete": delete,
     }
     try:

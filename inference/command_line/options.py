@@ -282,6 +282,16 @@ class SignOffOptions:
 
 
 @dataclass(frozen=True)
+class ExportOptions:
+    """Write a case into a ZIP to hand on: its log, exhibits and reports, as they stand; `verify` reads it."""
+
+    case: tyro.conf.Positional[Path]
+    """The case's folder."""
+    into: tyro.conf.Positional[Path]
+    """The ZIP; it must not exist yet."""
+
+
+@dataclass(frozen=True)
 class DeleteOptions:
     """Remove all exhibits and reports of a case; its log stays and states what was removed, by whom and why."""
 
@@ -303,6 +313,6 @@ class VerifyOptions(BenchOptions):
     """
 
     issued: tyro.conf.Positional[Path]
-    """The .json of a report, the folder of a case, or a log.jsonl."""
+    """The .json of a report, the folder of a case, its exported ZIP, or a log.jsonl."""
     images: tuple[Path, ...] = ()
     """Folders that hold the images; the exhibits of the report's own case folder are found without this."""

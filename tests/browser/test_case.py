@@ -16,7 +16,9 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from inference.casework.case import CaseFolder
 from inference.casework.log import verify_log
+from inference.casework.packed import unpacked
 
 VERDICT = "#verdict [data-announce]"
 ISSUED = "#verdict-issued article.issued"
@@ -114,6 +116,23 @@ def test_a_case_from_verdict_to_deletion(examined: Callable, folder: Path, photo
     page.click("#case-verify")
     page.locator("#case-verified [data-announce]").wait_for()
     assert page.locator("#case-verified h2").inner_text() == "All agrees."
+
+    page.get_by_role("button", name="Open the examination of part.jpg").first.click()
+    page.locator("#case-opened [data-announce]").wait_for()
+    page.get_by_role("button", name="Add a remark or your conclusion").click()
+    page.get_by_label("conclusion", exact=True).check()
+    fill(page, "note-by", "E. Examiner")
+    fill(page, "note-text", "Noise, and no part.")
+    page.click("#note-add")
+    page.locator("#case-done", has_text="The conclusion of E. Examiner is line 5 of the log.").wait_for()
+    assert "Conclusion, E. Examiner: Noise, and no part." in page.locator("#case").inner_text()
+    page.click("#case-export")
+    packed = case.parent / "packed.zip"
+    page.locator("#case-packed").wait_for()
+    packed.write_bytes(saved(page, lambda: page.click("#case-packed")))
+    with unpacked(packed) as copy:
+        assert CaseFolder(copy).entries() == CaseFolder(case).entries()
+    packed.unlink()
 
     page.get_by_role("button", name="Sign off a report").click()
     choose(page, "sign-report", made)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from inference.bench import Bench
-from inference.casework.cases import Cases
+from inference.casework.cases import Cases, add_to_case
 from inference.casework.facts import CaseFacts
 from inference.casework.log import verify_log
+from inference.collections.enrolling import Enrolment, KnownPhoto
 from inference.command_line import commands
+from inference.models.weights import Model, save_model
 from inference.records import Refusal, as_json
+from inference.request import Request
 from ui.answers import answer
 from ui.authenticate_actions import Authenticate
-from ui.case import Case
+from ui.case_actions import Case
 from ui.report_desk import KEPT, Examined, ReportDesk
 from ui.report_form import issued_page, stated_facts
 
@@ -137,6 +141,37 @@ def test_a_case_tells_its_log_in_words_and_escapes_it(bench: Bench, cases: Cases
     for words in ("was opened", "was kept: PNG", "model tiny_parts", "Review", "was reviewed by &lt;script&gt;"):
         assert words in page, words
     assert page.count(report) >= 3
+
+
+def test_a_case_shows_what_models_found_and_people_say(bench: Bench, cases: Cases, reported: Callable) -> None:
+    reported()
+    tab, case = Case(bench, cases), cases.case("2026-17")
+    (exhibit,) = [digest for _, digest in tab.exhibits("2026-17") if digest]
+    tab.note("2026-17", "conclusion", exhibit, "E. Examiner", f"Another house. {HOSTILE}")
+    tab.note("2026-17", "remark", "", "E. Examiner", "Sealed bag.")
+    page = tab.page("2026-17")
+    assert "<p><b>Conclusion</b>, E. Examiner: Another house. &lt;script&gt;" in page
+    assert page.index("On the case as a whole") < page.index("Sealed bag.")
+    (entry,) = case.entries("examination")
+    assert f'data-line="{entry.sequence}"' in page
+    (record,) = tab.opened("2026-17", str(entry.sequence)).records
+    assert as_json(record) == entry.content["record"]
+    with pytest.raises(Refusal, match="Line 1 of the log states no examination"):
+        tab.opened("2026-17", "1")
+    assert Path(tab.exported("2026-17")).suffix == ".zip"
+
+
+def test_a_case_tells_an_examination_beside_a_collection(
+    comparator: Model, quorum_photos: list[KnownPhoto], cases: Cases, tmp_path: Path
+) -> None:
+    weights, references = tmp_path / "weights", tmp_path / "references"
+    save_model(comparator.card, comparator.network.state_dict(), weights)
+    bench = Bench(weights, references=references)
+    bench.keep(bench.enrol(Enrolment("Label", "Quorum", quorum_photos)))
+    found = bench.examine_beside(Request(quorum_photos[0].exhibit), "label_quorum")
+    time = datetime.now().astimezone()
+    add_to_case(cases.open("9", time), [found.exhibit], [found], time)
+    assert "beside label_quorum" in Case(bench, cases).page("9")
 
 
 def test_verification_grows_report_by_report_and_finds_a_change(bench: Bench, cases: Cases, reported: Callable) -> None:

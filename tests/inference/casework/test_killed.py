@@ -37,6 +37,7 @@ ACTS: dict[str, Callable[[CaseFolder], Any]] = {
     "examined": lambda case: case.add_examined([(EXHIBIT, [{"task": "x"}])], TIME),
     "report": lambda case: case.add_report("R-2", "f" * 64, PDF, TWIN, TIME),
     "review": lambda case: case.sign_off("R-1", "R. Reviewer", "agreed", TIME),
+    "note": lambda case: case.note("conclusion", "E. Examiner", "another house", None, TIME),
     "deletion": lambda case: case.delete("E. Examiner", "returned", TIME),
 }
 
@@ -121,6 +122,7 @@ def done(case: CaseFolder, act: str) -> bool:
         "exhibit": "exhibit added",
         "examined": "examination",
         "review": "review",
+        "note": "conclusion",
         "deletion": "deletion",
     }
     if act == "report":
