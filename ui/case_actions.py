@@ -15,9 +15,11 @@ from inference.bench import Bench
 from inference.casework.case import CaseFolder, NoteKind
 from inference.casework.cases import Cases
 from inference.casework.custody import Custody, check_case, files_of
+from inference.casework.lines import Line
 from inference.casework.log import CaseRefused, Entry
-from inference.casework.verification import Line, case_lines, reopened, verify_reports
+from inference.casework.verification import case_lines, reopened, verify_reports
 from inference.records import Comparison, as_json
+from inference.register.register import REGISTER_FOLDER
 from ui.answers import answer_api
 from ui.markup import render
 from ui.report_desk import Examined
@@ -27,9 +29,10 @@ from ui.verdict_card import comparison_page, examined_page, refusal_card, waitin
 class Case:
     """The actions of the tab. A client names a case by its number and a file by its listed name."""
 
-    def __init__(self, bench: Bench, cases: Cases) -> None:
+    def __init__(self, bench: Bench, cases: Cases, register: Path = REGISTER_FOLDER) -> None:
         self._bench = bench
         self._cases = cases
+        self._register = register
 
     def page(self, number: str | None) -> str:
         """The page of a case: its content, and its log in words.
@@ -202,7 +205,7 @@ class Case:
         }
 
     def _verified(self, case: CaseFolder) -> Iterator[tuple[str, list[Line]]]:
-        return verify_reports(case, self._bench)
+        return verify_reports(case, self._bench, register=self._register)
 
     def _no_case(self) -> str:
         cards = [refusal_card(sentence, "No case") for sentence in self._cases.refusals]

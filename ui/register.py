@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from inference.bench import Bench
+from inference.casework.facts import CaseFacts
 from inference.intake.exhibit import read_exhibit
 from inference.progress import Progress
 from inference.records import Exhibit, FoundMark, MarkSearch, Refusal, as_json
@@ -23,7 +24,7 @@ from ui.exhibit_input import ExhibitInput, handed_in, parse_crop
 from ui.file_names import file_input
 from ui.markup import data_address, render
 from ui.pictures import png_address, reduced
-from ui.report_desk import Examined, ReportDesk
+from ui.report_desk import Examined, Issued, ReportDesk
 from ui.report_form import ReportForm
 from ui.verdict_card import comparison_page, record_address, waiting_card
 
@@ -45,12 +46,14 @@ class Registered:
 
     Args:
         bench: The models.
+        desk: Makes the reports.
         folder: The register's folder.
         takes_in: Whether the page may read files of this machine.
     """
 
-    def __init__(self, bench: Bench, folder: Path, takes_in: bool) -> None:
+    def __init__(self, bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool) -> None:
         self._bench = bench
+        self._desk = desk
         self._folder = folder
         self._takes_in = takes_in
         self._opened: Register | None = None
@@ -104,13 +107,8 @@ class Registered:
             raise Refusal(msg)
         return self._register.search(exhibit, parse_crop(crop), int(most or 0), filters)
 
-    def search(self, file: str | None, crop: str, ground: str, most: float | None, rows: Filters) -> str:
-        """The page of a search.
-
-        Raises:
-            Refusal: if there is no register, or the mark cannot be searched for.
-        """
-        found = self.searched(file, crop, ground, most, _asked(rows))
+    def page(self, found: MarkSearch) -> str:
+        """The page of a search, as HTML."""
         return render(
             "found_marks.html",
             search=found,
@@ -119,6 +117,28 @@ class Registered:
             thumbnail=partial(data_address, "image/jpeg"),
             record=record_address(found),
         )
+
+    def search(
+        self, file: str | None, crop: str, ground: str, most: float | None, rows: Filters
+    ) -> tuple[str, MarkSearch]:
+        """A search with the filters of the page, and its page.
+
+        Raises:
+            Refusal: if there is no register, or the mark cannot be searched for.
+        """
+        found = self.searched(file, crop, ground, most, _asked(rows))
+        return self.page(found), found
+
+    def report(self, facts: CaseFacts, found: MarkSearch | None) -> Issued:
+        """The report on a search that the page shows.
+
+        Raises:
+            Refusal: if none is shown, or the case's folder cannot be used.
+        """
+        if found is None:
+            msg = "No search is shown; search first, then make the report."
+            raise Refusal(msg)
+        return self._desk.report_search(found, self._bench.catalogue.cards[found.provenance.model], facts)
 
     def examined(self, file: str | None, crop: str | None, ground: str | None, chosen: str | None) -> Examined:
         """The comparison of the mark with the registered one of that SHA-256.
@@ -196,17 +216,19 @@ def _by_rank(marks: Sequence[FoundMark]) -> list[list[FoundMark]]:
     return [list(same) for _, same in groupby(marks, lambda mark: mark.rank)]
 
 
-def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, shown: Sequence[Any] = ()) -> ReportForm:
-    """Lay out the tab inside a `gr.Blocks`; gives the form for a report on a pair.
+def register_tab(
+    bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, shown: Sequence[Any] = ()
+) -> tuple[ReportForm, ReportForm]:
+    """Lay out the tab inside a `gr.Blocks`; gives the forms for a report on a pair, and on a search.
 
     Args:
         bench: The models.
-        desk: Makes the report on a pair.
+        desk: Makes the reports.
         folder: The register's folder.
         takes_in: Whether the page may read files of this machine.
         shown: The events on which the tab is shown, when the register is looked at again.
     """
-    tab = Registered(bench, folder, takes_in)
+    tab = Registered(bench, desk, folder, takes_in)
     with gr.Row(equal_height=False, elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="inputs"):
             mark = ExhibitInput("Mark", "register")
@@ -228,7 +250,8 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
             pair = gr.HTML("", elem_id="register-pair", elem_classes="result-area")
             form = ReportForm(desk, "register")
             found = gr.HTML("", js_on_load=_CHOICE, elem_id="register-found", elem_classes="result-area")
-    standing = gr.State(False)
+            search_form = ReportForm(desk, "search", "Report on the search", "the search and its rows")
+    standing = gr.State(None)
     chosen = gr.Textbox("", visible="hidden", label="Registered mark of the shown pair")
 
     examination = Examination(tab.no_pair, [mark.file, mark.crop, mark.ground, chosen], pair, form)
@@ -237,20 +260,24 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
     examination.on_exhibit(mark)
 
     def searched(*inputs: Any) -> list[Any]:
-        return [answer(tab.search, *inputs, refused="Not searched"), "", True]
+        made = answer(tab.search, *inputs, refused="Not searched")
+        page, search = (made, None) if isinstance(made, str) else made
+        return [page, "", search, gr.Column(visible=search is not None), ""]
 
     def forget() -> list[Any]:
-        return [answer(tab.wait, refused="No search"), "", False]
+        return [answer(tab.wait, refused="No search"), "", None, gr.Column(visible=False), ""]
 
-    def looked_at(rows: Filters, stands: bool) -> list[Any]:
+    def looked_at(rows: Filters, stands: MarkSearch | None) -> list[Any]:
         try:
             held = tab.filters(rows)
         except Refusal:
             held = []  # The card says why.
-        shows = [gr.skip()] * 3 if stands else forget()
-        return [gr.Dataframe(value=held, visible=bool(held)), *shows]
+        kept = [gr.skip()] * len(shows) if stands else forget()
+        return [gr.Dataframe(value=held, visible=bool(held)), *kept]
 
-    inputs, shows = [mark.file, mark.crop, mark.ground, most, filters], [found, chosen, standing]
+    inputs = [mark.file, mark.crop, mark.ground, most, filters]
+    shows = [found, chosen, standing, search_form.panel, search_form.issued]
+    search_form.on_click(tab.report, [standing])
     examination.on_change(search.click(searched, inputs, shows, **QUEUE).then)
     for event in (mark.file.upload, mark.file.clear, mark.cropped.then, mark.ground.change):
         event(forget, None, shows, show_progress="hidden", trigger_mode="multiple", **QUEUE)
@@ -269,7 +296,7 @@ def register_tab(bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, s
             gr.Textbox("", render=False, label="filters"),
         ],
     )
-    return form
+    return form, search_form
 
 
 def _taking_in(tab: Registered) -> Dependency:

@@ -18,8 +18,9 @@ from inference.casework.case import CaseFolder
 from inference.casework.cases import Cases, add_to_case, issue_report
 from inference.casework.facts import CaseFacts
 from inference.casework.report import Report, make_report
+from inference.casework.searches import make_search_report
 from inference.models.card import Card
-from inference.records import Comparison, Crop, Exhibit, Record, Refusal
+from inference.records import Comparison, Crop, Exhibit, MarkSearch, Record, Refusal
 from ui.pictures import original_name
 
 Pixels = NDArray[np.uint8]
@@ -152,6 +153,15 @@ class ReportDesk:
         return self._issued(
             lambda case, made: batch.report(facts, made, case), facts, [f"{state.photos:,} photos: {counted}"]
         )
+
+    def report_search(self, search: MarkSearch, card: Card, facts: CaseFacts) -> Issued:
+        """A report on a search of the register, issued in its case if there is a folder of cases.
+
+        Raises:
+            Refusal: if the case's folder cannot be used.
+        """
+        subject = f"{search.exhibit.name}: {search.looked_at:,} of {search.marks:,} marks searched"
+        return self._issued(lambda case, made: make_search_report(facts, search, card, made, case), facts, [subject])
 
     def _issued(
         self, issue: Callable[[CaseFolder | None, datetime], Report], facts: CaseFacts, subjects: Iterable[str]

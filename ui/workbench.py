@@ -64,13 +64,13 @@ def workbench(
             if bench.choices("trademark") and not public:
                 with gr.Tab("Register") as registered:
                     shown = (registered.select, page.load)
-                    forms.append(register_tab(bench, desk, register, reads_files, shown))
+                    forms += register_tab(bench, desk, register, reads_files, shown)
             if bench.choices("comparator") and not public:
                 with gr.Tab("References") as references:
                     references_tab(bench, cases, (references.select, page.load))
             if cases:
                 with gr.Tab("Case") as tab:
-                    forms.append(case_tab(bench, desk, cases, tab))
+                    forms.append(case_tab(bench, desk, cases, register, tab))
             for one, other in combinations(forms, 2):
                 one.remember_with(other)
             with gr.Tab("Models"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, Image, Spacer
+from reportlab.platypus import Flowable, Spacer
 
+from inference.casework.page_pictures import thumbnail
 from inference.casework.sections import case, closing
 from inference.casework.sheets import Imprint, bound
 from inference.casework.typesetting import BODY_WIDTH, LABEL, SMALL, TEXT_WIDTH, TITLE, keyed, listed, section, text
@@ -16,7 +16,6 @@ from inference.casework.wording import NOT_AN_IDENTIFICATION, OF_STATED, OF_THE_
 from inference.evidence.calibration import as_ratio
 from inference.records import BatchRow, BatchState
 
-_THUMBNAIL = 13 * mm
 _WIDTHS = (8 * mm, 16 * mm, 42 * mm, 34 * mm, TEXT_WIDTH - 100 * mm)
 _HEADS = ("No.", "Photo", "File", "Finding", "Why")
 
@@ -81,13 +80,4 @@ def _cells(row: BatchRow) -> list[Any]:
         found.append(text(f"log10 LR {value:+.2f} (LR {as_ratio(value)}), 95% {low:+.2f} to {high:+.2f}", SMALL))
     found += [text(f"{row.by}; {row.box}", SMALL)] if row.by else []
     file = [text(row.path), *([text(said, SMALL)] if said else []), text(f"SHA-256 {row.sha256[:16]}…", SMALL)]
-    return [text(number, SMALL), _thumbnail(row.thumbnail), file, found, text(row.reason)]
-
-
-def _thumbnail(data: bytes) -> Flowable | str:
-    if not data:
-        return ""
-    picture = Image(io.BytesIO(data))
-    scale = _THUMBNAIL / max(picture.imageWidth, picture.imageHeight)
-    picture.drawWidth, picture.drawHeight = picture.imageWidth * scale, picture.imageHeight * scale
-    return picture
+    return [text(number, SMALL), thumbnail(row.thumbnail), file, found, text(row.reason)]

@@ -39,7 +39,7 @@ from inference.casework.facts import require_text
 from inference.casework.log import CaseRefused, Entry, Event, Head, Log
 from inference.casework.stated import stated
 from inference.files import is_partial, make_folder, partial_of, prepare, put_in_place, sha256
-from inference.records import Exhibit, PartFinding, Record, as_json
+from inference.records import Exhibit, MarkSearch, PartFinding, Record, as_json
 
 NoteKind = Literal["remark", "conclusion"]
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
@@ -169,6 +169,11 @@ class CaseFolder:
         """Log the part finding of several examined photos of a part."""
         with self._locked():
             self._log.append("part weighed", as_json(finding), time)
+
+    def add_search(self, search: MarkSearch, time: datetime) -> None:
+        """Log the whole record of a search of a register of marks."""
+        with self._locked():
+            self._log.append("search", as_json(search), time)
 
     def add_report(self, name: str, run_id: str, pdf: bytes, twin: bytes, time: datetime) -> tuple[Path, Path]:
         """Write NAME.pdf and NAME.json and log their hashes.

@@ -27,6 +27,7 @@ Event = Literal[
     "case opened",
     "exhibit added",
     "examination",
+    "search",
     "part weighed",
     "report issued",
     "review",

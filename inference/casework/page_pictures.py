@@ -32,7 +32,7 @@ from inference.records import Comparison, Deviation, ElementFinding, Heatmap, Re
 
 _PICTURE_PIXELS = 640
 _PICTURE_HEIGHT, GAP = 44 * mm, 2 * mm
-_BAR_WIDTH = 13 * mm
+_BAR_WIDTH, _ROW_PICTURE = 13 * mm, 13 * mm
 Pixels = NDArray[np.uint8]
 
 
@@ -207,3 +207,13 @@ def image(pixels: Pixels, most_wide: float, most_high: float) -> Image:
     file = io.BytesIO(png_bytes(PillowImage.fromarray(_reduced(pixels))))
     scale = min(most_wide / pixels.shape[1], most_high / pixels.shape[0])
     return Image(file, pixels.shape[1] * scale, pixels.shape[0] * scale, hAlign="LEFT")
+
+
+def thumbnail(data: bytes) -> Flowable | str:
+    """A small JPEG in a row of a table; nothing where there is none."""
+    if not data:
+        return ""
+    picture = Image(io.BytesIO(data))
+    scale = _ROW_PICTURE / max(picture.imageWidth, picture.imageHeight)
+    picture.drawWidth, picture.drawHeight = picture.imageWidth * scale, picture.imageHeight * scale
+    return picture

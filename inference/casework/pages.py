@@ -122,7 +122,7 @@ def _examination(imprint: Imprint, record: Record, card: Card) -> Iterator[Flowa
     yield section("Validation", validation(card))
     limits = [NOT_AN_IDENTIFICATION, wording.limit, *([OF_THE_FINDINGS] if record.evidence else []), *card.limits]
     yield section("Limits", [*map(text, limits)])
-    yield section("Method", [method(record, card)])
+    yield section("Method", [method(record.provenance, card)])
     yield closing(imprint)
 
 

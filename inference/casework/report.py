@@ -92,6 +92,7 @@ def assembled(
     log_head: Head | None,
     draw: Callable[[Imprint], bytes],
     combined: Sequence[Mapping[str, Any]] = (),
+    searches: Sequence[Mapping[str, Any]] = (),
     **more: Any,
 ) -> Report:
     """The report on stated examinations.
@@ -104,9 +105,10 @@ def assembled(
         log_head: The head of the case's log.
         draw: Draws its pages.
         combined: Part findings, each with the numbers of its examinations.
+        searches: Searches of a register of marks.
         **more: What else the twin states.
     """
-    run = run_id(examinations, combined)
+    run = run_id(examinations, combined, searches)
     content = {
         "assay_report": REPORT_FORMAT,
         "run_id": run,
@@ -116,6 +118,7 @@ def assembled(
         "code_version": code_version(),
         "examinations": examinations,
         "parts": combined,
+        **({"searches": searches} if searches else {}),
         "cards": {model: as_json(cards[model]) for model in sorted(cards)},
         **more,
     }
@@ -129,16 +132,20 @@ def report_id(twin: bytes) -> str:
     return f"R-{sha256(twin)[:12]}"
 
 
-def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]] = ()) -> str:
+def run_id(
+    examinations: Sequence[Mapping[str, Any]],
+    parts: Sequence[Mapping[str, Any]] = (),
+    searches: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """SHA-256 over all that findings depend on: hashes of inputs, weights, card and code; grounds, crops and series.
 
     Args:
         examinations: What `stated.stated` gives for each.
         parts: Which of them, by number from 1, were weighed together.
+        searches: Searches of a register, which depend on its content and their settings as well.
     """
     inputs: list[Any] = []
-    for examination in examinations:
-        record = examination["record"]
+    for record in (*(examination["record"] for examination in examinations), *searches):
         provenance = record["provenance"]
         kept = ("settings", "weights_sha256", "card_sha256", "code_version")
         exhibits = record["exhibits"] if "exhibits" in record else [record["exhibit"]]
@@ -150,4 +157,5 @@ def run_id(examinations: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[st
             | {name: provenance[name] for name in kept}
         )
     inputs += [part["examinations"] for part in parts]
+    inputs += [{name: search[name] for name in ("register", "crop", "filters", "most")} for search in searches]
     return sha256(json.dumps(inputs, sort_keys=True).encode())

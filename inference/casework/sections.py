@@ -23,6 +23,7 @@ from inference.records import (
     Evidence,
     Exhibit,
     PartFinding,
+    Provenance,
     Record,
     ScopeCheck,
     Verdict,
@@ -67,8 +68,8 @@ def exhibits(record: Record) -> list[tuple[str, Exhibit, str]]:
     """Title, exhibit, and the crop that was examined, in words."""
     if isinstance(record, Comparison):
         pairs = zip(record.exhibits, record.crops, strict=True)
-        return [(f"Mark {number}", exhibit, _part(crop)) for number, (exhibit, crop) in enumerate(pairs, 1)]
-    return [("Exhibit", record.exhibit, _part(record.crop) + _choice(record))]
+        return [(f"Mark {number}", exhibit, part_of(crop)) for number, (exhibit, crop) in enumerate(pairs, 1)]
+    return [("Exhibit", record.exhibit, part_of(record.crop) + _choice(record))]
 
 
 def exhibit_facts(exhibit: Exhibit, examined: str) -> Flowable:
@@ -90,7 +91,8 @@ def exhibit_facts(exhibit: Exhibit, examined: str) -> Flowable:
     return side_by_side([keyed(pairs, width), thumbnail], (width, THUMBNAIL_COLUMN))
 
 
-def _part(crop: Crop | None) -> str:
+def part_of(crop: Crop | None) -> str:
+    """What of a picture was examined, in words."""
     if crop is None:
         return "all of it"
     turned = f", turned by {crop.turn} degrees clockwise" if crop.turn else ""
@@ -106,7 +108,7 @@ def _choice(verdict: Verdict | Deviation) -> str:
     proposed = f"{whose} proposed {detection.part}, score {detection.score:.3f}"
     if detection.close_up:
         proposed += ", as a close-up"
-    return f"{chosen}; {proposed}" + ("" if verdict.box == "locator" else f", {_part(detection.crop)}")
+    return f"{chosen}; {proposed}" + ("" if verdict.box == "locator" else f", {part_of(detection.crop)}")
 
 
 def finding(record: Record | PartFinding, wording: Wording) -> Iterator[Flowable]:
@@ -196,9 +198,8 @@ def _is_on_the_page(metric: Metric) -> bool:
     return not by_severity and not of_one_witness and (metric.key, *metric.of[:1]) != ("cllr", "known counterfeiters")
 
 
-def method(record: Record, card: Card) -> Flowable:
-    """What the examination was made with."""
-    provenance = record.provenance
+def method(provenance: Provenance, card: Card) -> Flowable:
+    """What an examination or a search was made with."""
     settings = "; ".join(f"{name}: {value}" for name, value in provenance.settings.items())
     libraries = ", ".join(f"{name} {version}" for name, version in provenance.libraries.items())
     pairs = [

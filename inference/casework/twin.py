@@ -121,6 +121,48 @@ class StatedPart:
         )
 
 
+@dataclass(frozen=True)
+class StatedSearch:
+    """The stated search of a register, as far as a verification compares it."""
+
+    exhibit: tuple[str, str]
+    ground: Ground | None
+    crop: Crop | None
+    register: str
+    filters: dict[str, str]
+    most: int
+    model: str
+    weights_sha256: str
+    card_sha256: str
+    code_version: str
+    libraries: dict[str, str]
+    rankings: dict[str, list[dict[str, Any]]]
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> StatedSearch:
+        """Read a stated `MarkSearch`."""
+        exhibit, provenance = record["exhibit"], record["provenance"]
+        return cls(
+            exhibit=(str(exhibit["name"]), str(exhibit["sha256"])),
+            ground=_ground(exhibit),
+            crop=Crop(**record["crop"]) if record["crop"] else None,
+            register=str(record["register"]),
+            filters=dict(record["filters"]),
+            most=int(record["most"]),
+            model=str(provenance["model"]),
+            weights_sha256=str(provenance["weights_sha256"]),
+            card_sha256=str(provenance["card_sha256"]),
+            code_version=str(provenance["code_version"]),
+            libraries=dict(provenance["libraries"]),
+            rankings={one["name"]: [_found(mark) for mark in one["marks"]] for one in record["rankings"]},
+        )
+
+
+def _found(mark: Mapping[str, Any]) -> dict[str, Any]:
+    """A found mark without its source, which may lie elsewhere on another machine."""
+    return {name: value for name, value in mark.items() if name != "source"}
+
+
 def _ground(exhibit: Mapping[str, Any]) -> Ground | None:
     """The ground of the transparent areas; a report that states none used white."""
     ground: Ground | None = exhibit.get("ground", "white")
@@ -146,6 +188,7 @@ class Twin:
         log_head: The head of the case's log when the report was made; None without a case.
         examinations: In the order of the pages.
         parts: The part findings of several photos.
+        searches: The searches of a register of marks.
     """
 
     data: bytes
@@ -154,6 +197,7 @@ class Twin:
     log_head: Head | None
     examinations: tuple[StatedExamination, ...]
     parts: tuple[StatedPart, ...]
+    searches: tuple[StatedSearch, ...]
 
 
 def read_twin(path: Path) -> Twin:
@@ -166,13 +210,15 @@ def read_twin(path: Path) -> Twin:
     content = _parse(path, data)
     try:
         stated, parts, head = content["examinations"], content.get("parts", ()), content["log_head"]
+        searches = content.get("searches", ())
         return Twin(
             data=data,
             run_id=content["run_id"],
-            run_id_of_content=run_id(stated, parts),
+            run_id_of_content=run_id(stated, parts, searches),
             log_head=head and Head(**head),
             examinations=tuple(map(StatedExamination.read, stated)),
             parts=tuple(map(StatedPart.read, parts)),
+            searches=tuple(map(StatedSearch.read, searches)),
         )
     except _READING as error:
         msg = f"{path.name} is damaged: a value is missing or of the wrong kind; ask for the report again."

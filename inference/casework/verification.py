@@ -7,7 +7,6 @@ a different examination.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +16,20 @@ from numpy.typing import NDArray
 from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, Custody, check_case
+from inference.casework.lines import (
+    TOLERANCE,
+    Line,
+    compared,
+    file_line,
+    hashed,
+    image_line,
+    same,
+    stated_again,
+    versions_line,
+)
 from inference.casework.log import CaseRefused
 from inference.casework.report import report_id
+from inference.casework.searches import verify_search
 from inference.casework.stated import map_sha256, stated
 from inference.casework.twin import ReportRefused, StatedExamination, StatedPart, Twin, read_twin
 from inference.files import sha256
@@ -28,33 +39,12 @@ from inference.models.provenance import code_version, library_versions
 from inference.records import Detection, Exhibit, Located, Record, Refusal, Verdict, as_json
 from inference.request import Request
 
-TOLERANCE = 1e-3
-"""Tolerance of log odds (nats), scores and log10 LRs, and of a heatmap (share of its full scale): how much another
-machine or library may change them."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One comparison of a verification.
-
-    Attributes:
-        status: `agrees`, `differs`, or `told` where it is no reason to doubt the report.
-        subject: What was compared.
-        text: A sentence on what was found.
-    """
-
-    status: Literal["agrees", "differs", "told"]
-    subject: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.status:8}{self.subject}: {self.text}"
-
 
 def verify_report(
     path: Path,
     bench: Bench,
     images: Sequence[Path] = (),
+    register: Path | None = None,
 ) -> list[Line]:
     """Verify a report.
 
@@ -62,6 +52,7 @@ def verify_report(
         path: Its JSON twin. A PDF beside it, and the log and exhibits of its case folder, are verified as well.
         bench: The bench that repeats the examinations; it needs the verbal scale of the report.
         images: Folders that hold the images, beside the case's own exhibits.
+        register: Folder of the register of marks, in which searches are made again.
 
     Raises:
         ReportRefused: if it is not a readable report.
@@ -72,7 +63,7 @@ def verify_report(
     if (folder / LOG_NAME).exists():
         lines += case_lines(check_case(folder, {f"report {path.stem}": twin.log_head} if twin.log_head else None))
         lines += _as_issued(CaseFolder(folder), path, twin)
-    repetition = _Repetition(_hashed([*images, folder / EXHIBITS]), bench)
+    repetition = _Repetition(hashed([*images, folder / EXHIBITS]), bench, register)
     return [*lines, *repetition.verify_all(twin)]
 
 
@@ -80,12 +71,13 @@ def verify_reports(
     case: CaseFolder,
     bench: Bench,
     images: Sequence[Path] = (),
+    register: Path | None = None,
 ) -> Iterator[tuple[str, list[Line]]]:
     """Verify each report of a case; gives its id and its lines, see `verify_report`.
 
     `check_case` verifies the folder itself, once for all reports.
     """
-    repetition = _Repetition(_hashed([*images, case.path / EXHIBITS]), bench)
+    repetition = _Repetition(hashed([*images, case.path / EXHIBITS]), bench, register)
     deleted = Custody.of(case.entries()).deleted
     for report in case.reports:
         path = case.path / REPORTS / f"{report}.json"
@@ -112,7 +104,7 @@ def reopened(case: CaseFolder, content: Mapping[str, Any], bench: Bench) -> Reco
         Refusal: if a copy is gone or was changed, or it cannot be examined as it was.
     """
     examination = StatedExamination.read(content)
-    found = _hashed([case.path / EXHIBITS])
+    found = hashed([case.path / EXHIBITS])
     for name, expected in examination.exhibits:
         if expected not in found:
             msg = f"The copy of {name} is gone from the case or was changed; verify the case."
@@ -133,7 +125,7 @@ def case_lines(check: CaseCheck) -> list[Line]:
 
 def _of_content(path: Path, twin: Twin) -> list[Line]:
     whose = "its stated inputs, settings, weights, card and code"
-    return [_compared("run id", twin.run_id_of_content, twin.run_id, whose), *_verify_pdf(path, twin.data)]
+    return [compared("run id", twin.run_id_of_content, twin.run_id, whose), *_verify_pdf(path, twin.data)]
 
 
 def _verify_pdf(path: Path, data: bytes) -> Iterator[Line]:
@@ -158,17 +150,7 @@ def _as_issued(case: CaseFolder, path: Path, twin: Twin) -> Iterator[Line]:
     for file, key in ((path, "json_sha256"), (path.with_suffix(".pdf"), "pdf_sha256")):
         if file.exists():
             found = sha256(file.read_bytes())
-            yield _compared(f"{file.suffix[1:].upper()} as issued", found, str(issued[-1].get(key)), "the log's entry")
-
-
-def _hashed(folders: Sequence[Path]) -> dict[str, list[Path]]:
-    """SHA-256 to the files that have it."""
-    found: dict[str, list[Path]] = {}
-    for folder in folders:
-        for file in sorted(folder.glob("*")):
-            if file.is_file():
-                found.setdefault(sha256(file.read_bytes()), []).append(file)
-    return found
+            yield compared(f"{file.suffix[1:].upper()} as issued", found, str(issued[-1].get(key)), "the log's entry")
 
 
 class _Repetition:
@@ -177,11 +159,13 @@ class _Repetition:
     Args:
         found: SHA-256 to the image files that have it.
         bench: The bench that examines.
+        register: Folder of the register of marks; None without one.
     """
 
-    def __init__(self, found: Mapping[str, list[Path]], bench: Bench) -> None:
+    def __init__(self, found: Mapping[str, list[Path]], bench: Bench, register: Path | None = None) -> None:
         self._found = found
         self._bench = bench
+        self._register = register
         self._verdicts: dict[int, Verdict] = {}
 
     def verify_all(self, twin: Twin) -> Iterator[Line]:
@@ -194,21 +178,23 @@ class _Repetition:
         for number, part in enumerate(twin.parts, 1):
             for line in self.verify_part(part):
                 yield Line(line.status, f"{line.subject} of part {number}", line.text)
+        for search in twin.searches:
+            yield from verify_search(search, self._found, self._bench, self._register)
 
     def verify(self, number: int, examination: StatedExamination) -> Iterator[Line]:
         """Verify the examination with that number, from 1."""
         inputs = [
-            *(_image(name, expected, self._found) for name, expected in examination.exhibits),
-            _file("weights", self._bench.weights / f"{examination.model}.safetensors", examination.weights_sha256),
-            _file("card", self._bench.weights / f"{examination.model}.json", examination.card_sha256),
+            *(image_line(name, expected, self._found) for name, expected in examination.exhibits),
+            file_line("weights", self._bench.weights / f"{examination.model}.safetensors", examination.weights_sha256),
+            file_line("card", self._bench.weights / f"{examination.model}.json", examination.card_sha256),
             *_collection(examination.collection, self._bench),
         ]
         yield from inputs
-        yield _versions("code", {"Assay": examination.code_version}, {"Assay": code_version()})
-        yield _versions("libraries", examination.libraries, library_versions())
+        yield versions_line("code", {"Assay": examination.code_version}, {"Assay": code_version()})
+        yield versions_line("libraries", examination.libraries, library_versions())
         for raw, expected in zip(examination.maps, examination.map_hashes, strict=True):
             if raw is not None:
-                yield _compared("stated heatmap", map_sha256(raw), expected, "the hash it states of its own map")
+                yield compared("stated heatmap", map_sha256(raw), expected, "the hash it states of its own map")
         if any(line.status == "differs" for line in inputs):
             yield Line("differs", "findings", "they were not made again: an input is not as stated.")
             return
@@ -236,13 +222,13 @@ class _Repetition:
             yield Line("differs", "finding", f"it is stated for {part.model}, which made none of its examinations.")
             return
         now = StatedPart.read({"examinations": part.examinations, "finding": as_json(again)})
-        yield _compared("outcome", now.outcome, part.outcome, "the report")
+        yield compared("outcome", now.outcome, part.outcome, "the report")
         for subject, then, found in (
             ("photos that count", part.counts_as, now.counts_as),
             ("score", part.score, now.score),
             ("evidence", part.evidence, now.evidence),
         ):
-            yield _stated_again(subject, then, found)
+            yield stated_again(subject, then, found)
 
     def _exhibits(self, examination: StatedExamination) -> list[Exhibit]:
         pictures = zip(examination.exhibits, examination.grounds, strict=True)
@@ -263,23 +249,6 @@ class _Repetition:
         return self._bench.compare(one, other, examination.model, (first, second))
 
 
-def _image(name: str, expected: str, found: Mapping[str, list[Path]]) -> Line:
-    if expected in found:
-        return Line("agrees", "image", f"{name} is {expected}.")
-    for other, files in found.items():
-        for file in files:
-            if file.name == name or file.stem == expected:
-                text = f"{name} had the SHA-256 {expected[:16]}…, but {file} has {other[:16]}…: it is another image."
-                return Line("differs", "image", text)
-    return Line("differs", "image", f"{name}, SHA-256 {expected}, was not found; name its folder with --images.")
-
-
-def _file(subject: str, path: Path, expected: str) -> Line:
-    if not path.is_file():
-        return Line("differs", subject, f"{path} does not exist; name the folder of the models with --weights.")
-    return _compared(subject, sha256(path.read_bytes()), expected, "the report")
-
-
 def _collection(stated: tuple[str, str] | None, bench: Bench) -> Iterator[Line]:
     """Whether the collection that an examination stood beside is there as it was."""
     if stated is None:
@@ -290,25 +259,7 @@ def _collection(stated: tuple[str, str] | None, bench: Bench) -> Iterator[Line]:
         text = f"there is no {name} in {bench.references}; name the folder of the collections with --collections."
         yield Line("differs", "collection", text)
     else:
-        yield _compared("collection", card.sha256, expected, "the report")
-
-
-def _compared(subject: str, found: str, expected: str, whose: str) -> Line:
-    if found == expected:
-        return Line("agrees", subject, f"{found}.")
-    return Line("differs", subject, f"it is {found}, but should be {expected} by {whose}.".replace("..", "."))
-
-
-def _versions(subject: str, then: Mapping[str, str], now: Mapping[str, str]) -> Line:
-    """Compare versions; others are only told, since repeating the findings shows whether they changed one."""
-    changed = [
-        f"{name} {then.get(name, 'none')} then, {now.get(name, 'none')} now"
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
-    ]
-    if not changed:
-        return Line("agrees", subject, "the same versions.")
-    return Line("told", subject, f"{'; '.join(changed)}.")
+        yield compared("collection", card.sha256, expected, "the report")
 
 
 def _proposal(then: Located, exhibit: Exhibit, bench: Bench) -> Line:
@@ -319,9 +270,9 @@ def _proposal(then: Located, exhibit: Exhibit, bench: Bench) -> Line:
         return Line("differs", "proposal", f"it was not made again: {refusal}")
     if (locator.card.weights_sha256, locator.card_sha256) != (then.weights_sha256, then.card_sha256):
         return Line("differs", "proposal", f"it was not made again: {then.locator} is not as stated.")
-    same = any(_same_detection(then.find, detection) for detection in locator.locate(exhibit))
+    again = any(_same_detection(then.find, detection) for detection in locator.locate(exhibit))
     text = f"{then.find.part} at {then.find.crop}, score {then.find.score:.3f}, "
-    return Line("agrees" if same else "differs", "proposal", text + ("as stated." if same else "not proposed again."))
+    return Line("agrees" if again else "differs", "proposal", text + ("as stated." if again else "not proposed again."))
 
 
 def _same_detection(then: Detection, now: Detection) -> bool:
@@ -329,37 +280,32 @@ def _same_detection(then: Detection, now: Detection) -> bool:
     pairs = zip(then.crop.rectangle, now.crop.rectangle, strict=True)
     return (
         (then.part, then.close_up) == (now.part, now.close_up)
-        and _same(then.score, now.score)
+        and same(then.score, now.score)
         and all(abs(before - after) <= 1 for before, after in pairs)
     )
 
 
 def _findings(then: StatedExamination, now: StatedExamination) -> Iterator[Line]:
-    yield _compared("outcome", now.outcome, then.outcome, "the report")
-    same, subject = _same(then.score, now.score), "log odds" if then.collection is None else "score"
+    yield compared("outcome", now.outcome, then.outcome, "the report")
+    status: Literal["agrees", "differs"] = "agrees" if same(then.score, now.score) else "differs"
+    subject = "log odds" if then.collection is None else "score"
     text = f"{now.score:.5f}, and the report states {then.score:.5f}."
-    yield Line("agrees" if same else "differs", subject, text)
-    yield _stated_again("evidence", then.evidence, now.evidence)
+    yield Line(status, subject, text)
+    yield stated_again("evidence", then.evidence, now.evidence)
     for subject, finding, found in (
         ("typicality", then.typicality, now.typicality),
         ("wholes", then.whole, now.whole),
         ("element", then.element, now.element),
     ):
         if finding is not None or found is not None:
-            yield _stated_again(subject, finding, found)
+            yield stated_again(subject, finding, found)
     maps = zip(then.maps, now.maps, then.full_scales, strict=True)
     hashes = zip(then.map_hashes, now.map_hashes, strict=True)
-    for (before, after, full_scale), (expected, hashed) in zip(maps, hashes, strict=True):
+    for (before, after, full_scale), (expected, made) in zip(maps, hashes, strict=True):
         if before is not None and after is not None:
             yield _heatmap(before, after, full_scale)
         else:
-            yield _heatmap_by_hash(expected, hashed)
-
-
-def _stated_again(subject: str, then: Any, now: Any) -> Line:
-    if _same(then, now):
-        return Line("agrees", subject, "as stated.")
-    return Line("differs", subject, f"it is {now}, and the report states {then}.")
+            yield _heatmap_by_hash(expected, made)
 
 
 def _heatmap(then: NDArray[np.float32], now: NDArray[np.float32], full_scale: float) -> Line:
@@ -378,14 +324,3 @@ def _heatmap_by_hash(expected: str, found: str) -> Line:
     return Line(
         "told", "heatmap", "its hash is another, and its values are not stated: how far they differ is unknown."
     )
-
-
-def _same(then: Any, now: Any) -> bool:
-    """Whether JSON values are equal, numbers within `TOLERANCE`."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        return then.keys() == now.keys() and all(_same(then[key], now[key]) for key in then)
-    if isinstance(then, list) and isinstance(now, list):
-        return len(then) == len(now) and all(map(_same, then, now))
-    if isinstance(then, (int, float)) and isinstance(now, (int, float)):
-        return abs(then - now) <= TOLERANCE
-    return bool(then == now)

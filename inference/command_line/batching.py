@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
 from inference.batches.batch import Batch
-from inference.casework.case import CaseFolder
-from inference.casework.custody import REPORTS
-from inference.casework.facts import CaseFacts
 from inference.command_line.benches import bench_for, means_of
-from inference.command_line.options import BatchOptions, now
+from inference.command_line.issuing import facts_of, print_issued
+from inference.command_line.options import BatchOptions
 from inference.command_line.terminal import told_on_terminal
 from inference.command_line.text import batch_text, json_text
 from inference.files import write_whole
@@ -23,7 +20,7 @@ def batch(options: BatchOptions) -> None:
     Raises:
         Refusal: if the facts of a report are not whole, or the folder holds a batch by other means.
     """
-    facts = _facts(options)
+    facts = facts_of(options)
     bench = bench_for(options)
     means = bench.settled(means_of(options, options.model))
     if Batch.is_in(options.out):
@@ -40,26 +37,4 @@ def batch(options: BatchOptions) -> None:
         write_whole(options.out / "results.json", json_text(rows).encode())
         print(batch_text(opened.state, rows))
         if facts is not None:
-            for path in _reported(opened, facts, options):
-                print(path)
-
-
-def _facts(options: BatchOptions) -> CaseFacts | None:
-    """The facts of a report, if one is asked for."""
-    texts = (options.item, options.laboratory, options.request, options.remarks, options.reviewer)
-    if not (options.case_number or options.examiner or options.case or any(texts)):
-        return None
-    return CaseFacts(options.case_number, options.examiner, *texts)
-
-
-def _reported(opened: Batch, facts: CaseFacts, options: BatchOptions) -> list[Path]:
-    """Make the report, in the case if one is named; gives where it lies."""
-    made = now()
-    case = CaseFolder.open(options.case, facts.case_number, made) if options.case else None
-    report = opened.report(facts, made, case)
-    folder = case.path / REPORTS if case else options.out
-    paths = [folder / f"{report.id}{ending}" for ending in (".pdf", ".json")]
-    if case is None:
-        for path, data in zip(paths, (report.pdf, report.json), strict=True):
-            write_whole(path, data)
-    return paths
+            print_issued(lambda made, case: opened.report(facts, made, case), facts, options, options.out)

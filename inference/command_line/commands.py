@@ -18,9 +18,10 @@ import tyro
 from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.custody import EXHIBITS, LOG_NAME, REPORTS, CaseCheck, check_case
+from inference.casework.lines import Line
 from inference.casework.log import verify_log
 from inference.casework.packed import unpacked
-from inference.casework.verification import Line, case_lines, verify_report, verify_reports
+from inference.casework.verification import case_lines, verify_report, verify_reports
 from inference.collections.collection import name_of
 from inference.collections.enrolling import Enrolment, KnownPhoto
 from inference.command_line.batching import batch
@@ -160,18 +161,18 @@ def verify(options: VerifyOptions) -> int:
     bench = bench_for(options)
     if options.issued.suffix.lower() == ".zip":
         with unpacked(options.issued) as folder:
-            return _verify_case(folder, bench, options.images)
+            return _verify_case(folder, bench, options)
     if options.issued.is_dir():
-        return _verify_case(options.issued, bench, options.images)
-    return _told(verify_report(options.issued, bench, options.images))
+        return _verify_case(options.issued, bench, options)
+    return _told(verify_report(options.issued, bench, options.images, options.register))
 
 
-def _verify_case(folder: Path, bench: Bench, images: Sequence[Path]) -> int:
+def _verify_case(folder: Path, bench: Bench, options: VerifyOptions) -> int:
     """Verify the folder of a case, and make the findings of its reports again."""
     case, check = CaseFolder(folder), check_case(folder)
     lines = case_lines(check)
     print(*lines, sep="\n")
-    for issued, found in verify_reports(case, bench, images):
+    for issued, found in verify_reports(case, bench, options.images, options.register):
         print(f"\nReport {issued}", *found, sep="\n")
         lines += found
     print()

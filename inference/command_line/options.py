@@ -50,6 +50,28 @@ class BenchOptions(CollectionOptions):
     with the one that it was made with."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FactsOptions:
+    """What a report states of a case; none is made without a case number and an examiner."""
+
+    case_number: str = ""
+    """The laboratory's number of the case."""
+    examiner: str = ""
+    """Who answers for the report."""
+    case: Path | None = None
+    """The case's folder, where all of it is kept; a new one is made. Without it nothing but the report is written."""
+    item: str = ""
+    """What was handed in."""
+    laboratory: str = ""
+    """Name and address."""
+    request: str = ""
+    """What was asked, and by whom."""
+    remarks: str = ""
+    """Anything else that belongs in the report."""
+    reviewer: str = ""
+    """Who is to review it."""
+
+
 @dataclass(frozen=True)
 class ExamineOptions(BenchOptions):
     """Examine a photo: is the part genuine or counterfeit?"""
@@ -157,7 +179,7 @@ class AddOptions(RegisterOptions):
 
 
 @dataclass(frozen=True)
-class SearchOptions(RegisterOptions):
+class SearchOptions(RegisterOptions, FactsOptions):
     """Rank the marks of a register that a mark resembles: as it is, without colour, turned or mirrored, part of it."""
 
     mark: tyro.conf.Positional[Path]
@@ -172,6 +194,8 @@ class SearchOptions(RegisterOptions):
     """Ground under transparent areas; left open, the one from which the picture stands out most."""
     json: bool = False
     """Print the whole record as JSON."""
+    out: Path = Path()
+    """Folder of the report, where it lies in no case."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +253,7 @@ class ReportOptions(BenchOptions):
 
 
 @dataclass(frozen=True)
-class BatchOptions(BenchOptions):
+class BatchOptions(BenchOptions, FactsOptions):
     """Examine many photos by the same means, one after the other; what is stopped goes on there when asked again.
 
     The folder OUT then holds results.csv and results.json; with --case-number and --examiner, a report on all of them
@@ -248,23 +272,6 @@ class BatchOptions(BenchOptions):
     """Series that the parts claim to be; see `examine`."""
     locate: bool = False
     """Locate the parts on photos of whole goods, and examine each by its model or collections."""
-    case_number: str = ""
-    """The laboratory's number of the case."""
-    examiner: str = ""
-    """Who answers for the report."""
-    case: Path | None = None
-    """The case's folder, where photos, examinations and report are kept; a new one is made. Without it the report lies
-    in OUT."""
-    item: str = ""
-    """What was handed in."""
-    laboratory: str = ""
-    """Name and address."""
-    request: str = ""
-    """What was asked, and by whom."""
-    remarks: str = ""
-    """Anything else that belongs in the report."""
-    reviewer: str = ""
-    """Who is to review it."""
 
 
 @dataclass(frozen=True)
@@ -316,3 +323,5 @@ class VerifyOptions(BenchOptions):
     """The .json of a report, the folder of a case, its exported ZIP, or a log.jsonl."""
     images: tuple[Path, ...] = ()
     """Folders that hold the images; the exhibits of the report's own case folder are found without this."""
+    register: Path = REGISTER_FOLDER
+    """Folder of the register of marks, in which searches are made again."""

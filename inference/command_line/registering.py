@@ -9,7 +9,9 @@ from typing import Annotated
 import tyro
 
 from inference.bench import Bench
+from inference.casework.searches import make_search_report
 from inference.command_line.choices import crops, grounds
+from inference.command_line.issuing import facts_of, print_issued
 from inference.command_line.options import AddOptions, InfoOptions, RegisterOptions, SearchOptions
 from inference.command_line.terminal import told_on_terminal
 from inference.command_line.text import json_text, search_text
@@ -46,10 +48,14 @@ def _add(options: AddOptions) -> None:
 
 def _search(options: SearchOptions) -> None:
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
-    exhibit = read_laid_on(options.mark, ground)
-    with closing(_opened(options)) as opened:
+    exhibit, facts = read_laid_on(options.mark, ground), facts_of(options)
+    bench = Bench(options.weights, options.device)
+    with closing(_opened(options, bench)) as opened:
         found = opened.search(exhibit, crop, options.most, parsed_filters(options.where))
     print(json_text(found) if options.json else search_text(found))
+    if facts is not None:
+        card = bench.catalogue.cards[found.provenance.model]
+        print_issued(lambda made, case: make_search_report(facts, found, card, made, case), facts, options, options.out)
 
 
 def _info(options: InfoOptions) -> None:
@@ -60,11 +66,12 @@ def _info(options: InfoOptions) -> None:
             print(f"not taken in: {source / path}: {why}")
 
 
-def _opened(options: RegisterOptions) -> Register:
+def _opened(options: RegisterOptions, bench: Bench | None = None) -> Register:
     if not isinstance(options, AddOptions) and not Register.is_in(options.register):
         msg = f"There is no register in {options.register}; make one with python -m inference register add."
         raise Refusal(msg)
-    return Bench(options.weights, options.device).register(options.register, options.model)
+    bench = bench or Bench(options.weights, options.device)
+    return bench.register(options.register, options.model)
 
 
 def _holds(opened: Register) -> str:

@@ -61,6 +61,11 @@ def test_marks_are_taken_in_searched_and_compared_to_a_report(open_page, desk: P
     record = json.loads(Path(download.value.path()).read_text())
     assert [mark["path"] for mark in record["rankings"][0]["marks"][:2]] == ["copy.png", "disc.png"]
 
+    page.fill("#search-case-number input, #search-case-number textarea", "C 1")
+    page.fill("#search-examiner input, #search-examiner textarea", "A. Examiner")
+    page.click("#search-make-report")
+    page.locator("#search-issued a[download]").first.wait_for()
+
     # Another tab, and back: what was found still stands.
     page.get_by_role("tab", name="Compare marks", exact=True).click()
     page.get_by_role("tab", name="Register", exact=True).click()

@@ -11,6 +11,7 @@ from inference.bench import Bench
 from inference.records import Refusal
 from tests.inference.register.drawing import drawn
 from ui.register import Registered
+from ui.report_desk import ReportDesk
 from ui.workbench import workbench
 
 
@@ -26,7 +27,7 @@ def marks(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tab(weighing_models: Path, tmp_path: Path) -> Registered:
-    return Registered(Bench(weighing_models), tmp_path / "register", takes_in=True)
+    return Registered(Bench(weighing_models), ReportDesk(None), tmp_path / "register", takes_in=True)
 
 
 def untold(what: str, share: float) -> None:
@@ -44,7 +45,7 @@ def test_looking_at_a_register_that_is_not_there_makes_none(tab: Registered, tmp
 def test_columns_can_be_filtered_by_and_are_no_markup(tab: Registered, marks: Path) -> None:
     tab.take_in(f"\n {marks} \n", untold)
     assert tab.filters([["owner", " mill "], ["gone", "x"]]) == [["owner", "mill"]]
-    page = tab.search(str(marks / "disc.png"), "", "", 5, [["owner", " mill "]])
+    page, _ = tab.search(str(marks / "disc.png"), "", "", 5, [["owner", " mill "]])
     assert "1 of 4 marks searched" in page
     assert "owner &lt;b&gt;Miller&lt;/b&gt;" in page
     record = tab.search_register(str(marks / "disc.png"), filters="owner=mill\n\n")
@@ -82,7 +83,7 @@ def test_a_register_that_cannot_be_read_is_said_and_the_page_opens(weighing_mode
     (tmp_path / "register.sqlite").write_bytes(b"no register" * 99)
     bench = Bench(weighing_models)
     workbench(bench, register=tmp_path)
-    tab = Registered(bench, tmp_path, takes_in=True)
+    tab = Registered(bench, ReportDesk(None), tmp_path, takes_in=True)
     for look in (tab.wait, tab.filters):
         with pytest.raises(Refusal, match="cannot be read as a register"):
             look()

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from inference.bench import Bench
-from inference.casework.verification import Line, verify_report
+from inference.casework.lines import Line
+from inference.casework.verification import verify_report
 from inference.collections.collection import Collection
 from inference.collections.files import save_collection
 from inference.command_line import commands

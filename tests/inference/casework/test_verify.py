@@ -16,9 +16,10 @@ from PIL import Image
 from inference.bench import Bench
 from inference.casework import verification
 from inference.casework.case import CaseFolder
+from inference.casework.lines import Line
 from inference.casework.log import verify_log
 from inference.casework.twin import ReportRefused
-from inference.casework.verification import Line, verify_report
+from inference.casework.verification import verify_report
 from inference.intake import transparency
 from inference.records import Crop, Exhibit
 from tests.inference.command_line.ran import Ran

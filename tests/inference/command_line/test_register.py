@@ -112,3 +112,16 @@ def test_a_folder_without_a_register_is_refused_and_stays_as_it_is(tmp_path: Pat
     ran = started("register", "search", desk / "marks" / "disc.png", "--register", tmp_path / "none")
     assert_refused(ran, "There is no register in")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_search_is_reported_in_a_case_that_can_be_verified(
+    desk: Path, weighing_models: Path, called: Callable[..., Ran], tmp_path: Path
+) -> None:
+    case = ("--case", tmp_path / "case", "--case-number", "7", "--examiner", "E. Examiner")
+    ran = called("search", desk / "marks" / "disc.png", *case)
+    pdf, twin = map(Path, ran.out.splitlines()[-2:])
+    assert pdf.parent == twin.parent == tmp_path / "case" / "reports"
+    verified = started("verify", tmp_path / "case", "--register", desk / "register", "--weights", weighing_models)
+    assert (verified.status, verified.error) == (0, "")
+    assert "agrees  ranking part of it: as stated." in verified.out
+    assert_refused(called("search", desk / "marks" / "disc.png", "--examiner", "E"), "The case number is missing")
