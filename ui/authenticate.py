@@ -14,7 +14,8 @@ from gradio.events import Dependency
 from inference.bench import Bench
 from inference.records import Detection
 from ui.answers import QUEUE, api_endpoint
-from ui.authenticate_actions import BESIDE, Authenticate, box_of
+from ui.authenticate_actions import Authenticate, box_of
+from ui.choices import BESIDE
 from ui.examination import Examination, example_buttons
 from ui.exhibit_input import ExhibitInput, parse_crop
 from ui.file_names import file_input

@@ -49,7 +49,7 @@ def batch_tab(
     tab = Batching(bench, desk, folder, reads_files)
     with gr.Row(equal_height=False, elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="inputs"):
-            new = _new_batch(tab, reads_files)
+            new = _new_batch(tab, reads_files, shown)
             name = gr.Dropdown([], value=None, label="Batch", visible=False, elem_id="batch-name")
             with gr.Row():
                 go_on = gr.Button("Go on", visible=False, elem_id="batch-go-on")
@@ -174,7 +174,7 @@ class _New:
     files: gr.File
 
 
-def _new_batch(tab: Batching, reads_files: bool) -> _New:
+def _new_batch(tab: Batching, reads_files: bool, shown: Sequence[Any]) -> _New:
     choices = tab.choices()
     first = choices[0][1] if choices else None
     with gr.Accordion("New batch", open=True, elem_id="batch-new"):
@@ -191,10 +191,10 @@ def _new_batch(tab: Batching, reads_files: bool) -> _New:
         name = gr.Textbox(label="Name", info="Left empty, it is the present time.", elem_id="batch-title")
         start = gr.Button("Start", variant="primary", elem_id="batch-start")
 
-    def series_of(choice: str | None) -> gr.Dropdown:
-        return gr.Dropdown(choices=tab.series_choices(choice), value="")
-
-    model.input(series_of, model, series, queue=False, show_progress="hidden", api_visibility="private")
+    unqueued: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    model.input(tab.series_of, model, series, **unqueued)
+    for event in shown:
+        event(tab.look_again, model, [model, series], **unqueued)
     return _New(start, [files, places, model, series, name], files)
 
 

@@ -13,7 +13,7 @@ from inference.batches.batches import Batches
 from inference.bench import Bench
 from inference.casework.facts import CaseFacts
 from inference.records import Refusal, RowOrder
-from ui.authenticate_actions import EACH_PART, Authenticate, means_of
+from ui.choices import EACH_PART, Choices, means_of
 from ui.file_names import NamedPath, given_name
 from ui.markup import data_address, render
 from ui.report_desk import Examined, Issued, ReportDesk
@@ -24,7 +24,7 @@ PAGE = 50
 """Rows that are shown at once."""
 
 
-class Batching:
+class Batching(Choices):
     """The actions of the tab.
 
     Args:
@@ -35,21 +35,16 @@ class Batching:
     """
 
     def __init__(self, bench: Bench, desk: ReportDesk, folder: Path, reads_files: bool) -> None:
-        self._bench = bench
+        super().__init__(bench)
         self._desk = desk
         self._reads_files = reads_files
         self.batches = Batches(folder, bench)
-        self._single = Authenticate(bench, desk)
 
     def choices(self) -> list[tuple[str, str]]:
         """By what photos can be examined, in words and by name."""
-        found = self._single.choices()
+        found = super().choices()
         parts = [("Each part that is found, by its model or collections", EACH_PART)]
         return [*found, *(parts if self._bench.finds_parts else [])]
-
-    def series_choices(self, model: str | None) -> list[tuple[str, str]]:
-        """The series that a choice knows; left open they are tried."""
-        return self._single.series_choices(model)
 
     def begin(
         self, files: Sequence[NamedPath] | None, places: str, model: str | None, series: str | None, name: str

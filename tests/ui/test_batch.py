@@ -9,8 +9,8 @@ import pytest
 from inference.bench import Bench
 from inference.records import Refusal
 from inference.request import Means
-from ui.authenticate_actions import EACH_PART, means_of
 from ui.batch_actions import Batching
+from ui.choices import EACH_PART, means_of
 from ui.file_names import NamedPath
 from ui.report_desk import ReportDesk
 from ui.workbench import workbench

@@ -21,7 +21,8 @@ from inference.collections.files import BEST_FIT
 from inference.models.weights import Model, save_model
 from inference.records import Crop, KeyArea, Refusal, WitnessName
 from inference.request import Request
-from ui.authenticate_actions import BESIDE, Authenticate
+from ui.authenticate_actions import Authenticate
+from ui.choices import BESIDE
 from ui.pictures import AREA_SIDE, MOST_ENLARGED, area_pictures
 from ui.references import FAR, EnrolledRow, References
 from ui.report_desk import ReportDesk
