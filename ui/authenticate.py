@@ -125,7 +125,11 @@ def authenticate_tab(bench: Bench, desk: ReportDesk, shown: Sequence[Callable[..
     examination.on_click(examine, tab.examined)
     examination.on_click(examine_all, tab.all_examined)
     examination.on_shown()
-    exhibit.file.change(arrive, [exhibit.file, model, led], arrived, show_progress_on=found, **QUEUE)
+    # What was asked for before the parts are found would not be what is shown a moment later, and be taken away.
+    at_once: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    arriving = exhibit.file.change(lambda: gr.Button(interactive=False), None, examine, **at_once)
+    arriving = arriving.then(arrive, [exhibit.file, model, led], arrived, show_progress_on=found, **QUEUE)
+    arriving.then(lambda: gr.Button(interactive=True), None, examine, **at_once)
     examination.on_exhibit(exhibit)
     exhibit.laid.then(
         find_again,

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 BATCHES_FOLDER = Path("batches")
 """Where batches lie unless another folder is named."""
-_NAME = re.compile(r"\w[\w .()-]{0,79}")
+_NAME = re.compile(r"\w([\w .()-]{0,78}[\w)])?")
 _PHOTOS = "photos.zip"
 
 
@@ -106,6 +106,10 @@ class Batches:
         try:
             copied = _copied(handed_in, folder) if handed_in else []
             batch = Batch.begin(folder, self._bench, means, [*places, *copied])
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            msg = f"{folder} cannot be written ({error.strerror}); check its permissions and the disk."
+            raise Refusal(msg) from error
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -121,9 +125,10 @@ class Batches:
             Refusal: if a batch runs, or there is no such batch.
         """
         batch = self.batch(name)
-        self._require_idle()
-        self._pausing = False
-        self.told = Told(batch.store.folder.name, running=True, text="It begins.")
+        with self._lock:
+            self._require_idle()
+            self._pausing = False
+            self.told = Told(batch.store.folder.name, running=True, text="It begins.")
         self._thread = Thread(target=self._run, args=(batch,), daemon=True, name="batch")
         self._thread.start()
 

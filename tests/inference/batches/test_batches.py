@@ -82,6 +82,7 @@ def test_what_is_handed_in_is_copied_by_its_name(batches: Batches, photos: Path,
         ("x", [("a.pdf", "a.png")], "a.pdf is neither a photo nor a ZIP"),
         ("x", [("a.zip", "a.png")], "a.zip is neither a photo nor a ZIP"),
         ("../x", [("a.png", "a.png")], "has characters that a folder cannot have"),
+        ("x.", [("a.png", "a.png")], "has characters that a folder cannot have"),
         ("x", [], "There are no photos"),
     ],
 )
@@ -92,6 +93,13 @@ def test_a_refusal_leaves_nothing(
         batches.begin(name, Means(), [], [(given, photos / file) for given, file in handed_in])
     assert not batches.told.running
     assert not [*batches.folder.glob("*")]
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tiny_models: Path, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    batches = Batches(tmp_path / "file" / "batches", Bench(tiny_models))
+    with pytest.raises(Refusal, match="cannot be written"):
+        batches.begin("one", Means(), [photos])
 
 
 def test_a_name_is_taken_once(batches: Batches, photos: Path) -> None:
