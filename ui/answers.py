@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 QUEUE: dict[str, Any] = {"concurrency_id": "model", "api_visibility": "private"}
+"""Options of an event that examines."""
+AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""Options of an event that examines nothing, and waits for no examination."""
 
 
 def answer(make: Callable[..., Result], *inputs: Any, refused: str = "Not examined") -> Result | str:

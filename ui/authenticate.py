@@ -13,7 +13,7 @@ from gradio.events import Dependency
 
 from inference.bench import Bench
 from inference.records import Detection
-from ui.answers import QUEUE, api_endpoint
+from ui.answers import AT_ONCE, QUEUE, api_endpoint
 from ui.authenticate_actions import Authenticate, box_of
 from ui.choices import BESIDE
 from ui.examination import Examination, example_buttons
@@ -126,10 +126,9 @@ def authenticate_tab(bench: Bench, desk: ReportDesk, shown: Sequence[Callable[..
     examination.on_click(examine_all, tab.all_examined)
     examination.on_shown()
     # What was asked for before the parts are found would not be what is shown a moment later, and be taken away.
-    at_once: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    arriving = exhibit.file.change(lambda: gr.Button(interactive=False), None, examine, **at_once)
+    arriving = exhibit.file.change(lambda: gr.Button(interactive=False), None, examine, **AT_ONCE)
     arriving = arriving.then(arrive, [exhibit.file, model, led], arrived, show_progress_on=found, **QUEUE)
-    arriving.then(lambda: gr.Button(interactive=True), None, examine, **at_once)
+    arriving.then(lambda: gr.Button(interactive=True), None, examine, **AT_ONCE)
     examination.on_exhibit(exhibit)
     exhibit.laid.then(
         find_again,

@@ -14,7 +14,7 @@ from gradio.events import Dependency
 
 from inference.bench import Bench
 from inference.records import NOT_EXAMINED, BatchState, Refusal, RowOrder
-from ui.answers import QUEUE, answer
+from ui.answers import AT_ONCE, QUEUE, answer
 from ui.batch_actions import PAGE, Batching
 from ui.examination import Examination
 from ui.file_names import files_input
@@ -125,8 +125,7 @@ def batch_tab(
     def on(
         event: Callable[..., Dependency], does: Callable[..., Any], inputs: list[Any], outputs: list[Any]
     ) -> Dependency:
-        # Not in the queue of the models: a batch is looked at while something is examined.
-        return event(does, inputs, outputs, queue=False, show_progress="hidden", api_visibility="private")
+        return event(does, inputs, outputs, **AT_ONCE)
 
     def acted(does: Callable[..., Any]) -> Callable[..., str]:
         def act(*inputs: Any) -> str:
@@ -191,10 +190,9 @@ def _new_batch(tab: Batching, reads_files: bool, shown: Sequence[Any]) -> _New:
         name = gr.Textbox(label="Name", info="Left empty, it is the present time.", elem_id="batch-title")
         start = gr.Button("Start", variant="primary", elem_id="batch-start")
 
-    unqueued: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    model.input(tab.series_of, model, series, **unqueued)
+    model.input(tab.series_of, model, series, **AT_ONCE)
     for event in shown:
-        event(tab.look_again, model, [model, series], **unqueued)
+        event(tab.look_again, model, [model, series], **AT_ONCE)
     return _New(start, [files, places, model, series, name], files)
 
 

@@ -19,7 +19,7 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from inference.casework.facts import CaseFacts
-from ui.answers import QUEUE, answer
+from ui.answers import AT_ONCE, QUEUE, answer
 from ui.exhibit_input import ExhibitInput
 from ui.markup import render
 from ui.pictures import png_address
@@ -87,10 +87,7 @@ class Examination:
         self._form.on_click(report, [self._result, *self._inputs])
         original = gr.HTML("", visible="hidden", elem_classes="original")
         self._shown.js_on_load = _ASKS_FOR_ORIGINALS
-        # Not in the queue: nothing is examined.
-        self._shown.select(
-            self._original, self._result, original, queue=False, show_progress="hidden", api_visibility="private"
-        )
+        self._shown.select(self._original, self._result, original, **AT_ONCE)
 
     def on_click(self, button: gr.Button, examine: Examine) -> None:
         """Examine when a button is pressed."""

@@ -11,7 +11,7 @@ from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from inference.casework.facts import CaseFacts
-from ui.answers import QUEUE, answer, api_endpoint
+from ui.answers import AT_ONCE, QUEUE, answer, api_endpoint
 from ui.markup import data_address, render
 from ui.report_desk import Issued, ReportDesk
 from ui.served_files import served_file
@@ -86,7 +86,7 @@ class ReportForm:
         for one, two in zip(self._fields, other._fields, strict=True):
             for source, target in ((one, two), (two, one)):
                 # Through the server: a hidden field takes no value from the browser.
-                source.blur(_same, source, target, queue=False, show_progress="hidden", api_visibility="private")
+                source.blur(_same, source, target, **AT_ONCE)
 
 
 def issued_page(issued: Issued) -> str:

@@ -276,9 +276,9 @@ def _made_by(examination: dict[str, Any]) -> list[Any]:
 
 
 def _cells(row: BatchRow, columns: Sequence[str]) -> Iterator[str]:
-    ratio = row.log10_lr or ("", "", "")
+    ratio = row.log10_lr or (None, None, None)
     yield from map(_plain, (row.path, row.outcome))
-    yield from (f"{value:.3f}" if isinstance(value, float) else value for value in (*ratio, row.score or ""))
+    yield from ("" if value is None else f"{value:.3f}" for value in (*ratio, row.score))
     yield from map(_plain, (row.by, str(row.part or ""), row.box, row.reason, row.sha256))
     yield from (_plain(row.columns.get(column, "")) for column in columns)
 

@@ -169,6 +169,13 @@ def test_the_csv_holds_all_rows_and_runs_no_formula(done: Batch) -> None:
     assert rows[0][head.index("score")] == f"{done.store.rows()[0].score:.3f}"
 
 
+def test_a_score_of_zero_is_written_and_none_is_left_empty(done: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [replace(row, score=0.0 if row.part else None) for row in done.store.rows()]
+    monkeypatch.setattr(done.store, "rows", lambda: rows)
+    scores = [row["score"] for row in csv.DictReader(io.StringIO(done.csv().decode()))]
+    assert scores == ["0.000", "0.000", "", "0.000"]
+
+
 def test_a_file_that_was_changed_is_not_opened(done: Batch, photos: Path) -> None:
     (photos / "a.png").write_bytes((photos / "b.png").read_bytes())
     with pytest.raises(Refusal, match=r"a\.png in .* was changed since it was examined"):
