@@ -18,6 +18,10 @@ DIFFERENCE_FULL_SCALE = 6.0
 """Deviation, in standard deviations of genuine edges, that is drawn with the last colour."""
 LEVELS = (0.1, 0.25, 0.5, 0.75)
 """Shares of full scale at which a line of equal evidence is drawn over a picture."""
+_FIRST_COLOUR, _LAST_COLOUR = 48, 240
+"""Entries of inferno, 0 to 255, for none and for full scale: its black is lost on leather, its near-white on paper."""
+_COVER_AT_FIRST_LEVEL = 0.5
+"""Share of a pixel that is covered at the first line; in plain proportion, a tenth would not show."""
 _COLOUR_BAR_WIDTH = 84
 _PALE = 0.72
 _INK, _PAPER = (27, 34, 40), (255, 255, 255)
@@ -26,8 +30,8 @@ _INK, _PAPER = (27, 34, 40), (255, 255, 255)
 def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
     """The picture with the heatmap laid over it, uint8 (H, W, 3).
 
-    A pixel is covered in proportion to its evidence on the model's fixed scale, so that a picture without evidence
-    stays as it was photographed. Lines of equal evidence, white edged with black, are seen on any ground.
+    The more evidence on the model's fixed scale, the more a pixel is covered, so that a picture without evidence stays
+    as it was photographed. Lines of equal evidence, white edged with black, are seen on any ground.
 
     Args:
         heatmap: The heatmap of this picture.
@@ -43,7 +47,7 @@ def overlay(heatmap: Heatmap, part: Pixels, opacity: float = 0.6) -> Pixels:
 def layer(heatmap: Heatmap, width: int, height: int) -> tuple[Pixels, NDArray[np.float32]]:
     """What lies over a picture: colours, uint8 (height, width, 3), and their cover, 0 to 1 (height, width)."""
     value = strength(heatmap, width, height)
-    shown, cover = colours(value).astype(np.float32), value.copy()
+    shown, cover = colours(value).astype(np.float32), _cover(value)
     line = max(1, round(max(width, height) / 400))
     for level in LEVELS:
         edges, _ = cv2.findContours((value >= level).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -53,6 +57,11 @@ def layer(heatmap: Heatmap, width: int, height: int) -> tuple[Pixels, NDArray[np
             shown += (colour - shown) * over[..., None]
             cover += (1 - cover) * over
     return np.round(shown).astype(np.uint8), cover
+
+
+def _cover(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of each pixel (H, W) the veil covers, 0 to 1: nothing without evidence, all at full scale."""
+    return np.interp(value, (0, LEVELS[0], 1), (0, _COVER_AT_FIRST_LEVEL, 1)).astype(np.float32)
 
 
 def element_picture(seen: Pixels, place: Crop | None, heatmap: Heatmap) -> Pixels:
@@ -103,9 +112,9 @@ def colour_bar(heatmap: Heatmap, height: int) -> Pixels:
 
 
 def colours(value: NDArray[np.float32]) -> Pixels:
-    """Shares of full scale (H, W), 0 to 1, in the inferno colour map, uint8 RGB (H, W, 3)."""
-    levels = np.round(value * 255).astype(np.uint8)
-    bgr = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+    """Shares of full scale (H, W), 0 to 1, in the one colour map of all pictures, uint8 RGB (H, W, 3)."""
+    entries = np.round(_FIRST_COLOUR + value * (_LAST_COLOUR - _FIRST_COLOUR)).astype(np.uint8)
+    bgr = cv2.applyColorMap(entries, cv2.COLORMAP_INFERNO)
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 

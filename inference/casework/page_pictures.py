@@ -178,7 +178,7 @@ def _answering(record: Comparison) -> str:
 
 
 def _reference(view: ReferenceComparison) -> list[tuple[Pixels, str]]:
-    scale = f"black 0 to bright {DIFFERENCE_FULL_SCALE:g} standard deviations"
+    scale = f"dark 0 to bright {DIFFERENCE_FULL_SCALE:g} standard deviations"
     away = f"Difference of {view.measured}, {scale}; deviation {view.deviation:.1f}"
     return [
         (view.reference, f"Genuine reference of {view.series}, mean of {view.photos} photos; fit {view.score:.2f}"),
