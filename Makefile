@@ -35,7 +35,7 @@ $(VENV)/app.stamp: requirements.txt | $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements.txt
 	touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-train.txt requirements-dev.txt | $(VENV)
+$(VENV)/dev.stamp: requirements.txt requirements-train.txt requirements-milvus.txt requirements-dev.txt | $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $@
 

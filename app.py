@@ -57,8 +57,9 @@ class Options:
     """Folder of the cases, one folder each; without it nothing is kept, and reports are only downloads."""
     references: Path = Path(__file__).parent / "references"
     """Folder of the reference collections."""
-    register: Path = Path("register")
-    """Folder of the register of marks; it is made when marks are taken in."""
+    register: str = "register"
+    """Folder of the register of marks, which is made when marks are taken in; or its address in Milvus:
+    http://HOST:PORT/DATABASE, or a file NAME.db."""
     batches: Path = Path("batches")
     """Folder of the batches; it is made when the first one is begun."""
 

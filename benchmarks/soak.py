@@ -87,7 +87,7 @@ def main(settings: Settings) -> None:
 
         bench = Bench(ROOT / "weights", references=ROOT / "references")
         expected = [said(single(bench, *turn)) for turn in asked()]
-        page = workbench(bench, register=Path(folder) / "register", batches=Path(folder) / "page")
+        page = workbench(bench, register=f"{folder}/register", batches=Path(folder) / "page")
         address = launch(page, prevent_thread_lock=True, quiet=True)
         numbers = [[*range(one, settings.calls, settings.clients)] for one in range(settings.clients)]
         memory: list[tuple[float, int]] = []

@@ -49,6 +49,7 @@ from inference.records import (
     WitnessName,
 )
 from inference.reference.registration import register
+from inference.register.opening import open_store
 from inference.register.register import Register
 from inference.request import Means, Request
 from inference.trademark.embedder import MarkEmbedder
@@ -203,13 +204,14 @@ class Bench:
         """
         return self._examiner(TrademarkExaminer, self._marks, model).compare(first, second, crops)
 
-    def register(self, folder: Path, model: str | None = None) -> Register:
-        """The register of a folder, whose marks the trademark model of that name embeds, or the first one.
+    def register(self, place: str, model: str | None = None) -> Register:
+        """The register of a place, whose marks the trademark model of that name embeds, or the first one.
 
         Raises:
             Refusal: if there is no such model, it cannot be loaded, or the register cannot be read or is another's.
         """
-        return Register(folder, MarkEmbedder(self._examiner(TrademarkExaminer, self._marks, model)))
+        embedder = MarkEmbedder(self._examiner(TrademarkExaminer, self._marks, model))
+        return Register(open_store(place, embedder), embedder)
 
     @property
     def collections(self) -> Collections:

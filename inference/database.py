@@ -16,7 +16,7 @@ _STATED = "create table stated (key text primary key, value text not null) witho
 
 
 class DatabaseRefused(Refusal):
-    """A file that is damaged, foreign, or newer than this Assay."""
+    """A file that is damaged, foreign, or of another version of Assay."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Database:
         stated: What a new file states of itself, by key.
 
     Raises:
-        DatabaseRefused: if the file is damaged, foreign, or newer than this Assay.
+        DatabaseRefused: if the file is damaged, foreign, or of another version of Assay.
     """
 
     def __init__(self, path: Path, kind: Kind, stated: Mapping[str, str]) -> None:
@@ -76,9 +76,14 @@ class Database:
                     self.state(key, value)
                 self.run(f"pragma application_id = {kind.application}")
                 self.run(f"pragma user_version = {kind.version}")
-        elif application != kind.application or version > kind.version:
-            what = "is newer than this Assay" if application == kind.application else f"is no {kind.name}"
-            msg = f"{self.path} {what}; choose another folder, or update Assay."
+        elif application != kind.application:
+            msg = f"{self.path} is no {kind.name}; choose another folder."
+            raise DatabaseRefused(msg)
+        elif version > kind.version:
+            msg = f"{self.path} is newer than this Assay; update Assay, or choose another folder."
+            raise DatabaseRefused(msg)
+        elif version < kind.version:
+            msg = f"{self.path} was made by an earlier Assay; {kind.remedy}."
             raise DatabaseRefused(msg)
 
     def close(self) -> None:
@@ -89,8 +94,19 @@ class Database:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """All that is changed inside is kept together, or nothing of it."""
+        with self._transaction("begin immediate"):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever other processes change meanwhile."""
+        with self._transaction("begin"):
+            yield
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
         with self._lock:
-            self.run("begin immediate")
+            self.run(begin)
             try:
                 yield
             except BaseException:

@@ -19,6 +19,7 @@ from inference.models.card import Card
 from inference.records import Refusal
 from training.assessment import robustness
 from training.assessment.calibrate import CalibrationSettings, calibrate_finished
+from training.assessment.compact import CompactSettings, compact_model
 from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.gate import ScopeSettings, gate_model
 from training.assessment.locator import LocatorAssessmentSettings, assess_locator
@@ -152,6 +153,12 @@ def fit_scope(settings: ScopeSettings) -> None:
         _report(gate_model(settings), settings.out)
 
 
+def fit_compact(settings: CompactSettings) -> None:
+    """Give a finished trademark model its compact embedding, and measure what a register loses by it."""
+    with alone_in(settings.out):
+        print("\n".join(table_lines(compact_model(settings))))
+
+
 def build_mark_set(settings: MarksSettings) -> None:
     """Build a set of brand marks from published icon packages."""
     build_marks(settings)
@@ -223,6 +230,7 @@ def main() -> int:
         "evaluate_locator": evaluate_locator,
         "calibrate": calibrate_model,
         "scope": fit_scope,
+        "compact": fit_compact,
         "robustness": corrupt_samples,
         "owned_marks": compare_owned_marks,
         "scoreboard": collect_scoreboard,

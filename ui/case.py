@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import gradio as gr
@@ -30,7 +29,7 @@ _CHOICE = """element.addEventListener("click", event => {
 _TO_OPENED = """() => document.querySelector("#case-opened").scrollIntoView({behavior: "smooth"})"""
 
 
-def case_tab(bench: Bench, desk: ReportDesk, cases: Cases, register: Path, tab: gr.Tab) -> ReportForm:
+def case_tab(bench: Bench, desk: ReportDesk, cases: Cases, register: str, tab: gr.Tab) -> ReportForm:
     """Lay out the tab inside a `gr.Blocks`; gives the form for a report on an examination that is opened again."""
     acts = Case(bench, cases, register)
     with gr.Row(equal_height=False, elem_classes="bench"):

@@ -19,7 +19,7 @@ from inference.casework.lines import Line
 from inference.casework.log import CaseRefused, Entry
 from inference.casework.verification import case_lines, reopened, verify_reports
 from inference.records import Comparison, as_json
-from inference.register.register import REGISTER_FOLDER
+from inference.register.opening import REGISTER
 from ui.answers import answer_api
 from ui.markup import render
 from ui.report_desk import Examined
@@ -29,7 +29,7 @@ from ui.verdict_card import comparison_page, examined_page, refusal_card, waitin
 class Case:
     """The actions of the tab. A client names a case by its number and a file by its listed name."""
 
-    def __init__(self, bench: Bench, cases: Cases, register: Path = REGISTER_FOLDER) -> None:
+    def __init__(self, bench: Bench, cases: Cases, register: str = REGISTER) -> None:
         self._bench = bench
         self._cases = cases
         self._register = register

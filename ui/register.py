@@ -17,6 +17,7 @@ from inference.casework.facts import CaseFacts
 from inference.intake.exhibit import read_exhibit
 from inference.progress import Progress
 from inference.records import Exhibit, FoundMark, MarkSearch, Refusal, as_json
+from inference.register.opening import is_register
 from inference.register.register import Register, parsed_filters
 from ui.answers import QUEUE, answer, answer_api, api_endpoint
 from ui.examination import Examination
@@ -47,14 +48,14 @@ class Registered:
     Args:
         bench: The models.
         desk: Makes the reports.
-        folder: The register's folder.
+        place: Folder or address of the register.
         takes_in: Whether the page may read files of this machine.
     """
 
-    def __init__(self, bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool) -> None:
+    def __init__(self, bench: Bench, desk: ReportDesk, place: str, takes_in: bool) -> None:
         self._bench = bench
         self._desk = desk
-        self._folder = folder
+        self._place = place
         self._takes_in = takes_in
         self._opened: Register | None = None
         self._lock = Lock()
@@ -63,7 +64,7 @@ class Registered:
     @property
     def is_there(self) -> bool:
         """Whether there is a register; looking for one makes none."""
-        return Register.is_in(self._folder)
+        return self._opened is not None or is_register(self._place)
 
     def wait(self) -> str:
         """The card before a search: what the register holds, and what to do.
@@ -199,7 +200,7 @@ class Registered:
     def _register(self) -> Register:
         with self._lock:
             if self._opened is None:
-                self._opened = self._bench.register(self._folder)
+                self._opened = self._bench.register(self._place)
             return self._opened
 
     def _exhibit(self, chosen: str | None) -> Exhibit:
@@ -217,18 +218,18 @@ def _by_rank(marks: Sequence[FoundMark]) -> list[list[FoundMark]]:
 
 
 def register_tab(
-    bench: Bench, desk: ReportDesk, folder: Path, takes_in: bool, shown: Sequence[Any] = ()
+    bench: Bench, desk: ReportDesk, place: str, takes_in: bool, shown: Sequence[Any] = ()
 ) -> tuple[ReportForm, ReportForm]:
     """Lay out the tab inside a `gr.Blocks`; gives the forms for a report on a pair, and on a search.
 
     Args:
         bench: The models.
         desk: Makes the reports.
-        folder: The register's folder.
+        place: Folder or address of the register.
         takes_in: Whether the page may read files of this machine.
         shown: The events on which the tab is shown, when the register is looked at again.
     """
-    tab = Registered(bench, desk, folder, takes_in)
+    tab = Registered(bench, desk, place, takes_in)
     with gr.Row(equal_height=False, elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="inputs"):
             mark = ExhibitInput("Mark", "register")

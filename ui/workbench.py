@@ -12,7 +12,7 @@ import gradio as gr
 from inference.batches.batches import BATCHES_FOLDER
 from inference.bench import Bench
 from inference.casework.cases import Cases
-from inference.register.register import REGISTER_FOLDER
+from inference.register.opening import REGISTER
 from ui.authenticate import authenticate_tab
 from ui.batch import batch_tab
 from ui.case import case_tab
@@ -36,7 +36,7 @@ def workbench(
     bench: Bench,
     cases: Cases | None = None,
     public: bool = False,
-    register: Path = REGISTER_FOLDER,
+    register: str = REGISTER,
     reads_files: bool = True,
     batches: Path = BATCHES_FOLDER,
 ) -> gr.Blocks:
@@ -46,7 +46,7 @@ def workbench(
         bench: The models.
         cases: The folder of cases; without one nothing is written, and reports are only downloads.
         public: Whether anyone can reach it, so that it warns against uploading case material.
-        register: The folder of the register of marks.
+        register: Folder or address of the register of marks.
         reads_files: Whether it may read files of this machine that a user names: only its own users reach it.
         batches: The folder of the batches.
     """
@@ -126,7 +126,7 @@ def serve(
     open_browser: bool,
     case_folder: Path | None,
     references: Path,
-    register: Path,
+    register: str,
     batches: Path,
     public: bool,
     served_as: Sequence[str],
@@ -143,7 +143,7 @@ def serve(
         open_browser: Whether to open the page.
         case_folder: Folder of the cases; None if nothing may be written.
         references: Folder of the reference collections.
-        register: Folder of the register of marks.
+        register: Folder or address of the register of marks.
         batches: Folder of the batches.
         public: Whether anyone can reach it.
         served_as: Names that it is reached by besides this machine's own.

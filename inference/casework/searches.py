@@ -28,12 +28,12 @@ from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card
 from inference.models.provenance import code_version, library_versions
 from inference.records import FoundMark, MarkSearch, Refusal, as_json
-from inference.register.register import Register
+from inference.register.opening import is_register
 
 _LIMITS = (
     "The scores order marks and are no evidence: a pair is weighed by a comparison of its own.",
     "A search speaks of the visual similarity of the signs, never of infringement or likelihood of confusion. It finds "
-    "nothing that the register does not hold.",
+    "nothing that the register does not hold. In a large register vectors choose what is ranked, and may miss a mark.",
 )
 _WIDTHS = (10 * mm, 18 * mm, TEXT_WIDTH - 96 * mm, 20 * mm, 48 * mm)
 _HEADS = ("Rank", "Mark", "File, and what the register says", "Log odds", "Seen as")
@@ -72,7 +72,7 @@ def make_search_report(
 
 
 def verify_search(
-    then: StatedSearch, found: Mapping[str, list[Path]], bench: Bench, register: Path | None
+    then: StatedSearch, found: Mapping[str, list[Path]], bench: Bench, register: str | None
 ) -> Iterator[Line]:
     """Make a stated search again.
 
@@ -80,7 +80,7 @@ def verify_search(
         then: The search.
         found: SHA-256 to the image files that have it.
         bench: The models.
-        register: The register's folder.
+        register: Folder or address of the register.
     """
     name, expected = then.exhibit
     inputs = [
@@ -91,9 +91,9 @@ def verify_search(
     yield from inputs
     yield versions_line("code", {"Assay": then.code_version}, {"Assay": code_version()})
     yield versions_line("libraries", then.libraries, library_versions())
-    if register is None or not Register.is_in(register):
+    if register is None or not is_register(register):
         where = f"there is none in {register}" if register else "none is named"
-        yield Line("differs", "register", f"{where}; name its folder with --register.")
+        yield Line("differs", "register", f"{where}; name it with --register.")
         return
     if any(line.status == "differs" for line in inputs):
         yield Line("differs", "rankings", "they were not made again: an input is not as stated.")
@@ -131,6 +131,7 @@ def _settings(search: MarkSearch) -> list[tuple[str, str]]:
     return [
         ("Register", f"{search.marks:,} marks; SHA-256 of its content {search.register}"),
         ("Looked at", f"{search.looked_at:,} marks" + (f", where {filters}" if filters else ", all of them")),
+        ("Ranked", f"{search.candidates:,} views or more that vectors found for each view of the mark, or all"),
         ("Rows", f"the first {search.most} pictures of each ranking"),
     ]
 

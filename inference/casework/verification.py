@@ -44,7 +44,7 @@ def verify_report(
     path: Path,
     bench: Bench,
     images: Sequence[Path] = (),
-    register: Path | None = None,
+    register: str | None = None,
 ) -> list[Line]:
     """Verify a report.
 
@@ -52,7 +52,7 @@ def verify_report(
         path: Its JSON twin. A PDF beside it, and the log and exhibits of its case folder, are verified as well.
         bench: The bench that repeats the examinations; it needs the verbal scale of the report.
         images: Folders that hold the images, beside the case's own exhibits.
-        register: Folder of the register of marks, in which searches are made again.
+        register: Folder or address of the register of marks, in which searches are made again.
 
     Raises:
         ReportRefused: if it is not a readable report.
@@ -71,7 +71,7 @@ def verify_reports(
     case: CaseFolder,
     bench: Bench,
     images: Sequence[Path] = (),
-    register: Path | None = None,
+    register: str | None = None,
 ) -> Iterator[tuple[str, list[Line]]]:
     """Verify each report of a case; gives its id and its lines, see `verify_report`.
 
@@ -159,10 +159,10 @@ class _Repetition:
     Args:
         found: SHA-256 to the image files that have it.
         bench: The bench that examines.
-        register: Folder of the register of marks; None without one.
+        register: Folder or address of the register of marks; None without one.
     """
 
-    def __init__(self, found: Mapping[str, list[Path]], bench: Bench, register: Path | None = None) -> None:
+    def __init__(self, found: Mapping[str, list[Path]], bench: Bench, register: str | None = None) -> None:
         self._found = found
         self._bench = bench
         self._register = register

@@ -11,7 +11,7 @@ import tyro
 
 from inference.collections.files import REFERENCES_FOLDER
 from inference.models.catalogue import WEIGHTS_FOLDER
-from inference.register.register import REGISTER_FOLDER
+from inference.register.opening import REGISTER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
 Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]
@@ -163,8 +163,8 @@ class CompareOptions(BenchOptions):
 class RegisterOptions(ModelOptions):
     """Where a register lies, and what embeds its marks."""
 
-    register: Path = REGISTER_FOLDER
-    """Folder of the register."""
+    register: Annotated[str, tyro.conf.arg(metavar="DIR|URI")] = REGISTER
+    """Folder of the register, or its address in Milvus: http://HOST:PORT/DATABASE, or a file NAME.db."""
     model: str | None = None
     """Name of a trademark model; by default the first in alphabetical order."""
 
@@ -323,5 +323,5 @@ class VerifyOptions(BenchOptions):
     """The .json of a report, the folder of a case, its exported ZIP, or a log.jsonl."""
     images: tuple[Path, ...] = ()
     """Folders that hold the images; the exhibits of the report's own case folder are found without this."""
-    register: Path = REGISTER_FOLDER
-    """Folder of the register of marks, in which searches are made again."""
+    register: Annotated[str, tyro.conf.arg(metavar="DIR|URI")] = REGISTER
+    """Folder or address of the register of marks, in which searches are made again."""

@@ -17,6 +17,7 @@ from inference.command_line.terminal import told_on_terminal
 from inference.command_line.text import json_text, search_text
 from inference.intake.grounds import read_laid_on
 from inference.records import Refusal
+from inference.register.opening import is_register
 from inference.register.register import Register, parsed_filters
 
 Action = (
@@ -67,7 +68,7 @@ def _info(options: InfoOptions) -> None:
 
 
 def _opened(options: RegisterOptions, bench: Bench | None = None) -> Register:
-    if not isinstance(options, AddOptions) and not Register.is_in(options.register):
+    if not isinstance(options, AddOptions) and not is_register(options.register):
         msg = f"There is no register in {options.register}; make one with python -m inference register add."
         raise Refusal(msg)
     bench = bench or Bench(options.weights, options.device)
@@ -75,4 +76,4 @@ def _opened(options: RegisterOptions, bench: Bench | None = None) -> Register:
 
 
 def _holds(opened: Register) -> str:
-    return f"{opened.store.path.parent} holds {len(opened.store):,} marks; its content is {opened.store.version[:12]}."
+    return f"{opened.store.place} holds {len(opened.store):,} marks; its content is {opened.store.version[:12]}."

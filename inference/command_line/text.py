@@ -156,6 +156,7 @@ def search_text(found: MarkSearch) -> str:
     filters = "".join(f", where {column} holds {text}" for column, text in found.filters.items())
     lines = [
         f"searched    {looked_at} of register {found.register[:12]}{filters}",
+        f"ranked      {found.candidates:,} views or more that vectors found for each view of the mark, or all",
         "score       log odds of similar to dissimilar, in nats; they order marks and are no evidence: compare pairs",
     ]
     for ranking in found.rankings:

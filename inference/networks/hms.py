@@ -74,6 +74,8 @@ class Siamese(nn.Module):
         normalised: Vectors of length 1 in the logits, see `PairHead`.
         pyramid: Channels of the feature pyramid that joins the backbone's last map and tells places finer; 0 for the
             last map alone, as the paper.
+        compact: Length of the vectors by which a register finds candidates, see `Siamese.compact`; 0 for the embeddings
+            as they are.
     """
 
     classes = ("dissimilar", "similar")
@@ -85,11 +87,15 @@ class Siamese(nn.Module):
         scale: float = 90.0,
         normalised: Normalised = "nothing",
         pyramid: int = 0,
+        compact: int = 0,
     ) -> None:
         super().__init__()
         self.backbone = build_backbone(backbone)
         self.pyramid = FeaturePyramid(self.backbone.level_channels(), pyramid) if pyramid else None
-        self.head = PairHead(self.backbone.channels + pyramid, pair_feature, scale, normalised)
+        channels = self.backbone.channels + pyramid
+        self.head = PairHead(channels, pair_feature, scale, normalised)
+        self.shortened = nn.Linear(channels, compact) if compact else None
+        self.compact_channels = compact or channels
 
     def features(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to feature maps (B, C, h, w), of an eighth of their size by a pyramid, else of a 32nd."""
@@ -113,6 +119,19 @@ class Siamese(nn.Module):
                 finer = last
             last = following
         return last, finer
+
+    def compact(self, embeddings: Tensor) -> Tensor:
+        """Embeddings (n, C) to vectors (n, D) of length 1, whose angles order marks nearly as the head does."""
+        shortened = embeddings if self.shortened is None else self.shortened(embeddings)
+        return functional.normalize(shortened)
+
+    def shorten(self, mean: Tensor, axes: Tensor) -> None:
+        """Take the coordinates along axes (D, C), from a mean (C,), for the compact vectors."""
+        self.compact_channels = len(axes)
+        self.shortened = nn.Linear(axes.shape[1], len(axes)).to(axes.device)
+        with torch.no_grad():
+            self.shortened.weight.copy_(axes)
+            self.shortened.bias.copy_(-(axes @ mean))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to embeddings (B, C), from which pairs are made and hard negatives mined."""

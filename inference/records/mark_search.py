@@ -72,6 +72,8 @@ class MarkSearch:
         filters: Text that a column holds in every mark that was looked at, by the column.
         looked_at: How many marks these filters left.
         most: How many pictures of each ranking were asked for.
+        candidates: How many views of registered marks vectors found for each view of the mark, at least; these were
+            ranked.
         rankings: The rankings.
         provenance: What is needed to repeat it.
     """
@@ -83,6 +85,7 @@ class MarkSearch:
     filters: Mapping[str, str]
     looked_at: int
     most: int
+    candidates: int
     rankings: tuple[RankedMarks, ...]
     provenance: Provenance
 

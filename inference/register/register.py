@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from threading import Lock
 
 from inference.files import sha256
 from inference.intake.sources import SourceRefused, read_listed, read_source
 from inference.progress import Progress
 from inference.records import Crop, Exhibit, FoundMark, MarkSearch, RankedMarks, Refusal
-from inference.register.search import Resemblance, Search
-from inference.register.store import FILE, Store
+from inference.register.search import CANDIDATES, Query, Resemblance
+from inference.register.store import Reading, Store
 from inference.register.take_in import TakenIn, take_in
 from inference.trademark.embedder import MarkEmbedder
 
 logger = logging.getLogger(__name__)
-
-REGISTER_FOLDER = Path("register")
-"""Where a register lies unless another folder is named."""
 
 
 def parsed_filters(texts: Sequence[str]) -> dict[str, str]:
@@ -39,31 +35,20 @@ def parsed_filters(texts: Sequence[str]) -> dict[str, str]:
 
 
 class Register:
-    """The register of a folder. Threads may share it.
+    """A register of marks. Threads may share it.
 
     Args:
-        folder: The folder; a new register is made where there is none.
+        store: Where it is kept.
         embedder: What embeds its marks.
-
-    Raises:
-        DatabaseRefused: if the folder holds a register that is damaged, or newer than this Assay.
-        RegisterRefused: if it was made with other weights.
     """
 
-    def __init__(self, folder: Path, embedder: MarkEmbedder) -> None:
-        self.store = Store(folder, embedder.sha256)
-        self._embedder = embedder
-        self._search: Search | None = None
-        self._lock = Lock()
+    def __init__(self, store: Store, embedder: MarkEmbedder) -> None:
+        self.store = store
+        self.embedder = embedder
 
     def close(self) -> None:
-        """Close its file; a copy of the folder then is the register."""
+        """Let go of where it is kept."""
         self.store.close()
-
-    @staticmethod
-    def is_in(folder: Path) -> bool:
-        """Whether a folder holds a register."""
-        return (folder / FILE).is_file()
 
     def take_in(self, place: Path, progress: Progress) -> TakenIn:
         """Take in the marks of a folder, a ZIP or a CSV, or again what changed there since.
@@ -71,7 +56,7 @@ class Register:
         Raises:
             Refusal: if it is none of these, is damaged, or lists no mark.
         """
-        return take_in(self.store, read_source(place), self._embedder, progress)
+        return take_in(self.store, read_source(place), self.embedder, progress)
 
     def search(
         self, exhibit: Exhibit, crop: Crop | None = None, most: int = 20, filters: Mapping[str, str] | None = None
@@ -92,21 +77,23 @@ class Register:
             msg = f"A ranking holds one picture or more, and {most} were asked for; ask for one at least."
             raise Refusal(msg)
         filters = dict(filters or {})
-        held = self.store.holding(filters) if filters else None
-        search = self._as_it_stands()
-        rankings = search.rankings(exhibit, crop, most, held)
-        marks = len(self.store)
-        return MarkSearch(
-            exhibit=exhibit,
-            crop=crop,
-            register=search.version,
-            marks=marks,
-            filters=filters,
-            looked_at=marks if held is None else len(held),
-            most=most,
-            rankings=tuple(RankedMarks(name, tuple(self._marks(rows, filters))) for name, rows in rankings.items()),
-            provenance=self._embedder.provenance({"crop": str(crop) if crop else "whole picture"}),
-        )
+        query = Query(self.embedder, exhibit, crop)
+        with self.store.reading(filters) as reading:
+            return MarkSearch(
+                exhibit=exhibit,
+                crop=crop,
+                register=reading.version,
+                marks=reading.marks,
+                filters=filters,
+                looked_at=reading.looked_at,
+                most=most,
+                candidates=CANDIDATES,
+                rankings=tuple(
+                    RankedMarks(name, tuple(_marks(reading, rows)))
+                    for name, rows in query.rankings(reading, most).items()
+                ),
+                provenance=self.embedder.provenance({"crop": str(crop) if crop else "whole picture"}),
+            )
 
     def file_of(self, digest: str) -> tuple[str, bytes]:
         """Name and bytes of the file of a registered picture, from a source that still has it as it was taken in.
@@ -117,11 +104,10 @@ class Register:
         Raises:
             Refusal: if the register has no such picture, or no source has the file any more.
         """
-        picture = self.store.picture(digest)
-        if picture is None:
+        marks = self.store.of_picture(digest)
+        if not marks:
             msg = f"The register holds no picture {digest[:12]} any more; search again."
             raise Refusal(msg)
-        marks = self.store.of_picture(picture)
         for mark in marks:
             try:
                 data = read_listed(mark.source, mark.path)
@@ -134,24 +120,19 @@ class Register:
         msg = f"{where} is gone or was changed since it was taken in; take {marks[0].source.name} in again."
         raise Refusal(msg)
 
-    def _as_it_stands(self) -> Search:
-        with self._lock:
-            if self._search is None or self._search.version != self.store.version:
-                self._search = Search(self.store, self._embedder)
-            return self._search
 
-    def _marks(self, rows: Sequence[Resemblance], filters: Mapping[str, str]) -> Iterator[FoundMark]:
-        for rank, row in enumerate(rows, 1):
-            for mark in self.store.of_picture(row.picture, filters):
-                yield FoundMark(
-                    rank,
-                    str(mark.source),
-                    mark.path,
-                    mark.columns,
-                    mark.sha256,
-                    mark.width,
-                    mark.height,
-                    row.log_odds,
-                    row.how,
-                    mark.thumbnail,
-                )
+def _marks(reading: Reading, rows: Sequence[Resemblance]) -> Iterator[FoundMark]:
+    for rank, row in enumerate(rows, 1):
+        for mark in reading.of_picture(row.digest):
+            yield FoundMark(
+                rank,
+                str(mark.source),
+                mark.path,
+                mark.columns,
+                mark.sha256,
+                mark.width,
+                mark.height,
+                row.log_odds,
+                row.how,
+                mark.thumbnail,
+            )

@@ -1,25 +1,27 @@
 """Which marks of a register a mark resembles: several rankings, each from its own views of both.
 
-A ranking is by the log odds of the network's own head. The mark is seen as it is, without colour, and in its seven
-other rotations and mirrorings, each beside the whole registered marks; and it is looked for among the elements of the
-registered marks, and these among its own: one sign inside the other.
+The mark is seen as it is, without colour, and in its seven other rotations and mirrorings, each beside the whole
+registered marks; and it is looked for among the elements of the registered marks, and these among its own: one sign
+inside the other. Vectors find the candidates of each view, and the log odds of the network's own head rank them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.records import Crop, Exhibit, RankingName
-from inference.register.store import Store, View
-from inference.trademark.embedder import MarkEmbedder
+from inference.register.store import Reading, View
+from inference.trademark.embedder import Embedding, MarkEmbedder
 
-_Scored = tuple[str, NDArray[np.float64]]
-"""What was done, in words, and the log odds (n,) of each picture."""
+CANDIDATES = 1000
+"""Views that vectors find for each view of the mark; the head scores all of them."""
+
+_Way = tuple[View, str, Embedding]
+"""A view of the registered marks, what is laid beside it, in words, and its embedding (C,)."""
 
 
 @dataclass(frozen=True)
@@ -27,79 +29,72 @@ class Resemblance:
     """A picture of the register that a mark resembles.
 
     Attributes:
-        picture: Its number.
+        digest: SHA-256 of its file.
         log_odds: Of the two, log P(similar) - log P(dissimilar), in nats.
         how: Which views of both it is of, in words.
     """
 
-    picture: int
+    digest: str
     log_odds: float
     how: str
 
 
-class Search:
-    """A register as it stands, ready to be searched; every mark is scored, so that none is missed.
+class Query:
+    """A mark, seen in every way that a search needs.
 
     Args:
-        store: The register.
-        embedder: What embeds its marks.
+        embedder: What embeds it, and the marks of the register.
+        exhibit: The mark.
+        crop: What of it is searched for; None for the whole picture.
+
+    Raises:
+        Refusal: if it shows no mark that can be compared, or the crop reaches outside the picture.
     """
 
-    def __init__(self, store: Store, embedder: MarkEmbedder) -> None:
-        self.version = store.version
+    def __init__(self, embedder: MarkEmbedder, exhibit: Exhibit, crop: Crop | None) -> None:
         self._embedder = embedder
-        self._views = {view: store.embeddings(view) for view in get_args(View)}
-        self._pictures, _ = self._views["whole"]
-
-    def rankings(
-        self, exhibit: Exhibit, crop: Crop | None, most: int, among: NDArray[np.int64] | None = None
-    ) -> dict[RankingName, list[Resemblance]]:
-        """The most similar pictures of each ranking, the most similar first; of equals the first taken in.
-
-        Args:
-            exhibit: The mark.
-            crop: What of it is searched for; None for the whole picture.
-            most: How many of each ranking.
-            among: Numbers of the pictures that are looked at; by default all.
-
-        Raises:
-            Refusal: if it shows no mark that can be compared, or the crop reaches outside the picture.
-        """
-        framed = self._embedder.framed(exhibit, crop)
-        (mark,) = self._embedder.embedded([framed])
-        turned = self._embedder.turned(framed)
-        scored: dict[RankingName, list[_Scored]] = {
-            "as it is": [("both as they are", self._beside("whole", mark.whole))],
-            "without colour": [("both in grey", self._beside("grey", mark.grey))],
-            "turned or mirrored": [
-                (f"the mark {how}", self._beside("whole", embedding)) for how, embedding in turned.items()
-            ],
+        framed = embedder.framed(exhibit, crop)
+        (mark,) = embedder.embedded([framed])
+        turned = embedder.turned(framed)
+        self._ways: dict[RankingName, list[_Way]] = {
+            "as it is": [("whole", "both as they are", mark.whole)],
+            "without colour": [("grey", "both in grey", mark.grey)],
+            "turned or mirrored": [("whole", f"the mark {how}", embedding) for how, embedding in turned.items()],
             "part of it": [
-                ("the mark as an element of the registered one", self._beside("element", mark.whole)),
+                ("element", "the mark as an element of the registered one", mark.whole),
                 *(
-                    (f"the registered mark as the element at {place}", self._beside("whole", embedding))
+                    ("whole", f"the registered mark as the element at {place}", embedding)
                     for place, embedding in zip(mark.places, mark.elements, strict=True)
                 ),
             ],
         }
-        looked_at = np.ones(len(self._pictures), bool) if among is None else np.isin(self._pictures, among)
-        return {ranking: self._best(ways, looked_at, most) for ranking, ways in scored.items()}
 
-    def _beside(self, view: View, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The log odds (n,) of an embedding beside each picture, beside its most similar one of several views."""
-        pictures, embeddings = self._views[view]
-        found = np.full(len(self._pictures), -np.inf)
-        if len(pictures):
-            place = np.searchsorted(self._pictures, pictures)
-            np.maximum.at(found, place, self._embedder.log_odds(embedding, embeddings))
-        return found
+    def rankings(self, reading: Reading, most: int) -> dict[RankingName, list[Resemblance]]:
+        """The most similar pictures of each ranking, the most similar first; equals by their SHA-256.
 
-    def _best(self, ways: Sequence[_Scored], looked_at: NDArray[np.bool_], most: int) -> list[Resemblance]:
-        scores = np.stack([values for _, values in ways])
-        best, which = np.where(looked_at, scores.max(axis=0), -np.inf), scores.argmax(axis=0)
-        order = np.argsort(-best, kind="stable")[:most]
-        return [
-            Resemblance(int(self._pictures[place]), float(best[place]), ways[which[place]][0])
-            for place in order
-            if np.isfinite(best[place])
-        ]
+        Args:
+            reading: The register.
+            most: How many of each ranking.
+        """
+        return {ranking: self._best(reading, ways, most) for ranking, ways in self._ways.items()}
+
+    def _best(self, reading: Reading, ways: Sequence[_Way], most: int) -> list[Resemblance]:
+        scored = [one for view in dict.fromkeys(view for view, *_ in ways) for one in self._scored(reading, view, ways)]
+        pictures, log_odds = (np.concatenate([one[place] for one in scored]) for place in (0, 1))
+        of_way = np.repeat(np.arange(len(scored)), [len(one[0]) for one in scored])
+        best: dict[str, Resemblance] = {}
+        for place in np.lexsort((pictures, -log_odds)):
+            if len(best) == most:
+                break
+            digest = str(pictures[place])
+            best.setdefault(digest, Resemblance(digest, float(log_odds[place]), scored[of_way[place]][2]))
+        return [*best.values()]
+
+    def _scored(
+        self, reading: Reading, view: View, ways: Sequence[_Way]
+    ) -> Iterator[tuple[NDArray[np.str_], NDArray[np.float64], str]]:
+        """Candidates (n,), their log odds (n,), and of what, for each way of looking at that view."""
+        own = [(how, embedding) for seen, how, embedding in ways if seen == view]
+        pictures, embeddings = reading.nearest(view, np.stack([embedding for _, embedding in own]), CANDIDATES)
+        for how, embedding in own:
+            yield pictures, self._embedder.log_odds(embedding, embeddings), how

@@ -16,8 +16,8 @@ from inference.files import sha256, thumbnail_bytes
 from inference.intake.exhibit import read_exhibit
 from inference.intake.sources import Listed, Source
 from inference.progress import Progress
-from inference.records import Exhibit, Refusal
-from inference.register.store import Key, Picture, Store
+from inference.records import Refusal
+from inference.register.store import Entry, Key, Picture, Store
 from inference.trademark.embedder import EmbeddedViews, FramedInputs, MarkEmbedder
 
 _BATCH = 16
@@ -50,13 +50,11 @@ class TakenIn:
 
 @dataclass(frozen=True)
 class _File:
-    """A file that was read: the number of a picture that is known, what is to be embedded, or why it is refused."""
+    """A file that was read: what is embedded and then kept, unless its picture is known; or why it is refused."""
 
     marks: tuple[Listed, ...]
     digest: str = ""
-    known: int | None = None
-    exhibit: Exhibit | None = None
-    framed: FramedInputs | None = None
+    new: tuple[FramedInputs, Callable[[EmbeddedViews], Picture]] | None = None
     refused: str = ""
 
 
@@ -73,8 +71,7 @@ def take_in(store: Store, source: Source, embedder: MarkEmbedder, progress: Prog
     listed: dict[Key, Listed] = {(mark.path, mark.nth): mark for mark in source.pictures}
     gone = known.keys() - listed.keys()
     due = [mark for key, mark in listed.items() if not mark.stamp or known.get(key) != (mark.stamp, dict(mark.columns))]
-    with store.changing():
-        store.forget(source.place, gone)
+    store.forget(source.place, gone)
     files: dict[str, list[Listed]] = {}
     for mark in due:
         files.setdefault(mark.path, []).append(mark)
@@ -84,8 +81,7 @@ def take_in(store: Store, source: Source, embedder: MarkEmbedder, progress: Prog
         refused += _kept(store, source, embedder, batch)
         done += len(batch)
         progress(f"{done:,} of {len(files):,} files", done / len(files))
-    with store.changing():
-        store.leave_out_unshown()
+    store.leave_out_unshown()
     changed = sum((mark.path, mark.nth) in known for mark in due)
     return TakenIn(len(due) - changed, changed, len(gone), len(listed) - len(due), tuple(refused))
 
@@ -110,11 +106,12 @@ def _read(store: Store, embedder: MarkEmbedder, marks: tuple[Listed, ...]) -> _F
     try:
         data = first.read()
         digest = sha256(data)
-        known = store.picture(digest)
-        if known is not None:
-            return _File(marks, digest, known)
+        if store.holds(digest):
+            return _File(marks, digest)
         exhibit = read_exhibit(data, first.path)
-        return _File(marks, digest, exhibit=exhibit, framed=embedder.framed(exhibit))
+        # Of the exhibit itself nothing is held: a batch of large pictures would fill the memory.
+        picture = partial(Picture, digest, exhibit.width, exhibit.height, thumbnail_bytes(exhibit.pixels))
+        return _File(marks, digest, (embedder.framed(exhibit), picture))
     except Refusal as refusal:
         return _File(marks, refused=str(refusal))
     except OSError as error:
@@ -123,20 +120,9 @@ def _read(store: Store, embedder: MarkEmbedder, marks: tuple[Listed, ...]) -> _F
 
 def _kept(store: Store, source: Source, embedder: MarkEmbedder, batch: Sequence[_File]) -> Iterator[tuple[str, str]]:
     """Keep a batch; gives the path of each file that is refused, and why."""
-    new = [file for file in batch if file.exhibit is not None]
-    embedded = embedder.embedded([file.framed for file in new if file.framed is not None]) if new else []
-    with store.changing():
-        pictures = {
-            file.digest: store.keep(_picture(file.exhibit, views))
-            for file, views in zip(new, embedded, strict=True)
-            if file.exhibit is not None
-        }
-        for file in batch:
-            found = file.refused or file.known or pictures[file.digest]
-            for mark in file.marks:
-                store.enter(source.place, mark, found, file.digest)
+    new = [file.new for file in batch if file.new]
+    embedded = embedder.embedded([framed for framed, _ in new]) if new else []
+    pictures = [picture(views) for (_, picture), views in zip(new, embedded, strict=True)]
+    entries = [Entry(mark, file.digest, file.refused) for file in batch for mark in file.marks]
+    store.keep(source.place, pictures, entries)
     return ((file.marks[0].path, file.refused) for file in batch if file.refused)
-
-
-def _picture(exhibit: Exhibit, views: EmbeddedViews) -> Picture:
-    return Picture(exhibit.sha256, exhibit.width, exhibit.height, thumbnail_bytes(exhibit.pixels), views)

@@ -104,6 +104,15 @@ class MarkEmbedder:
         """Log P(similar) - log P(dissimilar) (n,), in nats, of one embedding (C,) beside each of others (n, C)."""
         return self._examiner.compare_with_all(torch.from_numpy(one), torch.from_numpy(others.astype(np.float32)))
 
+    @property
+    def dimensions(self) -> int:
+        """Length of the compact vectors."""
+        return self._examiner.compact_channels
+
+    def compact(self, embeddings: Embedding) -> Embedding:
+        """Embeddings (n, C) as short vectors (n, D), whose angles order marks nearly as the log odds do."""
+        return self._examiner.compact(torch.from_numpy(embeddings)).numpy()
+
     def provenance(self, settings: dict[str, str]) -> Provenance:
         """What is needed to repeat what was made with these settings."""
         return self._examiner.provenance(settings, ("marks are framed and embedded as they are for a comparison",))

@@ -323,6 +323,16 @@ class TrademarkExaminer(Examiner):
         with self._lock, torch.no_grad():
             return torch.cat([self._siamese(torch.stack(list(batch)).to(self.device)) for batch in batches])
 
+    @property
+    def compact_channels(self) -> int:
+        """Length of the compact vectors."""
+        return self._siamese.compact_channels
+
+    def compact(self, embeddings: Tensor) -> Tensor:
+        """Embeddings (n, C) as compact vectors (n, D); see `Siamese.compact`."""
+        with self._lock, torch.no_grad():
+            return self._siamese.compact(embeddings.to(self.device)).float().cpu()
+
     def compare_embedded(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[float]:
         """Log odds of pairs of embeddings (C,)."""
         first, second = (torch.stack(marks) for marks in zip(*pairs, strict=True))

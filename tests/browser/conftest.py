@@ -71,7 +71,7 @@ def serve(leftovers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         **options: Any,
     ) -> str:
         bench = Bench(models, references=references)
-        pages.append(workbench(bench, Cases(cases) if cases else None, register=register, batches=batches))
+        pages.append(workbench(bench, Cases(cases) if cases else None, register=str(register), batches=batches))
         return launch(pages[-1], prevent_thread_lock=True, quiet=True, **options)
 
     yield start

@@ -86,7 +86,7 @@ def test_a_page_for_others_reads_no_files_of_this_machine(tiny_models: Path, tmp
 
 @pytest.mark.parametrize("reads_files", [True, False])
 def test_only_a_page_for_this_machine_asks_for_its_files(tiny_models: Path, tmp_path: Path, reads_files: bool) -> None:
-    page = workbench(Bench(tiny_models), register=tmp_path, reads_files=reads_files, batches=tmp_path / "batches")
+    page = workbench(Bench(tiny_models), register=str(tmp_path), reads_files=reads_files, batches=tmp_path / "batches")
     (places,) = [
         component["props"]
         for component in page.get_config_file()["components"]

@@ -27,7 +27,7 @@ def marks(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tab(weighing_models: Path, tmp_path: Path) -> Registered:
-    return Registered(Bench(weighing_models), ReportDesk(None), tmp_path / "register", takes_in=True)
+    return Registered(Bench(weighing_models), ReportDesk(None), str(tmp_path / "register"), takes_in=True)
 
 
 def untold(what: str, share: float) -> None:
@@ -73,7 +73,7 @@ def test_a_pair_is_compared_as_in_the_tab_of_comparisons(tab: Registered, marks:
 def test_only_a_page_for_this_machine_reads_its_files(
     weighing_models: Path, tmp_path: Path, reads_files: bool, fields: int
 ) -> None:
-    page = workbench(Bench(weighing_models), register=tmp_path / "register", reads_files=reads_files)
+    page = workbench(Bench(weighing_models), register=str(tmp_path / "register"), reads_files=reads_files)
     ids = [component["props"].get("elem_id") for component in page.get_config_file()["components"]]
     assert ids.count("register-places") == fields
     assert "register-search" in ids
@@ -82,8 +82,8 @@ def test_only_a_page_for_this_machine_reads_its_files(
 def test_a_register_that_cannot_be_read_is_said_and_the_page_opens(weighing_models: Path, tmp_path: Path) -> None:
     (tmp_path / "register.sqlite").write_bytes(b"no register" * 99)
     bench = Bench(weighing_models)
-    workbench(bench, register=tmp_path)
-    tab = Registered(bench, ReportDesk(None), tmp_path, takes_in=True)
+    workbench(bench, register=str(tmp_path))
+    tab = Registered(bench, ReportDesk(None), str(tmp_path), takes_in=True)
     for look in (tab.wait, tab.filters):
         with pytest.raises(Refusal, match="cannot be read as a register"):
             look()

@@ -13,6 +13,7 @@ from inference.models.card import Card
 from inference.models.weights import Model
 from inference.networks.hms import Siamese
 from inference.trademark.framing import FRAMING
+from training.assessment.compact import with_compact
 from training.assessment.gate import measured_gate, with_gate
 from training.assessment.mark_trials import (
     frozen_embeddings,
@@ -72,7 +73,8 @@ def train(settings: TrademarkSettings) -> Card | None:
     if not accelerator.is_main_process:
         return None
     device = str(accelerator.device)
-    model = with_gate(Model(_draft(settings, network, marks, start, words), network.eval(), ""), marks, device)
+    model = with_compact(Model(_draft(settings, network, marks, start, words), network.eval(), ""), marks, device)
+    model = with_gate(model, marks, device)
     card, _ = judge_pairs(model, marks, trials, parts, set_name(settings.data), device)
     card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
     return run.write_model(card, network.state_dict(), gate=model.gate)

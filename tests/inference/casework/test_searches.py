@@ -41,14 +41,14 @@ def register(bench: Bench, tmp_path: Path) -> Path:
     for shape in ("disc", "ring", "pair"):
         (marks / f"{shape}.png").write_bytes(drawn(shape))
     (marks / "list.csv").write_text("path,owner\ndisc.png,Brown\nring.png,Brown\npair.png,Brown\n")
-    with closing(bench.register(tmp_path / "register")) as opened:
+    with closing(bench.register(str(tmp_path / "register"))) as opened:
         opened.take_in(marks, untold)
     return tmp_path / "register"
 
 
 @pytest.fixture
 def search(bench: Bench, register: Path) -> MarkSearch:
-    with closing(bench.register(register)) as opened:
+    with closing(bench.register(str(register))) as opened:
         exhibit = read_exhibit(drawn("ring"), "asked.png")
         crop = Crop(0, 0, exhibit.width, exhibit.height - 1)
         return opened.search(exhibit, crop, 2, {"owner": "brown"})
@@ -65,7 +65,7 @@ def issued(search: MarkSearch, bench: Bench, tmp_path: Path) -> Path:
 
 
 def verified(issued: Path, bench: Bench, register: Path | None) -> dict[str, Line]:
-    return {line.subject: line for line in verify_report(issued, bench, register=register)}
+    return {line.subject: line for line in verify_report(issued, bench, register=str(register) if register else None)}
 
 
 def test_a_report_states_the_search_and_agrees_with_itself(
@@ -84,7 +84,7 @@ def test_a_register_that_changed_is_said_and_what_it_now_gives(
     issued: Path, bench: Bench, register: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "marks" / "disc.png").write_bytes(drawn("box"))
-    with closing(bench.register(register)) as opened:
+    with closing(bench.register(str(register))) as opened:
         opened.take_in(tmp_path / "marks", untold)
     lines = verified(issued, bench, register)
     assert lines["register"].status == "differs"
@@ -97,7 +97,7 @@ def test_without_its_register_a_search_is_not_made_again(
 ) -> None:
     lines = verified(issued, bench, tmp_path / "none" if named else None)
     assert lines["register"].status == "differs"
-    assert "name its folder with --register" in lines["register"].text
+    assert "name it with --register" in lines["register"].text
     assert not any(subject.startswith("ranking") for subject in lines)
     assert not (tmp_path / "none").exists()
 
@@ -118,6 +118,6 @@ def test_what_was_changed_in_a_report_is_found(
     change(twin["searches"][0])
     path = issued.parent / "changed.json"
     path.write_text(json.dumps(twin))
-    lines = verify_report(path, bench, register=register)
+    lines = verify_report(path, bench, register=str(register))
     of_case = {"log", "file", "files"}
     assert {line.subject for line in lines if line.status == "differs"} - of_case == subjects

@@ -65,7 +65,9 @@ def test_a_search_prints_every_ranking(desk: Path, weighing_models: Path, called
     assert first.startswith("   1 ")
     assert first.endswith("disc.png; Nice 25; owner Müller  (both as they are)")
     record = as_json(
-        Bench(weighing_models).register(desk / "register").search(read_exhibit(desk / "marks" / "disc.png"), most=10)
+        Bench(weighing_models)
+        .register(str(desk / "register"))
+        .search(read_exhibit(desk / "marks" / "disc.png"), most=10)
     )
     assert json.loads(called("search", desk / "marks" / "disc.png", "--json").out) == record
     assert record["rankings"][0]["marks"][0]["path"] == "disc.png"

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def register(folder: Path, weighing_models: Path) -> Iterator[Register]:
-    with closing(Bench(weighing_models).register(folder / "register")) as opened:
+    with closing(Bench(weighing_models).register(str(folder / "register"))) as opened:
         for place in ("first", "second"):
             opened.take_in(folder / place, lambda *_: None)
         yield opened

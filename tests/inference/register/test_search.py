@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ import torch
 
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.intake.sources import read_source
-from inference.records import Crop, Exhibit, Refusal
-from inference.register.search import Resemblance, Search
+from inference.records import Crop, Exhibit, RankingName, Refusal
+from inference.register import search
+from inference.register.opening import open_store
+from inference.register.search import Query, Resemblance
 from inference.register.store import Store
 from inference.register.take_in import take_in
 from inference.trademark.embedder import MarkEmbedder
 from inference.trademark.examiner import TrademarkExaminer
 from inference.trademark.sub_scores import view, without_colour
 from tests.inference.register.drawing import drawn
+from tests.inference.register.stores import PLACES
 
 MARKS = {
     **{f"{shape}.png": drawn(shape) for shape in ("disc", "ring", "box", "pair")},
@@ -32,32 +36,37 @@ def examiner(weighing_models: Path) -> TrademarkExaminer:
     return TrademarkExaminer.load("tiny_marks", weighing_models)
 
 
-@pytest.fixture(scope="module")
-def store(examiner: TrademarkExaminer, tmp_path_factory: pytest.TempPathFactory) -> Store:
+@pytest.fixture(scope="module", params=PLACES)
+def store(
+    request: pytest.FixtureRequest, examiner: TrademarkExaminer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("marks")
     for name, data in MARKS.items():
         (folder / name).write_bytes(data)
-    store = Store(tmp_path_factory.mktemp("register"), (embedder := MarkEmbedder(examiner)).sha256)
-    take_in(store, read_source(folder), embedder, lambda *_: None)
-    return store
+    (folder / "marks.csv").write_text("path,shape\nring.png,round\ndisc.png,Round\n")
+    with closing(open_store(str(tmp_path_factory.mktemp("register") / request.param), MarkEmbedder(examiner))) as store:
+        take_in(store, read_source(folder), MarkEmbedder(examiner), lambda *_: None)
+        yield store
 
 
-@pytest.fixture(scope="module")
-def search(store: Store, examiner: TrademarkExaminer) -> Search:
-    return Search(store, MarkEmbedder(examiner))
+Rankings = Callable[..., dict[RankingName, dict[str, Resemblance]]]
 
 
-Named = Callable[[list[Resemblance]], dict[str, Resemblance]]
+@pytest.fixture
+def rankings(store: Store, examiner: TrademarkExaminer) -> Rankings:
+    """Rows of each ranking by the file that they show, in their order."""
 
+    def of(
+        exhibit: Exhibit, most: int = 100, crop: Crop | None = None, filters: Mapping[str, str] | None = None
+    ) -> dict[RankingName, dict[str, Resemblance]]:
+        query = Query(MarkEmbedder(examiner), exhibit, crop)
+        with store.reading(filters) as reading:
+            return {
+                ranking: {one.path: row for row in rows for one in reading.of_picture(row.digest)}
+                for ranking, rows in query.rankings(reading, most).items()
+            }
 
-@pytest.fixture(scope="module")
-def named(store: Store) -> Named:
-    """Rows by the file that they show, in their order."""
-
-    def by_name(rows: list[Resemblance]) -> dict[str, Resemblance]:
-        return {one.path: row for row in rows for one in store.of_picture(row.picture)}
-
-    return by_name
+    return of
 
 
 def query(shape: str = "pair") -> Exhibit:
@@ -72,9 +81,9 @@ def log_odds(examiner: TrademarkExaminer, one: torch.Tensor, other: torch.Tensor
     return examiner.compare_embedded([(one, other.half().float())])[0]
 
 
-def test_each_ranking_is_that_of_every_pair_of_views(search: Search, named: Named, examiner: TrademarkExaminer) -> None:
+def test_each_ranking_is_that_of_every_pair_of_views(rankings: Rankings, examiner: TrademarkExaminer) -> None:
     """The naive way: each mark seen anew beside the query, one pair at a time."""
-    found = {ranking: named(rows) for ranking, rows in search.rankings(query(), None, most=100).items()}
+    found = rankings(query())
     prepared = examiner.card.preprocessing
     own = examiner.view(query())
     (whole,) = embedded(examiner, own.image)
@@ -102,44 +111,52 @@ def test_each_ranking_is_that_of_every_pair_of_views(search: Search, named: Name
         assert [row.log_odds for row in rows.values()] == sorted((row.log_odds for row in rows.values()), reverse=True)
 
 
-def test_a_mark_finds_itself_and_the_same_at_another_size_first(search: Search, named: Named) -> None:
-    rows = search.rankings(query("disc"), None, most=3)["as it is"]
-    assert {*named(rows)} == {"disc.png", "disc_70.png", "disc_150.png"}
+def test_a_mark_finds_itself_and_the_same_at_another_size_first(rankings: Rankings) -> None:
+    assert {*rankings(query("disc"), most=3)["as it is"]} == {"disc.png", "disc_70.png", "disc_150.png"}
 
 
-def test_a_turned_mark_is_found_turned_back(search: Search, named: Named) -> None:
+def test_a_turned_mark_is_found_turned_back(rankings: Rankings) -> None:
     turned = exhibit_from_pixels(np.rot90(query().pixels).copy(), "turned.png")
-    row = named(search.rankings(turned, None, most=100)["turned or mirrored"])["pair.png"]
-    upright = named(search.rankings(query(), None, most=100)["as it is"])["pair.png"]
+    row = rankings(turned)["turned or mirrored"]["pair.png"]
+    upright = rankings(query())["as it is"]["pair.png"]
     assert row.how == "the mark turned clockwise by 90 degrees"
     assert row.log_odds == pytest.approx(upright.log_odds, abs=0.02)
 
 
-def test_an_element_is_found_in_the_mark_that_holds_it(search: Search, named: Named) -> None:
-    row = named(search.rankings(query("disc"), None, most=100)["part of it"])["pair.png"]
+def test_an_element_is_found_in_the_mark_that_holds_it(rankings: Rankings) -> None:
+    row = rankings(query("disc"))["part of it"]["pair.png"]
     assert row.how == "the mark as an element of the registered one"
-    row = named(search.rankings(query("pair"), None, most=100)["part of it"])["box.png"]
+    row = rankings(query("pair"))["part of it"]["box.png"]
     assert row.how.startswith("the registered mark as the element at ")
 
 
-def test_only_what_is_asked_for_is_looked_at(search: Search, store: Store, named: Named) -> None:
-    numbers = {
-        one.path: one.picture for number in store.embeddings("whole")[0] for one in store.of_picture(int(number))
-    }
-    among = np.array([numbers["ring.png"], numbers["box.png"]])
-    for rows in search.rankings(query(), None, most=100, among=among).values():
-        assert {*named(rows)} <= {"ring.png", "box.png"}
-    assert [*search.rankings(query(), None, most=100, among=among[:0]).values()] == [[], [], [], []]
+def test_only_what_is_asked_for_is_looked_at(rankings: Rankings) -> None:
+    for rows in rankings(query(), filters={"shape": "round"}).values():
+        assert {*rows} <= {"ring.png", "disc.png"}
+    assert [*rankings(query(), filters={"shape": "none of these"}).values()] == [{}, {}, {}, {}]
 
 
-def test_what_shows_no_mark_is_refused(search: Search) -> None:
+def test_the_head_ranks_what_vectors_find(rankings: Rankings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer candidates leave marks out; those that are left stand where they stood."""
+    every = rankings(query("pair"))["as it is"]
+    monkeypatch.setattr(search, "CANDIDATES", 2)
+    found = rankings(query("pair"))["as it is"]
+    assert "pair.png" in found
+    assert 2 <= len(found) < len(every)
+    assert [name for name in every if name in found] == [*found]
+    assert {name: row.log_odds for name, row in found.items()} == {name: every[name].log_odds for name in found}
+
+
+def test_what_shows_no_mark_is_refused(rankings: Rankings) -> None:
     with pytest.raises(Refusal, match="too faint"):
-        search.rankings(query("nothing"), None, most=10)
+        rankings(query("nothing"))
     with pytest.raises(Refusal, match="reaches outside"):
-        search.rankings(query(), Crop(0, 0, 500, 500), most=10)
+        rankings(query(), crop=Crop(0, 0, 500, 500))
 
 
-def test_an_empty_register_finds_nothing(examiner: TrademarkExaminer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_an_empty_register_finds_nothing(place: str, examiner: TrademarkExaminer, tmp_path: Path) -> None:
     embedder = MarkEmbedder(examiner)
-    found = Search(Store(tmp_path, embedder.sha256), embedder).rankings(query(), None, most=10)
+    with closing(open_store(str(tmp_path / place), embedder)) as store, store.reading() as reading:
+        found = Query(embedder, query(), None).rankings(reading, most=10)
     assert [*found.values()] == [[], [], [], []]

@@ -1,23 +1,29 @@
-"""What a register holds: kept once, changed whole or not at all, and told from every other content."""
+"""What a register holds, in a folder and in Milvus: kept once, and told from every other content."""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from inference.database import DatabaseRefused
 from inference.intake.sources import Listed
-from inference.records import Crop
-from inference.register.store import FILE, Picture, RegisterRefused, Store, View
+from inference.records import Crop, Refusal
+from inference.register.local_store import FILE, LocalStore
+from inference.register.milvus_store import MilvusStore
+from inference.register.store import Entry, Picture, RegisterRefused, Store, View
 from inference.trademark.embedder import EmbeddedViews
+from tests.inference.register.stores import ALL, MODEL, PLACES, compact, held, opened
 
-MODEL = "a" * 64
 SOURCE = Path("/marks")
+UNWRITABLE: Any = b"no text"
+"""A column that no register can keep: an interruption half way."""
 
 
 def picture(name: str, elements: int = 0) -> Picture:
@@ -33,136 +39,265 @@ def listed(path: str, nth: int = 0, stamp: str = "1", **columns: str) -> Listed:
 
 
 def enter(store: Store, mark: Listed, shown: Picture, source: Path = SOURCE) -> None:
-    with store.changing():
-        store.enter(source, mark, store.keep(shown), shown.sha256)
+    store.keep(source, [] if store.holds(shown.sha256) else [shown], [Entry(mark, shown.sha256)])
+
+
+def views(view: View, *pictures: Picture) -> list[tuple[str, list[float]]]:
+    return [
+        (one.sha256, embedding.tolist())
+        for one in sorted(pictures, key=lambda one: one.sha256)
+        for name, *_, embedding in one.of_views
+        if name == view
+    ]
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / request.param
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "register", MODEL)
+def store(place: Path) -> Iterator[Store]:
+    with closing(opened(place)) as store:
+        yield store
 
 
-def test_it_gives_what_was_entered(store: Store, tmp_path: Path) -> None:
-    enter(store, listed("a.png", owner="Müller"), picture("a", elements=2))
-    enter(store, listed("b.png"), picture("b", elements=1))
-    with store.changing():
-        store.enter(SOURCE, listed("bad.png"), "bad.png is empty; hand in the original file.")
-    store.close()
-    again = Store(tmp_path / "register", MODEL)
-    assert len(again) == 2
-    assert again.listed(SOURCE) == {
-        ("a.png", 0): ("1", {"owner": "Müller"}),
-        ("b.png", 0): ("1", {}),
-        ("bad.png", 0): ("1", {}),
+def test_it_gives_what_was_entered(place: Path) -> None:
+    first, second = picture("a", elements=2), picture("b", elements=1)
+    with closing(opened(place)) as store:
+        enter(store, listed("a.png", owner="Müller"), first)
+        enter(store, listed("b.png"), second)
+        store.keep(SOURCE, [], [Entry(listed("bad.png"), refused="bad.png is empty; hand in the original file.")])
+    with closing(opened(place)) as again:
+        assert (len(again), again.columns, again.place) == (2, ("owner",), str(place))
+        assert again.listed(SOURCE) == {
+            ("a.png", 0): ("1", {"owner": "Müller"}),
+            ("b.png", 0): ("1", {}),
+            ("bad.png", 0): ("1", {}),
+        }
+        assert again.refused() == [(SOURCE, "bad.png", "bad.png is empty; hand in the original file.")]
+        (mark,) = again.of_picture(first.sha256)
+        assert (mark.source, mark.path, mark.columns) == (SOURCE, "a.png", {"owner": "Müller"})
+        assert (mark.sha256, mark.width, mark.height, mark.thumbnail) == (first.sha256, 30, 20, b"jpeg")
+        for view in get_args(View):
+            assert held(again, view) == views(view, first, second)
+
+
+def test_the_nearest_views_come_whichever_others_are_held(store: Store) -> None:
+    """Each view of each picture beside itself: it is found first, among 40 others."""
+    pictures = [picture(str(number), elements=number % 3) for number in range(20)]
+    store.keep(SOURCE, pictures, [Entry(listed(f"{one.sha256}.png"), one.sha256) for one in pictures])
+    for one in pictures:
+        for view, *_, embedding in one.of_views:
+            with store.reading() as reading:
+                found, embeddings = reading.nearest(view, embedding[None].astype(np.float32), 1)
+            assert one.sha256 in found
+            assert embedding.tolist() in embeddings.tolist()
+    with store.reading() as reading:
+        two = np.stack([pictures[place].views.whole for place in (3, 4)]).astype(np.float32)
+        found, _ = reading.nearest("whole", two, 1)
+    assert {pictures[3].sha256, pictures[4].sha256} <= {*found}
+    assert found.tolist() == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("filters", "paths"),
+    [
+        ({}, ["a.png", "b.png", "c.png", "d.png"]),
+        ({"owner": "brown"}, ["a.png", "b.png"]),
+        ({"owner": "BROWN", "class": "25"}, ["a.png"]),
+        ({"owner": "ü"}, ["c.png"]),
+        ({"owner": "50% of_all"}, ["c.png"]),
+        ({"owner": "50"}, ["c.png", "d.png"]),
+        ({"owner": '"'}, ["d.png"]),
+        ({"owner": "\\"}, ["d.png"]),
+        ({'a "b"': "yes"}, ["d.png"]),
+        ({"class": ""}, ["a.png", "b.png"]),
+        ({"owner": "nobody"}, []),
+    ],
+)
+def test_filters_look_at_the_marks_whose_columns_hold_a_text(
+    filters: dict[str, str], paths: list[str], store: Store
+) -> None:
+    said: dict[str, dict[str, str]] = {
+        "a.png": {"owner": "Brown Ltd", "class": "25, 30"},
+        "b.png": {"owner": "brownish", "class": "9"},
+        "c.png": {"owner": "Müller 50% of_all"},
+        "d.png": {"owner": '50 "of" x\\all', 'a "b"': "yes"},
     }
-    assert again.refused() == [(SOURCE, "bad.png", "bad.png is empty; hand in the original file.")]
-    (first,) = again.of_picture(again.picture(picture("a").sha256) or 0)
-    assert (first.source, first.path, first.columns, first.width) == (SOURCE, "a.png", {"owner": "Müller"}, 30)
-    one, two = picture("a", 2).views, picture("b", 1).views
-    numbers, wholes = again.embeddings("whole")
-    assert np.array_equal(wholes, [one.whole, two.whole])
-    assert np.array_equal(again.embeddings("grey")[1], [one.grey, two.grey])
-    of, elements = again.embeddings("element")
-    assert of.tolist() == [numbers[0], numbers[0], numbers[1]]
-    assert np.array_equal(elements, [*one.elements, *two.elements])
+    for path, columns in said.items():
+        enter(store, listed(path, **columns), picture(path, elements=1))
+    shown = {picture(path).sha256: path for path in said}
+    with store.reading(filters) as reading:
+        assert (reading.marks, reading.looked_at) == (4, len(paths))
+        for view in get_args(View):
+            found, _ = reading.nearest(view, np.ones((1, 8), np.float32), ALL)
+            assert sorted(shown[digest] for digest in found.tolist()) == paths
+        left = [path for digest, path in shown.items() for _ in reading.of_picture(digest)]
+    assert left == paths
+
+
+def test_a_picture_of_two_marks_is_found_by_the_columns_of_either(store: Store) -> None:
+    shown = picture("a")
+    enter(store, listed("a.png", owner="Brown"), shown)
+    enter(store, listed("b.png", owner="Black"), shown)
+    for owner, path in (("Brown", "a.png"), ("Black", "b.png")):
+        assert held(store, "whole", owner=owner) == views("whole", shown)
+        with store.reading({"owner": owner}) as reading:
+            assert [one.path for one in reading.of_picture(shown.sha256)] == [path]
+
+
+def test_a_column_that_no_mark_has_is_refused(store: Store) -> None:
+    enter(store, listed("a.png", owner="Brown"), picture("a"))
+    with pytest.raises(Refusal, match="has a column 'status'; there are: owner"), store.reading({"status": "live"}):
+        pass
 
 
 def test_a_picture_is_kept_once_and_as_long_as_a_mark_shows_it(store: Store) -> None:
     shown = picture("a", elements=1)
     for mark in (listed("a.png"), listed("a.png", nth=1), listed("copy.png")):
         enter(store, mark, shown)
-    number = store.picture(shown.sha256)
     assert len(store) == 3
-    assert len(store.embeddings("whole")[0]) == 1
-    assert [one.path for one in store.of_picture(number or 0)] == ["a.png", "a.png", "copy.png"]
+    assert held(store, "whole") == views("whole", shown)
+    assert [one.path for one in store.of_picture(shown.sha256)] == ["a.png", "a.png", "copy.png"]
     for gone in (("a.png", 0), ("copy.png", 0)):
-        with store.changing():
-            store.forget(SOURCE, [gone])
-            store.leave_out_unshown()
-        assert store.picture(shown.sha256) == number
-    with store.changing():
-        store.forget(SOURCE, [("a.png", 1)])
+        store.forget(SOURCE, [gone])
         store.leave_out_unshown()
-    assert store.picture(shown.sha256) is None
-    assert [len(store.embeddings(view)[0]) for view in get_args(View)] == [0, 0, 0]
+        assert store.holds(shown.sha256)
+    store.forget(SOURCE, [("a.png", 1)])
+    store.leave_out_unshown()
+    assert not store.holds(shown.sha256)
+    assert [held(store, view) for view in get_args(View)] == [[], [], []]
 
 
 def test_a_mark_entered_again_takes_its_own_place(store: Store) -> None:
-    enter(store, listed("a.png"), picture("old"))
-    enter(store, listed("a.png", stamp="2"), picture("new"))
+    enter(store, listed("a.png"), picture("old", elements=3))
+    enter(store, listed("a.png", stamp="2"), picture("new", elements=1))
+    store.leave_out_unshown()
     assert len(store) == 1
     assert store.listed(SOURCE) == {("a.png", 0): ("2", {})}
-    with store.changing():
-        store.leave_out_unshown()
-    assert store.picture(picture("old").sha256) is None
-    assert store.picture(picture("new").sha256) is not None
+    for view in get_args(View):
+        assert held(store, view) == views(view, picture("new", elements=1))
+    store.keep(SOURCE, [], [Entry(listed("a.png", stamp="3"), refused="it is gone")])
+    assert (len(store), len(store.refused())) == (0, 1)
 
 
-def test_a_change_that_fails_changes_nothing(store: Store) -> None:
-    enter(store, listed("a.png"), picture("a"))
-    before = store.version
-
-    def interrupted() -> None:
-        with store.changing():
-            store.enter(SOURCE, listed("b.png"), store.keep(picture("b")), picture("b").sha256)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert len(store) == 1
-    assert store.picture(picture("b").sha256) is None
-    assert store.version == before
+def test_what_comes_after_a_search_is_found_by_the_next(store: Store) -> None:
+    for number in range(3):
+        enter(store, listed(f"{number}.png"), picture(str(number), elements=1))
+        assert len(held(store, "element")) == number + 1
+    store.forget(SOURCE, [("2.png", 0)])
+    store.leave_out_unshown()
+    enter(store, listed("3.png"), picture("3"))
+    assert held(store, "whole") == views("whole", *map(picture, ("0", "1", "3")))
 
 
-def test_the_version_tells_contents_apart_and_not_the_way_to_them(tmp_path: Path) -> None:
-    def version(*entered: tuple[Listed, str], source: Path = SOURCE, forgotten: tuple[str, ...] = ()) -> str:
-        folder = tmp_path / "register"
-        store = Store(folder, MODEL)
-        for mark, shown in entered:
-            enter(store, mark, picture(shown), source)
-        with store.changing():
+def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with closing(LocalStore(tmp_path, MODEL, compact)) as store:
+        enter(store, listed("a.png"), picture("a"))
+        before = store.version
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            store.keep(SOURCE, [picture("b")], [Entry(listed("b.png", owner=UNWRITABLE), picture("b").sha256)])
+        assert (len(store), store.holds(picture("b").sha256), store.version) == (1, False, before)
+
+
+def test_a_change_of_milvus_that_is_interrupted_is_told_until_it_is_made_up_for(tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "file.db")) as store:
+        enter(store, listed("a.png"), picture("a"))
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            store.keep(SOURCE, [picture("b")], [Entry(listed("b.png", owner=UNWRITABLE), picture("b").sha256)])
+        with pytest.raises(RegisterRefused, match=r"are being taken into .*, or that was interrupted; end it"):
+            _ = store.version
+        enter(store, listed("b.png"), picture("b"))
+        found = store.version
+    with closing(opened(tmp_path / "whole.db")) as store:
+        enter(store, listed("b.png"), picture("b"))
+        enter(store, listed("a.png"), picture("a"))
+        assert store.version == found
+
+
+def test_milvus_refuses_a_search_during_which_marks_come(tmp_path: Path) -> None:
+    refused = pytest.raises(RegisterRefused, match="while it was searched; search again")
+    with closing(opened(tmp_path / "file.db")) as store, refused, store.reading():
+        enter(store, listed("a.png"), picture("a"))
+
+
+def test_a_folder_is_read_as_it_stood_when_reading_began(tmp_path: Path) -> None:
+    with closing(LocalStore(tmp_path, MODEL, compact)) as store, closing(LocalStore(tmp_path, MODEL, compact)) as other:
+        enter(store, listed("a.png"), picture("a"))
+        with store.reading() as reading:
+            enter(other, listed("b.png"), picture("b"))
+            assert (reading.marks, reading.version) == (len(store), store.version)
+            assert len(reading.nearest("whole", np.ones((1, 8), np.float32), ALL)[0]) == 1
+        assert len(held(store, "whole")) == 2
+
+
+def test_the_version_tells_contents_apart_and_not_the_way_to_them(place: Path) -> None:
+    places = (place.with_stem(f"{number}") for number in count())
+
+    def fresh(*entered: tuple[Listed, str], source: Path = SOURCE, forgotten: tuple[str, ...] = ()) -> str:
+        with closing(opened(next(places))) as store:
+            for mark, shown in entered:
+                enter(store, mark, picture(shown), source)
             store.forget(source, [(path, 0) for path in forgotten])
-        store.close()
-        found = Store(folder, MODEL).version
-        shutil.rmtree(folder)
-        return found
+            return store.version
 
     one, two = (listed("1.png"), "1"), (listed("2.png"), "2")
-    whole = version(one, two)
-    assert version(two, one) == whole
-    assert version(one, two, source=Path("/elsewhere")) == whole
-    assert version(one, (listed("3.png"), "3"), two, forgotten=("3.png",)) == whole
-    assert version(one, (listed("2.png"), "3"), two) == whole
+    whole = fresh(one, two)
+    assert fresh(one, two) == whole
+    assert fresh(two, one) == whole
+    assert fresh(one, two, source=Path("/elsewhere")) == whole
+    assert fresh(one, (listed("3.png"), "3"), two, forgotten=("3.png",)) == whole
+    assert fresh(one, (listed("2.png"), "3"), two) == whole
     others = [
-        version(),
-        version(one),
-        version(one, (listed("2.png"), "3")),
-        version(one, (listed("2.png", owner="B"), "2")),
-        version(one, (listed("3.png"), "2")),
+        fresh(),
+        fresh(one),
+        fresh(one, (listed("2.png"), "3")),
+        fresh(one, (listed("2.png", owner="B"), "2")),
+        fresh(one, (listed("3.png"), "2")),
     ]
     assert len({whole, *others}) == len(others) + 1
+
+
+def test_both_places_tell_the_same_version(tmp_path: Path) -> None:
+    told = set()
+    for name in PLACES:
+        with closing(opened(tmp_path / name)) as store:
+            enter(store, listed("a.png", owner="Müller"), picture("a"))
+            enter(store, listed("a.png", nth=1, Nice="25"), picture("a"))
+            told.add(store.version)
+    assert len(told) == 1
+
+
+def test_other_weights_are_refused(place: Path) -> None:
+    opened(place).close()
+    with pytest.raises(RegisterRefused, match="was made with other weights"):
+        opened(place, model="b" * 64)
+
+
+def test_a_server_that_does_not_answer_is_refused() -> None:
+    with pytest.raises(RegisterRefused, match="cannot be reached"):
+        MilvusStore("http://127.0.0.1:1", MODEL, compact, 8)
 
 
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
-        ("pragma user_version = 2", "is newer than this Assay"),
+        ("pragma user_version = 3", "is newer than this Assay"),
+        ("pragma user_version = 1", "was made by an earlier Assay; restore it, or take the marks in again"),
         ("pragma application_id = 7", "is no register"),
     ],
 )
-def test_another_file_is_refused(statement: str, why: str, store: Store, tmp_path: Path) -> None:
-    store.close()
-    with sqlite3.connect(tmp_path / "register" / FILE) as database:
+def test_another_file_is_refused(statement: str, why: str, tmp_path: Path) -> None:
+    LocalStore(tmp_path, MODEL, compact).close()
+    with sqlite3.connect(tmp_path / FILE) as database:
         database.execute(statement)
     database.close()
     with pytest.raises(DatabaseRefused, match=why):
-        Store(tmp_path / "register", MODEL)
+        LocalStore(tmp_path, MODEL, compact)
 
 
-def test_a_damaged_file_and_another_model_are_refused(store: Store, tmp_path: Path) -> None:
-    store.close()
-    with pytest.raises(RegisterRefused, match="was made with other weights"):
-        Store(tmp_path / "register", "b" * 64)
-    (tmp_path / "register" / FILE).write_bytes(b"no database" * 100)
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database" * 100)
     with pytest.raises(DatabaseRefused, match="cannot be read as a register"):
-        Store(tmp_path / "register", MODEL)
+        LocalStore(tmp_path, MODEL, compact)
