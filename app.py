@@ -54,7 +54,8 @@ class Options:
     open_browser: bool = False
     """Open the page in a browser."""
     case_folder: Path | None = None
-    """Folder of the cases, one folder each; without it nothing is kept, and reports are only downloads."""
+    """Folder of the cases, one folder each; without it nothing is kept, and reports are only downloads. On a page that
+    only this machine reaches it can be chosen in the tab Case, too."""
     references: Path = Path(__file__).parent / "references"
     """Folder of the reference collections."""
     register: str = "register"

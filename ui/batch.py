@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import gradio as gr
 from gradio.components import Component
@@ -30,8 +30,29 @@ _CHOICE = """element.addEventListener("click", event => {
     if (button) trigger("select", {row: button.dataset.row});
 });"""
 _TO_ROW = """() => document.querySelector("#batch-row").scrollIntoView({behavior: "smooth"})"""
-Shown = tuple[Any, ...]
-"""What a page last showed of a batch."""
+
+
+class Shown(NamedTuple):
+    """What a page last showed of a batch."""
+
+    name: str | None
+    state: BatchState | None
+    running: bool
+    outcome: str
+    text: str
+    order: RowOrder
+    start: int
+    names: Sequence[str]
+
+    @property
+    def listed(self) -> Any:
+        """What the choice of a batch shows."""
+        return self.name, self.names
+
+    @property
+    def offered(self) -> Any:
+        """What the choice of an outcome shows."""
+        return self.outcome, _outcomes(self.state)
 
 
 def batch_tab(
@@ -73,7 +94,7 @@ def batch_tab(
             with gr.Row(visible=False, elem_id="batch-pages") as pages:
                 earlier, later = gr.Button("Earlier rows", size="md"), gr.Button("Later rows", size="md")
             form = ReportForm(desk, "batch-all", "Report on the whole batch", "every row")
-    start, last = gr.State(0), gr.State(())
+    start, last = gr.State(0), gr.State(None)
     row = gr.Textbox("", visible="hidden", label="Row of the shown examination")
     timer = gr.Timer(_SECONDS, active=False)
     asked = [name, outcome, text, order]
@@ -81,23 +102,26 @@ def batch_tab(
     shows += [form.panel, form.issued]
 
     def look(
-        chosen: str | None, kind: str, words: str, by: RowOrder, begin_at: int = 0, shown_last: Shown = ()
+        chosen: str | None, kind: str, words: str, by: RowOrder, begin_at: int = 0, before: Shown | None = None
     ) -> list[Any]:
-        """All that a page shows of a batch; nothing new where nothing changed."""
+        """All that a page shows of a batch; nothing new where nothing changed, least of all a list that is open."""
         known = tab.known(chosen)
         try:
             state = tab.batches.batch(known).state if known else None
             running = tab.runs(known)
             kind = kind if state and kind in state.outcomes else ""
-            now: Shown = (known, state, running, kind, words, by, begin_at, tab.batches.names)
-            if now == shown_last:
+            now = Shown(known, state, running, kind, words, by, begin_at, tab.batches.names)
+            if now == before:
                 return [gr.skip()] * len(shows)
             listing = tab.rows(known, kind, words, by, begin_at)
             count = tab.batches.batch(known).store.count(kind, words) if known else 0
         except Refusal:
-            state, running, kind, listing, count, now = None, False, "", "", 0, ()
+            state, running, kind, listing, count, now, before = None, False, "", "", 0, None, None
+        same_list = before and now and before.listed == now.listed
+        same_offer = before and now and before.offered == now.offered
+        names = gr.Dropdown(choices=list(tab.batches.names), value=known, visible=known is not None)
         return [
-            gr.Dropdown(choices=list(tab.batches.names), value=known, visible=known is not None),
+            gr.skip() if same_list else names,
             answer(tab.card, known, refused="Not shown"),
             listing,
             begin_at,
@@ -107,20 +131,20 @@ def batch_tab(
             gr.Button(visible=running),
             gr.Accordion(visible=known is not None and not running),
             gr.Row(visible=bool(state and state.done)),
-            gr.Dropdown(choices=_outcomes(state), value=kind),
+            gr.skip() if same_offer else gr.Dropdown(choices=_outcomes(state), value=kind),
             gr.Row(visible=count > PAGE),
             gr.DownloadButton(
                 value=tab.csv(known) if state and state.done and not running else None,
                 visible=bool(state and state.done and not running),
             ),
             gr.Column(visible=bool(state and _examined(state) and not running)),
-            gr.skip() if shown_last and shown_last[0] == known else "",
+            gr.skip() if before and before.name == known else "",
         ]
 
     def turned(pages_on: int, *inputs: Any) -> list[Any]:
         """Another page of rows."""
-        chosen, kind, words, by, begin_at, shown_last = inputs
-        return look(chosen, kind, words, by, max(0, begin_at + pages_on * PAGE), shown_last)
+        chosen, kind, words, by, begin_at, before = inputs
+        return look(chosen, kind, words, by, max(0, begin_at + pages_on * PAGE), before)
 
     def on(
         event: Callable[..., Dependency], does: Callable[..., Any], inputs: list[Any], outputs: list[Any]
@@ -197,8 +221,8 @@ def _new_batch(tab: Batching, reads_files: bool, shown: Sequence[Any]) -> _New:
 
 
 def _outcomes(state: BatchState | None) -> list[tuple[str, str]]:
-    counted = state.outcomes.items() if state else ()
-    return [("All", ""), *((f"{outcome} ({count:,})", outcome) for outcome, count in counted)]
+    """The outcomes to choose from; how often each was found changes by the second, and stands on the card."""
+    return [("All", ""), *((outcome, outcome) for outcome in (state.outcomes if state else ()))]
 
 
 def _examined(state: BatchState) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +13,6 @@ from gradio.utils import get_upload_folder
 
 from inference.bench import Bench
 from inference.casework.case import CaseFolder, NoteKind
-from inference.casework.cases import Cases
 from inference.casework.custody import Custody, check_case, files_of
 from inference.casework.lines import Line
 from inference.casework.log import CaseRefused, Entry
@@ -21,6 +20,7 @@ from inference.casework.verification import case_lines, reopened, verify_reports
 from inference.records import Comparison, as_json
 from inference.register.opening import REGISTER
 from ui.answers import answer_api
+from ui.cases_in_use import CasesInUse
 from ui.markup import render
 from ui.report_desk import Examined
 from ui.verdict_card import comparison_page, examined_page, refusal_card, waiting_card
@@ -29,10 +29,31 @@ from ui.verdict_card import comparison_page, examined_page, refusal_card, waitin
 class Case:
     """The actions of the tab. A client names a case by its number and a file by its listed name."""
 
-    def __init__(self, bench: Bench, cases: Cases, register: str = REGISTER) -> None:
+    def __init__(self, bench: Bench, in_use: CasesInUse, register: str = REGISTER) -> None:
         self._bench = bench
-        self._cases = cases
+        self._in_use = in_use
         self._register = register
+
+    def use_folder(self, named: str) -> str:
+        """Use another folder of cases from now on; gives a sentence on it.
+
+        Raises:
+            Refusal: if it cannot hold cases.
+        """
+        return _done(f"Cases are kept in {self._in_use.choose(named).folder}.")
+
+    def acted(self, does: Callable[..., str], folder: Path | None, number: str | None, *inputs: Any) -> str:
+        """What an action on a case says, if the folder that the page lists is still the one in use.
+
+        Two folders can hold a case of the same number: what was meant for one is not done to the other.
+
+        Raises:
+            Refusal: if another folder was chosen in another page since, or the action is refused.
+        """
+        if folder != self._in_use.folder:
+            msg = f"The case folder is {self._in_use.folder} now; look at its cases, then do it again."
+            raise CaseRefused(msg)
+        return does(number, *inputs)
 
     def page(self, number: str | None) -> str:
         """The page of a case: its content, and its log in words.
@@ -42,7 +63,7 @@ class Case:
         """
         if not number:
             return self._no_case()
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         return render("case.html", case=case, kept={file.name for file in case.files}, **_by_event(case.entries()))
 
     def verify(self, number: str | None) -> Iterator[str]:
@@ -51,7 +72,7 @@ class Case:
         Raises:
             Refusal: if there is no such case.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         waiting = list(case.reports)
         yield render("verification.html", case=case, lines=None, checked=[], waiting=waiting)
         lines = case_lines(check_case(case.path))
@@ -68,7 +89,7 @@ class Case:
         Raises:
             Refusal: if there is no such case or report, or nobody signs.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         case.sign_off(report or "", reviewer.strip(), remark.strip(), datetime.now().astimezone())
         return _done(f"{report} is signed off by {reviewer.strip()}, line {case.head.sequence} of the log.")
 
@@ -78,7 +99,7 @@ class Case:
         Raises:
             Refusal: if there is no such case or exhibit, or a text is missing.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         case.note(kind, by.strip(), text.strip(), exhibit or None, datetime.now().astimezone())
         return _done(f"The {kind} of {by.strip()} is line {case.head.sequence} of the log.")
 
@@ -88,7 +109,7 @@ class Case:
         Raises:
             Refusal: if there is no such case, or it cannot be written.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         folder = Path(get_upload_folder())
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as made:
@@ -98,7 +119,7 @@ class Case:
 
     def exhibits(self, number: str | None) -> list[tuple[str, str]]:
         """What a note can be on: the case as a whole, and each of its exhibits by SHA-256."""
-        held = self._cases.case(number).exhibits if number else ()
+        held = self._in_use.opened.case(number).exhibits if number else ()
         return [("The case as a whole", ""), *((f"{name}, {digest[:8]}…", digest) for digest, _, name in held)]
 
     def opened(self, number: str | None, line: str | None) -> Examined:
@@ -107,7 +128,7 @@ class Case:
         Raises:
             Refusal: if there is none, or it cannot be made again.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         found = [entry for entry in case.entries("examination") if str(entry.sequence) == line]
         if not found:
             msg = f"Line {line} of the log states no examination; choose one from the list."
@@ -128,7 +149,7 @@ class Case:
             Refusal: if there is no such case, its number was not typed, the name or the reason is missing, or there is
                 nothing to remove.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         if typed.strip() != number:
             msg = f"Nothing is deleted: to confirm, type the number of the case, {number}."
             raise CaseRefused(msg)
@@ -144,7 +165,7 @@ class Case:
         Raises:
             Refusal: if the case has no such file.
         """
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         found = {_name(case, file): file for file in (case.log, *case.files)}
         if name not in found:
             msg = f"Case {number} has no file {name}; choose one from the list."
@@ -155,7 +176,7 @@ class Case:
         """The files of a case for download, in words and by name: reports, exhibits, the log."""
         if not number:
             return []
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         entries = case.entries()
         kept = Custody.of(entries).kept
         called = {path: entry.content.get("name", Path(path).name) for entry in entries for path in files_of(entry)}
@@ -168,15 +189,15 @@ class Case:
 
     def reports(self, number: str | None) -> tuple[str, ...]:
         """Ids of the reports that were issued in a case."""
-        return self._cases.case(number).reports if number else ()
+        return self._in_use.opened.case(number).reports if number else ()
 
     def numbers(self) -> tuple[str, ...]:
-        """The numbers of all cases, the last written first."""
-        return self._cases.numbers
+        """The numbers of all cases, the last written first; none without a folder."""
+        return self._in_use.cases.numbers if self._in_use.cases else ()
 
     def list_cases(self) -> list[str]:
         """List the numbers of all cases, the last written first."""
-        return list(answer_api(self.numbers))
+        return answer_api(lambda: list(self._in_use.opened.numbers))
 
     def read_log(self, case_number: str) -> list[dict[str, Any]]:
         """Return the log of a case, one entry for each line.
@@ -184,7 +205,7 @@ class Case:
         Args:
             case_number: The number of the case.
         """
-        return answer_api(lambda: [as_json(entry) for entry in self._cases.case(case_number).entries()])
+        return answer_api(lambda: [as_json(entry) for entry in self._in_use.opened.case(case_number).entries()])
 
     def verify_case(self, case_number: str) -> dict[str, Any]:
         """Verify a case: its log, its files, and each of its reports; return the lines that agree and differ.
@@ -195,7 +216,7 @@ class Case:
         return answer_api(self._verified_case, case_number)
 
     def _verified_case(self, number: str) -> dict[str, Any]:
-        case = self._cases.case(number)
+        case = self._in_use.opened.case(number)
         check = check_case(case.path)
         return {
             "log": as_json(check.log),
@@ -208,11 +229,18 @@ class Case:
         return verify_reports(case, self._bench, register=self._register)
 
     def _no_case(self) -> str:
-        cards = [refusal_card(sentence, "No case") for sentence in self._cases.refusals]
-        if self._cases.numbers:
+        cases = self._in_use.cases
+        if cases is None:
+            sentence = (
+                "Nothing is kept, and a report is two files to save. To keep cases, name a folder for them and press "
+                "Use this folder. Each case gets a folder of its own there, with its exhibits, reports and log."
+            )
+            return waiting_card("No case folder", sentence)
+        cards = [refusal_card(sentence, "No case") for sentence in cases.refusals]
+        if cases.numbers:
             cards.append(waiting_card("Choose a case", "Its exhibits, reports and log are shown here."))
         else:
-            sentence = f"Examine something and add it to a case; cases are kept in {self._cases.folder}."
+            sentence = f"Examine something and add it to a case; cases are kept in {cases.folder}."
             cards.append(waiting_card("No case yet", sentence))
         return "".join(cards)
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from gradio.processing_utils import save_file_to_cache
 
-from inference.casework.cases import Cases
 from inference.casework.custody import content_of
 from inference.records import Refusal
+from ui.cases_in_use import CasesInUse
 from ui.file_names import NamedPath
 
 
 class CasePhotos:
-    """The exhibits of all cases. A client names one by its SHA-256, never by a path."""
+    """The exhibits of all cases in use. A client names one by its SHA-256, never by a path."""
 
-    def __init__(self, cases: Cases) -> None:
-        self._cases = cases
+    def __init__(self, in_use: CasesInUse) -> None:
+        self._in_use = in_use
 
     def choices(self) -> list[tuple[str, str]]:
         """The exhibits in words and by SHA-256, those of the case that was last written first."""
@@ -45,6 +45,9 @@ class CasePhotos:
 
     def _exhibits(self) -> Iterator[tuple[str, str, Path, str]]:
         """Case, SHA-256, copy and name of each exhibit."""
-        for number in self._cases.numbers:
-            for exhibit in self._cases.case(number).exhibits:
+        cases = self._in_use.cases
+        if cases is None:
+            return
+        for number in cases.numbers:
+            for exhibit in cases.case(number).exhibits:
                 yield (number, *exhibit)

@@ -12,7 +12,6 @@ import gradio as gr
 from gradio.events import Dependency
 
 from inference.bench import Bench
-from inference.casework.cases import Cases
 from inference.collections.collection import LEAST_PHOTOS, Collection, EnrolledPhoto, name_of
 from inference.collections.enrolling import Enrolment, KnownPhoto
 from inference.intake.exhibit import read_exhibit
@@ -20,6 +19,7 @@ from inference.progress import Progress, untold
 from inference.records import Refusal, WitnessName, as_json
 from ui.answers import QUEUE, answer, answer_api, api_endpoint
 from ui.case_photos import CasePhotos
+from ui.cases_in_use import CasesInUse
 from ui.file_names import files_input, given_name
 from ui.markup import render
 from ui.pictures import png_address
@@ -188,12 +188,12 @@ def _held(collection: Collection, with_pictures: bool) -> Collection:
     return collection if with_pictures else replace(collection, pictures=None)
 
 
-def references_tab(bench: Bench, cases: Cases | None = None, shown: Sequence[Any] = ()) -> None:
+def references_tab(bench: Bench, in_use: CasesInUse, shown: Sequence[Any] = ()) -> None:
     """Lay out the tab inside a `gr.Blocks`.
 
     Args:
         bench: The comparator and the collections.
-        cases: The cases to take photos from; None where none are kept.
+        in_use: The cases to take photos from.
         shown: The events on which the tab is shown, when collections are read again.
     """
     tab = References(bench)
@@ -203,8 +203,8 @@ def references_tab(bench: Bench, cases: Cases | None = None, shown: Sequence[Any
             series = gr.Textbox(label="Series (required)", elem_id="enrol-series")
             files = files_input(label="Genuine photos: drop or browse", height=150, elem_id="enrol-files")
             counterfeits = files_input(label="Known counterfeits (optional)", height=110, elem_id="enrol-counterfeits")
-            if cases:
-                _photos_of_cases(CasePhotos(cases), {"genuine": files, "counterfeit": counterfeits}, shown)
+            if in_use.offered:
+                _photos_of_cases(in_use, {"genuine": files, "counterfeit": counterfeits}, shown)
             items = gr.Dataframe(
                 headers=["photo", "item", "is"],
                 static_columns=[0, 2],
@@ -274,12 +274,11 @@ def references_tab(bench: Bench, cases: Cases | None = None, shown: Sequence[Any
         on(event, lambda collection: gr.skip() if collection else tab.wait(), [made], [result], show_progress="hidden")
 
 
-def _photos_of_cases(photos: CasePhotos, into: Mapping[str, gr.File], shown: Sequence[Any]) -> None:
+def _photos_of_cases(in_use: CasesInUse, into: Mapping[str, gr.File], shown: Sequence[Any]) -> None:
     """The section that takes photos from the cases into the files of genuine items, or of counterfeits."""
-    with gr.Accordion("Take photos from a case", open=False, elem_id="enrol-from-case"):
-        chosen = gr.Dropdown(
-            photos.choices(), multiselect=True, label="Exhibits of the cases", elem_id="enrol-case-photos"
-        )
+    photos = CasePhotos(in_use)
+    with gr.Accordion("Take photos from a case", open=False, visible=False, elem_id="enrol-from-case") as section:
+        chosen = gr.Dropdown([], multiselect=True, label="Exhibits of the cases", elem_id="enrol-case-photos")
         with gr.Row():
             buttons = {
                 known_as: gr.Button(f"As {known_as}", size="md", elem_id=f"enrol-case-{known_as}") for known_as in into
@@ -294,5 +293,9 @@ def _photos_of_cases(photos: CasePhotos, into: Mapping[str, gr.File], shown: Seq
 
     for known_as, files in into.items():
         buttons[known_as].click(partial(take, files=files), [files, chosen], [files, chosen], **QUEUE)
+
+    def look_again() -> list[Any]:
+        return [gr.Accordion(visible=in_use.cases is not None), gr.Dropdown(choices=photos.choices())]
+
     for event in shown:
-        event(lambda: gr.Dropdown(choices=photos.choices()), [], [chosen], show_progress="hidden", **QUEUE)
+        event(look_again, [], [section, chosen], show_progress="hidden", **QUEUE)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from inference.batches.batch import Batch
 from inference.casework.case import CaseFolder
-from inference.casework.cases import Cases, add_to_case, issue_report
+from inference.casework.cases import add_to_case, issue_report
 from inference.casework.facts import CaseFacts
 from inference.casework.report import Report, make_report
 from inference.casework.searches import make_search_report
 from inference.models.card import Card
 from inference.records import Comparison, Crop, Exhibit, MarkSearch, Record, Refusal
+from ui.cases_in_use import CasesInUse
 from ui.pictures import original_name
 
 Pixels = NDArray[np.uint8]
@@ -40,14 +41,14 @@ class Examined:
         records: Its records.
         exhibits: The handed-in exhibits.
         cards: The card of each model that was used, by the model's name.
-        logged_in: Numbers of the cases whose logs state it.
+        logged_in: Folders of the cases whose logs state it.
     """
 
     page: str
     records: Sequence[Record]
     exhibits: Sequence[Exhibit]
     cards: Mapping[str, Card]
-    logged_in: set[str] = field(default_factory=set)
+    logged_in: set[Path] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,11 @@ class ReportDesk:
     """Makes reports on exactly the examinations that the page shows, and never examines again.
 
     Args:
-        cases: The folder of cases; None if nothing may be written.
+        in_use: The folder of cases that reports are issued in, as long as there is one.
     """
 
-    def __init__(self, cases: Cases | None) -> None:
-        self.cases = cases
+    def __init__(self, in_use: CasesInUse) -> None:
+        self.in_use = in_use
         self._recent: OrderedDict[str, Examined] = OrderedDict()
         self._lock = Lock()
 
@@ -135,9 +136,9 @@ class ReportDesk:
         def issue(case: CaseFolder | None, made: datetime) -> Report:
             if case is None:
                 return make_report(facts, examined.records, examined.cards, made)
-            if facts.case_number not in examined.logged_in:
+            if case.path not in examined.logged_in:
                 add_to_case(case, examined.exhibits, examined.records, made)
-                examined.logged_in.add(facts.case_number)
+                examined.logged_in.add(case.path)
             return issue_report(case, facts, examined.records, examined.cards, made)
 
         return self._issued(issue, facts, map(_subject, examined.records))
@@ -167,9 +168,10 @@ class ReportDesk:
         self, issue: Callable[[CaseFolder | None, datetime], Report], facts: CaseFacts, subjects: Iterable[str]
     ) -> Issued:
         made = datetime.now().astimezone()
-        if self.cases is None:
+        cases = self.in_use.cases
+        if cases is None:
             return Issued(issue(None, made), facts, made, tuple(subjects), None, ())
-        case = self.cases.open(facts.case_number, made)
+        case = cases.open(facts.case_number, made)
         before = {*case.files}
         report = issue(case, made)
         added = [file for file in case.files if file not in before]

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
 from inference.casework.facts import CaseFacts
@@ -26,6 +27,7 @@ _LABELS = {
     "reviewer": "Reviewer: who is to review it",
 }
 _LONG = ("request", "remarks")
+Events = Sequence[Callable[..., Dependency]]
 
 
 class ReportForm:
@@ -40,12 +42,15 @@ class ReportForm:
     Attributes:
         panel: The whole section; hidden without a result.
         issued: The report that was made on it.
+        told: What tells whether the report goes into a case; see `tells`.
     """
 
     def __init__(self, desk: ReportDesk, name: str, title: str = "Report", subject: str = "the result above") -> None:
         self.desk = desk
+        self._title, self._subject = title, subject
+        head, act = self.tells()
         with gr.Column(visible=False, elem_id=f"{name}-report", elem_classes="report-form") as self.panel:
-            gr.HTML(render("report_form.html", title=title, subject=subject, kept=desk.cases is not None))
+            words = gr.HTML(head)
             with gr.Row(elem_classes="report-fields"):
                 self._fields = [
                     gr.Textbox(
@@ -57,12 +62,15 @@ class ReportForm:
                     )
                     for field, label in _LABELS.items()
                 ]
-            self._button = gr.Button(
-                "Add to case and make report" if desk.cases else "Make report",
-                variant="primary",
-                elem_id=f"{name}-make-report",
-            )
+            self._button = gr.Button(act, variant="primary", elem_id=f"{name}-make-report")
             self.issued = gr.HTML("", elem_id=f"{name}-issued")
+        self.told = (words, self._button)
+
+    def tells(self) -> tuple[str, str]:
+        """The head of the form, as HTML, and the words of its button, as they are with the present case folder."""
+        in_use = self.desk.in_use
+        head = render("report_form.html", title=self._title, subject=self._subject, in_use=in_use)
+        return head, "Add to case and make report" if in_use.cases else "Make report"
 
     def on_click(self, report: Callable[..., Issued], inputs: Sequence[Component]) -> None:
         """Make the report when the button is pressed.
@@ -87,6 +95,16 @@ class ReportForm:
             for source, target in ((one, two), (two, one)):
                 # Through the server: a hidden field takes no value from the browser.
                 source.blur(_same, source, target, **AT_ONCE)
+
+
+def tell_of_cases(forms: Sequence[ReportForm], events: Events) -> None:
+    """At these events, tell in each form anew whether its report goes into a case: a folder may be chosen meanwhile."""
+
+    def told() -> list[str]:
+        return [words for form in forms for words in form.tells()]
+
+    for event in events:
+        event(told, None, [component for form in forms for component in form.told], **AT_ONCE)
 
 
 def issued_page(issued: Issued) -> str:

@@ -16,6 +16,7 @@ from inference.register.opening import REGISTER
 from ui.authenticate import authenticate_tab
 from ui.batch import batch_tab
 from ui.case import case_tab
+from ui.cases_in_use import CasesInUse
 from ui.compare import compare_tab
 from ui.doors.guarded import GuardedApp
 from ui.doors.login import Attempts, Login
@@ -26,6 +27,7 @@ from ui.models import models_page
 from ui.references import references_tab
 from ui.register import register_tab
 from ui.report_desk import ReportDesk
+from ui.report_form import tell_of_cases
 from ui.waiting import MOST_WAITING
 
 _FOLDER = Path(__file__).parent
@@ -44,16 +46,18 @@ def workbench(
 
     Args:
         bench: The models.
-        cases: The folder of cases; without one nothing is written, and reports are only downloads.
+        cases: The folder of cases; without one nothing is written, and reports are only downloads, until one is chosen
+            in a page that reads files of this machine.
         public: Whether anyone can reach it, so that it warns against uploading case material.
         register: Folder or address of the register of marks.
         reads_files: Whether it may read files of this machine that a user names: only its own users reach it.
         batches: The folder of the batches.
     """
-    desk = ReportDesk(cases)
+    in_use = CasesInUse(cases, choosable=reads_files and not public)
+    desk = ReportDesk(in_use)
     with gr.Blocks(title="Assay", analytics_enabled=False, delete_cache=(_HOUR, _DAY)) as page:
         gr.HTML(render("masthead.html", public=public))
-        with gr.Tabs(overflow_behavior="wrap"):
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             with gr.Tab("Authenticate") as first:
                 form = authenticate_tab(bench, desk, (first.select, page.load))
             with gr.Tab("Compare marks"):
@@ -67,14 +71,16 @@ def workbench(
                     forms += register_tab(bench, desk, register, reads_files, shown)
             if bench.choices("comparator") and not public:
                 with gr.Tab("References") as references:
-                    references_tab(bench, cases, (references.select, page.load))
-            if cases:
-                with gr.Tab("Case") as tab:
-                    forms.append(case_tab(bench, desk, cases, register, tab))
+                    references_tab(bench, in_use, (references.select, page.load))
+            if in_use.offered:
+                with gr.Tab("Case") as case:
+                    forms.append(case_tab(bench, desk, in_use, register, (case.select, page.load)))
             for one, other in combinations(forms, 2):
                 one.remember_with(other)
             with gr.Tab("Models"):
                 gr.HTML(models_page(bench.catalogue), elem_id="models")
+        if in_use.choosable:
+            tell_of_cases(forms, (page.load, tabs.select))
     page.queue(default_concurrency_limit=1, max_size=MOST_WAITING, api_open=False)
     return page
 
@@ -141,7 +147,7 @@ def serve(
         port: Port to serve on.
         login: The login that the page asks for; None for none.
         open_browser: Whether to open the page.
-        case_folder: Folder of the cases; None if nothing may be written.
+        case_folder: Folder of the cases; None for none at the start.
         references: Folder of the reference collections.
         register: Folder or address of the register of marks.
         batches: Folder of the batches.

@@ -179,17 +179,17 @@ class Batch:
     def add_to_case(self, case: CaseFolder, made: datetime, progress: Progress = untold) -> None:
         """Keep the examined photos in a case and log their examinations, once; what was interrupted is completed.
 
+        The log of the case tells what it holds: another folder of cases can have a case of the same number.
+
         Raises:
             Refusal: if a photo is gone or changed, or the case cannot be written.
         """
-        if case.number in self.store.cases:
-            return
         logged = {_content(entry.content) for entry in case.entries("examination")}
         examined = self.store.examined()
         photos, done = self.state.done, 0
         while lot := [*islice(examined, _ADDED_TOGETHER)]:
             due = ((photo, digest, [one for one in told if _content(one) not in logged]) for photo, digest, told in lot)
-            case.add_examined(((_exhibit(photo, digest), told) for photo, digest, told in due), made)
+            case.add_examined(((_exhibit(photo, digest), told) for photo, digest, told in due if told), made)
             done += len(lot)
             progress(f"{done:,} photos added to the case", done / photos)
         self.store.add_case(case.number)

@@ -171,9 +171,11 @@ class CaseFolder:
             self._log.append("part weighed", as_json(finding), time)
 
     def add_search(self, search: MarkSearch, time: datetime) -> None:
-        """Log the whole record of a search of a register of marks."""
+        """Log the whole record of a search of a register of marks; one that the log has is not logged again."""
+        content = as_json(search)
         with self._locked():
-            self._log.append("search", as_json(search), time)
+            if content not in (entry.content for entry in self.entries("search")):
+                self._log.append("search", content, time)
 
     def add_report(self, name: str, run_id: str, pdf: bytes, twin: bytes, time: datetime) -> tuple[Path, Path]:
         """Write NAME.pdf and NAME.json and log their hashes.

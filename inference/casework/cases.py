@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from inference.casework.case import CaseFolder
 from inference.casework.custody import LOG_NAME
@@ -29,17 +30,34 @@ class Cases:
     Opening the folder finishes what an interrupted process left half done in a case.
 
     Raises:
-        CaseRefused: if the folder cannot be made.
+        CaseRefused: if the folder cannot be made, or is that of one case.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"{folder} cannot hold the cases ({error.strerror}); choose another folder."
+            is_case = (folder / LOG_NAME).is_file()
+        except FileExistsError as error:
+            msg = f"{folder} cannot hold the cases, since it is a file; choose a folder."
             raise CaseRefused(msg) from error
+        except OSError as error:
+            raise _unusable(folder, error) from error
+        if is_case:
+            msg = f"{folder} is the folder of one case; choose the folder that all cases lie in."
+            raise CaseRefused(msg)
         self.folder = folder.absolute()
         self._finish_interrupted()
+
+    def require_writable(self) -> None:
+        """Refuse a folder to which no case can be added, although its cases can be read.
+
+        Raises:
+            CaseRefused: if nothing can be written there.
+        """
+        try:
+            TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -126,6 +144,10 @@ def issue_report(
     report = make_report(facts, records, cards, made, case.head, parts)
     case.add_report(report.id, report.run_id, report.pdf, report.json, made)
     return report
+
+
+def _unusable(folder: Path, error: OSError) -> CaseRefused:
+    return CaseRefused(f"{folder} cannot hold the cases ({error.strerror}); choose another folder.")
 
 
 def _refusal(case: CaseFolder) -> str:

@@ -75,7 +75,7 @@ def test_a_phone_never_scrolls_sideways(open_page) -> None:
     tab(page, "Compare marks")
     page.locator(".example:visible").first.click()
     page.locator(COMPARISON).wait_for()
-    for name in ("Authenticate", "Compare marks", "Register", "References", "Models"):
+    for name in ("Authenticate", "Compare marks", "Register", "References", "Case", "Models"):
         tab(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
 
@@ -106,18 +106,18 @@ def client(address: str):
     client.close()
 
 
-def test_the_api_without_cases_is_what_the_tabs_do(client, weights: Path) -> None:
+def test_the_api_is_what_the_tabs_do(client, weights: Path) -> None:
     endpoints = client.view_api(return_format="dict")
     expected = {"/examine", "/compare", "/report", "/report_comparison", "/search_register"}
+    expected |= {"/cases", "/case_log", "/verify_case"}
     catalogue = read_catalogue(weights)
     expected |= {door for task, door in (("locator", "/locate"), ("comparator", "/enrol")) if catalogue.names(task)}
     assert set(endpoints["named_endpoints"]) == expected
 
 
-def test_without_cases_a_report_is_a_download_and_there_is_no_tab_for_them(page) -> None:
+def test_without_a_case_folder_a_report_is_a_download(page) -> None:
     page.locator(".example:visible").first.click()
     page.locator("#verdict-report").wait_for()
-    assert page.get_by_role("tab", name="Case").count() == 0
     for field in ("case-number", "examiner"):
         page.locator(f"#verdict-{field} :is(input, textarea)").fill("1")
     page.click("#verdict-make-report")

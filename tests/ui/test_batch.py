@@ -10,6 +10,7 @@ from inference.bench import Bench
 from inference.records import Refusal
 from inference.request import Means
 from ui.batch_actions import Batching
+from ui.cases_in_use import CasesInUse
 from ui.choices import EACH_PART, means_of
 from ui.file_names import NamedPath
 from ui.report_desk import ReportDesk
@@ -18,7 +19,7 @@ from ui.workbench import workbench
 
 def made(models: Path, folder: Path, reads_files: bool = True) -> Batching:
     bench = Bench(models)
-    return Batching(bench, ReportDesk(None), folder, reads_files)
+    return Batching(bench, ReportDesk(CasesInUse()), folder, reads_files)
 
 
 @pytest.fixture

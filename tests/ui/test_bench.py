@@ -21,13 +21,14 @@ from inference.models.catalogue import Catalogue, read_catalogue
 from inference.records import Refusal
 from ui.answers import answer
 from ui.authenticate_actions import Authenticate
+from ui.cases_in_use import CasesInUse
 from ui.compare import Compare
 from ui.examination import Examination, key_of
 from ui.models import draw_histogram, figures_by_heading, models_page
 from ui.report_desk import Examined, ReportDesk
 from ui.report_form import ReportForm
 
-DESK = ReportDesk(None)
+DESK = ReportDesk(CasesInUse())
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def form() -> Iterator[ReportForm]:
         # Gradio leaves an event loop to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         with gr.Blocks():
-            form = ReportForm(ReportDesk(None), "photo")
+            form = ReportForm(ReportDesk(CasesInUse()), "photo")
         yield form
         gc.collect()
 

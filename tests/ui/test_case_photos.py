@@ -12,6 +12,7 @@ from inference.casework.cases import Cases, add_to_case
 from inference.intake.exhibit import read_exhibit
 from inference.records import Exhibit, Refusal
 from ui.case_photos import CasePhotos
+from ui.cases_in_use import CasesInUse
 from ui.file_names import given_name
 
 TIME = datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
@@ -30,7 +31,7 @@ def exhibits(lettered: Any) -> list[Exhibit]:
 def test_each_exhibit_of_any_case_can_be_taken_by_its_name(
     cases: Cases, exhibits: list[Exhibit], tmp_path: Path
 ) -> None:
-    photos = CasePhotos(cases)
+    photos = CasePhotos(CasesInUse(cases))
     assert photos.choices() == []
     for number, handed_in in (("26-001", exhibits), ("26-002", exhibits[:1])):
         add_to_case(cases.open(number, TIME), handed_in, [], TIME)
@@ -44,7 +45,7 @@ def test_each_exhibit_of_any_case_can_be_taken_by_its_name(
 
 
 def test_what_was_deleted_or_changed_is_not_taken(cases: Cases, exhibits: list[Exhibit], tmp_path: Path) -> None:
-    case, photos = cases.open("26-001", TIME), CasePhotos(cases)
+    case, photos = cases.open("26-001", TIME), CasePhotos(CasesInUse(cases))
     add_to_case(case, exhibits, [], TIME)
     changed = next(path for sha256, path, _ in case.exhibits if sha256 == exhibits[0].sha256)
     changed.write_bytes(b"another picture")

@@ -25,6 +25,7 @@ from inference.records import Crop, Detection, Exhibit, Refusal, Verdict, as_jso
 from inference.request import Request
 from ui.authenticate import detection_choices
 from ui.authenticate_actions import Authenticate, box_of
+from ui.cases_in_use import CasesInUse
 from ui.report_desk import ReportDesk
 from ui.verdict_card import verdict_page
 
@@ -77,14 +78,14 @@ def test_a_photo_without_parts_and_a_folder_without_a_locator_have_no_finds(
 ) -> None:
     with pytest.raises(Refusal, match=r"No part \(striped_part\) was found on goods_100\.png"):
         bench.examine_found(goods(100, ()))
-    assert "No part was found" in Authenticate(bench, ReportDesk(None)).found(saved())
+    assert "No part was found" in Authenticate(bench, ReportDesk(CasesInUse())).found(saved())
     without = Bench(tiny_models)
     assert without.detections(two) == ()
-    assert Authenticate(without, ReportDesk(None)).found(saved(RED)) == ""
+    assert Authenticate(without, ReportDesk(CasesInUse())).found(saved(RED)) == ""
 
 
 def test_the_api_completes_what_follows_from_a_find(bench: Bench, saved) -> None:
-    tab, path = Authenticate(bench, ReportDesk(None)), saved(RED, BLUE)
+    tab, path = Authenticate(bench, ReportDesk(CasesInUse())), saved(RED, BLUE)
     found = tab.locate(path)
     record = tab.examine(path, "", "", "", "2")
     assert record["crop"] == found[1]["crop"]
@@ -98,7 +99,7 @@ def test_a_part_without_a_model_leads_to_its_collections(
     unmodelled: Path, quorum_photos: list[KnownPhoto], saved, tmp_path: Path
 ) -> None:
     bench = Bench(unmodelled, references=tmp_path)
-    tab, path = Authenticate(bench, ReportDesk(None)), saved(RED)
+    tab, path = Authenticate(bench, ReportDesk(CasesInUse())), saved(RED)
     collection = bench.enrol(Enrolment("Striped part", "Quorum", quorum_photos))
     assert tab.choice_for("striped_part") is None
     assert "There is no model for striped part, so that it is not examined." in tab.found(path)
@@ -178,7 +179,7 @@ def doors_bench(request: pytest.FixtureRequest, goods_models: Path, tmp_path: Pa
 def test_what_is_found_is_one_record_and_one_run_whichever_door_it_came_through(
     doors_bench: Bench, saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, tab = saved(RED), Authenticate(doors_bench, ReportDesk(None))
+    path, tab = saved(RED), Authenticate(doors_bench, ReportDesk(CasesInUse()))
     (find,) = tab.detections(path)
     case = ("--case", str(tmp_path / "case"), "--case-number", "17", "--examiner", "E. Examiner")
 

@@ -15,6 +15,7 @@ from inference.bench import Bench
 from inference.intake.exhibit import read_exhibit
 from ui import exhibit_input, report_desk
 from ui.authenticate_actions import Authenticate
+from ui.cases_in_use import CasesInUse
 from ui.compare import Compare
 from ui.exhibit_input import handed_in
 from ui.file_names import NamedPath
@@ -62,7 +63,7 @@ def held(reads: Reads) -> int:
 
 def test_a_file_is_read_once_whatever_is_asked_of_it(bench: Bench, photo: Callable[[int], str], reads: Reads) -> None:
     one, two = photo(1), photo(2)
-    desk = ReportDesk(None)
+    desk = ReportDesk(CasesInUse())
     tab, marks = Authenticate(bench, desk), Compare(bench, desk)
     facts = ("17", "E. Examiner", "", "", "", "", "")
     calls = [
@@ -114,7 +115,7 @@ def test_examinations_are_at_hand_up_to_a_number_and_to_the_memory_of_their_pict
 ) -> None:
     picture = max(one.pixels.nbytes + one.size_bytes for one in (read_exhibit(Path(photo(n))) for n in range(7)))
     monkeypatch.setattr(report_desk, "KEPT_BYTES", 2 * picture)
-    desk = ReportDesk(None)
+    desk = ReportDesk(CasesInUse())
     keys = [desk.keep(examined(photo(seed))) for seed in range(4)]
     assert [key in desk._recent for key in keys] == [False, False, True, True]
     shared = examined(photo(5))

@@ -22,6 +22,7 @@ from inference.models.weights import Model, save_model
 from inference.records import Crop, KeyArea, Refusal, WitnessName
 from inference.request import Request
 from ui.authenticate_actions import Authenticate
+from ui.cases_in_use import CasesInUse
 from ui.choices import BESIDE
 from ui.pictures import AREA_SIDE, MOST_ENLARGED, area_pictures
 from ui.references import FAR, EnrolledRow, References
@@ -100,7 +101,7 @@ def test_a_kept_collection_can_be_chosen_and_holds_photos_only_if_asked_to(
         assert (bench.collection("label_quorum_2").pictures is not None) == with_pictures
     assert "takes the place of the collection" in tab.page(collection)
     assert '<th scope="row">label_quorum_2</th>' in tab.listed()
-    authenticate = Authenticate(bench, ReportDesk(None))
+    authenticate = Authenticate(bench, ReportDesk(CasesInUse()))
     assert authenticate.choices()[-1] == (
         f"Beside {len(collection.card.items)} genuine: label, Quorum 2",
         f"{BESIDE}label_quorum_2",
@@ -114,7 +115,7 @@ def test_a_kept_collection_can_be_chosen_and_holds_photos_only_if_asked_to(
 def test_of_several_collections_the_best_fitting_can_be_chosen(bench: Bench, collection: Collection) -> None:
     for series in ("Quorum 2", "Quorum 3"):
         bench.keep(replace(collection, series=series))
-    authenticate = Authenticate(bench, ReportDesk(None))
+    authenticate = Authenticate(bench, ReportDesk(CasesInUse()))
     assert authenticate.choices()[-1] == ("Beside the best fitting of 2 collections", f"{BESIDE}{BEST_FIT}")
     assert authenticate.series_choices(f"{BESIDE}{BEST_FIT}") == [("Left open", "")]
 
@@ -124,7 +125,7 @@ def test_without_a_comparator_no_collection_can_be_chosen(
 ) -> None:
     bench.keep(collection)
     without = Bench(tiny_models, references=bench.references)
-    assert [name for _, name in Authenticate(without, ReportDesk(None)).choices()] == ["tiny_parts"]
+    assert [name for _, name in Authenticate(without, ReportDesk(CasesInUse())).choices()] == ["tiny_parts"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from inference.bench import Bench
 from inference.records import Refusal
 from tests.inference.register.drawing import drawn
+from ui.cases_in_use import CasesInUse
 from ui.register import Registered
 from ui.report_desk import ReportDesk
 from ui.workbench import workbench
@@ -27,7 +28,7 @@ def marks(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tab(weighing_models: Path, tmp_path: Path) -> Registered:
-    return Registered(Bench(weighing_models), ReportDesk(None), str(tmp_path / "register"), takes_in=True)
+    return Registered(Bench(weighing_models), ReportDesk(CasesInUse()), str(tmp_path / "register"), takes_in=True)
 
 
 def untold(what: str, share: float) -> None:
@@ -83,7 +84,7 @@ def test_a_register_that_cannot_be_read_is_said_and_the_page_opens(weighing_mode
     (tmp_path / "register.sqlite").write_bytes(b"no register" * 99)
     bench = Bench(weighing_models)
     workbench(bench, register=str(tmp_path))
-    tab = Registered(bench, ReportDesk(None), str(tmp_path), takes_in=True)
+    tab = Registered(bench, ReportDesk(CasesInUse()), str(tmp_path), takes_in=True)
     for look in (tab.wait, tab.filters):
         with pytest.raises(Refusal, match="cannot be read as a register"):
             look()

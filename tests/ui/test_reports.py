@@ -22,6 +22,7 @@ from inference.request import Request
 from ui.answers import answer
 from ui.authenticate_actions import Authenticate
 from ui.case_actions import Case
+from ui.cases_in_use import CasesInUse
 from ui.report_desk import KEPT, Examined, ReportDesk
 from ui.report_form import issued_page, stated_facts
 
@@ -40,7 +41,7 @@ def cases(tmp_path: Path) -> Cases:
 
 @pytest.fixture
 def examined(bench: Bench, marks: tuple[Path, Path]) -> Examined:
-    return Authenticate(bench, ReportDesk(None)).examined(str(marks[0]), "tiny_parts", "", "10,10,200,100", "")
+    return Authenticate(bench, ReportDesk(CasesInUse())).examined(str(marks[0]), "tiny_parts", "", "10,10,200,100", "")
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def reported(bench: Bench, cases: Cases, examined: Examined) -> Callable[..., st
     """Adds a case with a report; gives the report's id."""
 
     def report(number: str = "2026-17") -> str:
-        return ReportDesk(cases).report(examined, CaseFacts(number, "E. Examiner")).report.id
+        return ReportDesk(CasesInUse(cases)).report(examined, CaseFacts(number, "E. Examiner")).report.id
 
     return report
 
@@ -63,7 +64,7 @@ def reported(bench: Bench, cases: Cases, examined: Examined) -> Callable[..., st
 def test_a_report_is_of_the_record_on_show_and_its_case_is_sound(
     bench: Bench, cases: Cases, examined: Examined
 ) -> None:
-    desk = ReportDesk(cases)
+    desk = ReportDesk(CasesInUse(cases))
     issued = desk.report_kept(desk.keep(examined), CaseFacts("2026-17", "E. Examiner"))
     twin = json.loads(issued.report.json)
     assert twin["examinations"][0]["record"] == as_json(examined.records[0])
@@ -79,7 +80,7 @@ def test_a_report_is_of_the_record_on_show_and_its_case_is_sound(
 
 
 def test_a_second_report_of_one_verdict_logs_no_second_examination(cases: Cases, examined: Examined) -> None:
-    desk = ReportDesk(cases)
+    desk = ReportDesk(CasesInUse(cases))
     key = desk.keep(examined)
     for remarks in ("", "with a remark"):
         desk.report_kept(key, CaseFacts("2026-17", "E. Examiner", remarks=remarks))
@@ -89,7 +90,7 @@ def test_a_second_report_of_one_verdict_logs_no_second_examination(cases: Cases,
 
 def test_without_cases_a_report_is_handed_out_and_nothing_is_written(examined: Examined, tmp_path: Path) -> None:
     before = set(tmp_path.rglob("*"))
-    issued = ReportDesk(None).report(examined, CaseFacts("2026-17", "E. Examiner"))
+    issued = ReportDesk(CasesInUse()).report(examined, CaseFacts("2026-17", "E. Examiner"))
     assert issued.report.pdf.startswith(b"%PDF")
     assert issued.folder is None
     assert "Nothing was written" in issued_page(issued)
@@ -97,7 +98,7 @@ def test_without_cases_a_report_is_handed_out_and_nothing_is_written(examined: E
 
 
 def test_an_examination_that_is_long_past_is_refused(examined: Examined) -> None:
-    desk = ReportDesk(None)
+    desk = ReportDesk(CasesInUse())
     first, *_ = [desk.keep(examined) for _ in range(KEPT + 1)]
     for key in (first, None, "made up"):
         with pytest.raises(Refusal, match="no longer kept"):
@@ -109,9 +110,9 @@ def test_a_photo_that_is_gone_from_the_disk_is_kept_as_it_was_handed_in(
 ) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(marks[0].read_bytes())
-    examined = Authenticate(bench, ReportDesk(None)).examined(str(photo), "tiny_parts", "", "", "")
+    examined = Authenticate(bench, ReportDesk(CasesInUse())).examined(str(photo), "tiny_parts", "", "", "")
     photo.unlink()
-    issued = ReportDesk(cases).report(examined, CaseFacts("2026-17", "E. Examiner"))
+    issued = ReportDesk(CasesInUse(cases)).report(examined, CaseFacts("2026-17", "E. Examiner"))
     assert issued.folder is not None
     (copy,) = (issued.folder / "exhibits").iterdir()
     assert copy.read_bytes() == marks[0].read_bytes()
@@ -134,7 +135,7 @@ def test_a_form_that_lacks_what_a_report_needs_is_refused(
 
 def test_a_case_tells_its_log_in_words_and_escapes_it(bench: Bench, cases: Cases, reported: Callable) -> None:
     report = reported(f"17{HOSTILE}")
-    tab = Case(bench, cases)
+    tab = Case(bench, CasesInUse(cases))
     tab.sign_off(f"17{HOSTILE}", report, HOSTILE, HOSTILE)
     page = tab.page(f"17{HOSTILE}")
     assert HOSTILE not in page
@@ -145,7 +146,7 @@ def test_a_case_tells_its_log_in_words_and_escapes_it(bench: Bench, cases: Cases
 
 def test_a_case_shows_what_models_found_and_people_say(bench: Bench, cases: Cases, reported: Callable) -> None:
     reported()
-    tab, case = Case(bench, cases), cases.case("2026-17")
+    tab, case = Case(bench, CasesInUse(cases)), cases.case("2026-17")
     (exhibit,) = [digest for _, digest in tab.exhibits("2026-17") if digest]
     tab.note("2026-17", "conclusion", exhibit, "E. Examiner", f"Another house. {HOSTILE}")
     tab.note("2026-17", "remark", "", "E. Examiner", "Sealed bag.")
@@ -171,12 +172,12 @@ def test_a_case_tells_an_examination_beside_a_collection(
     found = bench.examine_beside(Request(quorum_photos[0].exhibit), "label_quorum")
     time = datetime.now().astimezone()
     add_to_case(cases.open("9", time), [found.exhibit], [found], time)
-    assert "beside label_quorum" in Case(bench, cases).page("9")
+    assert "beside label_quorum" in Case(bench, CasesInUse(cases)).page("9")
 
 
 def test_verification_grows_report_by_report_and_finds_a_change(bench: Bench, cases: Cases, reported: Callable) -> None:
     reports = [reported(), reported()]
-    case, tab = cases.case("2026-17"), Case(bench, cases)
+    case, tab = cases.case("2026-17"), Case(bench, CasesInUse(cases))
     pages = list(tab.verify("2026-17"))
     assert len(pages) == 2 + len(set(reports))
     assert "All agrees." in pages[-1]
@@ -232,7 +233,7 @@ def test_page_api_and_command_line_find_and_place_what_was_done_to_a_case(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     reported()
-    case, tab = cases.case("2026-17"), Case(bench, cases)
+    case, tab = cases.case("2026-17"), Case(bench, CasesInUse(cases))
     place = tamper(case.path)
     *_, page = tab.verify("2026-17")
     assert "All agrees." not in page
@@ -249,7 +250,7 @@ def test_a_report_that_was_deleted_is_told_and_one_that_is_missing_differs(
 ) -> None:
     reported("1")
     reported("2")
-    tab = Case(bench, cases)
+    tab = Case(bench, CasesInUse(cases))
     tab.delete("1", "1", "E. Examiner", "returned")
     next(file for file in cases.case("2").files if file.suffix == ".json").unlink()
     assert "it was deleted, as the log states" in list(tab.verify("1"))[-1]
@@ -270,7 +271,7 @@ def test_nothing_is_deleted_without_number_name_and_reason(
 ) -> None:
     reported()
     before = cases.case("2026-17").files
-    card = answer(Case(bench, cases).delete, "2026-17", typed, by, reason)
+    card = answer(Case(bench, CasesInUse(cases)).delete, "2026-17", typed, by, reason)
     assert sentence in card
     assert 'role="alert"' in card
     assert cases.case("2026-17").files == before
@@ -278,7 +279,7 @@ def test_nothing_is_deleted_without_number_name_and_reason(
 
 def test_a_deletion_removes_all_and_says_so(bench: Bench, cases: Cases, reported: Callable) -> None:
     reported()
-    tab = Case(bench, cases)
+    tab = Case(bench, CasesInUse(cases))
     assert "3 files of case 2026-17 are deleted" in tab.delete("2026-17", "2026-17 ", "E. Examiner", "returned")
     assert cases.case("2026-17").files == ()
     page = tab.page("2026-17")
@@ -289,7 +290,7 @@ def test_a_deletion_removes_all_and_says_so(bench: Bench, cases: Cases, reported
 
 def test_a_sign_off_needs_a_report_of_the_case_and_a_name(bench: Bench, cases: Cases, reported: Callable) -> None:
     report = reported()
-    sign_off = Case(bench, cases).sign_off
+    sign_off = Case(bench, CasesInUse(cases)).sign_off
     with pytest.raises(Refusal, match="No report R-0 was issued"):
         sign_off("2026-17", "R-0", "E. Reviewer", "agreed")
     with pytest.raises(Refusal, match="The reviewer is missing"):
@@ -302,7 +303,7 @@ def test_only_listed_files_of_a_case_are_handed_out(
 ) -> None:
     reported()
     (cases.folder / "secret").write_text("secret")
-    tab = Case(bench, cases)
+    tab = Case(bench, CasesInUse(cases))
     listed = [file for _, file in tab.files("2026-17")]
     assert len(listed) == 4
     assert all(tab.file("2026-17", file).is_relative_to(cases.case("2026-17").path) for file in listed)
@@ -311,7 +312,7 @@ def test_only_listed_files_of_a_case_are_handed_out(
 
 
 def test_the_tab_says_what_to_do_first(bench: Bench, cases: Cases, reported: Callable) -> None:
-    tab = Case(bench, cases)
+    tab = Case(bench, CasesInUse(cases))
     assert "No case yet" in tab.page(None)
     reported()
     assert "Choose a case" in tab.page(None)

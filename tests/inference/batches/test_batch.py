@@ -242,6 +242,19 @@ def test_what_an_interrupted_addition_logged_is_not_logged_again(done: Batch, tm
     assert len(case.entries("examination")) == 3
 
 
+def test_a_case_of_the_same_number_in_another_folder_is_filled_as_well(
+    done: Batch, photos: Path, tmp_path: Path
+) -> None:
+    one, two = (CaseFolder.open(tmp_path / folder / "case", "C 1", MADE) for folder in ("one", "two"))
+    for case in (one, two):
+        done.report(FACTS, MADE, case)
+        assert [len(case.entries(event)) for event in ("exhibit added", "examination")] == [3, 3]
+    for photo in photos.iterdir():
+        photo.unlink()
+    done.report(FACTS, MADE, one)
+    assert len(one.reports) == 2, "what a case holds is not read again"
+
+
 def test_nothing_examined_is_nothing_to_report(batch: Batch) -> None:
     with pytest.raises(Refusal, match="No photo of batch was examined"):
         batch.report(FACTS, MADE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -78,6 +79,17 @@ def test_a_report_states_the_search_and_agrees_with_itself(
     lines = verified(issued, bench, register)
     assert {line.status for line in lines.values()} == {"agrees"}
     assert {"register", "image", "run id", *(f"ranking {one.name}" for one in search.rankings)} <= lines.keys()
+
+
+def test_a_search_that_is_reported_twice_in_a_case_is_logged_once(
+    issued: Path, search: MarkSearch, bench: Bench
+) -> None:
+    case = CaseFolder(issued.parents[1])
+    make_search_report(CaseFacts("7", "R. Reviewer"), search, bench.catalogue.cards["tiny_marks"], MADE, case)
+    make_search_report(FACTS, replace(search, filters={}), bench.catalogue.cards["tiny_marks"], MADE, case)
+    events = [entry.event for entry in case.entries()]
+    report, searched = "report issued", "search"
+    assert events == ["case opened", "exhibit added", searched, report, report, searched, report]
 
 
 def test_a_register_that_changed_is_said_and_what_it_now_gives(
