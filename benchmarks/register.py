@@ -14,9 +14,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,23 +31,24 @@ from numpy.typing import NDArray
 from benchmarks.large_pictures import megabytes
 from inference.bench import Bench
 from inference.intake.exhibit import read_exhibit
-from inference.intake.sources import read_source
+from inference.intake.sources import Listed, read_source
 from inference.progress import untold
 from inference.records import Refusal
 from inference.register.codes import CodeScan, codes_of
 from inference.register.search import CANDIDATES
-from inference.trademark.embedder import MarkEmbedder
+from inference.trademark.embedder import FramedInputs, MarkEmbedder
 
 Vectors = NDArray[np.float32]
 Nearest = Callable[[Vectors], NDArray[np.integer]]
 """Ten numbers for one query (C,)."""
 MOST = 10
+TAKE_IN = "take-in"
 _DRAWN_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How many vectors, of which marks, and by which engines."""
+    """How many vectors, of which marks, and what is measured."""
 
     marks: Path | None = None
     """Folder of marks whose embeddings the vectors are like; its marks are among them, and are taken in."""
@@ -57,8 +60,8 @@ class Settings:
     """Searches of each engine."""
     taken: int = 10_000
     """Marks of the folder that are taken in, at most."""
-    engines: tuple[str, ...] = ()
-    """Engines to measure; by default all that are there."""
+    measured: tuple[str, ...] = ()
+    """Engines to measure, or "take-in"; by default all that are there."""
 
 
 def drawn(settings: Settings, own: Vectors) -> Iterator[Vectors]:
@@ -206,15 +209,20 @@ def truth(vectors: Path, queries: Vectors) -> list[set[int]]:
 
 def embedded(bench: Bench, folder: Path, most: int) -> Vectors:
     """Compact embeddings (n, C) of the whole marks of a folder; what shows no mark is left out."""
-    embedder = embedder_of(bench)
-    found = []
-    for mark in read_source(folder).pictures[:most]:
-        try:
-            framed = embedder.framed(read_exhibit(mark.read(), mark.path))
-        except Refusal:
-            continue
-        found.append(embedder.embedded([framed])[0].whole)
-    return embedder.compact(np.stack(found))
+    embedder, marks, found = embedder_of(bench), read_source(folder).pictures[:most], []
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(marks), 64):
+            seen = pool.map(partial(whole, embedder), marks[start : start + 64])
+            found += embedder.embedded([framed for framed in seen if framed is not None])
+    return embedder.compact(np.stack([views.whole for views in found]))
+
+
+def whole(embedder: MarkEmbedder, mark: Listed) -> FramedInputs | None:
+    """A mark as a whole alone; nothing where it is refused."""
+    try:
+        return replace(embedder.framed(read_exhibit(mark.read(), mark.path)), places=(), elements=())
+    except Refusal:
+        return None
 
 
 def embedder_of(bench: Bench) -> MarkEmbedder:
@@ -271,9 +279,8 @@ def line(name: str, one: dict[str, Any], expected: list[set[int]]) -> str:
     return f"{name:24}{memory}{median:11.2f}{p99:9.2f}{np.mean(kept) / MOST:11.4f}"
 
 
-def main(settings: Settings) -> None:
-    """Print a table of all engines, and the take-in."""
-    bench = Bench()
+def searched(bench: Bench, settings: Settings, engines: Collection[str]) -> None:
+    """Print a table of the engines."""
     own = np.zeros((0, settings.channels), np.float32)
     if settings.marks:
         own = embedded(bench, settings.marks, settings.taken)
@@ -281,19 +288,25 @@ def main(settings: Settings) -> None:
         vectors = Path(folder) / "vectors.npy"
         written(vectors, settings, own)
         every = np.load(vectors, mmap_mode="r")
-        print(
-            f"{len(every):,} vectors of {every.shape[1]} numbers, {len(own):,} of them of marks; {os.cpu_count()} cores"
-        )
+        of_marks = f"{len(own):,} of them of marks; {os.cpu_count()} cores"
+        print(f"{len(every):,} vectors of {every.shape[1]} numbers, {of_marks}")
         of = len(own) or len(every)
         chosen = np.random.default_rng(1).choice(of, min(settings.queries, of), replace=False)
         queries = every[np.sort(chosen)].astype(np.float32)
         expected = truth(vectors, queries)
         print(f"{'':24}{'built s':>9}{'memory MB':>11}{'peak MB':>9}{'median ms':>11}{'p99 ms':>9}{'recall@10':>11}")
         for name, (_, package) in ENGINES.items():
-            if name in (settings.engines or ENGINES) and find_spec(package):
+            if name in engines and find_spec(package):
                 with get_context("spawn").Pool(1) as pool:
                     print(line(name, pool.apply(measured, (name, vectors, queries)), expected), flush=True)
-    if settings.marks:
+
+
+def main(settings: Settings) -> None:
+    """Print a table of all engines, and the take-in."""
+    bench, chosen = Bench(), {*(settings.measured or (*ENGINES, TAKE_IN))}
+    if chosen - {TAKE_IN}:
+        searched(bench, settings, chosen)
+    if settings.marks and TAKE_IN in chosen:
         taken_in(bench, settings.marks, settings.taken)
 
 

@@ -24,6 +24,7 @@ from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.gate import ScopeSettings, gate_model
 from training.assessment.locator import LocatorAssessmentSettings, assess_locator
 from training.assessment.owned_marks import OwnedMarksSettings, assess_owned_marks
+from training.assessment.owned_register import OwnedRegisterSettings, search_owned_marks
 from training.assessment.robustness import RobustnessSettings
 from training.assessment.scoreboard import ScoreboardSettings, make_scoreboard
 from training.assessment.tables import metric_lines, table_lines
@@ -126,6 +127,12 @@ def compare_owned_marks(settings: OwnedMarksSettings) -> None:
     """Compare real marks whose owners are known: how many are refused, and what is said of pairs of two owners."""
     with alone_in(settings.out):
         print("\n".join(metric_lines(assess_owned_marks(settings))))
+
+
+def search_owned_register(settings: OwnedRegisterSettings) -> None:
+    """Take real marks whose owners are known into a register, and search it for the other marks of each owner."""
+    with alone_in(settings.out):
+        print("\n".join(table_lines(search_owned_marks(settings))))
 
 
 def collect_scoreboard(settings: ScoreboardSettings) -> None:
@@ -233,6 +240,7 @@ def main() -> int:
         "compact": fit_compact,
         "robustness": corrupt_samples,
         "owned_marks": compare_owned_marks,
+        "owned_register": search_owned_register,
         "scoreboard": collect_scoreboard,
         "rendered": build_rendered_set,
         "houses": build_house_set,

@@ -66,6 +66,14 @@ class Registered:
         """Whether there is a register; looking for one makes none."""
         return self._opened is not None or is_register(self._place)
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is none yet; not where that cannot be told, so that the page opens and says why."""
+        try:
+            return not self.is_there
+        except Refusal:
+            return False
+
     def wait(self) -> str:
         """The card before a search: what the register holds, and what to do.
 
@@ -302,7 +310,7 @@ def register_tab(
 
 def _taking_in(tab: Registered) -> Dependency:
     """The section that takes marks in; gives the event of its end."""
-    with gr.Accordion("Take marks in", open=not tab.is_there, elem_id="register-taking-in"):
+    with gr.Accordion("Take marks in", open=tab.is_missing, elem_id="register-taking-in"):
         places = gr.Textbox(
             label="Folders, ZIPs or CSVs on this machine",
             info="A path a line. A CSV names files in its column path; its other columns can be filtered by.",

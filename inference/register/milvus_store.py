@@ -96,8 +96,27 @@ class _Client:
 
     def ask(self, call: str, *arguments: Any, **named: Any) -> Any:
         """What a call of the client gives."""
-        try:
+        with self._answered(call):
             return getattr(self._client, call)(*arguments, **named)
+
+    def rows(self, where: str, fields: Sequence[str]) -> list[_Row]:
+        """All entities of which a condition is true, with these fields."""
+        found = list(self.ask("query", COLLECTION, where, output_fields=[*fields], limit=_MOST_READ))
+        if len(found) < _MOST_READ:
+            return found
+        found = []
+        with self._answered("query"):
+            named = {"filter": where, "batch_size": _MOST_READ, "output_fields": [*fields]}
+            iterator = self._client.query_iterator(COLLECTION, **named)
+            while batch := iterator.next():
+                found += batch
+            iterator.close()
+        return found
+
+    @contextmanager
+    def _answered(self, call: str) -> Iterator[None]:
+        try:
+            yield
         except MilvusException as error:
             msg = f"{self._address} did not do it ({call}: {error.message}); check the server, then try again."
             raise RegisterRefused(msg) from error
@@ -174,7 +193,9 @@ class MilvusStore:
 
     def of_picture(self, digest: str, where: str = _WHOLE) -> list[RegisteredMark]:
         """The marks that show a picture, of those that a condition leaves."""
-        rows = self._rows(f"digest == {_quoted(digest)} and {where}", (*_OF_MARK, "width", "height", "thumbnail"))
+        rows = self._client.rows(
+            f"digest == {_quoted(digest)} and {where}", (*_OF_MARK, "width", "height", "thumbnail")
+        )
         return [
             RegisteredMark(
                 Path(row["source"]),
@@ -190,12 +211,12 @@ class MilvusStore:
 
     def refused(self) -> list[tuple[Path, str, str]]:
         """Source and path of each mark that could not be taken in, and why."""
-        rows = self._rows('view == "refused"', _OF_MARK)
+        rows = self._client.rows('view == "refused"', _OF_MARK)
         return [(Path(row["source"]), row["path"], row["refused"]) for row in sorted(rows, key=_in_order)]
 
     def listed(self, source: Path) -> dict[Key, tuple[str, dict[str, str]]]:
         """The stamp and the columns of each mark that was taken in from a source, refused ones too."""
-        rows = self._rows(f'source == {_quoted(str(source))} and view in ["whole", "refused"]', _OF_MARK)
+        rows = self._client.rows(f'source == {_quoted(str(source))} and view in ["whole", "refused"]', _OF_MARK)
         return {(row["path"], row["nth"]): (row["stamp"], json.loads(row["columns"])) for row in rows}
 
     def holds(self, digest: str) -> bool:
@@ -236,7 +257,8 @@ class MilvusStore:
         schema.add_field("folded", DataType.JSON)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._dimensions)
         index = MilvusClient.prepare_index_params()
-        index.add_index("vector", index_type="AUTOINDEX", metric_type="COSINE")
+        # Exact, as in a folder: a graph falls apart where a hundred marks show one picture.
+        index.add_index("vector", index_type="FLAT", metric_type="COSINE")
         self._client.ask("create_collection", COLLECTION, schema=schema, index_params=index, consistency_level="Strong")
         self._say(_State(model))
 
@@ -257,7 +279,7 @@ class MilvusStore:
         change = _Change()
         yield change
         if before.changing:
-            content = summed(EMPTY, sum(map(_content_of, self._rows(_WHOLE, _OF_MARK))))
+            content = summed(EMPTY, sum(map(_content_of, self._client.rows(_WHOLE, _OF_MARK))))
         else:
             content = summed(before.content, change.content)
         columns = tuple(sorted({*before.columns, *change.columns}))
@@ -266,7 +288,7 @@ class MilvusStore:
     def _forget(self, source: Path, keys: Sequence[Key], change: _Change) -> None:
         for start in range(0, len(keys), _MOST_READ):
             where = f"mark in {_quoted([_mark(source, key) for key in keys[start : start + _MOST_READ]])}"
-            change.content -= sum(map(_content_of, self._rows(f"{where} and {_WHOLE}", _OF_MARK)))
+            change.content -= sum(map(_content_of, self._client.rows(f"{where} and {_WHOLE}", _OF_MARK)))
             self._client.ask("delete", COLLECTION, filter=where)
 
     def _views(self, picture: Picture) -> list[_Row]:
@@ -291,7 +313,7 @@ class MilvusStore:
     def _views_of(self, digest: str) -> list[_Row]:
         """The same of a picture that is held."""
         (known,) = self._client.ask("query", COLLECTION, _showing(digest), output_fields=["mark"], limit=1)
-        rows = self._rows(f"mark == {_quoted(known['mark'])}", _OF_PICTURE)
+        rows = self._client.rows(f"mark == {_quoted(known['mark'])}", _OF_PICTURE)
         return [{name: row[name] for name in _OF_PICTURE} for row in rows]
 
     def _entities(self, source: Path, entry: Entry, views: Sequence[_Row]) -> list[_Row]:
@@ -319,17 +341,6 @@ class MilvusStore:
 
     def _count(self, where: str) -> int:
         return int(self._client.ask("query", COLLECTION, where, output_fields=["count(*)"])[0]["count(*)"])
-
-    def _rows(self, where: str, fields: Sequence[str]) -> list[_Row]:
-        """All entities of which a condition is true."""
-        found: list[_Row] = []
-        rows = self._client.ask(
-            "query_iterator", COLLECTION, filter=where, batch_size=_MOST_READ, output_fields=[*fields]
-        )
-        while batch := rows.next():
-            found += batch
-        rows.close()
-        return found
 
 
 class MilvusReading:

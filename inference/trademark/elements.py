@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.records import Crop
-from inference.trademark.framing import MARGIN
+from inference.trademark.framing import MARGIN, darkest
 from inference.trademark.windows import box_of, windows_over
 
 Pixels = NDArray[np.uint8]
@@ -41,7 +41,7 @@ def elements(mark: Pixels) -> tuple[Crop, ...]:
     """
     scale = min(1.0, _LONG_SIDE / max(mark.shape[:2]))
     size = max(1, round(mark.shape[1] * scale)), max(1, round(mark.shape[0] * scale))
-    ink = cv2.resize(mark, size, interpolation=cv2.INTER_AREA).min(axis=2) < 255 - _INK
+    ink = darkest(np.asarray(cv2.resize(mark, size, interpolation=cv2.INTER_AREA), np.uint8)) < 255 - _INK
     if not ink.any():
         return ()
     whole = box_of(ink)

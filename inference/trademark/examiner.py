@@ -37,6 +37,8 @@ Pair = tuple[Exhibit, Exhibit]
 Crops = tuple[Crop | None, Crop | None]
 Maps = NDArray[np.float32]
 
+_COMPARED_AT_ONCE = 512
+"""Embeddings that are compared together: what is computed of them stays in a core's cache."""
 _BATCH = 32
 
 
@@ -340,7 +342,8 @@ class TrademarkExaminer(Examiner):
 
     def compare_with_all(self, one: Tensor, others: Tensor) -> NDArray[np.float64]:
         """Log odds (n,) of one embedding (C,) beside each of others (n, C)."""
-        return self._log_odds(one.expand_as(others), others).numpy()
+        parts = others.split(_COMPARED_AT_ONCE)
+        return torch.cat([self._log_odds(one.expand_as(part), part) for part in parts]).numpy()
 
     def _log_odds(self, first: Tensor, second: Tensor) -> Tensor:
         head = self._siamese.head

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.trademark.framing import darkest
+
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
@@ -94,8 +96,7 @@ def _ink(mark: Pixels) -> Mask:
     scale = _LONG_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    darkest = 255 - cv2.resize(mark, size, interpolation=how).min(axis=2)
-    return np.asarray(darkest > _INK)
+    return 255 - darkest(np.asarray(cv2.resize(mark, size, interpolation=how), np.uint8)) > _INK
 
 
 def _pieces(drawn: Mask) -> list[_Piece]:

@@ -27,7 +27,7 @@ def address(leftovers: None, tiny_models: Path, tmp_path_factory: pytest.TempPat
     from ui.workbench import launch, workbench
 
     folder = tmp_path_factory.mktemp("desk")
-    page = workbench(Slow(tiny_models), register=folder / "register", batches=folder / "batches")
+    page = workbench(Slow(tiny_models), register=str(folder / "register"), batches=folder / "batches")
     yield launch(page, prevent_thread_lock=True, quiet=True)
     page.close(verbose=False)
 

@@ -167,7 +167,7 @@ def test_only_a_page_of_this_machine_offers_the_choice(
     started: str, reaches: dict[str, Any], has_tab: bool, can_choose: bool, bench: Bench, tmp_path: Path
 ) -> None:
     cases = Cases(tmp_path / "cases") if started == "with" else None
-    page = workbench(bench, cases, register=tmp_path / "register", batches=tmp_path / "batches", **reaches)
+    page = workbench(bench, cases, register=str(tmp_path / "register"), batches=tmp_path / "batches", **reaches)
     config = page.get_config_file()
     tabs = {part["props"]["label"] for part in config["components"] if part["type"] == "tabitem"}
     assert ("Case" in tabs) == has_tab

@@ -80,6 +80,15 @@ def test_only_a_page_for_this_machine_reads_its_files(
     assert "register-search" in ids
 
 
+def test_a_server_that_does_not_answer_is_said_and_the_page_opens(weighing_models: Path) -> None:
+    nowhere, bench = "http://127.0.0.1:1", Bench(weighing_models)
+    workbench(bench, register=nowhere)
+    tab = Registered(bench, ReportDesk(CasesInUse()), nowhere, takes_in=True)
+    for look in (tab.wait, tab.filters):
+        with pytest.raises(Refusal, match="cannot be reached"):
+            look()
+
+
 def test_a_register_that_cannot_be_read_is_said_and_the_page_opens(weighing_models: Path, tmp_path: Path) -> None:
     (tmp_path / "register.sqlite").write_bytes(b"no register" * 99)
     bench = Bench(weighing_models)

@@ -60,7 +60,8 @@ def compact_model(settings: CompactSettings) -> Table:
         msg = f"{settings.model} compares no trademarks; name a trademark model."
         raise Refusal(msg)
     model = with_compact(model, marks)
-    save_model(model.card, model.network.state_dict(), settings.out, model.references, model.gate)
+    card = save_model(model.card, model.network.state_dict(), settings.out, model.references, model.gate)
+    model = replace(model, card=card)
     examiner = TrademarkExaminer(model)
     table = candidate_figures(examiner, marks, _embedded(examiner, marks.marks))
     write_whole(settings.out / "compact.json", json_bytes_of(model, "figures", table))

@@ -15,6 +15,7 @@ import pytest
 from inference.database import DatabaseRefused
 from inference.intake.sources import Listed
 from inference.records import Crop, Refusal
+from inference.register import milvus_store
 from inference.register.local_store import FILE, LocalStore
 from inference.register.milvus_store import MilvusStore
 from inference.register.store import Entry, Picture, RegisterRefused, Store, View
@@ -98,6 +99,17 @@ def test_the_nearest_views_come_whichever_others_are_held(store: Store) -> None:
         found, _ = reading.nearest("whole", two, 1)
     assert {pictures[3].sha256, pictures[4].sha256} <= {*found}
     assert found.tolist() == sorted(found)
+
+
+def test_a_picture_that_many_marks_show_hides_no_other(store: Store) -> None:
+    pictures = [picture(str(number), elements=3) for number in range(12)]
+    shown_often = [Entry(listed("often.png", nth), pictures[0].sha256) for nth in range(150)]
+    store.keep(SOURCE, pictures, [*shown_often, *(Entry(listed(one.sha256), one.sha256) for one in pictures[1:])])
+    for one in pictures:
+        for view, *_, embedding in one.of_views:
+            with store.reading() as reading:
+                found, _ = reading.nearest(view, embedding[None].astype(np.float32), 1)
+            assert one.sha256 in found
 
 
 @pytest.mark.parametrize(
@@ -214,6 +226,16 @@ def test_a_change_of_milvus_that_is_interrupted_is_told_until_it_is_made_up_for(
         enter(store, listed("b.png"), picture("b"))
         enter(store, listed("a.png"), picture("a"))
         assert store.version == found
+
+
+def test_milvus_lists_more_than_it_reads_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milvus_store, "_MOST_READ", 3)
+    with closing(opened(tmp_path / "file.db")) as store:
+        for number in range(7):
+            enter(store, listed(f"{number}.png"), picture(str(number)))
+        assert len(store.listed(SOURCE)) == 7
+        store.forget(SOURCE, [(f"{number}.png", 0) for number in range(5)])
+        assert {path for path, _ in store.listed(SOURCE)} == {"5.png", "6.png"}
 
 
 def test_milvus_refuses_a_search_during_which_marks_come(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.records import Crop, FramedMark
-from inference.trademark.framing import MARGIN, frame_mark
+from inference.trademark.framing import MARGIN, darkest, frame_mark
 
 Pixels = NDArray[np.uint8]
 
@@ -192,3 +192,9 @@ def test_a_picture_without_a_ground_is_kept_whole_and_as_it_is() -> None:
 def test_the_smallest_pictures_are_framed(shape: tuple[int, int]) -> None:
     framed = frame_mark(np.arange(shape[0] * shape[1] * 3, dtype=np.uint8).reshape(*shape, 3))
     assert framed.pixels.shape == framed.shown.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 200, 3), (37, 41, 3)])
+def test_the_darkest_channel_is_the_least_of_three(shape: tuple[int, int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert np.array_equal(darkest(pixels), [[min(pixel) for pixel in row] for row in pixels.tolist()])

@@ -73,7 +73,7 @@ def test_with_as_many_candidates_as_marks_nothing_is_lost(
     every, one, most = (table[row] for row in ("all pairs", "1 candidates", f"{len(marks.marks)} candidates"))
     assert {name: most[name].value for name in every} == {name: metric.value for name, metric in every.items()}
     assert most["share of the first 10 of all pairs"].value == 1
-    assert 0 < one["share of the first 10 of all pairs"].value <= 0.1
+    assert one["share of the first 10 of all pairs"].value < 0.5
 
 
 def test_figures_are_those_of_each_search_by_itself(
