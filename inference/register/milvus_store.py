@@ -9,10 +9,9 @@ between is summed anew. One process at a time may take marks in.
 from __future__ import annotations
 
 import json
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus import DataType, MilvusClient
 
+from inference.register.milvus_client import COLLECTION, MOST_READ, Client, Row
 from inference.register.store import (
     EMPTY,
     Compact,
@@ -38,19 +38,13 @@ from inference.register.store import (
     unknown_column,
 )
 
-COLLECTION = "assay_register"
-TOKEN = "ASSAY_MILVUS_TOKEN"  # noqa: S105 - the variable's name
-"""The variable of the environment that holds the token, or user:password, of a server."""
 _WHOLE = 'view == "whole"'
-_MOST_READ = 1000
 _LONGEST = 65535
 _STATE = "state"
 _SPECIAL = str.maketrans({special: chr(0xE000 + place) for place, special in enumerate('%_\\"')})
 """What a pattern of Milvus reads as something else, by characters that no text holds."""
 _OF_MARK = ("source", "path", "nth", "stamp", "columns", "digest", "refused")
 _OF_PICTURE = ("view", "number", "place", "digest", "width", "height", "thumbnail", "embedding", "vector")
-
-_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,61 +65,6 @@ class _Change:
     columns: set[str] = field(default_factory=set)
 
 
-def is_register_at(address: str) -> bool:
-    """Whether there is a register at an address; looking for one makes none.
-
-    Raises:
-        RegisterRefused: if it cannot be reached.
-    """
-    if address.endswith(".db") and not Path(address).exists():
-        return False
-    with closing(_Client(address)) as client:
-        return bool(client.ask("has_collection", COLLECTION))
-
-
-class _Client:
-    """A connection, whose failures are refusals."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        try:
-            self._client = MilvusClient(address, token=os.environ.get(TOKEN, ""))
-        except MilvusException as error:
-            msg = f"{address} cannot be reached ({error.message}); check the address, the server, and {TOKEN}."
-            raise RegisterRefused(msg) from error
-
-    def ask(self, call: str, *arguments: Any, **named: Any) -> Any:
-        """What a call of the client gives."""
-        with self._answered(call):
-            return getattr(self._client, call)(*arguments, **named)
-
-    def rows(self, where: str, fields: Sequence[str]) -> list[_Row]:
-        """All entities of which a condition is true, with these fields."""
-        found = list(self.ask("query", COLLECTION, where, output_fields=[*fields], limit=_MOST_READ))
-        if len(found) < _MOST_READ:
-            return found
-        found = []
-        with self._answered("query"):
-            named = {"filter": where, "batch_size": _MOST_READ, "output_fields": [*fields]}
-            iterator = self._client.query_iterator(COLLECTION, **named)
-            while batch := iterator.next():
-                found += batch
-            iterator.close()
-        return found
-
-    @contextmanager
-    def _answered(self, call: str) -> Iterator[None]:
-        try:
-            yield
-        except MilvusException as error:
-            msg = f"{self._address} did not do it ({call}: {error.message}); check the server, then try again."
-            raise RegisterRefused(msg) from error
-
-    def close(self) -> None:
-        """End the connection."""
-        self._client.close()
-
-
 class MilvusStore:
     """The register at an address of Milvus; see `Store`.
 
@@ -143,7 +82,7 @@ class MilvusStore:
         self.place = address
         self._compact = compact
         self._dimensions = dimensions
-        self._client = _Client(address)
+        self._client = Client(address)
         if not self._client.ask("has_collection", COLLECTION):
             self._make(model)
         self._client.ask("load_collection", COLLECTION)
@@ -286,12 +225,12 @@ class MilvusStore:
         self._say(replace(before, content=content, columns=columns, changing=False))
 
     def _forget(self, source: Path, keys: Sequence[Key], change: _Change) -> None:
-        for start in range(0, len(keys), _MOST_READ):
-            where = f"mark in {_quoted([_mark(source, key) for key in keys[start : start + _MOST_READ]])}"
+        for start in range(0, len(keys), MOST_READ):
+            where = f"mark in {_quoted([_mark(source, key) for key in keys[start : start + MOST_READ]])}"
             change.content -= sum(map(_content_of, self._client.rows(f"{where} and {_WHOLE}", _OF_MARK)))
             self._client.ask("delete", COLLECTION, filter=where)
 
-    def _views(self, picture: Picture) -> list[_Row]:
+    def _views(self, picture: Picture) -> list[Row]:
         """What each view of a picture says."""
         views = picture.of_views
         vectors = self._compact(np.stack([embedding for *_, embedding in views]))
@@ -310,13 +249,13 @@ class MilvusStore:
             for (view, number, place, embedding), vector in zip(views, vectors, strict=True)
         ]
 
-    def _views_of(self, digest: str) -> list[_Row]:
+    def _views_of(self, digest: str) -> list[Row]:
         """The same of a picture that is held."""
         (known,) = self._client.ask("query", COLLECTION, _showing(digest), output_fields=["mark"], limit=1)
         rows = self._client.rows(f"mark == {_quoted(known['mark'])}", _OF_PICTURE)
         return [{name: row[name] for name in _OF_PICTURE} for row in rows]
 
-    def _entities(self, source: Path, entry: Entry, views: Sequence[_Row]) -> list[_Row]:
+    def _entities(self, source: Path, entry: Entry, views: Sequence[Row]) -> list[Row]:
         """The entities of a mark: one for each view of its picture, or one that says why it is refused."""
         mark = entry.mark
         number = _mark(source, (mark.path, mark.nth))
@@ -333,7 +272,7 @@ class MilvusStore:
             return [self._entity(id=f"{number} refused", view="refused", refused=entry.refused, **own)]
         return [self._entity(id=f"{number} {view['view']} {view['number']}", **own, **view) for view in views]
 
-    def _entity(self, **said: Any) -> _Row:
+    def _entity(self, **said: Any) -> Row:
         """An entity, with what it does not say left empty; its vector points anywhere, since no search looks at it."""
         texts = dict.fromkeys(("mark", "view", "place", "digest", *_OF_MARK, "thumbnail", "embedding"), "")
         numbers = dict.fromkeys(("nth", "number", "width", "height"), 0)
@@ -409,9 +348,9 @@ def _mark(source: Path, key: Key) -> str:
     return sha256("\0".join((str(source), *map(str, key))).encode()).hexdigest()
 
 
-def _content_of(row: _Row) -> int:
+def _content_of(row: Row) -> int:
     return content_of(row["path"], row["columns"], row["digest"])
 
 
-def _in_order(row: _Row) -> tuple[str, str, int]:
+def _in_order(row: Row) -> tuple[str, str, int]:
     return row["source"], row["path"], row["nth"]

@@ -21,7 +21,7 @@ def is_register(place: str) -> bool:
     if not _is_address(place):
         return (Path(place) / FILE).is_file()
     try:
-        from inference.register.milvus_store import is_register_at
+        from inference.register.milvus_client import is_register_at
     except ImportError as error:
         raise _no_client(place) from error
     return is_register_at(place)

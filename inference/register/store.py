@@ -177,7 +177,7 @@ class Store(Protocol):
     def keep(self, source: Path, pictures: Sequence[Picture], entries: Sequence[Entry]) -> None:
         """Keep pictures that it does not hold, and enter marks, each in the place of what was listed under its key.
 
-        All of it is kept, or nothing.
+        All of it is kept, or nothing; a place without transactions says what was interrupted, until it is ended.
 
         Args:
             source: The source of the marks.

@@ -15,7 +15,7 @@ import pytest
 from inference.database import DatabaseRefused
 from inference.intake.sources import Listed
 from inference.records import Crop, Refusal
-from inference.register import milvus_store
+from inference.register import milvus_client
 from inference.register.local_store import FILE, LocalStore
 from inference.register.milvus_store import MilvusStore
 from inference.register.store import Entry, Picture, RegisterRefused, Store, View
@@ -229,7 +229,7 @@ def test_a_change_of_milvus_that_is_interrupted_is_told_until_it_is_made_up_for(
 
 
 def test_milvus_lists_more_than_it_reads_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(milvus_store, "_MOST_READ", 3)
+    monkeypatch.setattr(milvus_client, "MOST_READ", 3)
     with closing(opened(tmp_path / "file.db")) as store:
         for number in range(7):
             enter(store, listed(f"{number}.png"), picture(str(number)))
