@@ -47,9 +47,8 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
                 "Case folder", open=in_use.cases is None, visible=in_use.choosable, elem_id="case-folder"
             ) as section:
                 path = gr.Textbox(
-                    str(in_use.folder or ""),
                     label="Folder of the cases",
-                    info="A path on this machine, such as ~/cases. It is made where there is none.",
+                    info=acts.where_cases_lie(),
                     max_lines=1,
                     elem_id="case-folder-path",
                 )
@@ -102,12 +101,13 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
     examination.on_filled(shown.select, acts.opened, _chosen, [], [line])
     shown.select(None, js=_TO_OPENED)
 
-    chosen = [shown, file, report, download, on_exhibit, packed]
-    looks = [said, section, path, listed, of_cases, number, *chosen]
+    chosen = [listed, shown, file, report, download, on_exhibit, packed]
+    looks = [path, of_cases, number, *chosen]
 
-    def choose(case_number: str | None) -> list[Any]:
+    def show(case_number: str | None) -> list[Any]:
         known = case_number if case_number in acts.numbers() else None
         return [
+            in_use.folder,
             answer(acts.page, known, refused="Not shown"),
             gr.Dropdown(choices=acts.files(known), value=None),
             gr.Dropdown(choices=list(acts.reports(known)), value=None),
@@ -116,22 +116,25 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
             gr.DownloadButton(value=None, visible=False),
         ]
 
-    def look_again(folder: Path | None, case_number: str | None) -> list[Any]:
-        """The cases as they stand, and where they lie if that is not the folder whose cases the page lists."""
-        numbers, is_there = list(acts.numbers()), in_use.cases is not None
-        known = case_number if case_number in numbers else None
-        moved = ["", gr.Accordion(open=not is_there), str(in_use.folder or "")]
+    def look_again(case_number: str | None) -> list[Any]:
+        """Where the cases lie, which there are, and the case as it stands.
+
+        A busy machine answers late: what was typed or chosen meanwhile is left as it is.
+        """
+        numbers = list(acts.numbers())
+        gone = case_number is not None and case_number not in numbers
         return [
-            *(moved if folder != in_use.folder else [gr.skip()] * len(moved)),
-            in_use.folder,
-            gr.Column(visible=is_there),
-            gr.Dropdown(choices=numbers, value=known),
-            *choose(known),
+            gr.Textbox(info=acts.where_cases_lie()),
+            gr.Column(visible=in_use.cases is not None),
+            gr.Dropdown(choices=numbers, value=None) if gone else gr.Dropdown(choices=numbers),
+            *show(case_number),
         ]
 
-    def use_folder(named: str) -> list[Any]:
+    def use_folder(named: str, case_number: str | None) -> list[Any]:
         page, used = _done_or_refused(acts.use_folder, named, refused="Folder not used")
-        return [*look_again(None, None), page, "", ""] if used else [page, *[gr.skip()] * (len(looks) + 2)]
+        if not used:
+            return [page, *[gr.skip()] * (len(looks) + 4)]
+        return ["", gr.Accordion(open=False), *look_again(case_number), page, "", ""]
 
     def fetch(case_number: str | None, name: str | None) -> Any:
         try:
@@ -153,14 +156,15 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
 
         def act(folder: Path | None, case_number: str | None, *inputs: Any) -> list[Any]:
             page, kept = _done_or_refused(acts.acted, does, folder, case_number, *inputs, refused="Nothing done")
-            return [page, "", *["" if kept else gr.skip() for _ in words], *look_again(folder, case_number)]
+            return [page, "", *["" if kept else gr.skip() for _ in words], *look_again(case_number)]
 
         on(button.click, act, [listed, number, *inputs], [done, verified, *words, *looks])
 
     for event in shown_on:
-        on(event, look_again, [listed, number], looks)
+        on(event, look_again, [number], looks)
     if in_use.choosable:
-        choosing = gr.on([use.click, path.submit], use_folder, path, [*looks, done, verified, line], **AT_ONCE)
+        used = [said, section, *looks, done, verified, line]
+        choosing = gr.on([use.click, path.submit], use_folder, [path, number], used, **AT_ONCE)
         examination.on_change(choosing.then)
         tell_of_cases([form], [choosing.then])
 
@@ -173,7 +177,7 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
     on(export.click, pack, [number], [done, packed])
     on_act(add_note, acts.note, [kind, on_exhibit, noted_by, note], [note])
     examination.on_change(number.input)
-    on(number.input, lambda chosen_number: ["", "", *choose(chosen_number)], [number], [done, verified, *chosen])
+    on(number.input, lambda chosen_number: ["", "", *show(chosen_number)], [number], [done, verified, *chosen])
     on(file.input, fetch, [number, file], [download])
     on(verify.click, verifying, [number], [verified])
     on_act(sign, acts.sign_off, [report, reviewer, remark], [remark])
