@@ -83,8 +83,10 @@ def main(settings: Settings) -> None:
     os.environ.update(OFFLINE)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRADIO_TEMP_DIR"] = f"{folder}/uploads"
+        from ui.memory import share_freed_memory
         from ui.workbench import launch, workbench
 
+        share_freed_memory()  # as the app does when it starts
         bench = Bench(ROOT / "weights", references=ROOT / "references")
         expected = [said(single(bench, *turn)) for turn in asked()]
         page = workbench(bench, register=f"{folder}/register", batches=Path(folder) / "page")

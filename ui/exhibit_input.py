@@ -231,8 +231,8 @@ class ExhibitInput:
         return {"image": drawing, "boxes": boxes}
 
 
-HELD_BYTES = 300_000_000
-"""Most bytes of the exhibits read last, which are kept because one upload is requested several times."""
+HELD, HELD_BYTES = 32, 300_000_000
+"""Most exhibits read last, and most bytes of them, that are kept because one upload is requested several times."""
 _RECENT: OrderedDict[tuple[Any, ...], Exhibit] = OrderedDict()
 _READING = Lock()
 
@@ -256,7 +256,7 @@ def handed_in(file: str | None, ground: str | None, missing: str) -> Exhibit:
     exhibit = read_laid_on(path, ground or None, name)
     with _READING:
         _RECENT[asked] = exhibit
-        while sum(held.pixels.nbytes + held.size_bytes for held in _RECENT.values()) > HELD_BYTES:
+        while len(_RECENT) > HELD or sum(one.pixels.nbytes + one.size_bytes for one in _RECENT.values()) > HELD_BYTES:
             _RECENT.popitem(last=False)
     return exhibit
 

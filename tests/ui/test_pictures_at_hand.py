@@ -94,6 +94,15 @@ def test_files_that_were_read_last_are_held_up_to_a_size(
     assert held(reads) == 0
 
 
+def test_small_files_that_were_read_last_are_held_up_to_a_number(
+    photo: Callable[[int], str], reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exhibit_input, "HELD", 2)
+    for seed in range(4):
+        handed_in(photo(seed), None, "")
+    assert held(reads) == 2
+
+
 def test_what_was_read_is_not_read_again_unless_it_changed_or_is_called_otherwise(
     photo: Callable[[int], str], reads: Reads
 ) -> None:
