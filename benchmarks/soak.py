@@ -118,13 +118,19 @@ def report(
     failed = [error for one in running if (error := one.exception())]
     told = [each for one in running if not one.exception() for each in one.result()]
     differing = [number for number, record in told if said(record) != expected[number % len(expected)]]
-    half = memory[len(memory) // 2 :]
-    seconds, resident = np.array(half, float).T
-    slope = np.polyfit(seconds - seconds[0], resident, 1)[0] * (seconds[-1] - seconds[0])
     print(f"{len(told)} of {settings.calls} calls answered by {settings.clients} clients; {len(failed)} clients failed")
     print(f"{len(differing)} verdicts differ from a single run; {photos} photos of batches beside them")
-    print(f"memory {memory[0][1]} MB at first, {resident[0]:.0f} MB half way, {resident[-1]:.0f} MB at the end")
-    print(f"over the second half it grew by {slope:+.1f} MB ({slope / resident[0]:+.2%})")
+    print(told_growth(memory))
+
+
+def told_growth(memory: list[tuple[float, int]]) -> str:
+    """How memory, in seconds and megabytes, grew: at first, half way, at the end, and the slope of the second half."""
+    seconds, resident = np.array(memory[len(memory) // 2 :], float).T
+    slope = np.polyfit(seconds - seconds[0], resident, 1)[0] * (seconds[-1] - seconds[0])
+    return (
+        f"memory {memory[0][1]} MB at first, {resident[0]:.0f} MB half way, {resident[-1]:.0f} MB at the end; by a "
+        f"straight line {slope:+.1f} MB ({slope / resident[0]:+.2%}) over the second half"
+    )
 
 
 if __name__ == "__main__":
