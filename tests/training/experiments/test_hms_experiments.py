@@ -159,7 +159,7 @@ def test_the_rows_are_the_papers_and_their_usual_settings(mark_folder: Path, tmp
     whole = HmsProtocol(mark_folder, tmp_path)
     stated = {cell.row: cell.settings(whole) for cell in cells(whole)}
     assert {*stated} == {*LOSSES}
-    margins = {row: (s.loss, s.scale, s.angular_margin, s.additive_margin) for row, s in stated.items()}
+    margins = {row: (s.method, s.scale, s.angular_margin, s.additive_margin) for row, s in stated.items()}
     assert margins["CosFace"][::3] == ("cosface", 0.006)
     assert margins["CosFace, usual"][::3] == ("cosface", 0.35)
     assert margins["ArcFace"][2] == 0.003
