@@ -18,7 +18,7 @@ from torch.nn import functional
 from inference.bench import Bench
 from inference.intake.exhibit import read_exhibit
 from inference.models.weights import load_model
-from inference.networks.hms import DistanceHead, LinearHead, Siamese
+from inference.networks.hms import DistanceHead, LinearHead, PairHead, Siamese
 from inference.progress import untold
 from inference.records import Refusal
 from inference.trademark.examiner import TrademarkExaminer
@@ -86,17 +86,34 @@ def test_a_step_without_triplets_teaches_nothing() -> None:
     assert (value, gradient) == (0, [[0, 0], [0, 0]])
 
 
-def test_a_learner_makes_triplets_of_a_mark_its_partner_and_a_random_other_one() -> None:
+class Recorded(PairLoss):
+    """Keeps the pairs of the last step."""
+
+    def over(self, pairs: StepPairs, _: PairHead) -> Tensor:
+        self.pairs = pairs
+        return pairs.features.sum()
+
+
+def test_a_triplet_is_a_mark_its_partner_and_a_random_mark_of_another_family() -> None:
     torch.manual_seed(0)
-    network = Siamese("six_layer_cnn", "distance").eval()
-    marks = batch()
+    network, loss = Siamese("six_layer_cnn", "distance").eval(), Recorded()
+    marks = batch(4)
+    learner = SiameseLearner(network, loss, hardest=False)
+    seen: set[tuple[int, int]] = set()
     with torch.no_grad():
-        value = SiameseLearner(network, Triplet(), hardest=False)(marks)
-        a, b = network(marks["a"]), network(marks["b"])
-        apart = [[float((one - other).norm()) for other in b] for one in a]
-    # Of two families, the random dissimilar mark is the only one.
-    expected = [max(0.0, apart[i][i] - apart[i][1 - i] + 1) for i in range(2)]
-    assert float(value) == pytest.approx(sum(expected) / 2, rel=1e-4)
+        apart = torch.cdist(network(marks["a"]), network(marks["b"]))
+        for _ in range(20):
+            learner(marks)
+            distance, similar, first = loss.pairs.features[:, 0], loss.pairs.similar, loss.pairs.first
+            assert similar.tolist() == 4 * [1] + 4 * [0]
+            assert first.tolist() == 2 * [0, 1, 2, 3]
+            # Each pair is of the row that it states; which column it is of, its distance tells.
+            off = (apart[first] - distance[:, None]).abs()
+            assert float(off.min(dim=1).values.max()) < 1e-3
+            found = off.argmin(dim=1).tolist()
+            assert found[:4] == [0, 1, 2, 3]
+            seen |= {*zip(first[4:].tolist(), found[4:], strict=True)}
+    assert seen == {(row, column) for row in range(4) for column in range(4) if row != column}
 
 
 def batch(families: int = 2, unlike: float = 0.3) -> dict[str, Tensor]:
