@@ -48,11 +48,13 @@ from training.experiments import (
     hms_table2,
     hms_table3,
     hms_table4,
+    hms_table5,
     kag_learning_curve,
 )
 from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.hms_cells import HmsFaces, HmsProtocol
 from training.experiments.hms_choices import HmsChoices
+from training.experiments.hms_table5 import HmsDataDriven
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.fitting.memory import keep_freed_memory
 from training.fitting.pretrained import convert_lite0
@@ -83,7 +85,7 @@ def train_authenticity(settings: AuthenticityPreset) -> None:
 
 
 def train_trademark(settings: TrademarkPreset) -> None:
-    """Train the Siamese network with the HMS loss or a rival; the preset `paper` or `small` sets the defaults."""
+    """Train the Siamese network by the HMS loss or a rival method; the preset `paper` or `small` sets the defaults."""
     _report(trademark.train(settings), settings.fit.out)
 
 
@@ -257,6 +259,7 @@ def main() -> int:
         "hms_table2": _of_paper(hms_table2, HmsProtocol),
         "hms_table3": _of_paper(hms_table3, HmsFaces),
         "hms_table4": _of_paper(hms_table4, HmsFaces),
+        "hms_table5": _of_paper(hms_table5, HmsDataDriven),
         "hms_fig3": _of_paper(hms_fig3, HmsProtocol),
         "hms_fig6": _of_paper(hms_fig6, HmsProtocol),
         "hms_choices": _of_paper(hms_choices, HmsChoices),

@@ -5,6 +5,7 @@ Source: HMS paper, section 3.2 and Fig. 4.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -14,12 +15,36 @@ from torch.nn import functional
 from inference.networks.backbones import BackboneName, build_backbone
 from inference.networks.pyramid import FeaturePyramid
 
-PairFeature = Literal["interacting", "concat"]
+LinearFeature = Literal["interacting", "concat"]
+PairFeature = Literal[LinearFeature, "distance"]
 Normalised = Literal["nothing", "weight", "both"]
 
 
-class PairHead(nn.Module):
-    """Two feature maps to the logits (dissimilar, similar): s * W x, no bias (HMS paper, section 2.1).
+class PairHead(nn.Module, ABC):
+    """Two feature maps to the logits (dissimilar, similar), by one feature of the pair of their embeddings."""
+
+    normalised: Normalised = "nothing"
+
+    def embed(self, feature_maps: Tensor) -> Tensor:
+        """Feature maps (B, C, h, w) to embeddings x (B, C), by global average pooling."""
+        return functional.adaptive_avg_pool2d(feature_maps, 1).flatten(1)
+
+    @abstractmethod
+    def pair(self, first: Tensor, second: Tensor) -> Tensor:
+        """Embeddings (B, C) of both marks to the feature of the pair (B, D)."""
+
+    @abstractmethod
+    def logits(self, pair_features: Tensor) -> Tensor:
+        """Pair features (B, D) to logits (B, 2), as they are used after training."""
+
+    def forward(self, feature_maps: Tensor) -> Tensor:
+        """Maps of all first marks, then of all second marks, (2 * B, C, h, w), to logits (B, 2)."""
+        first, second = self.embed(feature_maps).chunk(2)
+        return self.logits(self.pair(first, second))
+
+
+class LinearHead(PairHead):
+    """A linear layer on the feature of a pair: s * W x, no bias (HMS paper, section 2.1).
 
     Args:
         channels: Channels of the feature maps.
@@ -31,17 +56,13 @@ class PairHead(nn.Module):
     """
 
     def __init__(
-        self, channels: int, pair_feature: PairFeature, scale: float, normalised: Normalised = "nothing"
+        self, channels: int, pair_feature: LinearFeature, scale: float, normalised: Normalised = "nothing"
     ) -> None:
         super().__init__()
-        self.pair_feature: PairFeature = pair_feature
+        self.pair_feature: LinearFeature = pair_feature
         self.scale = scale
-        self.normalised: Normalised = normalised
+        self.normalised = normalised
         self.classifier = nn.Linear(2 * channels, 2, bias=False)
-
-    def embed(self, feature_maps: Tensor) -> Tensor:
-        """Feature maps (B, C, h, w) to embeddings x (B, C), by global average pooling."""
-        return functional.adaptive_avg_pool2d(feature_maps, 1).flatten(1)
 
     def pair(self, first: Tensor, second: Tensor) -> Tensor:
         """Embeddings (B, C) of both marks to the feature of the pair (B, 2 * C)."""
@@ -58,10 +79,28 @@ class PairHead(nn.Module):
             pair_features = functional.normalize(pair_features)
         return self.scale * functional.linear(pair_features, weight)
 
-    def forward(self, feature_maps: Tensor) -> Tensor:
-        """Maps of all first marks, then of all second marks, (2 * B, C, h, w), to logits (B, 2)."""
-        first, second = self.embed(feature_maps).chunk(2)
-        return self.logits(self.pair(first, second))
+
+class DistanceHead(PairHead):
+    """A threshold on the distance of two embeddings: log odds of similar = slope * (threshold - |x1 - x2|).
+
+    For networks that learn distances (HMS paper, section 3.4). Validation pairs choose threshold and slope; both lie in
+    the weights, the slope as its logarithm, so that a greater distance is never more similar.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Until validation pairs choose it: half of the margin of 1 that embeddings are trained to.
+        self.threshold = nn.Parameter(torch.tensor(0.5), requires_grad=False)
+        self.log_slope = nn.Parameter(torch.tensor(0.0), requires_grad=False)
+
+    def pair(self, first: Tensor, second: Tensor) -> Tensor:
+        """Embeddings (B, C) of both marks to their Euclidean distance (B, 1)."""
+        return torch.linalg.vector_norm(first - second, dim=1, keepdim=True)
+
+    def logits(self, pair_features: Tensor) -> Tensor:
+        """Distances (B, 1) to logits (B, 2): 0, and the log odds of similar in nats."""
+        log_odds = self.log_slope.exp() * (self.threshold - pair_features)
+        return torch.cat([torch.zeros_like(log_odds), log_odds], dim=1)
 
 
 class Siamese(nn.Module):
@@ -69,9 +108,10 @@ class Siamese(nn.Module):
 
     Args:
         backbone: Feature extractor.
-        pair_feature: How the two embeddings are combined, see `PairHead`.
+        pair_feature: How the two embeddings are combined: see `LinearHead`, or `distance` for a `DistanceHead`, which
+            has neither scale nor anything normalised.
         scale: The paper's s: 90 there, a setting here.
-        normalised: Vectors of length 1 in the logits, see `PairHead`.
+        normalised: Vectors of length 1 in the logits, see `LinearHead`.
         pyramid: Channels of the feature pyramid that joins the backbone's last map and tells places finer; 0 for the
             last map alone, as the paper.
         compact: Length of the vectors by which a register finds candidates, see `Siamese.compact`; 0 for the embeddings
@@ -93,7 +133,9 @@ class Siamese(nn.Module):
         self.backbone = build_backbone(backbone)
         self.pyramid = FeaturePyramid(self.backbone.level_channels(), pyramid) if pyramid else None
         channels = self.backbone.channels + pyramid
-        self.head = PairHead(channels, pair_feature, scale, normalised)
+        self.head: PairHead = (
+            DistanceHead() if pair_feature == "distance" else LinearHead(channels, pair_feature, scale, normalised)
+        )
         self.shortened = nn.Linear(channels, compact) if compact else None
         self.compact_channels = compact or channels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from inference.drawing import LEVELS, colour_bar, layer, overlay, picture
 from inference.grad_cam import HeadGradCam
 from inference.heatmap import CamMethod, strength
 from inference.models.weights import load_model
-from inference.networks.hms import PairFeature, Siamese
+from inference.networks.hms import LinearHead, PairFeature, Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.preprocessing import Preprocessing
 from inference.records import Exhibit, Heatmap, Placement
@@ -133,7 +134,7 @@ def test_every_method_is_the_packages_at_the_layer_where_the_head_starts(method:
     np.testing.assert_allclose(maps, by_hand, rtol=1e-4, atol=1e-5 * maps.max())
 
 
-@pytest.mark.parametrize("pair_feature", ["interacting", "concat"])
+@pytest.mark.parametrize("pair_feature", ["interacting", "concat", "distance"])
 def test_the_maps_of_a_pair_are_those_of_its_gradients(pair_feature: PairFeature) -> None:
     torch.manual_seed(0)
     network = Siamese("six_layer_cnn", pair_feature, scale=3.0).eval()
@@ -142,9 +143,14 @@ def test_the_maps_of_a_pair_are_those_of_its_gradients(pair_feature: PairFeature
 
     free = feature_map.clone().requires_grad_()
     first, second = free.mean(dim=(2, 3)).chunk(2)
-    meeting = [first, second] if pair_feature == "concat" else [(first - second).abs(), first * second]
-    dissimilar, similar = (3.0 * torch.cat(meeting, dim=1) @ network.head.classifier.weight.T).unbind(1)
-    (gradients,) = torch.autograd.grad((similar - dissimilar).sum(), free)
+    if isinstance(network.head, LinearHead):
+        meeting = [first, second] if pair_feature == "concat" else [(first - second).abs(), first * second]
+        dissimilar, similar = (3.0 * torch.cat(meeting, dim=1) @ network.head.classifier.weight.T).unbind(1)
+        log_odds = similar - dissimilar
+    else:
+        network.head.log_slope.fill_(math.log(7.0))
+        log_odds = -7.0 * (first - second).square().sum(dim=1).sqrt()
+    (gradients,) = torch.autograd.grad(log_odds.sum(), free)
     expected = (gradients.mean(dim=(2, 3), keepdim=True) * feature_map).sum(dim=1).clamp(min=0).numpy()
 
     _, maps = HeadGradCam(network.head)(feature_map, log_odds_similar)

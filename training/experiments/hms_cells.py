@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from inference.files import csv_bytes, write_whole
 from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
-from inference.networks.hms import PairFeature, Siamese
+from inference.networks.hms import LinearFeature, Siamese
+from inference.preprocessing import Preprocessing
 from training.assessment.judged_pairs import JudgedPairs
 from training.assessment.mark_trials import frozen_embeddings, judged_trials, read_pictures
 from training.data.faces import read_face, read_faces
+from training.data.manifest import Manifest
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.data.pictures import Pictures
@@ -36,30 +38,33 @@ from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for
 from training.fitting.run_folder import RunFolder, require_setting
 from training.trademark.learner import log_odds_in_epoch
 from training.trademark.samples import TrainingPairs
-from training.trademark.settings import PRESETS, TrademarkSettings
+from training.trademark.settings import BY_DISTANCE, PRESETS, TrademarkSettings
 
 logger = logging.getLogger(__name__)
 
-LOSSES: dict[str, dict[str, Any]] = {
-    "SphereFace": {"loss": "sphereface", "scale": 90.0},
-    "SphereFace, usual": {"loss": "sphereface", "scale": 1.0, "annealed": True},
-    "CosFace": {"loss": "cosface", "scale": 90.0, "additive_margin": 0.006},
-    "CosFace, usual": {"loss": "cosface", "scale": 64.0, "additive_margin": 0.35},
-    "ArcFace": {"loss": "arcface", "scale": 90.0, "angular_margin": 0.003},
-    "ArcFace, usual": {"loss": "arcface", "scale": 64.0, "angular_margin": 0.5},
-    "HMS (normalized)": {"loss": "hms_normalised", "scale": 90.0},
-    "HMS": {"loss": "hms", "scale": 90.0},
-    "HMS, d2 outside": {"loss": "hms", "scale": 90.0, "margin_inside": False},
-    "HMS, s = 1": {"loss": "hms", "scale": 1.0},
-    "softmax": {"loss": "softmax", "scale": 1.0},
-    "softmax, s = 90": {"loss": "softmax", "scale": 90.0},
+Row = dict[str, Any]
+"""What a row changes in the settings of a training."""
+
+LOSSES: dict[str, Row] = {
+    "SphereFace": {"method": "sphereface", "scale": 90.0},
+    "SphereFace, usual": {"method": "sphereface", "scale": 1.0, "annealed": True},
+    "CosFace": {"method": "cosface", "scale": 90.0, "additive_margin": 0.006},
+    "CosFace, usual": {"method": "cosface", "scale": 64.0, "additive_margin": 0.35},
+    "ArcFace": {"method": "arcface", "scale": 90.0, "angular_margin": 0.003},
+    "ArcFace, usual": {"method": "arcface", "scale": 64.0, "angular_margin": 0.5},
+    "HMS (normalized)": {"method": "hms_normalised", "scale": 90.0},
+    "HMS": {"method": "hms", "scale": 90.0},
+    "HMS, d2 outside": {"method": "hms", "scale": 90.0, "margin_inside": False},
+    "HMS, s = 1": {"method": "hms", "scale": 1.0},
+    "softmax": {"method": "softmax", "scale": 1.0},
+    "softmax, s = 90": {"method": "softmax", "scale": 90.0},
 }
 """The rows: the paper's settings under the paper's names, each rival's usual settings beside them, and what tells
 whether a gain comes from margins (softmax, s = 90, has HMS's s and none) or from s."""
 
 Kind = Literal["random", "hard"]
 Figure = Callable[[JudgedPairs, Kind], Metric]
-Table = dict[tuple[str, PairFeature, BackboneName], list[Metric]]
+Table = dict[tuple[str, LinearFeature, BackboneName], list[Metric]]
 Tables = dict[tuple[str, Kind], Table]
 
 
@@ -82,7 +87,7 @@ class HmsProtocol:
         "resnet152",
     )
     """Which columns."""
-    heads: tuple[PairFeature, ...] = ("interacting", "concat")
+    heads: tuple[LinearFeature, ...] = ("interacting", "concat")
     """Pair heads, a table for each: the symmetric one, and the paper's literal one, which cannot compare."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds; each repeats every run."""
@@ -101,9 +106,11 @@ class HmsProtocol:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device."""
 
+    rows: ClassVar[dict[str, Row]] = LOSSES
+
     def __post_init__(self) -> None:
-        unknown = sorted({*self.losses} - {*LOSSES})
-        require_setting(not unknown, f"There is no loss {unknown}; there are {', '.join(LOSSES)}.")
+        unknown = sorted({*self.losses} - {*self.rows})
+        require_setting(not unknown, f"There is no loss {unknown}; there are {', '.join(self.rows)}.")
         varied = (self.losses, self.backbones, self.heads, self.seeds)
         require_setting(all(varied), "Name at least one of each to vary.")
         require_setting(min(self.training_pairs, self.test_pairs) >= 1, "There is at least one pair to train and test.")
@@ -121,20 +128,20 @@ class HmsFaces(HmsProtocol):
 
 @dataclass(frozen=True)
 class Cell:
-    """One network under one loss.
+    """One network under one loss, or by one method.
 
     Attributes:
         row: What it is called in the table.
         loss: What its settings change.
         backbone: Its network.
-        head: Its head.
+        head: Its head, where its method does not compare by distance.
         seed: Its seed.
     """
 
     row: str
     loss: tuple[tuple[str, Any], ...]
     backbone: BackboneName
-    head: PairFeature
+    head: LinearFeature
     seed: int
 
     @property
@@ -142,31 +149,30 @@ class Cell:
         """Its folder."""
         row = self.row.replace(".", "p")
         words = "".join(letter if letter.isalnum() else " " for letter in row).lower().split()
-        return f"{'_'.join(words)}-{self.backbone}-{self.head}-{self.seed}"
+        by_distance = dict(self.loss).get("method") in BY_DISTANCE
+        return f"{'_'.join(words)}-{self.backbone}-{'distance' if by_distance else self.head}-{self.seed}"
 
     def settings(self, protocol: HmsProtocol) -> TrademarkSettings:
         """What `python -m training trademark` would be given."""
-        paper = PRESETS["paper"]
+        paper, changed = PRESETS["paper"], dict(self.loss)
         out = protocol.out / "cells" / self.name
-        how = {"epochs": protocol.epochs, "optimiser": protocol.optimiser, "device": protocol.device}
-        fitting = finished_once(paper.fit, out, self.seed, **how)
-        return replace(
-            paper,
-            data=protocol.data,
-            name="cell",
-            fit=fitting,
-            preprocessing=replace(paper.preprocessing, size=protocol.size),
-            backbone=self.backbone,
-            pair_feature=self.head,
-            pretrained=protocol.pretrained,
-            **dict(self.loss),
-        )
+        how = {name: changed.pop(name, getattr(protocol, name)) for name in ("epochs", "optimiser", "device")}
+        stated: Row = {
+            "data": protocol.data,
+            "name": "cell",
+            "fit": finished_once(paper.fit, out, self.seed, **how),
+            "preprocessing": replace(paper.preprocessing, size=protocol.size),
+            "backbone": self.backbone,
+            "pair_feature": self.head,
+            "pretrained": protocol.pretrained,
+        }
+        return replace(paper, **(stated | changed))
 
 
 def cells(protocol: HmsProtocol) -> Iterator[Cell]:
     """All cells of a table, row by row."""
     for row, head, backbone, seed in product(protocol.losses, protocol.heads, protocol.backbones, protocol.seeds):
-        yield Cell(row, tuple(LOSSES[row].items()), backbone, head, seed)
+        yield Cell(row, tuple(protocol.rows[row].items()), backbone, head, seed)
 
 
 class Study:
@@ -180,11 +186,15 @@ class Study:
         """The marks of the protocol's pairs."""
         return cut(read_mark_set(self.protocol.data), self.protocol.training_pairs, self.protocol.test_pairs)
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """That of every cell."""
+        return replace(PRESETS["paper"].preprocessing, size=self.protocol.size)
+
     @cached_property
     def pictures(self) -> Pictures:
         """Its framed marks."""
-        preprocessing = replace(PRESETS["paper"].preprocessing, size=self.protocol.size)
-        return read_pictures(self.marks.marks, preprocessing)
+        return read_pictures(self.marks.marks, self.preprocessing)
 
     @cached_property
     def trials(self) -> dict[Split, dict[str, list[Pair]]]:
@@ -206,12 +216,11 @@ class Study:
         file = self.protocol.out / "cells" / cell.name / "faces.json"
         if not file.exists():
             pairs = read_faces(faces, most)
-            preprocessing = cell.settings(self.protocol).preprocessing
-            pictures = [preprocessing.tone_and_scale(read_face(path)) for path in pairs.paths]
+            pictures = [self.preprocessing.tone_and_scale(read_face(path)) for path in pairs.paths]
             network = self.network(cell)
             device = next(network.parameters()).device
             named = {"similar": list(pairs.same), "random": list(pairs.different)}
-            found = log_odds_in_epoch(network, pictures, named, preprocessing, device)
+            found = log_odds_in_epoch(network, pictures, named, self.preprocessing, device)
             people = {kind: [pairs.people[a] for a, _ in listed] for kind, listed in named.items()}
             write_whole(file, json.dumps(stated_pairs(JudgedPairs(people, found))).encode())
         return read_judged(file)
@@ -220,7 +229,7 @@ class Study:
         """A finished cell's network, on the CPU."""
         settings = cell.settings(self.protocol)
         learner, _ = replace(settings, pretrained=False).build_learner()
-        run = RunFolder(settings.fit.out, settings, self.marks.manifest, resume=True, owner=False)
+        run = RunFolder(settings.fit.out, settings, self._manifest(settings), resume=True, owner=False)
         learner.load_state_dict(run.load_best())
         return learner.network.eval()
 
@@ -230,29 +239,32 @@ class Study:
         except Diverged as diverged:
             logger.warning("%s: %s", cell.name, diverged)
             return {"diverged": str(diverged)}
-        return stated_pairs(judged_in_epoch(self.marks, self.trials["test"], self._score(network, cell, "test")))
+        device = next(network.parameters()).device
+        found = log_odds_in_epoch(network, self.pictures, self.trials["test"], self.preprocessing, device)
+        return stated_pairs(judged_in_epoch(self.marks, self.trials["test"], found))
+
+    def _manifest(self, settings: TrademarkSettings) -> Manifest:
+        return self.marks.manifest.with_start(settings.start_from)
 
     def _train(self, cell: Cell) -> Siamese:
         logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
         settings = cell.settings(self.protocol)
         accelerator = accelerator_for(settings.fit)
-        run = RunFolder(settings.fit.out, settings, self.marks.manifest, resume=settings.fit.resume)
+        run = RunFolder(settings.fit.out, settings, self._manifest(settings), resume=settings.fit.resume)
         torch.manual_seed(cell.seed)
         learner, _ = settings.build_learner()
         training = TrainingPairs(self.marks, self.pictures, [[] for _ in self.pictures], settings)
 
+        shown = {kind: self.trials["val"][kind] for kind in ("similar", "random")}  # the paper has no hard ones
+
         def validate(_: torch.nn.Module) -> Scores:
-            scores = self._score(learner.network, cell, "val")
+            device = next(learner.parameters()).device
+            scores = learner.validated(self.pictures, shown, self.preprocessing, device)
             return {"score": auc(scores["similar"], scores["random"])}
 
         sampler = EpochSampler(training.draw, len(training), cell.seed)
         fit(learner, training, sampler, validate, settings.fit, run, accelerator)
         return learner.network.eval()
-
-    def _score(self, network: Siamese, cell: Cell, split: Split) -> dict[str, NDArray[np.float64]]:
-        preprocessing = cell.settings(self.protocol).preprocessing
-        device = next(network.parameters()).device
-        return log_odds_in_epoch(network, self.pictures, self.trials[split], preprocessing, device)
 
 
 def judged_in_epoch(

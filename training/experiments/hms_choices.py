@@ -46,7 +46,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "s = 4": {"scale": 4.0},
     "s = 16": {"scale": 16.0},
     "s = 90": {"scale": 90.0},
-    "no margins": {"loss": "softmax"},
+    "no margins": {"method": "softmax"},
     "margins ten times as wide": {"angular_margin": 0.03, "additive_margin": 0.06},
     "a hundred times as wide": {"angular_margin": 0.3, "additive_margin": 0.6},
     "no hard negatives": {"hardest": False},
@@ -121,7 +121,7 @@ class _Bench:
         except Diverged as diverged:
             logger.warning("%s: %s", choice, diverged)
             return {"diverged": str(diverged)}
-        log_odds = self._log_odds(learner, settings)
+        log_odds = log_odds_in_epoch(learner.network, *self._shown(learner, settings))
         return stated_pairs(judged_in_epoch(self._marks, self._trials, log_odds))
 
     def _trained(self, settings: TrademarkSettings) -> SiameseLearner:
@@ -134,16 +134,16 @@ class _Bench:
         training = TrainingPairs(self._marks, pictures, nearest_negatives(self._marks, self._embedding), settings)
 
         def validate(_: torch.nn.Module) -> Scores:
-            return mean_auc(self._log_odds(learner, settings))
+            return mean_auc(learner.validated(*self._shown(learner, settings)))
 
         sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
         fit(learner, training, sampler, validate, settings.fit, run_folder, accelerator)
         return learner.eval()
 
-    def _log_odds(self, learner: SiameseLearner, settings: TrademarkSettings) -> dict[str, Any]:
+    def _shown(self, learner: SiameseLearner, settings: TrademarkSettings) -> tuple[Any, ...]:
+        """What a learner is judged by: pictures, pairs, preprocessing and device."""
         device = next(learner.parameters()).device
-        pictures = self._pictures(settings.preprocessing.size)
-        return log_odds_in_epoch(learner.network, pictures, self._trials, settings.preprocessing, device)
+        return self._pictures(settings.preprocessing.size), self._trials, settings.preprocessing, device
 
     def _read(self, size: int) -> Pictures:
         return read_pictures(self._marks.marks, replace(PRESETS["small"].preprocessing, size=size))

@@ -66,12 +66,11 @@ def run(protocol: HmsProtocol) -> list[str]:
 
 
 def _spread(study: Study, cell: Cell) -> Spread:
-    preprocessing = cell.settings(study.protocol).preprocessing
     trials = study.trials["test"]
     found = {}
     for kind in ("random", "similar"):
         flat = [index for pair in trials[kind] for index in pair]
-        x = embeddings(study.network(cell), study.pictures, flat, preprocessing, torch.device("cpu"))
+        x = embeddings(study.network(cell), study.pictures, flat, study.preprocessing, torch.device("cpu"))
         found[kind] = x.double().numpy().reshape(len(trials[kind]), 2, -1)
     return Spread(found["random"], found["similar"])
 

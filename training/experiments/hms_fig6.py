@@ -16,7 +16,7 @@ from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, acc
 from training.figures.plots import png_of
 
 PAPER: dict[str, Any] = {
-    "loss": "hms",
+    "method": "hms",
     "scale": 90.0,
     "angular_margin": 0.003,
     "additive_margin": 0.006,

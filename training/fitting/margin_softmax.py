@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from inference.networks.hms import Normalised
+from inference.networks.hms import LinearHead, PairHead
+from training.fitting.pair_loss import PairLoss, StepPairs
 
 _COSINE_LIMIT = 1 - 1e-6  # arccos has no gradient at its ends
 
 
-class MarginSoftmax(nn.Module, ABC):
+class MarginSoftmax(PairLoss):
     """Softmax cross-entropy over s * lengths * cos(theta), with a smaller value for the target class.
 
     The losses that the HMS paper compares differ in that value and in what they normalise. None has a bias.
@@ -22,8 +24,6 @@ class MarginSoftmax(nn.Module, ABC):
     Args:
         scale: s.
     """
-
-    normalised: Normalised
 
     def __init__(self, scale: float) -> None:
         super().__init__()
@@ -58,6 +58,10 @@ class MarginSoftmax(nn.Module, ABC):
     def forward(self, features: Tensor, weight: Tensor, label: Tensor) -> Tensor:
         """Mean cross-entropy of the margin logits; shapes as in `logits`."""
         return functional.cross_entropy(self.logits(features, weight, label), label)
+
+    def over(self, pairs: StepPairs, head: PairHead) -> Tensor:
+        """The same of the pairs of a step, by the weight of a linear head."""
+        return self(pairs.features, cast("LinearHead", head).classifier.weight, pairs.similar)
 
 
 def turned(cosine: Tensor, angle: float) -> Tensor:

@@ -23,6 +23,7 @@ from inference.models.card import Card, Task
 from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.networks.backbones import Backbone, BackboneName, build_backbone
+from inference.networks.hms import Siamese
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Refusal
 
@@ -72,7 +73,7 @@ def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: T
     """
     model = _finished_model(card, task, {"backbone": name})
     backbone.load_state_dict(model.network.get_submodule("backbone").state_dict())
-    return f"the backbone of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
+    return f"the backbone of {_stated(model)}"
 
 
 def start_from_whole_model(
@@ -94,7 +95,33 @@ def start_from_whole_model(
     """
     model = _finished_model(card, task, arguments)
     network.load_state_dict(model.network.state_dict())
-    return f"all of {model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
+    return f"all of {_stated(model)}"
+
+
+def start_from_features(network: Siamese, name: BackboneName, pyramid: int, card: Path) -> str:
+    """Load all before the head of a finished trademark model into a network, whose head stays new.
+
+    Args:
+        network: The network that starts from it.
+        name: Its backbone.
+        pyramid: Channels of its feature pyramid.
+        card: The finished model's card, beside its weights.
+
+    Returns:
+        What the network starts from, in a sentence for the card.
+
+    Raises:
+        Refusal: if there is no such model, or it compares no marks or has another backbone or pyramid.
+    """
+    model = _finished_model(card, "trademark", {"backbone": name, "pyramid": pyramid})
+    network.backbone.load_state_dict(model.network.get_submodule("backbone").state_dict())
+    if network.pyramid is not None:
+        network.pyramid.load_state_dict(model.network.get_submodule("pyramid").state_dict())
+    return f"all but the head of {_stated(model)}"
+
+
+def _stated(model: Model) -> str:
+    return f"{model.card.name}, weights {model.card.weights_sha256[:16]}, made {model.card.made}"
 
 
 def _finished_model(card: Path, task: Task, arguments: Mapping[str, int | float | str]) -> Model:

@@ -4,48 +4,70 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
-from inference.networks.backbones import Backbone, BackboneName
-from inference.networks.hms import PairFeature, Siamese
+from inference.networks.backbones import BackboneName
+from inference.networks.hms import LinearFeature, Siamese
 from inference.preprocessing import HALF, Preprocessing
 from training.comparisons.arcface import ArcFace
+from training.comparisons.contrastive import Contrastive
 from training.comparisons.cosface import CosFace
+from training.comparisons.fine_tuning import FineTuning
 from training.comparisons.sphereface import SphereFace
+from training.comparisons.triplet import Triplet
 from training.fitting.fit import FitSettings
 from training.fitting.hms_loss import HybridMarginSoftmax
-from training.fitting.margin_softmax import MarginSoftmax
 from training.fitting.model_settings import ON_A_CPU, ModelSettings
-from training.fitting.pretrained import start_from_imagenet, start_from_model
+from training.fitting.pair_loss import PairLoss
+from training.fitting.pretrained import start_from_features, start_from_imagenet, start_from_model
 from training.fitting.run_folder import require_argument, require_setting
 from training.trademark.learner import SiameseLearner
 
-LossName = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
+LossDriven = Literal["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"]
+DataDriven = Literal["contrastive", "triplet", "fine_tuning"]
+MethodName = Literal[LossDriven, DataDriven]
+"""HMS, the losses that its paper compares with it, and the methods of its Table 5."""
+BY_DISTANCE: tuple[MethodName, ...] = ("contrastive", "triplet")
+"""Methods whose head compares by distance."""
+TITLES: dict[MethodName, str] = {
+    "hms": "HMS",
+    "hms_normalised": "HMS (normalized)",
+    "sphereface": "SphereFace",
+    "cosface": "CosFace",
+    "arcface": "ArcFace",
+    "softmax": "Softmax",
+    "contrastive": "Contrastive loss",
+    "triplet": "Triplet network",
+    "fine_tuning": "Fine-tuning",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrademarkSettings(ModelSettings):
-    """Train a Siamese network on similar marks with the HMS loss, or one that its paper compares it with."""
+    """Train a Siamese network on similar marks by the HMS loss, or by a method that its paper compares it with."""
 
     data: Path
     """Folder with one subfolder for each mark family (optionally below train, val, test), or a CSV of a, b, label."""
     name: str = "trademark"
-    title: str = "HMS"
+    title: str = ""
+    """Title of the model in lists; by default its method's name."""
     backbone: BackboneName = "resnet18"
-    pair_feature: PairFeature = "interacting"
-    """How the pair head combines two embeddings: symmetrically, or by the paper's literal concatenation."""
+    pair_feature: LinearFeature = "interacting"
+    """How the pair head combines two embeddings: symmetrically, or by the paper's literal concatenation; contrastive
+    and triplet take their distance instead."""
     pyramid: int = 0
     """Channels of the feature pyramid that tells places finer; 0 for the backbone's last map, as the paper has it."""
     pretrained: bool = True
     """Whether the backbone starts from ImageNet, if such weights are available."""
     start_from: Path | None = None
-    """Card of a finished trademark model whose backbone is trained further, such as weights/hms_icon_marks.json."""
-    loss: LossName = "hms"
-    """Loss; each loss uses the margins that it has."""
+    """Card of a finished trademark model whose backbone is trained further, such as weights/hms_icon_marks.json. For
+    fine_tuning: that of the face model, of which all but the head is frozen."""
+    method: MethodName = "hms"
+    """What is trained: each method uses the margins that it has."""
     scale: float = 90.0
-    """s, in all losses."""
+    """s, in all methods by softmax."""
     angular_margin: float = 0.003
     """d1 of HMS and m of ArcFace, added to the angle of the target class, in radians."""
     additive_margin: float = 0.006
@@ -80,10 +102,15 @@ class TrademarkSettings(ModelSettings):
             0 <= self.degraded_share <= 1, f"--degraded-share lies between 0 and 1, not at {self.degraded_share}."
         )
         require_setting(self.angle_multiple >= 1, f"--angle-multiple is at least 1, not {self.angle_multiple}.")
+        require_setting(
+            self.method != "fine_tuning" or self.start_from is not None,
+            "--method fine_tuning trains a new layer on a network that has learned faces; name that model's card by "
+            "--start-from.",
+        )
 
-    def build_loss(self) -> MarginSoftmax:
-        """The loss of that name with its margins."""
-        match self.loss:
+    def build_loss(self) -> PairLoss:
+        """The loss of the method with its margins."""
+        match self.method:
             case "hms":
                 return HybridMarginSoftmax(self.scale, self.angular_margin, self.additive_margin, self.margin_inside)
             case "hms_normalised":
@@ -96,17 +123,34 @@ class TrademarkSettings(ModelSettings):
                 return ArcFace(self.scale, self.angular_margin)
             case "softmax":
                 return HybridMarginSoftmax(self.scale, 0.0, 0.0)
+            case "contrastive":
+                return Contrastive()
+            case "triplet":
+                return Triplet()
+            case "fine_tuning":
+                return FineTuning(self.scale)
+
+    @property
+    def network_arguments(self) -> dict[str, Any]:
+        """The arguments of the network, as its card states them."""
+        shared = {"backbone": self.backbone, "pyramid": self.pyramid}
+        if self.method in BY_DISTANCE:
+            return {**shared, "pair_feature": "distance"}
+        normalised = self.build_loss().normalised
+        return {**shared, "pair_feature": self.pair_feature, "scale": self.scale, "normalised": normalised}
 
     def build_learner(self) -> tuple[SiameseLearner, str]:
-        """The network with its loss, and the start of its backbone, in words."""
-        loss = self.build_loss()
-        network = Siamese(self.backbone, self.pair_feature, self.scale, loss.normalised, self.pyramid)
-        return SiameseLearner(network, loss, self.hardest), self._start(network.backbone)
+        """The network with its loss, and what it starts from, in words."""
+        network = Siamese(**self.network_arguments)
+        start = self._start(network)
+        return SiameseLearner(network, self.build_loss(), self.hardest), start
 
-    def _start(self, backbone: Backbone) -> str:
+    def _start(self, network: Siamese) -> str:
+        if self.start_from and self.method == "fine_tuning":
+            return start_from_features(network, self.backbone, self.pyramid, self.start_from)
         if self.start_from:
-            return start_from_model(backbone, self.backbone, self.start_from, "trademark")
-        return start_from_imagenet(backbone, self.backbone) if self.pretrained else "random weights"
+            return start_from_model(network.backbone, self.backbone, self.start_from, "trademark")
+        return start_from_imagenet(network.backbone, self.backbone) if self.pretrained else "random weights"
 
 
 PRESETS = {

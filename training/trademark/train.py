@@ -1,4 +1,4 @@
-"""Trains the Siamese network with the HMS loss, or with a rival. Source: HMS paper, sections 2.1 and 3.2."""
+"""Trains the Siamese network by the HMS loss, or by a rival method. Source: HMS paper, sections 2.1 and 3.2."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.fitting.fit import EpochSampler, Scores, accelerator_for, fit
 from training.fitting.model_settings import UNJUDGED, draft_card
 from training.fitting.run_folder import RunFolder, set_name
-from training.trademark.learner import log_odds_in_epoch, mean_auc
+from training.trademark.learner import mean_auc
 from training.trademark.samples import TrainingPairs
-from training.trademark.settings import TrademarkSettings
+from training.trademark.settings import TITLES, TrademarkSettings
 
 logger = logging.getLogger(__name__)
 
@@ -66,24 +66,31 @@ def train(settings: TrademarkSettings) -> Card | None:
     training = TrainingPairs(marks, pictures, nearest_negatives(marks, embedding), settings)
 
     def validate(_: nn.Module) -> Scores:
-        return mean_auc(log_odds_in_epoch(network, pictures, trials["val"], settings.preprocessing, accelerator.device))
+        return mean_auc(learner.validated(pictures, trials["val"], settings.preprocessing, accelerator.device))
 
     sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
     fit(learner, training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
     device = str(accelerator.device)
-    model = with_compact(Model(_draft(settings, network, marks, start, words), network.eval(), ""), marks, device)
+    model = with_compact(Model(draft(settings, marks, start, words), network.eval(), ""), marks, device)
     model = with_gate(model, marks, device)
     card, _ = judge_pairs(model, marks, trials, parts, set_name(settings.data), device)
     card = replace(card, metrics=card.metrics | measured_gate(model, marks, device))
     return run.write_model(card, network.state_dict(), gate=model.gate)
 
 
-def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start: str, words: bool) -> Card:
-    """The draft card of a newly trained network: all but its judging."""
+def draft(settings: TrademarkSettings, marks: MarkSet, start: str, words: bool) -> Card:
+    """The draft card of a newly trained network: all but its judging.
+
+    Args:
+        settings: Of the run.
+        marks: What it was trained on.
+        start: What it started from, in words.
+        words: Whether lettering is among the marks.
+    """
     return draft_card(
-        settings,
+        replace(settings, title=settings.title or TITLES[settings.method]),
         {"backbone_start": start},
         (
             "Marks that are mostly lettering are compared as pictures: neither sound nor meaning of a word is."
@@ -93,13 +100,7 @@ def _draft(settings: TrademarkSettings, network: Siamese, marks: MarkSet, start:
         ),
         task="trademark",
         network="siamese",
-        arguments={
-            "backbone": settings.backbone,
-            "pair_feature": settings.pair_feature,
-            "scale": settings.scale,
-            "normalised": network.head.normalised,
-            "pyramid": settings.pyramid,
-        },
+        arguments=settings.network_arguments,
         classes=Siamese.classes,
         lettering=words,
         mark_framing=FRAMING,

@@ -10,7 +10,7 @@ import torch
 
 from inference.networks import build_network
 from inference.networks.backbones import BackboneName, build_backbone
-from inference.networks.hms import PairFeature, PairHead, Siamese
+from inference.networks.hms import DistanceHead, LinearHead, PairFeature, PairHead, Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.networks.spatial_pyramid import SpatialPyramid
 
@@ -191,7 +191,9 @@ def test_an_exported_kag_mtln_keeps_its_main_task_only() -> None:
 
 
 def head(pair_feature: PairFeature, scale: float = 1.0) -> PairHead:
-    return PairHead(channels=8, pair_feature=pair_feature, scale=scale).requires_grad_(False)
+    if pair_feature == "distance":
+        return DistanceHead()
+    return LinearHead(channels=8, pair_feature=pair_feature, scale=scale).requires_grad_(False)
 
 
 def scores(pair_head: PairHead, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -200,15 +202,15 @@ def scores(pair_head: PairHead, first: torch.Tensor, second: torch.Tensor) -> to
     return similar - dissimilar
 
 
-@pytest.mark.parametrize(("pair_feature", "symmetric"), [("interacting", True), ("concat", False)])
-def test_only_the_interacting_head_is_symmetric_to_the_bit(pair_feature: PairFeature, symmetric: bool) -> None:
+@pytest.mark.parametrize(("pair_feature", "symmetric"), [("interacting", True), ("concat", False), ("distance", True)])
+def test_all_heads_but_the_literal_one_are_symmetric_to_the_bit(pair_feature: PairFeature, symmetric: bool) -> None:
     first, second = torch.randn(5, 8, 3, 3), torch.randn(5, 8, 3, 3)
     pair_head = head(pair_feature)
     there, back = pair_head(torch.cat([first, second])), pair_head(torch.cat([second, first]))
     assert there.equal(back) is symmetric
 
 
-@pytest.mark.parametrize(("pair_feature", "compares"), [("concat", False), ("interacting", True)])
+@pytest.mark.parametrize(("pair_feature", "compares"), [("concat", False), ("interacting", True), ("distance", True)])
 def test_a_head_on_concatenated_features_cannot_compare(pair_feature: PairFeature, compares: bool) -> None:
     """If score(x1, x2) = a(x1) + b(x2), two similar pairs score what they score with partners swapped."""
     first, second, third, fourth = torch.randn(4, 8, 3, 3)
@@ -221,11 +223,32 @@ def test_a_head_on_concatenated_features_cannot_compare(pair_feature: PairFeatur
 
 @pytest.mark.parametrize(
     ("pair_feature", "expected"),
-    [("interacting", [[4.0, 2.0, 5.0, 8.0]]), ("concat", [[1.0, 4.0, 5.0, 2.0]])],
+    [
+        ("interacting", [[4.0, 3.0, 5.0, 4.0]]),
+        ("concat", [[1.0, 4.0, 5.0, 1.0]]),
+        ("distance", [[5.0]]),
+    ],
 )
 def test_two_embeddings_meet_in_the_feature_of_the_pair(pair_feature: PairFeature, expected: list) -> None:
-    pair = PairHead(2, pair_feature, 1.0).pair(torch.tensor([[1.0, 4.0]]), torch.tensor([[5.0, 2.0]]))
+    pair = head(pair_feature).pair(torch.tensor([[1.0, 4.0]]), torch.tensor([[5.0, 1.0]]))
     assert pair.tolist() == expected
+
+
+def test_log_odds_fall_with_the_distance_and_are_even_at_the_threshold() -> None:
+    pair_head = DistanceHead()
+    pair_head.threshold.fill_(2.0)
+    pair_head.log_slope.fill_(math.log(3.0))
+    logits = pair_head.logits(torch.tensor([[0.0], [2.0], [2.5]]))
+    assert (logits[:, 1] - logits[:, 0]).tolist() == pytest.approx([6.0, 0.0, -1.5])
+    assert not any(each.requires_grad for each in pair_head.parameters()), "validation pairs choose both"
+    assert {*pair_head.state_dict()} == {"threshold", "log_slope"}
+
+
+def test_two_equal_marks_give_no_gradient_and_not_an_infinite_one() -> None:
+    feature_maps = torch.rand(1, 8, 3, 3).repeat(2, 1, 1, 1).requires_grad_()
+    DistanceHead()(feature_maps)[:, 1].sum().backward()
+    assert feature_maps.grad is not None
+    assert not feature_maps.grad.any()
 
 
 @pytest.mark.parametrize("scale", [1.0, 90.0])

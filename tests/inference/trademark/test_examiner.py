@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -48,6 +48,24 @@ def literal(model: Model) -> TrademarkExaminer:
     return TrademarkExaminer(Model(dataclasses.replace(model.card, arguments=arguments), network, model.card_sha256))
 
 
+@pytest.fixture(scope="module")
+def by_distance(model: Model) -> TrademarkExaminer:
+    """The same backbone under a threshold on the distance."""
+    arguments = {"backbone": model.card.arguments["backbone"], "pair_feature": "distance"}
+    network: Any = build_network("siamese", arguments).eval()
+    network.backbone.load_state_dict(model.network.backbone.state_dict())
+    network.head.log_slope.fill_(1.0)
+    return TrademarkExaminer(Model(dataclasses.replace(model.card, arguments=arguments), network, model.card_sha256))
+
+
+@pytest.fixture(scope="module")
+def of_head(
+    examiner: TrademarkExaminer, literal: TrademarkExaminer, by_distance: TrademarkExaminer
+) -> dict[PairFeature, TrademarkExaminer]:
+    """Examiners by the head of their model."""
+    return {"interacting": examiner, "concat": literal, "distance": by_distance}
+
+
 def with_card(model: Model, **changed: Any) -> TrademarkExaminer:
     return TrademarkExaminer(dataclasses.replace(model, card=dataclasses.replace(model.card, **changed)))
 
@@ -77,16 +95,15 @@ PAIRS: list[tuple[dict, dict]] = [
 
 @pytest.mark.parametrize("crops", [(None, None), (Crop(0, 0, 3, 2), None), (Crop(0, 0, 2, 3), Crop(1, 0, 2, 3))])
 @pytest.mark.parametrize("pair", PAIRS, ids=["alike", "unlike", "of two shapes", "tiny"])
-@pytest.mark.parametrize("pair_feature", ["interacting", "concat"])
+@pytest.mark.parametrize("pair_feature", get_args(PairFeature))
 def test_a_comparison_is_the_same_whichever_mark_comes_first(
     pair_feature: PairFeature,
     pair: tuple[dict, dict],
     crops: Crops,
-    examiner: TrademarkExaminer,
-    literal: TrademarkExaminer,
+    of_head: dict[PairFeature, TrademarkExaminer],
     striped: MakeExhibit,
 ) -> None:
-    chosen = examiner if pair_feature == "interacting" else literal
+    chosen = of_head[pair_feature]
     first, second = (striped(**mark) for mark in pair)
     there = chosen.compare(first, second, crops)
     back = chosen.compare(second, first, (crops[1], crops[0]))
@@ -113,11 +130,11 @@ def test_the_literal_head_alone_would_not_be_symmetric(literal: TrademarkExamine
     assert abs(float(there - back)) > 1e-3
 
 
-@pytest.mark.parametrize("pair_feature", ["interacting", "concat"])
+@pytest.mark.parametrize("pair_feature", get_args(PairFeature))
 def test_crops_of_one_exhibit_are_compared_the_same_both_ways(
-    pair_feature: PairFeature, examiner: TrademarkExaminer, literal: TrademarkExaminer, striped: MakeExhibit
+    pair_feature: PairFeature, of_head: dict[PairFeature, TrademarkExaminer], striped: MakeExhibit
 ) -> None:
-    chosen = examiner if pair_feature == "interacting" else literal
+    chosen = of_head[pair_feature]
     sheet, left, right = striped("blue/genuine", width=80), Crop(0, 0, 40, 40), Crop(40, 3, 40, 30)
     there, back = (chosen.compare(sheet, sheet, crops) for crops in ((left, right), (right, left)))
     assert numbers(there)[0] == numbers(back)[0]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.networks.hms import Normalised, PairHead, Siamese
+from inference.networks.hms import LinearHead, Normalised, Siamese
 from inference.records import Refusal
 from training.comparisons.arcface import ArcFace
 from training.comparisons.cosface import CosFace
@@ -20,7 +20,7 @@ from training.comparisons.sphereface import SphereFace
 from training.fitting.hms_loss import HybridMarginSoftmax
 from training.fitting.margin_softmax import MarginSoftmax
 from training.trademark.learner import SiameseLearner
-from training.trademark.settings import PRESETS, LossName
+from training.trademark.settings import PRESETS, MethodName
 
 Target = Callable[[float], float]
 
@@ -116,7 +116,7 @@ def test_sphereface_starts_near_plain_softmax_and_ends_at_a_sixth_of_its_own() -
 @pytest.mark.parametrize("normalised", ["nothing", "weight", "both"])
 def test_the_head_uses_the_logits_of_its_loss_without_the_margins(normalised: Normalised) -> None:
     torch.manual_seed(0)
-    head = PairHead(4, "interacting", 3.0, normalised)
+    head = LinearHead(4, "interacting", 3.0, normalised)
     x = torch.randn(5, 8)
     loss = HybridMarginSoftmax(3.0, 0.0, 0.0, normalised=normalised)
     expected = loss.logits(x, head.classifier.weight, torch.zeros(5, dtype=torch.long))
@@ -126,14 +126,14 @@ def test_the_head_uses_the_logits_of_its_loss_without_the_margins(normalised: No
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"loss": "hms", "margin_inside": False}, HybridMarginSoftmax(2.0, 0.1, 0.2, margin_inside=False)),
-        ({"loss": "hms_normalised"}, HybridMarginSoftmax(2.0, 0.1, 0.2, normalised="both")),
-        ({"loss": "sphereface", "angle_multiple": 3, "annealed": True}, SphereFace(2.0, 3, annealed=True)),
-        ({"loss": "cosface"}, CosFace(2.0, 0.2)),
-        ({"loss": "arcface"}, ArcFace(2.0, 0.1)),
-        ({"loss": "softmax"}, HybridMarginSoftmax(2.0, 0.0, 0.0)),
+        ({"method": "hms", "margin_inside": False}, HybridMarginSoftmax(2.0, 0.1, 0.2, margin_inside=False)),
+        ({"method": "hms_normalised"}, HybridMarginSoftmax(2.0, 0.1, 0.2, normalised="both")),
+        ({"method": "sphereface", "angle_multiple": 3, "annealed": True}, SphereFace(2.0, 3, annealed=True)),
+        ({"method": "cosface"}, CosFace(2.0, 0.2)),
+        ({"method": "arcface"}, ArcFace(2.0, 0.1)),
+        ({"method": "softmax"}, HybridMarginSoftmax(2.0, 0.0, 0.0)),
     ],
-    ids=lambda value: value["loss"] if isinstance(value, dict) else "",
+    ids=lambda value: value["method"] if isinstance(value, dict) else "",
 )
 def test_settings_name_the_loss_and_its_margins(changes: dict[str, Any], expected: MarginSoftmax) -> None:
     settings = replace(PRESETS["small"], scale=2.0, angular_margin=0.1, additive_margin=0.2, **changes)
@@ -144,8 +144,8 @@ def test_settings_name_the_loss_and_its_margins(changes: dict[str, Any], expecte
 
 
 @pytest.mark.parametrize("name", ["hms", "hms_normalised", "sphereface", "cosface", "arcface", "softmax"])
-def test_every_loss_trains_the_network_that_uses_its_logits(name: LossName) -> None:
-    settings = replace(PRESETS["small"], loss=name, scale=8.0, backbone="six_layer_cnn", pretrained=False)
+def test_every_loss_trains_the_network_that_uses_its_logits(name: MethodName) -> None:
+    settings = replace(PRESETS["small"], method=name, scale=8.0, backbone="six_layer_cnn", pretrained=False)
     torch.manual_seed(0)
     learner, start = settings.build_learner()
     assert start == "random weights"

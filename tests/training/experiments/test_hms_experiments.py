@@ -1,26 +1,40 @@
-"""Tables 1 to 4 and figures 3 and 6 of the HMS paper, at the size of a thumbnail."""
+"""Tables 1 to 5 and figures 3 and 6 of the HMS paper, at the size of a thumbnail."""
 
 from __future__ import annotations
 
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from inference.networks.hms import DistanceHead
 from inference.records import Refusal
 from training.assessment.judged_pairs import JudgedPairs
-from training.data.faces import read_face, read_faces
+from training.data.faces import face_set, read_face, read_faces
 from training.data.marks.mark_set import read_mark_set
 from training.data.photos.photo import Split
-from training.experiments import hms_cells, hms_fig3, hms_fig6, hms_table1, hms_table2, hms_table3, hms_table4
+from training.experiments import (
+    hms_cells,
+    hms_fig3,
+    hms_fig6,
+    hms_table1,
+    hms_table2,
+    hms_table3,
+    hms_table4,
+    hms_table5,
+)
 from training.experiments.hms_cells import LOSSES, Cell, HmsFaces, HmsProtocol, Study, accuracy, cells, cut, f1
+from training.experiments.hms_table5 import METHODS, HmsDataDriven
 from training.fitting.fit import Diverged
+from training.trademark.learner import log_odds_in_epoch
 
 TINY: dict[str, Any] = {
     "losses": ("CosFace", "HMS"),
@@ -148,6 +162,66 @@ def test_a_network_that_diverges_is_a_cell_that_says_so(
     assert text.count("| SphereFace | diverged |") == 4
 
 
+def data_driven(data: Path, out: Path, **changes: Any) -> HmsDataDriven:
+    return HmsDataDriven(data, out, **(TINY | {"losses": tuple(METHODS)} | changes))
+
+
+def test_data_driven_methods_share_the_folder_of_cells(mark_folder: Path, many_people: Path, tmp_path: Path) -> None:
+    whole = data_driven(mark_folder, tmp_path, faces=many_people, heads=("interacting", "concat"))
+    first = hms_table5.run(whole)
+    made = stamps(tmp_path)
+    assert {path.name for path in tmp_path.glob("cells/*")} == {
+        *("snn_contrastive_loss-six_layer_cnn-distance-0", "triplet_network-six_layer_cnn-distance-0"),
+        *("fine_tuning-six_layer_cnn-interacting-0", "fine_tuning-six_layer_cnn-concat-0"),
+        "faces-six_layer_cnn-interacting-0",
+    }
+    assert hms_table5.run(whole) == first
+    assert stamps(tmp_path) == made
+    assert [line for line in first if line.endswith("pairs:")] == [
+        f"{figure}, {head} head, {kind} dissimilar pairs:"
+        for figure in ("accuracy", "F1", "AUC")
+        for kind in ("random", "hard")
+        for head in ("interacting", "concat")
+    ]
+    assert first.count("| loss | six_layer_cnn |") == 12
+    assert all(sum(line.startswith(f"| {row} |") for line in first) == 12 for row in METHODS)
+    assert (tmp_path / "hms_table5_faces.md").read_text().count("| fine-tuning |") == 4
+
+    study = Study(whole)
+    cell = next(iter(cells(replace(whole, losses=("triplet network",)))))
+    stated = cell.settings(whole)
+    assert (stated.fit.optimiser, stated.fit.weight_decay, stated.fit.learning_rate) == ("adamw", 0.0, 0.001)
+    assert (stated.hardest, stated.augment, stated.fit.batch) == (False, False, 16)
+    network, judged = study.network(cell), study.judged(cell)
+    head = network.head
+    assert isinstance(head, DistanceHead)
+    assert float(head.threshold) != 0.5, "validation pairs have chosen it"
+    assert judged is not None
+    found = log_odds_in_epoch(network, study.pictures, study.trials["test"], study.preprocessing, torch.device("cpu"))
+    assert all(found[kind] == pytest.approx(values, rel=1e-3, abs=1e-3) for kind, values in judged.log_odds.items())
+
+
+def test_fine_tuning_diverges_where_its_start_does(
+    mark_folder: Path, many_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: object) -> None:
+        msg = "No epoch gave a figure."
+        raise Diverged(msg)
+
+    monkeypatch.setattr(hms_cells, "fit", diverge)
+    text = hms_table5.run(data_driven(mark_folder, tmp_path, faces=many_people, losses=("fine-tuning",)))
+    assert text.count("| fine-tuning | diverged |") == 6
+    assert [path.name for path in tmp_path.glob("cells/*")] == ["faces-six_layer_cnn-interacting-0"]
+
+
+def test_fine_tuning_needs_faces_and_the_other_methods_do_not(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="give a folder of faces by --faces, or leave fine-tuning out"):
+        data_driven(tmp_path, tmp_path)
+    assert data_driven(tmp_path, tmp_path, losses=("triplet network",)).faces is None
+    with pytest.raises(Refusal, match="no loss"):
+        data_driven(tmp_path, tmp_path, losses=("HMS",))
+
+
 def test_figures_are_those_of_the_confusion_matrix() -> None:
     log_odds = {"similar": np.array([2.0, 1.0, -1.0, 3.0]), "random": np.array([-1.0, 0.5, -2.0, -2.0])}
     judged = JudgedPairs({"similar": list("abcd"), "random": list("abcd")}, log_odds)
@@ -159,7 +233,7 @@ def test_the_rows_are_the_papers_and_their_usual_settings(mark_folder: Path, tmp
     whole = HmsProtocol(mark_folder, tmp_path)
     stated = {cell.row: cell.settings(whole) for cell in cells(whole)}
     assert {*stated} == {*LOSSES}
-    margins = {row: (s.loss, s.scale, s.angular_margin, s.additive_margin) for row, s in stated.items()}
+    margins = {row: (s.method, s.scale, s.angular_margin, s.additive_margin) for row, s in stated.items()}
     assert margins["CosFace"][::3] == ("cosface", 0.006)
     assert margins["CosFace, usual"][::3] == ("cosface", 0.35)
     assert margins["ArcFace"][2] == 0.003
@@ -192,14 +266,26 @@ def test_a_protocol_that_cannot_be_run_is_refused(changes: dict[str, Any], words
 # ---- faces
 
 
+def some_people(folder: Path, counts: dict[str, int]) -> Path:
+    """So many grey pictures of each, numbered as LFW numbers them."""
+    for person, (name, count) in enumerate(counts.items()):
+        (folder / name).mkdir(parents=True)
+        for number in range(1, count + 1):
+            Image.new("L", (9, 11), 12 * person + number).save(folder / name / f"{name}_{number:04d}.jpg")
+    return folder
+
+
 @pytest.fixture
 def people(tmp_path: Path) -> Path:
-    """Three people, two to four grey pictures each, numbered as LFW numbers them."""
-    for name, count in (("Ada_L", 3), ("Bo", 2), ("Cy", 4)):
-        (tmp_path / "lfw" / name).mkdir(parents=True)
-        for number in range(1, count + 1):
-            Image.new("L", (9, 11), number).save(tmp_path / "lfw" / name / f"{name}_{number:04d}.jpg")
-    return tmp_path / "lfw"
+    """Three people, two to four pictures each."""
+    return some_people(tmp_path / "lfw", {"Ada_L": 3, "Bo": 2, "Cy": 4})
+
+
+@pytest.fixture(scope="module")
+def many_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty people of three pictures each, and one of a single picture."""
+    names = [f"person {letter}{letter}{letter}{letter}" for letter in "abcdefghijklmnopqrst"]
+    return some_people(tmp_path_factory.mktemp("faces") / "lfw", {**dict.fromkeys(names, 3), "alone": 1})
 
 
 def test_people_are_paired_with_themselves_and_with_others(people: Path) -> None:
@@ -223,6 +309,24 @@ def test_lfws_own_pairs_are_taken(people: Path, beside: bool) -> None:
     table.write_text("1\t1\nAda_L\t1\t9\n")
     with pytest.raises(Refusal, match=r"pairs\.txt, line 2 does not name two pictures"):
         read_faces(people, most=100)
+
+
+def test_faces_are_a_set_to_train_on_split_by_person(many_people: Path) -> None:
+    marks = face_set(many_people)
+    of_split: dict[str, set[str]] = {}
+    for mark in marks.marks:
+        of_split.setdefault(mark.split, set()).add(mark.family)
+    assert {split: len(of) for split, of in of_split.items()} == {"train": 16, "val": 2, "test": 2}
+    assert len(set.union(*of_split.values())) == 20
+    assert len(marks.similar) == 20 * 3
+    assert all(marks.families[a] == marks.families[b] for a, b in marks.similar)
+    assert len({mark.sha256 for mark in marks.marks}) == 60
+    assert face_set(many_people).manifest == marks.manifest
+
+
+def test_too_few_people_to_train_on_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="holds too few people"):
+        face_set(some_people(tmp_path, {"Ada": 2, "Bo": 2, "Cy": 1}))
 
 
 def test_a_folder_without_people_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from torch.utils.data import default_collate
 from inference.intake.exhibit import read_exhibit
 from inference.models.format_2 import with_keys
 from inference.models.weights import load_model
-from inference.networks.hms import PairHead, Siamese
+from inference.networks.hms import LinearHead, Siamese
 from inference.preprocessing import Preprocessing
 from inference.records import Refusal
 from inference.scope.checks import refusal
@@ -274,7 +274,7 @@ def test_as_many_training_marks_are_spoiled_as_is_said(
     assert least <= np.mean(changed) <= most
 
 
-def similarity_by_loops(first: Tensor, second: Tensor, head: PairHead) -> list[list[float]]:
+def similarity_by_loops(first: Tensor, second: Tensor, head: LinearHead) -> list[list[float]]:
     def similarity(a: Tensor, b: Tensor) -> float:
         logits = head.logits(head.pair(a[None], b[None]))
         return float(log_odds_similar(logits).detach())
@@ -296,7 +296,7 @@ def test_mined_pairs_are_strangers_and_the_hardest_of_them(
     family_first: list[int], family_second: list[int], pair_feature: Any
 ) -> None:
     torch.manual_seed(0)
-    head = PairHead(8, pair_feature, scale=2.0)
+    head = LinearHead(8, pair_feature, scale=2.0)
     first, second = torch.randn(6, 8), torch.randn(6, 8)
     similarity = similarity_by_loops(first, second, head)
     expected = []

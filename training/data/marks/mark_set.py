@@ -212,7 +212,7 @@ def _from_folder(root: Path, seed: int) -> MarkSet:
     else:
         several = [folder.name for folder, pictures in families.items() if len(pictures) > 1]
         alone = [folder.name for folder, pictures in families.items() if len(pictures) == 1]
-        split_of = _split_families(several, seed) | _split_families(alone, seed)
+        split_of = split_families(several, seed) | split_families(alone, seed)
         rule = f"By family, 8:1:1, shuffled with seed {seed}."
     marks = _read_marks(
         [
@@ -337,7 +337,7 @@ def _from_csv(table: Path, seed: int) -> MarkSet:
         raise DataRefused(msg)
     several = {family[position] for pair in similar for position in pair}
     alone = set(family) - several
-    split_of = _split_families(map(str, sorted(several)), seed) | _split_families(map(str, sorted(alone)), seed)
+    split_of = split_families(map(str, sorted(several)), seed) | split_families(map(str, sorted(alone)), seed)
     names = [Path(os.path.relpath(path, table.parent)).as_posix() for path in paths]
     marks = _read_marks(
         [
@@ -354,7 +354,7 @@ def _from_csv(table: Path, seed: int) -> MarkSet:
     return MarkSet(marks, tuple(similar), tuple(kept), rule, stated=stated, families_named=False)
 
 
-def _split_families(families: Iterable[str], seed: int) -> dict[str, Split]:
+def split_families(families: Iterable[str], seed: int) -> dict[str, Split]:
     """Split families 8:1:1, with at least one in each split if there are three or more."""
     names = sorted(families)
     order = np.random.default_rng(seed).permutation(len(names))
