@@ -93,6 +93,16 @@ def test_the_kernel_of_eca_follows_the_number_of_channels() -> None:
     ]
 
 
+def test_the_perceptron_of_cbam_has_a_sixteenth_of_the_width() -> None:
+    body: Any = build_backbone("resnet50_cbam").body
+    for layer, channels in zip(
+        (body.layer1, body.layer2, body.layer3, body.layer4), (256, 512, 1024, 2048), strict=True
+    ):
+        for block in layer:
+            assert block.se.channel.fc1.weight.shape[:2] == (channels // 16, channels)
+            assert block.se.spatial.conv.conv.weight.shape == (1, 2, 7, 7)
+
+
 @pytest.mark.parametrize(
     ("plain", "attention", "blocks"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card
 from inference.networks.backbones import BackboneName
+from training.authenticity import train as authenticity
 from training.authenticity.methods import RIVALS, method_of, settled
 from training.authenticity.settings import PRESETS, AuthenticitySettings, MethodName
 from training.authenticity.train import train
@@ -79,6 +81,39 @@ def test_a_rival_ends_in_a_model_that_examines_as_any_other(
     assert verdict.heatmap.raw.shape == (2, 2)
     assert verdict.heatmap.raw.min() >= 0
     assert card.metrics["authenticity AUC"].value > 0.8
+
+
+class _SeenError(Exception):
+    """What a training was about to fit has been seen."""
+
+
+@pytest.mark.parametrize(("method", "counterfeit", "drawn"), [("api_net", 1.0, 0.5), ("mhem", 1.6, 0.2)])
+def test_what_is_rare_weighs_more_unless_it_is_drawn_as_often(
+    method: MethodName,
+    counterfeit: float,
+    drawn: float,
+    photo_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, counts = tmp_path / "belt", {"genuine": 40, "counterfeit": 10}
+    for label, count in counts.items():
+        for item in range(count):
+            shutil.copytree(photo_folder / label / f"item {item}", data / label / f"item {item}")
+    seen: list[Any] = []
+
+    def see(*given: Any) -> NoReturn:
+        seen.extend(given)
+        raise _SeenError
+
+    monkeypatch.setattr(authenticity, "fit", see)
+    with pytest.raises(_SeenError):
+        train(asked(data, tmp_path / "run", method))
+    learner, photos, sampler, *_ = seen
+    assert learner.class_weights.tolist() == pytest.approx([counterfeit, 2 - counterfeit])
+    labels = [int(photos[at]["label"]) for at in sampler]
+    assert labels.count(0) / len(labels) == pytest.approx(drawn)
+    assert not any(int(photos[at]["disturbed"]) for at in sampler)
 
 
 def test_without_a_method_it_is_kag_mtln_as_ever(photo_folder: Path, tmp_path: Path) -> None:
