@@ -225,6 +225,7 @@ def test_regions_are_confused_along_rows_and_columns_within_their_range() -> Non
     assert all(sorted(one.flatten().tolist()) == [*range(49)] for one in sources)
     at = torch.arange(7)
     down, across = (sources // 7 - at[:, None]).abs(), (sources % 7 - at).abs()
+    assert (dcl.REGIONS, dcl.RANGE) == (7, 2)
     assert 0 < int(across.max()) < 2 * dcl.RANGE
     assert 0 < int(down.max()) < 2 * dcl.RANGE
 
@@ -341,6 +342,8 @@ def test_mmal_net_sums_the_losses_of_its_three_branches() -> None:
     torch.manual_seed(1)
     network: Any = MmalNet("six_layer_cnn", classes=2)
     learner = MmalNetLearner(network, torch.tensor(WEIGHTS)).eval()
+    # So that what a branch sees tells in its loss; at its start a network finds all pictures alike.
+    nn.init.normal_(network.classifier.weight, std=3)
     images = 0.1 * torch.rand(2, 3, 128, 128)
     images[:, :, 32:96, 64:] += 0.9 * torch.rand(2, 3, 64, 64)
     labels = [0, 1]
@@ -357,6 +360,7 @@ def test_mmal_net_sums_the_losses_of_its_three_branches() -> None:
     with torch.no_grad():
         for image in images.split(1):
             (box,) = object_boxes(network.backbone(image, until=22), network.backbone(image))
+            assert box != (0, 0, 4, 4)
             seen = scaled(image, box, 128)
             branches[0].append(logits(image))
             branches[1].append(logits(seen))

@@ -99,6 +99,14 @@ def test_attention_starts_at_random_in_a_pretrained_network(name: BackboneName) 
     assert all(torch.equal(started[key], value) for key, value in (committed | before).items())
 
 
+def test_only_attention_may_lack_its_weights() -> None:
+    backbone = build_backbone("efficientnet_lite0_eca")
+    state = dict(safetensors.torch.load_file(WEIGHTS_FOLDER / f"{LITE0}.safetensors"))
+    state.pop("body.conv_stem.weight")
+    with pytest.raises(RuntimeError, match="conv_stem"):
+        pretrained._load_plain(backbone, state)
+
+
 @pytest.mark.parametrize(
     ("name", "theirs", "said"),
     [
