@@ -80,7 +80,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def train_authenticity(settings: AuthenticityPreset) -> None:
-    """Train KAG-MTLN on photos of genuine and counterfeit parts; the preset `paper` or `small` sets the defaults."""
+    """Train KAG-MTLN or a rival on photos of parts; the preset `paper` or `small` sets the defaults."""
     _report(authenticity.train(settings), settings.fit.out)
 
 

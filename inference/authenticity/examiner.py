@@ -15,7 +15,7 @@ from torch import Tensor
 from inference.authenticity.near_duplicates import originals
 from inference.examiner import Examiner, ScopeViews
 from inference.heatmap import over_frame
-from inference.networks.kag_mtln import KagMtln
+from inference.networks.cut_backbone import CutBackbone
 from inference.records import (
     AuthenticityOutcome,
     Crop,
@@ -182,7 +182,7 @@ class AuthenticityExaminer(Examiner):
             away = difference(registered, covered, reference)
             return away, anomaly(away, covered)
         with self._lock, torch.no_grad():
-            backbone = cast("KagMtln", self._network).backbone
+            backbone = cast("CutBackbone", self._network).backbone
             features = backbone.quarter(tensor[None].to(self.device))[0].cpu().numpy()
         cells = stack.covered_cells(covered, reference)
         away = reference.features.difference(features, cells)

@@ -7,13 +7,17 @@ from typing import Any
 from torch import nn
 
 from inference.networks.backbones import build_backbone
+from inference.networks.classifier import PooledClassifier
 from inference.networks.comparator import Comparator
 from inference.networks.hms import Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.networks.locator import Locator
+from inference.networks.mmal_net import MmalNet
 
 _NETWORKS: dict[str, Any] = {
     "kag_mtln": KagMtln,
+    "pooled_classifier": PooledClassifier,
+    "mmal_net": MmalNet,
     "siamese": Siamese,
     "comparator": Comparator,
     "locator": Locator,

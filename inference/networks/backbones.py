@@ -12,14 +12,32 @@ import timm
 import torch
 import torchvision
 from torch import Tensor, nn
+from torchvision.models.vgg import cfgs, make_layers
+
+from inference.networks.attention import AttentionName, place_attention
+from inference.networks.swin import CHANNELS as SWIN_CHANNELS
+from inference.networks.swin import swin_tiny
 
 BackboneName = Literal[
-    "six_layer_cnn", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "efficientnet_lite0"
+    "six_layer_cnn",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "efficientnet_lite0",
+    "efficientnet_b2",
+    "vgg19",
+    "swin_tiny",
+    "resnet50_eca",
+    "resnet50_cbam",
+    "efficientnet_lite0_eca",
+    "efficientnet_lite0_cbam",
 ]
 
 
 class Backbone(nn.Module):
-    """A convolutional body, its steps in order, and its number of output channels."""
+    """A body, its steps in order, and its number of output channels."""
 
     def __init__(self, body: nn.Module, channels: int) -> None:
         super().__init__()
@@ -123,12 +141,16 @@ def _six_layer_cnn() -> Backbone:
 
 def _resnet(name: str) -> Backbone:
     whole = torchvision.models.get_model(name, weights=None)
-    channels = whole.fc.in_features
-    parts = {part: module for part, module in whole.named_children() if part not in ("avgpool", "fc")}
+    return Backbone(_without(whole, "avgpool", "fc"), whole.fc.in_features)
+
+
+def _without(whole: nn.Module, *dropped: str) -> nn.Sequential:
+    """The modules of a network in order, under their names, without those that pool and classify."""
     body = nn.Sequential()
-    for part, module in parts.items():
-        body.add_module(part, module)
-    return Backbone(body, channels)
+    for part, module in whole.named_children():
+        if part not in dropped:
+            body.add_module(part, module)
+    return body
 
 
 def _efficientnet_lite0() -> Backbone:
@@ -136,8 +158,51 @@ def _efficientnet_lite0() -> Backbone:
     return Backbone(body, body.num_features)
 
 
+def _efficientnet_b2() -> Backbone:
+    whole = torchvision.models.get_model("efficientnet_b2", weights=None)
+    return Backbone(_without(whole, "avgpool", "classifier"), whole.classifier[1].in_features)
+
+
+def _vgg19() -> Backbone:
+    """The convolutions and their pooling, started as torchvision does; the classifier's linear layers are dropped."""
+    features = make_layers(cfgs["E"])
+    for module in features:
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.ReLU):
+            # Each ReLU is a step of its own, and what enters a head must not be changed in place.
+            module.inplace = False
+        if isinstance(module, nn.MaxPool2d):
+            module.ceil_mode = True
+    body = nn.Sequential()
+    body.add_module("features", features)
+    return Backbone(body, 512)
+
+
+def _resnet50_with(attention: AttentionName) -> Backbone:
+    """ResNet50 by timm, whose blocks have a place for attention; its parameters have torchvision's names."""
+    whole = timm.create_model("resnet50", pretrained=False)
+    body = _without(whole, "global_pool", "fc")
+    place_attention(body, attention)
+    return Backbone(body, whole.num_features)
+
+
+def _efficientnet_lite0_with(attention: AttentionName) -> Backbone:
+    backbone = _efficientnet_lite0()
+    place_attention(backbone.body, attention)
+    return backbone
+
+
 _BUILDERS: dict[str, Callable[[], Backbone]] = {
     "six_layer_cnn": _six_layer_cnn,
+    **{name: partial(_resnet, name) for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
     "efficientnet_lite0": _efficientnet_lite0,
-    **{name: partial(_resnet, name) for name in get_args(BackboneName) if name.startswith("resnet")},
+    "efficientnet_b2": _efficientnet_b2,
+    "vgg19": _vgg19,
+    "swin_tiny": lambda: Backbone(swin_tiny(), SWIN_CHANNELS),
+    "resnet50_eca": partial(_resnet50_with, "eca"),
+    "resnet50_cbam": partial(_resnet50_with, "cbam"),
+    "efficientnet_lite0_eca": partial(_efficientnet_lite0_with, "eca"),
+    "efficientnet_lite0_cbam": partial(_efficientnet_lite0_with, "cbam"),
 }

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.backbones import BackboneName
+from inference.networks.cut_backbone import CutBackbone
 from inference.networks.spatial_pyramid import SpatialPyramid
 
 
@@ -32,7 +33,7 @@ class Classifier(nn.Sequential):
         )
 
 
-class KagMtln(nn.Module):
+class KagMtln(CutBackbone):
     """Main task: series x {genuine, counterfeit}. Auxiliary task: whether the image was disturbed.
 
     Args:
@@ -40,11 +41,7 @@ class KagMtln(nn.Module):
         classes: Number of classes of the main task: series x {genuine, counterfeit}.
         hidden: Width of the classifiers' middle layer.
         auxiliary: Whether it has the auxiliary branch, which is dropped on export.
-        steps_in_head: Number of the backbone's last steps that belong to the head. With 0 the heatmap is taken at
-            the last feature map, with more at a finer one; the logits are the same either way.
-
-    Raises:
-        ValueError: if the backbone does not have so many steps.
+        steps_in_head: Number of the backbone's last steps that belong to the head, see `CutBackbone`.
     """
 
     def __init__(
@@ -55,23 +52,14 @@ class KagMtln(nn.Module):
         auxiliary: bool = True,
         steps_in_head: int = 0,
     ) -> None:
-        super().__init__()
-        self.backbone = build_backbone(backbone)
-        if not 0 <= steps_in_head <= len(self.backbone.steps):
-            msg = f"{backbone} has {len(self.backbone.steps)} steps, of which {steps_in_head} cannot be in the head"
-            raise ValueError(msg)
-        self._cut = len(self.backbone.steps) - steps_in_head
+        super().__init__(backbone, steps_in_head)
         self.main = Classifier(self.backbone.channels, hidden, classes)
         self.auxiliary = Classifier(self.backbone.channels, hidden, 2) if auxiliary else None
-
-    def features(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to the feature map (B, C, h, w) at which the head starts."""
-        return self.backbone(images, self._cut)
 
     @property
     def head(self) -> nn.Module:
         """Feature map (B, C, h, w) to the main task's logits (B, classes)."""
-        return nn.Sequential(*self.backbone.steps[self._cut :], self.main)
+        return self.after_the_cut(self.main)
 
     def forward(self, images: Tensor) -> TaskLogits:
         """Both tasks, for training.

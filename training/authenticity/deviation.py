@@ -20,7 +20,7 @@ from tqdm import tqdm
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.models.card import Card
 from inference.models.weights import Model, load_model, save_model
-from inference.networks.kag_mtln import KagMtln
+from inference.networks.cut_backbone import CutBackbone
 from inference.records import Refusal
 from inference.reference.features import Fusion, GenuineFeatures
 from inference.reference.reference import Reference
@@ -62,7 +62,7 @@ def add_deviation(settings: DeviationSettings) -> Card:
     """
     model = load_model(settings.model, settings.weights)
     card, network = model.card, model.network
-    if card.stack is None or not isinstance(network, KagMtln):
+    if card.stack is None or not isinstance(network, CutBackbone):
         msg = f"{card.name} has no reference view; train a model with --view reference."
         raise DataRefused(msg)
     photos = read_photo_set(settings.data, seed=card.seed)
@@ -100,7 +100,7 @@ def _genuine_validation(photos: PhotoSet) -> list[Photo]:
     return genuine
 
 
-def features_or_none(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tuple[Reference, ...] | None:
+def features_or_none(network: CutBackbone, how: RegisteredView, photos: PhotoSet) -> tuple[Reference, ...] | None:
     """The references with features for a newly trained network; None, with a warning, if no fused score is possible.
 
     So no long run is lost for want of genuine photos: the log odds are then the score.
@@ -113,7 +113,7 @@ def features_or_none(network: KagMtln, how: RegisteredView, photos: PhotoSet) ->
         return None
 
 
-def with_features(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tuple[Reference, ...]:
+def with_features(network: CutBackbone, how: RegisteredView, photos: PhotoSet) -> tuple[Reference, ...]:
     """The references with the features of the genuine training photos that fit them.
 
     Args:
@@ -138,7 +138,7 @@ def with_features(network: KagMtln, how: RegisteredView, photos: PhotoSet) -> tu
     return tuple(found)
 
 
-def fit_features(network: KagMtln, how: RegisteredView, seen: Sequence[Seen]) -> GenuineFeatures:
+def fit_features(network: CutBackbone, how: RegisteredView, seen: Sequence[Seen]) -> GenuineFeatures:
     """Mean and standard deviation of the features of photos of one series, at each place over the photos that cover it.
 
     A twentieth of a channel's mean variance is added to each of its variances, so that where all photos are alike, a
@@ -162,7 +162,7 @@ def fit_features(network: KagMtln, how: RegisteredView, seen: Sequence[Seen]) ->
     return kept
 
 
-def _features(network: KagMtln, how: RegisteredView, seen: Seen) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _features(network: CutBackbone, how: RegisteredView, seen: Seen) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The features (C, h, w) of a photo, and a mask of the cells (h, w) that it covers."""
     image = how.tensor(seen, seen.pixels)[None].to(next(network.parameters()).device)
     with torch.no_grad():

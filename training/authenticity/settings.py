@@ -1,4 +1,4 @@
-"""The settings of a KAG-MTLN training. Source: KAG-MTLN paper, section 4.1."""
+"""The settings of a training of KAG-MTLN, or of a rival. Source: KAG-MTLN paper, section 4.1."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from training.fitting.fit import FitSettings
 from training.fitting.model_settings import ON_A_CPU, ModelSettings
 from training.fitting.run_folder import require_argument, require_setting
 
+MethodName = Literal["kag_mtln", "eca_net", "cbam", "swin", "mmal_net", "api_net", "mhem", "dcl"]
+"""KAG-MTLN, and the methods that its paper compares it with."""
+
 
 @dataclass(frozen=True)
 class ReferenceSettings:
@@ -33,17 +36,20 @@ class ReferenceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AuthenticitySettings(ModelSettings):
-    """Train KAG-MTLN on photos of genuine and counterfeit parts."""
+    """Train KAG-MTLN, or a rival, on photos of genuine and counterfeit parts."""
 
     data: Path
     """Folder <series>/<genuine|counterfeit>/*, or a CSV of path, series, label and optional item, split."""
+    method: MethodName = "kag_mtln"
+    """KAG-MTLN, or a method that its paper compares it with; these learn whole photos alone."""
     view: Literal["photo", "reference"] = "photo"
     """`photo`: the part alone, as in the paper. `reference`: the part registered to the genuine reference of its
     series, which is built from the genuine training photos, and stacked with it."""
     reference: ReferenceSettings = ReferenceSettings()
     """Settings of the view `reference`."""
     name: str = "authenticity"
-    title: str = "KAG-MTLN"
+    title: str = ""
+    """Title of the model in lists; by default the method's name."""
     part: str | None = None
     """The locator's name of the part, such as leather_tag, by which parts located on whole goods reach this model."""
     backbone: BackboneName = "resnet50"
@@ -84,6 +90,14 @@ class AuthenticitySettings(ModelSettings):
         for name in ("disturbed_share", "warped_share"):
             share = getattr(self, name)
             require_setting(0 <= share <= 1, f"--{name.replace('_', '-')} lies between 0 and 1, not {share}.")
+        require_setting(
+            not self.genuine_only or self.method == "kag_mtln",
+            "--genuine-only needs --method kag_mtln, since no other method is fed what disturbances make.",
+        )
+        require_setting(
+            not self.steps_in_head or self.method != "mmal_net",
+            "--method mmal_net needs --steps-in-head 0, since it lays its last feature map back into the picture.",
+        )
         require_setting(
             not self.genuine_only or self.disturbed_share + self.warped_share > 0,
             "--genuine-only needs --disturbed-share or --warped-share above 0, since these make the counterfeits.",

@@ -1,29 +1,31 @@
-"""Trains KAG-MTLN on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4.1."""
+"""Trains KAG-MTLN, or a rival, on genuine and counterfeit photos. Source: KAG-MTLN paper, sections 3 and 4."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from inference.models.card import Card
 from inference.models.weights import Model
-from inference.networks.kag_mtln import KagMtln
+from inference.networks import build_network
+from inference.networks.cut_backbone import CutBackbone
 from inference.reference.stack import ReferenceStack
 from training.assessment.gate import measured_gate, with_gate
 from training.assessment.photos import judged_by_photos
 from training.authenticity.deviation import features_or_none, fit_fusion
-from training.authenticity.learner import KagMtlnLearner, validation_scores
+from training.authenticity.learner import validation_scores
+from training.authenticity.methods import method_of, settled
 from training.authenticity.samples import TrainingPhotos, class_weights, genuine_training, training_share
 from training.authenticity.settings import AuthenticitySettings
 from training.authenticity.views import PhotoView, RegisteredView, Seen, View, build_references
 from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
 from training.fitting.fit import Scores, accelerator_for, fit, shuffled
-from training.fitting.fusion_loss import FusionLoss
 from training.fitting.model_settings import UNJUDGED, draft_card
 from training.fitting.pretrained import start_from_imagenet, start_from_model
 from training.fitting.run_folder import RunFolder, recorded_manifest, set_name
@@ -47,6 +49,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     Raises:
         Refusal: if the photos, the run folder or the device cannot be used; before any training.
     """
+    settings = settled(settings)
     before = recorded_manifest(settings.fit.out) if settings.fit.resume else None
     every = read_photo_set(settings.data, seed=settings.fit.seed, called=before.called if before else "")
     photos = training_share(every, settings.training_share)
@@ -59,7 +62,9 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     stack = ReferenceStack.around(references, beside.channels) if references else None
     how = RegisteredView(references, stack, beside.cache) if stack else PhotoView(settings.preprocessing)
     torch.manual_seed(settings.fit.seed)
-    network = KagMtln(settings.backbone, len(photos.classes), settings.hidden)
+    method = method_of(settings)
+    stated = method.stated(settings.backbone, len(photos.classes), settings.steps_in_head)
+    network: Any = method.build(stated)
     start = (
         start_from_model(network.backbone, settings.backbone, settings.start_from, "authenticity")
         if settings.start_from
@@ -70,8 +75,11 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     training = TrainingPhotos(photos, settings, how)
     validation = how.read(photos.of("val"))
     labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
-    weights = class_weights(photos, settings)
-    learner = KagMtlnLearner(network, FusionLoss(settings.alpha, weights))
+    known = [photos.classes.index(photo.class_name) for photo in photos.of("train")]
+    if method.sampler:
+        sampler, weights = method.sampler(known, settings.fit.batch, settings.fit.seed), torch.ones(len(photos.classes))
+    else:
+        sampler, weights = shuffled(len(training), settings.fit.seed), class_weights(photos, settings)
 
     def validate(_: nn.Module) -> Scores:
         with torch.no_grad():
@@ -79,21 +87,24 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
             logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
         return validation_scores(logits, labels, photos.classes)
 
-    fit(learner, training, shuffled(len(training), settings.fit.seed), validate, settings.fit, run, accelerator)
+    fit(method.learner(network, weights), training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
-    best = KagMtln(settings.backbone, len(photos.classes), settings.hidden, steps_in_head=settings.steps_in_head)
-    best.load_state_dict(network.state_dict())
+    best: Any = build_network(method.network, stated)
+    trained = network.state_dict()
+    # KAG-MTLN's auxiliary branch is not among what examines.
+    best.load_state_dict({name: trained[name] for name in best.state_dict()})
     best.eval().to(accelerator.device)
-    return _finish(best, photos, settings, how, start, run, for_examiners)
+    draft = _draft(photos, settings, how, start, stated)
+    return _finish(best, draft, photos, settings, how, run, for_examiners)
 
 
 def _finish(
-    network: KagMtln,
+    network: CutBackbone,
+    draft: Card,
     photos: PhotoSet,
     settings: AuthenticitySettings,
     how: View,
-    start: str,
     run: RunFolder,
     for_examiners: bool,
 ) -> Card:
@@ -101,18 +112,19 @@ def _finish(
     device = str(next(network.parameters()).device)
     featured = features_or_none(network, how, photos) if isinstance(how, RegisteredView) else None
     references = featured or (how.references if isinstance(how, RegisteredView) else ())
-    model = Model(_draft(photos, settings, how, start), network, "", references)
+    model = Model(draft, network, "", references)
     model = with_gate(model, photos, device) if for_examiners else model
     if featured:
         model = replace(model, card=replace(model.card, fusion=fit_fusion(model, photos, device)))
     card, _ = judged_by_photos(model, photos, set_name(settings.data), device, leave_series_open=for_examiners)
     card = replace(card, metrics=card.metrics | measured_gate(model, photos, device))
-    exported = {key: value for key, value in network.state_dict().items() if not key.startswith("auxiliary.")}
-    return run.write_model(card, exported, model.references, model.gate)
+    return run.write_model(card, network.state_dict(), model.references, model.gate)
 
 
-def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: str) -> Card:
+def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: str, arguments: dict[str, Any]) -> Card:
     """The draft card of a newly trained network: all but its judging."""
+    method = method_of(settings)
+    trained = "trained with python -m training authenticity"
     count = len({photo.item for photo in photos.photos})
     return draft_card(
         settings,
@@ -120,21 +132,15 @@ def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: s
         ("It has met no counterfeit in training." if settings.genuine_only else _MET,),
         part=settings.part,
         task="authenticity",
-        network="kag_mtln",
-        arguments={
-            "backbone": settings.backbone,
-            "classes": len(photos.classes),
-            "hidden": settings.hidden,
-            "auxiliary": False,
-            "steps_in_head": settings.steps_in_head,
-        },
+        network=method.network,
+        arguments=arguments,
         classes=photos.classes,
         stack=how.stack if isinstance(how, RegisteredView) else None,
         heatmap_method=settings.heatmap,
         split_rule=photos.split_rule,
         data=f"{len(photos.photos)} photos of {count} items, {set_name(settings.data)}",
         data_sha256=photos.manifest_sha256,
-        source="trained with python -m training authenticity",
+        source=f"{method.title} ({method.paper}), {trained} --method {settings.method}" if method.paper else trained,
         intended_use=f"Parts of the series {', '.join(photos.series)}, photographed like the training photos.",
         **UNJUDGED,
     )

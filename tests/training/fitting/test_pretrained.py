@@ -84,6 +84,58 @@ def test_a_resnet_starts_from_torchvisions_weights_where_they_lie(torch_home: Pa
         assert torch.allclose(logits, whole(images), atol=1e-5)
 
 
+WITH_ATTENTION: tuple[BackboneName, ...] = ("efficientnet_lite0_eca", "efficientnet_lite0_cbam")
+
+
+@pytest.mark.parametrize("name", WITH_ATTENTION)
+def test_attention_starts_at_random_in_a_pretrained_network(name: BackboneName) -> None:
+    backbone = build_backbone(name)
+    before = {key: value.clone() for key, value in backbone.state_dict().items() if ".se." in key}
+    start = start_from_imagenet(backbone, name)
+    assert start == "EfficientNet-Lite0 pretrained on ImageNet, its attention modules at random"
+    committed = safetensors.torch.load_file(WEIGHTS_FOLDER / f"{LITE0}.safetensors")
+    started = backbone.state_dict()
+    assert started.keys() == committed.keys() | before.keys()
+    assert all(torch.equal(started[key], value) for key, value in (committed | before).items())
+
+
+def test_only_attention_may_lack_its_weights() -> None:
+    backbone = build_backbone("efficientnet_lite0_eca")
+    state = dict(safetensors.torch.load_file(WEIGHTS_FOLDER / f"{LITE0}.safetensors"))
+    state.pop("body.conv_stem.weight")
+    with pytest.raises(RuntimeError, match="conv_stem"):
+        pretrained._load_plain(backbone, state)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "said"),
+    [
+        ("resnet50_eca", "resnet50", "ResNet50_Weights.IMAGENET1K_V2, its attention modules at random"),
+        ("efficientnet_b2", "efficientnet_b2", "EfficientNet_B2_Weights.IMAGENET1K_V1"),
+        ("swin_tiny", "swin_t", "Swin_T_Weights.IMAGENET1K_V1"),
+        ("vgg19", "vgg19", "VGG19_Weights.IMAGENET1K_V1"),
+    ],
+)
+def test_every_network_of_torchvision_starts_from_all_of_its_weights(
+    name: BackboneName, theirs: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.device("meta"):
+        whole = torchvision.models.get_model(theirs, weights=None)
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        key: value if key.startswith("classifier.") else torch.rand(value.shape, generator=generator).to(value.dtype)
+        for key, value in whole.state_dict().items()
+    }
+    weights = torchvision.models.get_model_weights(theirs)
+    monkeypatch.setattr(weights, "get_state_dict", lambda *_, **__: state)
+    backbone = build_backbone(name)
+    assert start_from_imagenet(backbone, name) == f"torchvision's {said}"
+    started = backbone.body.state_dict()
+    body = {key for key in state if not key.startswith(("fc.", "classifier.", "head."))}
+    assert {key for key in started if ".se." not in key} == body
+    assert all(torch.equal(started[key], state[key]) for key in body)
+
+
 @pytest.mark.parametrize(
     "error",
     [
