@@ -65,18 +65,24 @@ class Preprocessing:
         )
 
     def tone_and_scale(self, part: Pixels) -> Pixels:
-        """Apply gamma and auto-contrast, and scale the part to a long side of `size`.
+        """Apply gamma and auto-contrast, and scale the part to a long side of `size`."""
+        return self.scale(self.tone(part))
 
-        Without padding the part is stretched to `size` x `size`. KAG disturbs the part after
-        this step and before `frame`, so that padding is never swapped.
+    def tone(self, part: Pixels) -> Pixels:
+        """Apply gamma and auto-contrast to a part, uint8 (H, W, 3)."""
+        return auto_contrast(gamma_correction(part, self.gamma), self.auto_contrast)
+
+    def scale(self, toned: Pixels) -> Pixels:
+        """Scale a part to a long side of `size`; without padding it is stretched to `size` x `size`.
+
+        KAG disturbs the part before `frame`, so that padding is never swapped.
 
         Args:
-            part: uint8 (H, W, 3).
+            toned: uint8 (H, W, 3).
 
         Returns:
             uint8 (h, w, 3) with max(h, w) = `size`.
         """
-        toned = auto_contrast(gamma_correction(part, self.gamma), self.auto_contrast)
         height, width = toned.shape[:2]
         if self.padding == "none":
             return resize(toned, self.size, self.size)

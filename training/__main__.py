@@ -33,6 +33,7 @@ from training.authenticity import train as authenticity
 from training.authenticity.deviation import DeviationSettings, add_deviation
 from training.comparator import settings as comparator_settings
 from training.comparator import train as comparator
+from training.data.located_crops import LocatedCropsSettings, cut_located_parts
 from training.data.marks.building import MarksSettings, build_marks
 from training.data.rendered.build import build_rendered
 from training.data.rendered.flat_pictures import FlatPicturesSettings, build_flat_pictures
@@ -49,12 +50,25 @@ from training.experiments import (
     hms_table3,
     hms_table4,
     hms_table5,
+    kag_fig9,
+    kag_fig10,
+    kag_fig12,
+    kag_fig13,
+    kag_fig14,
     kag_learning_curve,
+    kag_table1,
+    kag_table2,
+    kag_table3,
+    kag_table4,
+    kag_table5,
+    kag_table6,
+    kag_table7,
 )
 from training.experiments.few_genuine_items import FewGenuineItems
 from training.experiments.hms_cells import HmsFaces, HmsProtocol
 from training.experiments.hms_choices import HmsChoices
 from training.experiments.hms_table5 import HmsDataDriven
+from training.experiments.kag_cells import KagProtocol
 from training.experiments.kag_learning_curve import KagLearningCurve
 from training.fitting.memory import keep_freed_memory
 from training.fitting.pretrained import convert_lite0
@@ -193,6 +207,12 @@ def build_scene_set(settings: ScenesSettings) -> None:
     build_scenes(settings)
 
 
+def cut_crops(settings: LocatedCropsSettings) -> None:
+    """Cut the parts that a locator finds out of the photos of a set, into a set of their own."""
+    with alone_in(settings.out):
+        print(cut_located_parts(settings))
+
+
 def study_kag_learning_curve(study: KagLearningCurve) -> None:
     """Measure accuracy over the number of training items, with and without each of KAG-MTLN's ideas."""
     with alone_in(study.out):
@@ -247,6 +267,7 @@ def main() -> int:
         "rendered": build_rendered_set,
         "houses": build_house_set,
         "scenes": build_scene_set,
+        "crops": cut_crops,
         "marks": build_mark_set,
         "flat_pictures": draw_flat_pictures,
         "pretrained": convert_pretrained,
@@ -255,6 +276,18 @@ def main() -> int:
     experiments: dict[str, Callable[..., Any]] = {
         "kag_learning_curve": study_kag_learning_curve,
         "few_genuine_items": study_few_genuine_items,
+        "kag_table1": _of_paper(kag_table1, KagProtocol),
+        "kag_table2": _of_paper(kag_table2, KagProtocol),
+        "kag_table3": _of_paper(kag_table3, KagProtocol),
+        "kag_table4": _of_paper(kag_table4, KagProtocol),
+        "kag_table5": _of_paper(kag_table5, KagProtocol),
+        "kag_table6": _of_paper(kag_table6, KagProtocol),
+        "kag_table7": _of_paper(kag_table7, KagProtocol),
+        "kag_fig9": _of_paper(kag_fig9, KagProtocol),
+        "kag_fig10": _of_paper(kag_fig10, KagProtocol),
+        "kag_fig12": _of_paper(kag_fig12, KagProtocol),
+        "kag_fig13": _of_paper(kag_fig13, KagProtocol),
+        "kag_fig14": _of_paper(kag_fig14, KagProtocol),
         "hms_table1": _of_paper(hms_table1, HmsProtocol),
         "hms_table2": _of_paper(hms_table2, HmsProtocol),
         "hms_table3": _of_paper(hms_table3, HmsFaces),

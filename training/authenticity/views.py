@@ -24,7 +24,7 @@ from tqdm import tqdm
 from inference.files import write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.models.provenance import code_version
-from inference.preprocessing import Preprocessing
+from inference.preprocessing import Preprocessing, at_most
 from inference.reference.alignment import Registration
 from inference.reference.building import build_reference
 from inference.reference.channels import stacked
@@ -40,6 +40,9 @@ Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
 REFERENCE_CACHE = Path.home() / ".cache" / "assay" / "references"
+_LONG_SIDE = 1024
+"""Most pixels on the long side of a kept photo, or twice those of the input if that is more: a set of large photos
+would fill the memory."""
 
 
 class View(Protocol):
@@ -74,15 +77,20 @@ class Seen:
 
 
 class PhotoView:
-    """The photo alone: toned, scaled, padded (FWD)."""
+    """The photo alone: toned, scaled, padded (FWD).
+
+    Photos are kept, and disturbed, at their own resolution as far as memory allows: what a grid costs of sharpness
+    there is gone once they are scaled.
+    """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         self._preprocessing = preprocessing
 
     def read(self, photos: Sequence[Photo]) -> list[Seen]:
-        """The photos, toned and scaled."""
+        """The photos, toned."""
         bar = tqdm(photos, "reading photos", unit="photo", leave=False)
-        return [Seen(self._preprocessing.tone_and_scale(read_exhibit(photo.path).pixels)) for photo in bar]
+        toned = (self._preprocessing.tone(read_exhibit(photo.path).pixels) for photo in bar)
+        return [Seen(at_most(pixels, max(_LONG_SIDE, 2 * self._preprocessing.size))) for pixels in toned]
 
     def key_edges(self, seen: Seen) -> Plane:
         """The photo's own edges, since there is no reference that shows which of them matter."""
@@ -91,7 +99,7 @@ class PhotoView:
     def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
         """A network's input (3, S, S)."""
         del seen
-        framed, _ = self._preprocessing.frame(pixels)
+        framed, _ = self._preprocessing.frame(self._preprocessing.scale(pixels))
         if generator is not None:
             framed = vary(framed, generator)
         return torch.from_numpy(self._preprocessing.normalised(framed))

@@ -339,8 +339,11 @@ def test_the_examiner_finds_what_the_card_states(authenticity_run: Path, photos:
     value = auc(p[genuine], p[~genuine])
     assert value > 0.9
     assert card.metrics["authenticity AUC"].value == pytest.approx(value)
-    inconclusive = np.mean([verdict.outcome == "inconclusive" for verdict in verdicts])
-    assert card.metrics["inconclusive share"].value == pytest.approx(inconclusive)
+    assert card.band is not None
+    inside = (card.band.lower < p) & (p < card.band.upper)
+    assert card.metrics["inconclusive share"].value == pytest.approx(inside.mean())
+    told = [(verdict.outcome, within) for verdict, within in zip(verdicts, inside, strict=True)]
+    assert all((outcome == "inconclusive") == within for outcome, within in told if outcome != "out of scope")
 
     predicted = [max(verdict.class_probabilities.items(), key=lambda item: item[1])[0] for verdict in verdicts]
     counted = Counter(zip((photo.class_name for photo in test), predicted, strict=True))
