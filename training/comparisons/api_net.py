@@ -6,8 +6,8 @@ distance of the features x; section 3.4). A pair has a mutual vector x_m = f_m([
 g_i = sigmoid(x_m * x_i) (eq. 2), and four features (eq. 3 to 6): x_i^self = x_i + x_i * g_i and, by the other's gate,
 x_i^other = x_i + x_i * g_j. L = L_ce + lambda L_rk with lambda = 1 (eq. 8): L_ce is the cross-entropy of all four
 (eq. 7, 9), and L_rk = max(0, p_i^other(c_i) - p_i^self(c_i) + epsilon), epsilon = .05, asks that a photo is recognised
-better by its own gate (eq. 10). f_m has two linear layers over 512 numbers, with dropout .5 between. Written from the
-paper; the authors' code (PeiqinZhuang/API-Net) states no licence.
+better by its own gate (eq. 10). f_m has two linear layers over 512 numbers, with dropout .5 between. The authors'
+code (PeiqinZhuang/API-Net), of which nothing is used, states no licence.
 
 What differs: a batch holds all classes, at least two photos of each, where the paper draws 30 classes x 4 photos; as
 all classes are drawn alike, they weigh the same. Losses are means over pairs. The backbone is the preset's, the paper's

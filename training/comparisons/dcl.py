@@ -11,7 +11,7 @@ KAG-MTLN paper names it beside KAG (reference 35).
   that each region had in I; the L1 distance, for I and for phi(I).
 - L = alpha L_cls + beta L_adv + gamma L_loc (section 3.3), alpha = beta = 1, and gamma = .01 as for the paper's rigid
   objects (cars, aircraft; 1 for birds), since parts of goods are rigid.
-Written from the paper; the authors' code (JDAI-CV/DCL) is Apache-2.0.
+The authors' code (JDAI-CV/DCL), of which nothing is used, is Apache-2.0.
 
 What differs: eq. 3 may send two regions to one place; here rows are permuted, then columns, so that each has its own.
 Coordinates run from 0 to 1, and L_loc is a mean over regions and coordinates. A side that is no multiple of N is

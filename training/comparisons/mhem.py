@@ -3,8 +3,8 @@
 Paper: Liang, Zhu, Wang, Yang, Penalizing the Hard Example But Not Too Much: A Strong Baseline for Fine-Grained Visual
 Classification, TNNLS 2022: moderate hard example modulation. With p the probability of the true class,
 L = -log p - (1 - beta (alpha + p))^gamma log p, alpha = .9, beta = .2, gamma = 2. A focal loss weighs the hardest
-examples ((1 - p)^gamma at p = 0) by 1 and the easiest by 0; here the weights are .67 and .38. Written from the formula;
-the authors' code (akira-l/mhem) states no licence.
+examples ((1 - p)^gamma at p = 0) by 1 and the easiest by 0; here the weights are .67 and .38. The authors' code
+(akira-l/mhem), of which nothing is used, states no licence.
 
 What differs: the authors' code takes the mean of -log p over all classes in the second term, the formula that of the
 true class, which is built. Both terms are weighed by class. 360 epochs at a rate of .0008 are the authors'; here the

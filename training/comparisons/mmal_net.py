@@ -6,8 +6,8 @@ and magnifies (eq. 1 to 4, `inference/networks/mmal_net.py`); and the windows th
 windows of three groups of scales over the sum A of the object map's channels; a window's score is the mean of A in it
 (eq. 5); of each group the best are kept that overlap by at most .25 (non-maximum suppression): two of the small, three
 of the middle, two of the large windows, as for the paper's CUB-200. L = L_raw + L_object + L_windows, each a
-cross-entropy (eq. 6 to 9). In use the object branch decides. Written from the paper; the authors' code
-(ZF4444/MMAL-Net) states no licence.
+cross-entropy (eq. 6 to 9). In use the object branch decides. The authors' code
+(ZF4444/MMAL-Net), of which nothing is used, states no licence.
 
 What differs: the paper calls windows part images. Its windows are stated for a map of 14 x 14 cells; on other maps
 their sides are in proportion. Windows are scaled to half the picture's side (the paper's 224 of 448). The authors' code
