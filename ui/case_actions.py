@@ -44,8 +44,9 @@ class Case:
 
     def where_cases_lie(self) -> str:
         """A sentence on the folder in use, and what its field takes."""
-        takes = "A path on this machine, such as ~/cases. It is made where there is none."
-        return f"Cases are kept in {self._in_use.folder}. {takes}" if self._in_use.folder else takes
+        takes = "path on this machine, such as ~/cases. It is made where there is none."
+        folder = self._in_use.folder
+        return f"Cases are kept in {folder}. To use another folder, give a {takes}" if folder else f"A {takes}"
 
     def acted(self, does: Callable[..., str], folder: Path | None, number: str | None, *inputs: Any) -> str:
         """What an action on a case says, if the folder that the page lists is still the one in use.

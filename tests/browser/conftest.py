@@ -104,7 +104,7 @@ def open_page(browser, address: str) -> Iterator[Callable]:
         context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)  # a busy machine is slow, not broken
+        page.set_default_timeout(240_000)  # a busy machine is slow, not broken
         page.on("request", lambda request: _is_local(request.url, address) or outside.append(request.url))
         page.on(
             "console",
