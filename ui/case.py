@@ -103,6 +103,7 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
 
     chosen = [listed, shown, file, report, download, on_exhibit, packed]
     looks = [path, of_cases, number, *chosen]
+    folder_used = [said, section, *looks, done, verified, line]
 
     def show(case_number: str | None) -> list[Any]:
         known = case_number if case_number in acts.numbers() else None
@@ -133,7 +134,7 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
     def use_folder(named: str, case_number: str | None) -> list[Any]:
         page, used = _done_or_refused(acts.use_folder, named, refused="Folder not used")
         if not used:
-            return [page, *[gr.skip()] * (len(looks) + 4)]
+            return [page, *[gr.skip()] * (len(folder_used) - 1)]
         return ["", gr.Accordion(open=False), *look_again(case_number), page, "", ""]
 
     def fetch(case_number: str | None, name: str | None) -> Any:
@@ -163,8 +164,7 @@ def case_tab(bench: Bench, desk: ReportDesk, in_use: CasesInUse, register: str, 
     for event in shown_on:
         on(event, look_again, [number], looks)
     if in_use.choosable:
-        used = [said, section, *looks, done, verified, line]
-        choosing = gr.on([use.click, path.submit], use_folder, [path, number], used, **AT_ONCE)
+        choosing = gr.on([use.click, path.submit], use_folder, [path, number], folder_used, **AT_ONCE)
         examination.on_change(choosing.then)
         tell_of_cases([form], [choosing.then])
 
