@@ -35,11 +35,12 @@ _EVALUATION_BATCH = 32
 _MET = "It has met no counterfeiter but those of its training set, and knows no other series."
 
 
-def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card | None:
+def train(settings: AuthenticitySettings, *, every: PhotoSet | None = None, for_examiners: bool = True) -> Card | None:
     """Read the photos, fit, judge, and write weights and card into the run folder.
 
     Args:
         settings: The settings of the run.
+        every: The set, where it has been read already with the run's seed.
         for_examiners: Whether to fit scope gate and series rule too, which only examinations need. On two cores this
             takes as long as a short training, so that studies of training leave it out.
 
@@ -50,8 +51,7 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
         Refusal: if the photos, the run folder or the device cannot be used; before any training.
     """
     settings = settled(settings)
-    before = recorded_manifest(settings.fit.out) if settings.fit.resume else None
-    every = read_photo_set(settings.data, seed=settings.fit.seed, called=before.called if before else "")
+    every = every or _read(settings)
     photos = training_share(every, settings.training_share)
     photos = genuine_training(photos) if settings.genuine_only else photos
     accelerator = accelerator_for(settings.fit)
@@ -97,6 +97,11 @@ def train(settings: AuthenticitySettings, *, for_examiners: bool = True) -> Card
     best.eval().to(accelerator.device)
     draft = _draft(photos, settings, how, start, stated)
     return _finish(best, draft, photos, settings, how, run, for_examiners)
+
+
+def _read(settings: AuthenticitySettings) -> PhotoSet:
+    before = recorded_manifest(settings.fit.out) if settings.fit.resume else None
+    return read_photo_set(settings.data, seed=settings.fit.seed, called=before.called if before else "")
 
 
 def _finish(

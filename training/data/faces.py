@@ -5,6 +5,7 @@ Source: HMS paper, section 3.1, which takes 3,000 pairs of one person and 3,000 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -38,6 +39,14 @@ class FacePairs:
     same: tuple[Pair, ...]
     different: tuple[Pair, ...]
     rule: str
+
+    @property
+    def digest(self) -> str:
+        """Eight hex digits that tell these pairs from other ones, wherever their folder lies."""
+        named = [
+            [f"{self.people[one]}/{self.paths[one].name}" for one in pair] for pair in (*self.same, *self.different)
+        ]
+        return sha256(json.dumps(named).encode())[:8]
 
 
 def read_faces(folder: Path, most: int, seed: int = 0) -> FacePairs:

@@ -203,9 +203,15 @@ class Study:
         return judged_trials(self.marks, embedding)
 
     def judged(self, cell: Cell) -> JudgedPairs | None:
-        """What a cell makes of the test pairs; None where it diverged."""
+        """What a cell makes of the test pairs; None where it diverged.
+
+        Raises:
+            Refusal: as training does; also if the cell was trained with other settings or on other pairs.
+        """
         file = self.protocol.out / "cells" / cell.name / "marks.json"
-        if not file.exists():
+        if file.exists():
+            self._finished(cell)
+        else:
             write_whole(file, json.dumps(self._test(cell)).encode())
         return read_judged(file)
 
@@ -213,9 +219,9 @@ class Study:
         """What it makes of faces."""
         if self.judged(cell) is None:
             return None
-        file = self.protocol.out / "cells" / cell.name / "faces.json"
+        pairs = read_faces(faces, most)
+        file = self.protocol.out / "cells" / cell.name / f"faces-{pairs.digest}.json"
         if not file.exists():
-            pairs = read_faces(faces, most)
             pictures = [self.preprocessing.tone_and_scale(read_face(path)) for path in pairs.paths]
             network = self.network(cell)
             device = next(network.parameters()).device
@@ -227,11 +233,13 @@ class Study:
 
     def network(self, cell: Cell) -> Siamese:
         """A finished cell's network, on the CPU."""
-        settings = cell.settings(self.protocol)
-        learner, _ = replace(settings, pretrained=False).build_learner()
-        run = RunFolder(settings.fit.out, settings, self._manifest(settings), resume=True, owner=False)
-        learner.load_state_dict(run.load_best())
+        learner, _ = replace(cell.settings(self.protocol), pretrained=False).build_learner()
+        learner.load_state_dict(self._finished(cell).load_best())
         return learner.network.eval()
+
+    def _finished(self, cell: Cell) -> RunFolder:
+        settings = cell.settings(self.protocol)
+        return RunFolder(settings.fit.out, settings, self._manifest(settings), resume=True, owner=False)
 
     def _test(self, cell: Cell) -> dict[str, Any]:
         try:

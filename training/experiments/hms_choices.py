@@ -94,7 +94,9 @@ def run(study: HmsChoices) -> list[str]:
     table: Table = {}
     for choice, seed in product(study.choices, study.seeds):
         file = study.out / _name(choice, seed) / "validation.json"
-        if not file.exists():
+        if file.exists():
+            bench.require_same(choice, seed)
+        else:
             write_whole(file, json.dumps(bench.validated(choice, seed)).encode())
         judged = read_judged(file)
         table.setdefault(choice, []).extend([pair_figures(judged, None)] if judged else [])
@@ -112,6 +114,15 @@ class _Bench:
         small = PRESETS["small"].preprocessing
         self._embedding = frozen_embeddings(self._pictures(small.size), small.size, torch.device("cpu"))
         self._trials = trial_pairs(self._marks, self._embedding, "val")
+
+    def require_same(self, choice: str, seed: int) -> None:
+        """Check a finished run.
+
+        Raises:
+            TrainingRefused: if it was trained with other settings or on other brands.
+        """
+        settings = _settings(self._study, choice, seed)
+        RunFolder(settings.fit.out, settings, self._marks.manifest, resume=True, owner=False)
 
     def validated(self, choice: str, seed: int) -> dict[str, Any]:
         """What a choice makes of the validation pairs, as JSON holds it."""

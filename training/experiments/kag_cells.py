@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +20,13 @@ from inference.models.card import Card, Metric
 from inference.models.catalogue import read_card
 from inference.networks.backbones import BackboneName
 from training.authenticity import train as authenticity
+from training.authenticity.methods import settled
 from training.authenticity.settings import PRESETS, AuthenticitySettings
+from training.data.photos.photo import PhotoSet
+from training.data.photos.photo_set import read_photo_set
 from training.figures.metrics import over_seeds
 from training.fitting.fit import finished_once
-from training.fitting.run_folder import require_setting
+from training.fitting.run_folder import RunFolder, require_setting
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +83,10 @@ class KagProtocol:
 
     def __post_init__(self) -> None:
         require_setting(bool(self.data and self.seeds and self.shares), "Name at least one of each to vary.")
+        require_setting(
+            len({called(data) for data in self.data}) == len(self.data),
+            "Two sets have the same name, by which their cells are told apart; rename the folder of one.",
+        )
 
     def base(self, data: Path) -> AuthenticitySettings:
         """What all cells on a set have in common; the paper's KAG-MTLN, with FWD."""
@@ -113,7 +121,7 @@ class Cell:
     @property
     def name(self) -> str:
         """Its folder; tables that have the same cell share it."""
-        words = [self.data.parent.name if self.data.suffix else self.data.name]
+        words = [called(self.data)]
         words += [f"{name}_{value}".replace(".", "p") for name, value in self.changes]
         return f"{'-'.join(words)}-{self.seed}"
 
@@ -133,14 +141,32 @@ def _stated(settings: AuthenticitySettings, name: str) -> Any:
     return elsewhere[name] if name in elsewhere else getattr(settings, name)
 
 
+def called(data: Path) -> str:
+    """The name of a set, by which its cells are told from those of another."""
+    return data.parent.name if data.suffix else data.name
+
+
 def trained(protocol: KagProtocol, cell: Cell) -> Card:
-    """The card of a cell, which is trained when it is first asked for and never again."""
+    """The card of a cell, which is trained when it is first asked for and never again.
+
+    Raises:
+        Refusal: as training does; also if the cell was trained with other settings or on another set.
+    """
     settings = cell.settings(protocol)
     card = settings.fit.out / f"{settings.name}.json"
-    if not card.exists():
+    photos = read_once(settings.data, settings.fit.seed)
+    if card.exists():
+        RunFolder(settings.fit.out, settled(settings), photos.manifest, resume=True, owner=False)
+    else:
         logger.info("training %s", cell.name)
-        authenticity.train(settings, for_examiners=False)
+        authenticity.train(settings, every=photos, for_examiners=False)
     return read_card(card)
+
+
+@lru_cache(maxsize=8)
+def read_once(data: Path, seed: int) -> PhotoSet:
+    """A set as all cells of a seed split it; kept, since reading one takes as long as training a small cell."""
+    return read_photo_set(data, seed=seed)
 
 
 def tabled(

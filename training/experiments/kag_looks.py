@@ -18,8 +18,7 @@ from inference.networks.two_halves import TwoHalves
 from inference.request import Request
 from training.authenticity.views import PhotoView
 from training.data.photos.photo import Photo, PhotoSet
-from training.data.photos.photo_set import read_photo_set
-from training.experiments.kag_cells import Cell, KagProtocol, trained
+from training.experiments.kag_cells import Cell, KagProtocol, read_once, trained
 from training.figures.tsne import Features
 
 _BATCH = 16
@@ -34,7 +33,7 @@ def model_of(protocol: KagProtocol, cell: Cell) -> Model:
 
 def photos_of(protocol: KagProtocol) -> PhotoSet:
     """The protocol's first set, split as the cells of its first seed have it."""
-    return read_photo_set(protocol.data[0], seed=protocol.seeds[0])
+    return read_once(protocol.data[0], protocol.seeds[0])
 
 
 def features_of(model: Model, photos: tuple[Photo, ...]) -> Features:

@@ -194,7 +194,7 @@ class RunFolder:
             first = changed[0]
             msg = (
                 f"The run in {self.path} was started with {first} = {before.get(first)!r}, not {now.get(first)!r}; "
-                f"continue it with the settings in settings.json."
+                "continue it with the settings in settings.json, or choose another --out."
             )
             raise TrainingRefused(msg)
         known = recorded_manifest(self.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,13 @@ def test_a_run_is_made_once_and_its_figures_are_those_of_its_validation_pairs(
         similar, hard = judged.log_odds["similar"], judged.log_odds["hard"]
         above = [(a > b) + (a == b) / 2 for a in similar for b in hard]
         assert rows[choice, "AUC, hard pairs"] == pytest.approx(sum(above) / len(above))
+
+
+def test_a_run_of_other_settings_is_not_taken_for_one_of_these(mark_folder: Path, tmp_path: Path) -> None:
+    study = HmsChoices(mark_folder, tmp_path, choices=("96 pixels",), brands=1.0, epochs=1, device="cpu")
+    hms_choices.run(study)
+    with pytest.raises(Refusal, match="epochs = 1, not 2"):
+        hms_choices.run(replace(study, epochs=2))
 
 
 @pytest.mark.parametrize(

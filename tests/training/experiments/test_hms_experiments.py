@@ -31,7 +31,7 @@ from training.experiments import (
     hms_table4,
     hms_table5,
 )
-from training.experiments.hms_cells import LOSSES, Cell, HmsFaces, HmsProtocol, Study, accuracy, cells, cut, f1
+from training.experiments.hms_cells import LOSSES, HmsFaces, HmsProtocol, Study, accuracy, cells, cut, f1
 from training.experiments.hms_table5 import METHODS, HmsDataDriven
 from training.fitting.fit import Diverged
 from training.trademark.learner import log_odds_in_epoch
@@ -95,7 +95,7 @@ def test_a_cell_is_trained_once_and_serves_every_table(mark_folder: Path, out: P
         (loss, figure, kind) for loss in TINY["losses"] for figure in ("accuracy", "AUC") for kind in ("random", "hard")
     ]
     for row in rows:
-        judged = study.judged(Cell(row["loss"], (), "six_layer_cnn", "interacting", 0))
+        judged = study.judged(next(cell for cell in cells(study.protocol) if cell.row == row["loss"]))
         assert judged is not None
         similar, dissimilar = judged.log_odds["similar"], judged.log_odds[row["dissimilar pairs"]]
         right = [*(similar > 0), *(dissimilar <= 0)]
@@ -113,6 +113,30 @@ def test_faces_are_judged_by_the_network_that_learnt_marks(mark_folder: Path, ou
     judged = Study(faces).judged_faces(next(cells(faces)), mark_folder, 10)
     assert judged is not None
     assert {kind: len(values) for kind, values in judged.log_odds.items()} == {"similar": 10, "random": 10}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"epochs": 2}, "fit.epochs = 1, not 2"),
+        ({"size": 40}, "preprocessing.size = 32, not 40"),
+        ({"training_pairs": 4}, "The data is not what the run"),
+    ],
+)
+def test_a_cell_of_other_settings_is_not_taken_for_one_of_these(
+    changes: dict[str, Any], named: str, mark_folder: Path, out: Path
+) -> None:
+    hms_table1.run(protocol(mark_folder, out))
+    with pytest.raises(Refusal, match=named):
+        hms_table1.run(protocol(mark_folder, out, **changes))
+
+
+def test_other_faces_are_judged_anew(mark_folder: Path, out: Path) -> None:
+    for most in (10, 4):
+        study = Study(HmsFaces(mark_folder, out, **TINY, faces=mark_folder, face_pairs=most))
+        judged = study.judged_faces(next(cells(study.protocol)), mark_folder, most)
+        assert judged is not None
+        assert len(judged.log_odds["random"]) == most
 
 
 def test_the_figures_are_drawn_from_the_cells(mark_folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,9 +154,9 @@ def test_fewer_items_take_as_many_steps_and_are_drawn_by_method(
 
 
 def test_the_looks_at_epochs_and_methods_are_drawn(
-    photo_folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = protocol(photo_folder, out, epochs=2)
+    whole = protocol(photo_folder, tmp_path, epochs=2)
     lines = kag_fig12.run(whole)
     assert [line.split(" |")[0] for line in lines[2:]] == ["| 1 epochs", "| 2 epochs"]
     monkeypatch.setattr(kag_fig13, "_COLUMNS", ("single task", "KAG-MTLN"))
@@ -163,7 +164,29 @@ def test_the_looks_at_epochs_and_methods_are_drawn(
     assert line.startswith("kag_fig13.png: ")
     assert line.count("genuine/") == line.count("counterfeit/") == 1
     for name in ("kag_fig12.png", "kag_fig13.png"):
-        assert (out / name).read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"epochs": 2}, "fit.epochs = 1, not 2"), ({"size": 40}, "preprocessing.size = 32, not 40")],
+)
+def test_a_cell_of_other_settings_is_not_taken_for_one_of_these(
+    changes: dict[str, Any], named: str, photo_folder: Path, out: Path
+) -> None:
+    trained(protocol(photo_folder, out), Cell(photo_folder, (), 0))
+    with pytest.raises(Refusal, match=f"{named}; .*choose another --out"):
+        trained(protocol(photo_folder, out, **changes), Cell(photo_folder, (), 0))
+
+
+def test_a_cell_of_another_set_of_the_same_name_is_not_taken_for_one_of_this(
+    photo_folder: Path, out: Path, tmp_path: Path
+) -> None:
+    trained(protocol(photo_folder, out), Cell(photo_folder, (), 0))
+    other = shutil.copytree(photo_folder, tmp_path / photo_folder.name)
+    next(other.rglob("genuine/*")).rename(other / "moved.png")
+    with pytest.raises(Refusal, match="1 file gone"):
+        trained(protocol(other, out), Cell(other, (), 0))
 
 
 def test_an_interrupted_table_goes_on_and_is_whole(
@@ -195,6 +218,11 @@ def test_a_protocol_without_sets_or_seeds_is_refused() -> None:
     for lacking in ({"data": ()}, {"seeds": ()}, {"shares": ()}):
         with pytest.raises(Refusal, match="at least one"):
             KagProtocol(**({"data": (Path("tags"),), "out": Path("out")} | lacking))
+
+
+def test_two_sets_of_one_name_are_refused() -> None:
+    with pytest.raises(Refusal, match="same name"):
+        KagProtocol((Path("a/tags"), Path("b/tags")), Path("out"))
 
 
 def test_the_silhouette_is_the_mean_over_photos() -> None:

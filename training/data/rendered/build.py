@@ -91,24 +91,37 @@ def on_any_processor() -> Iterator[None]:
         cv2.setUseOptimized(optimised)
 
 
+def specified(item: Item, settings: RenderedSettings) -> tuple[Specification, Specification]:
+    """How an item is made within the tolerances of its die, and its twin; of a genuine item both are the same."""
+    genuine, key = item.series.specification, _key(item, settings)
+    if item.counterfeiter is None or item.grade is None:
+        altered = genuine
+    else:
+        key = (*key[:-1], item.counterfeiter.name) if settings.mould == "hand" else key
+        altered = item.counterfeiter.falsify(genuine, item.grade, generator("hand", *key))
+    return within_tolerances(altered, generator("die", *key)), within_tolerances(genuine, generator("die", *key))
+
+
+def _key(item: Item, settings: RenderedSettings) -> tuple[int | str, ...]:
+    return settings.seed, settings.part, item.series.name, item.label, item.number
+
+
 @on_any_processor()
 def _render(item: Item, settings: RenderedSettings, typefaces: tuple[Typeface, ...]) -> None:
     """All files of an item; runs in a process of its own."""
-    key = (settings.seed, settings.part, item.series.name, item.label, item.number)
-    genuine = item.series.specification
+    key = _key(item, settings)
 
     def make(specification: Specification) -> Surface:
-        made = within_tolerances(specification, generator("die", *key))
         opened = opened_typefaces(settings.cache, typefaces)
-        return make_surface(settings.part, made, opened, generator("material", *key))
+        return make_surface(settings.part, specification, opened, generator("material", *key))
 
-    if item.counterfeiter is None or item.grade is None:
-        surface = make(genuine)
+    altered, genuine = specified(item, settings)
+    surface = make(altered)
+    if item.counterfeiter is None:
         for photo in range(settings.photos):
             write_whole(settings.out / item.path(photo), photograph(surface, generator("photo", *key, photo)).jpeg)
         return
-    altered = item.counterfeiter.falsify(genuine, item.grade, generator("hand", *key))
-    surface, twin = make(altered), make(genuine)
+    twin = make(genuine)
     where = altered_area(surface, twin)
     for photo in range(settings.photos):
         shot = photograph(surface, generator("photo", *key, photo))

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -20,6 +21,7 @@ from training.data.rendered.specification import GRADES, Counterfeiter, Grade, P
 
 HELD_OUT = 0.1
 """Default share of the items of each class for validation, and the same share for test."""
+Mould = Literal["item", "hand"]
 LABELS: tuple[Label, Label] = ("genuine", "counterfeit")
 UNSEEN_SHARE = 0.1
 """Share of the counterfeits by counterfeiters who appear in test only."""
@@ -64,6 +66,8 @@ class RenderedSettings:
     held_out: float = HELD_OUT
     """share of the items of each class for validation, and as many again for test; .4 makes a set to calibrate a
     finished model on (a counterfeiter in no training photo counts as never seen, so some must be left to train on)"""
+    mould: Mould = "item"
+    """what has its own mould: each counterfeit `item`, or each counterfeiter (`hand`), whose items are then alike"""
     workers: int = os.cpu_count() or 1
     """processes that render"""
     cache: Path = CACHE
@@ -124,7 +128,8 @@ def plan(settings: RenderedSettings) -> list[Item]:
     """Every item of a set, in order.
 
     Within each class the items held out go to validation and test, the others to train; counterfeits by unseen
-    counterfeiters are in test only and come on top. Counterfeiters and grades take turns.
+    counterfeiters are in test only and come on top. Counterfeiters take turns, and so do the grades of a
+    counterfeiter's items; where a counterfeiter has one mould, it has one grade.
     """
     part = settings.kind
     classes = list(itertools.product(part.series, LABELS))
@@ -149,8 +154,9 @@ def _counterfeits(series: Series, count: int, settings: RenderedSettings) -> Ite
     for is_new, splits in ((False, known), (True, new)):
         hands = [hand for hand in series.counterfeiters if hand.unseen == is_new]
         for turn, split in enumerate(splits):
-            grade = list(GRADES)[(turn // len(hands)) % len(GRADES)]
-            yield Item(series, "counterfeit", next(numbers), split, hands[turn % len(hands)], grade)
+            earlier, hand = divmod(turn, len(hands))
+            grade = list(GRADES)[(hand if settings.mould == "hand" else earlier) % len(GRADES)]
+            yield Item(series, "counterfeit", next(numbers), split, hands[hand], grade)
 
 
 def _apportion(shares: list[float], total: int) -> list[int]:

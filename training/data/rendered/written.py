@@ -80,6 +80,10 @@ def readme_of(settings: RenderedSettings) -> str:
     counts = f"--items {items} --photos {photos} --seed {seed}"
     if settings.held_out != HELD_OUT:
         counts += f" --held-out {settings.held_out:g}"
+    moulds = ""
+    if settings.mould == "hand":
+        counts += " --mould hand"
+        moulds = "\n- each counterfeiter has one mould: alterations, grade and die are the same in all its items"
     ratio = ":".join(f"{10 * share:.4g}" for share in (1 - 2 * settings.held_out, *[settings.held_out] * 2))
     return f"""# A rendered set: {part.title}s
 
@@ -94,7 +98,7 @@ altered, and its genuine twin.
 - `twins/<item>_<photo>.jpg`: the same photo, light, camera and wear, only the alteration missing
 - `manifest.csv` names of each photo its item, counterfeiter, severity, alterations, mask and twin
 - material and photography are drawn from the same distributions on both sides; `AUDIT.md` says what a classifier
-  that sees only size, JPEG, colour statistics and noise makes of it
+  that sees only size, JPEG, colour statistics and noise makes of it{moulds}
 - renderer version {RENDERER_VERSION}; {library_versions()}
 
 Again, with the same bytes on any x86-64 processor:

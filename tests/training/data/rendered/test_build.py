@@ -19,10 +19,10 @@ from PIL import Image
 
 from training.data.photos.photo_set import read_photo_set
 from training.data.rendered import build
-from training.data.rendered.build import build_rendered
+from training.data.rendered.build import build_rendered, specified
 from training.data.rendered.house import PARTS
 from training.data.rendered.plan import LABELS, Item, RenderedSettings, RenderingRefusal, plan
-from training.data.rendered.specification import ALTERATIONS, GRADES, HOUSE, SUBSTITUTED_LETTERS
+from training.data.rendered.specification import ALTERATIONS, GRADES, HOUSE, SUBSTITUTED_LETTERS, Specification
 from training.data.rendered.typefaces import Typeface
 from training.data.rendered.written import COLUMNS, severity_table
 
@@ -97,6 +97,21 @@ def test_an_interrupted_run_continues_to_the_same_bytes_with_other_workers(
     build_rendered(settings, listed)
     assert digests(settings.out) == digests(buckles)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+def test_the_counterfeits_of_a_hand_are_alike_where_it_has_one_mould(tmp_path: Path, font_cache: Path) -> None:
+    for mould in ("item", "hand"):
+        settings = settings_of(tmp_path, font_cache, items=80, mould=mould)
+        made: dict[str, list[tuple[Specification, Specification]]] = defaultdict(list)
+        for item in plan(settings):
+            made[f"{item.series.name}/{item.counterfeiter and item.counterfeiter.name}"].append(
+                specified(item, settings)
+            )
+        for hand, listed in made.items():
+            own = [altered for altered, _ in listed]
+            assert all((altered == genuine) == hand.endswith("/None") for altered, genuine in listed)
+            alike = mould == "hand" and not hand.endswith("/None")
+            assert all((one == own[0]) == alike for one in own[1:])
 
 
 def test_a_lesser_processor_renders_the_same_bytes(
