@@ -22,6 +22,7 @@ from training.assessment.calibrate import CalibrationSettings, calibrate_finishe
 from training.assessment.compact import CompactSettings, compact_model
 from training.assessment.evaluate import AssessmentSettings, assess
 from training.assessment.gate import ScopeSettings, gate_model
+from training.assessment.likeness import LikenessSettings, measure_likeness
 from training.assessment.locator import LocatorAssessmentSettings, assess_locator
 from training.assessment.owned_marks import OwnedMarksSettings, assess_owned_marks
 from training.assessment.owned_register import OwnedRegisterSettings, search_owned_marks
@@ -192,6 +193,11 @@ def build_rendered_set(settings: RenderedSettings) -> None:
     build_rendered(settings)
 
 
+def compare_hands(settings: LikenessSettings) -> None:
+    """Measure how far the counterfeits of one hand are alike in a rendered set, in pixels of a part 720 wide."""
+    print("\n".join(table_lines(measure_likeness(settings), "edges differ by")))
+
+
 def build_house_set(settings: HousesSettings) -> None:
     """Render many houses, each with genuine items and counterfeits of its own part, to teach a network to compare."""
     build_houses(settings)
@@ -265,6 +271,7 @@ def main() -> int:
         "owned_register": search_owned_register,
         "scoreboard": collect_scoreboard,
         "rendered": build_rendered_set,
+        "likeness": compare_hands,
         "houses": build_house_set,
         "scenes": build_scene_set,
         "crops": cut_crops,
