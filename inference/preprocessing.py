@@ -8,6 +8,7 @@ a verdict states in sentences what was done to its photo. Source: KAG-MTLN paper
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +97,8 @@ class Preprocessing:
 
     def normalised(self, framed: Pixels) -> NDArray[np.float32]:
         """Framed pixels, uint8 (`size`, `size`, 3), as a network's input, float32 (3, `size`, `size`)."""
-        values = (framed.astype(np.float32) / 255 - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
-        return np.ascontiguousarray(values.transpose(2, 0, 1))
+        values = _normalised_values(self.mean, self.std)
+        return np.stack([values[channel][framed[..., channel]] for channel in range(3)])
 
     def __call__(self, part: Pixels) -> Prepared:
         """The prepared part, with sentences on what was done."""
@@ -129,6 +130,13 @@ class Prepared:
     values: NDArray[np.float32]
     placement: Placement
     sentences: tuple[str, ...]
+
+
+@cache
+def _normalised_values(mean: RGB, std: RGB) -> NDArray[np.float32]:
+    """What each of the 256 values of a channel becomes, (3, 256)."""
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
+    return (levels - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
 
 
 def gamma_correction(pixels: Pixels, gamma: float) -> Pixels:

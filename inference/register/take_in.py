@@ -1,13 +1,13 @@
 """Marks are taken into a register: what is new or changed is read and embedded once, what is gone is removed.
 
-Files are read and framed by threads while the network embeds those before. Each batch is kept as soon as it is
-embedded, so that what was interrupted goes on where it was.
+Files are read and framed by threads while the network embeds those before, and a batch is written while the network
+embeds the next. What was interrupted goes on where it was.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -77,8 +77,8 @@ def take_in(store: Store, source: Source, embedder: MarkEmbedder, progress: Prog
         files.setdefault(mark.path, []).append(mark)
     refused: list[tuple[str, str]] = []
     done = 0
-    for batch in _batches(files, partial(_read, store, embedder)):
-        refused += _kept(store, source, embedder, batch)
+    for batch in _kept(store, source, embedder, _batches(files, partial(_read, store, embedder))):
+        refused += [(file.marks[0].path, file.refused) for file in batch if file.refused]
         done += len(batch)
         progress(f"{done:,} of {len(files):,} files", done / len(files))
     store.leave_out_unshown()
@@ -118,11 +118,24 @@ def _read(store: Store, embedder: MarkEmbedder, marks: tuple[Listed, ...]) -> _F
         return _File(marks, refused=f"{first.path} cannot be read ({error.strerror}); check the file.")
 
 
-def _kept(store: Store, source: Source, embedder: MarkEmbedder, batch: Sequence[_File]) -> Iterator[tuple[str, str]]:
-    """Keep a batch; gives the path of each file that is refused, and why."""
-    new = [file.new for file in batch if file.new]
-    embedded = embedder.embedded([framed for framed, _ in new]) if new else []
-    pictures = [picture(views) for (_, picture), views in zip(new, embedded, strict=True)]
+def _kept(
+    store: Store, source: Source, embedder: MarkEmbedder, batches: Iterable[list[_File]]
+) -> Iterator[list[_File]]:
+    """Embed and keep batches; gives each one once it is kept."""
+    with ThreadPoolExecutor(1) as writer:
+        kept: Future[list[_File]] | None = None
+        for batch in batches:
+            new = [file.new for file in batch if file.new]
+            embedded = embedder.embedded([framed for framed, _ in new]) if new else []
+            pictures = [picture(views) for (_, picture), views in zip(new, embedded, strict=True)]
+            if kept:
+                yield kept.result()
+            kept = writer.submit(_keep, store, source, batch, pictures)
+        if kept:
+            yield kept.result()
+
+
+def _keep(store: Store, source: Source, batch: list[_File], pictures: Sequence[Picture]) -> list[_File]:
     entries = [Entry(mark, file.digest, file.refused) for file in batch for mark in file.marks]
     store.keep(source.place, pictures, entries)
-    return ((file.marks[0].path, file.refused) for file in batch if file.refused)
+    return batch

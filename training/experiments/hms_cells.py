@@ -149,8 +149,12 @@ class Cell:
         """Its folder."""
         row = self.row.replace(".", "p")
         words = "".join(letter if letter.isalnum() else " " for letter in row).lower().split()
-        by_distance = dict(self.loss).get("method") in BY_DISTANCE
-        return f"{'_'.join(words)}-{self.backbone}-{'distance' if by_distance else self.head}-{self.seed}"
+        return f"{'_'.join(words)}-{self.backbone}-{'distance' if self.by_distance else self.head}-{self.seed}"
+
+    @property
+    def by_distance(self) -> bool:
+        """Whether its method compares by distance, so that its tables of all heads share it."""
+        return dict(self.loss).get("method") in BY_DISTANCE
 
     def settings(self, protocol: HmsProtocol) -> TrademarkSettings:
         """What `python -m training trademark` would be given."""
@@ -163,7 +167,7 @@ class Cell:
             "fit": finished_once(paper.fit, out, self.seed, **how),
             "preprocessing": replace(paper.preprocessing, size=protocol.size),
             "backbone": self.backbone,
-            "pair_feature": self.head,
+            "pair_feature": paper.pair_feature if self.by_distance else self.head,
             "pretrained": protocol.pretrained,
         }
         return replace(paper, **(stated | changed))

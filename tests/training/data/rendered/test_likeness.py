@@ -26,13 +26,14 @@ def signed_distance(left: int, right: int) -> Raster:
     ("right", "shift"),
     [
         pytest.param(40, 0.0, id="the same"),
-        # Only the right edge moves, by 1: half of what is near an edge differs, the places it crosses by 2.
-        pytest.param(41, 0.59, id="one edge, by one"),
-        pytest.param(60, 2.3, id="one edge, by more than is told apart"),
+        # Of nine columns near an edge the left one's four stay, the right one's differ by 1, 1, 2 (crossed), 1 and 1.
+        pytest.param(41, 6 / 9, id="one edge, by one"),
+        # The right one's four differ by 1, 2, 4 and 5, since a distance counts as 3 at most.
+        pytest.param(60, 12 / 8, id="one edge, by more than is told apart"),
     ],
 )
 def test_items_differ_by_how_far_their_edges_have_moved(right: int, shift: float) -> None:
-    assert edge_difference(signed_distance(20, 40), signed_distance(20, right)) == pytest.approx(shift, abs=0.05)
+    assert edge_difference(signed_distance(20, 40), signed_distance(20, right)) == pytest.approx(shift)
 
 
 def test_a_hand_with_one_mould_makes_one_piece_and_one_with_many_does_not(
