@@ -252,7 +252,8 @@ def taken_in(bench: Bench, folder: Path, most: int) -> None:
     (rate, bare), ratios = np.median(rates, axis=0), [taken / alone for taken, alone in rates]
     told = f"{np.median(ratios):.2f} of it ({min(ratios):.2f} to {max(ratios):.2f} in {len(rates)} parts)"
     print(f"take-in: {kept} marks, {rate:.1f} a second; the bare network {bare:.1f}: {told}")
-    print(f"on disk {disk:.0f} MB, {1e3 * disk / max(kept, 1):.1f} KB a mark; {megabytes(os.getpid(), 'VmHWM')} MB of memory at most")
+    memory = megabytes(os.getpid(), "VmHWM")
+    print(f"on disk {disk:.0f} MB, {1e3 * disk / max(kept, 1):.1f} KB a mark; memory {memory} MB at most")
 
 
 def bare_rate(embedder: MarkEmbedder, marks: Sequence[Listed]) -> float:
