@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +203,15 @@ def test_a_device_makes_the_batches_of_the_processor(
     assert torch.equal(here["label"], there["label"].cpu())
     assert torch.equal(here["disturbed"], there["disturbed"].cpu())
     assert torch.allclose(here["image"], there["image"].cpu(), atol=0.02)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
+def test_compiled_batches_are_the_same_but_for_rounding(photos: PhotoSet) -> None:
+    plain, compiled = (
+        whole_epoch(batches(photos, fit=replace(PRESETS["small"].fit, compile=when))) for when in ("never", "always")
+    )
+    assert torch.equal(plain["label"], compiled["label"])
+    assert torch.allclose(plain["image"], compiled["image"], atol=0.01)
 
 
 def test_photos_that_find_no_room_are_kept_where_they_are(photos: PhotoSet) -> None:
