@@ -76,8 +76,6 @@ class Preprocessing:
     def scale(self, toned: Pixels) -> Pixels:
         """Scale a part to a long side of `size`; without padding it is stretched to `size` x `size`.
 
-        KAG disturbs the part before `frame`, so that padding is never swapped.
-
         Args:
             toned: uint8 (H, W, 3).
 

@@ -26,7 +26,7 @@ class KagMtlnLearner(nn.Module):
         self.loss = loss
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        """The fusion loss of a batch of `TrainingPhotos`."""
+        """The fusion loss of a batch of `PhotoBatches` or `RegisteredSamples`."""
         images = batch["image"].to(memory_format=torch.channels_last)
         return self.loss(self.network(images), batch["label"], batch["disturbed"])
 

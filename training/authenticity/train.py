@@ -20,7 +20,8 @@ from training.assessment.photos import judged_by_photos
 from training.authenticity.deviation import features_or_none, fit_fusion
 from training.authenticity.learner import validation_scores
 from training.authenticity.methods import method_of, settled
-from training.authenticity.samples import TrainingPhotos, class_weights, genuine_training, training_share
+from training.authenticity.photo_batches import PhotoBatches
+from training.authenticity.samples import RegisteredSamples, class_weights, genuine_training, training_share
 from training.authenticity.settings import AuthenticitySettings
 from training.authenticity.views import PhotoView, RegisteredView, Seen, View, build_references
 from training.data.photos.photo import PhotoSet
@@ -72,7 +73,11 @@ def train(settings: AuthenticitySettings, *, every: PhotoSet | None = None, for_
     )
     logger.info("%d photos of %d classes; the backbone starts from %s", len(photos.photos), len(photos.classes), start)
 
-    training = TrainingPhotos(photos, settings, how)
+    training = (
+        RegisteredSamples(photos, settings, how)
+        if isinstance(how, RegisteredView)
+        else PhotoBatches(photos, settings, accelerator.device)
+    )
     validation = how.read(photos.of("val"))
     labels = torch.tensor([photos.classes.index(photo.class_name) for photo in photos.of("val")])
     known = [photos.classes.index(photo.class_name) for photo in photos.of("train")]
@@ -153,5 +158,4 @@ def _draft(photos: PhotoSet, settings: AuthenticitySettings, how: View, start: s
 
 def _batches(seen: Sequence[Seen], how: View, device: torch.device) -> Iterator[Tensor]:
     for start in range(0, len(seen), _EVALUATION_BATCH):
-        chosen = seen[start : start + _EVALUATION_BATCH]
-        yield torch.stack([how.tensor(one, one.pixels) for one in chosen]).to(device)
+        yield how.inputs(seen[start : start + _EVALUATION_BATCH], device)

@@ -1,7 +1,6 @@
 """The views in training: the photo alone, or the registered photo stacked with its genuine reference.
 
-Both views load photos once, keep them as pixels for the disturbances, and make a network's input from them as
-`inference` does.
+Both views load photos once, keep them as pixels, and make a network's input from them as `inference` does.
 """
 
 from __future__ import annotations
@@ -24,41 +23,32 @@ from tqdm import tqdm
 from inference.files import write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.models.provenance import code_version
-from inference.preprocessing import Preprocessing, at_most
+from inference.preprocessing import Preprocessing
 from inference.reference.alignment import Registration
 from inference.reference.building import build_reference
 from inference.reference.channels import stacked
-from inference.reference.edges import edge_strength
 from inference.reference.reference import Reference
 from inference.reference.registration import register
 from inference.reference.stack import ReferenceStack
+from training.data.framed_photos import Normalisation
 from training.data.photos.photo import Photo, PhotoSet
 from training.data.processes import worker_processes
-from training.data.variations import vary, vary_registered
+from training.data.variations import vary_registered
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
 REFERENCE_CACHE = Path.home() / ".cache" / "assay" / "references"
-_LONG_SIDE = 1024
-"""Most pixels on the long side of a kept photo, or twice those of the input if that is more: a set of large photos
-would fill the memory."""
 
 
 class View(Protocol):
     """A view of photos; it keeps each photo as `Seen`."""
 
     def read(self, photos: Sequence[Photo]) -> list[Seen]:
-        """The photos, as pixels to disturb."""
+        """The photos, as pixels."""
 
-    def key_edges(self, seen: Seen) -> Plane:
-        """Edge strength (h, w) that locates the key areas of a photo."""
-
-    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
-        """A network's input (3, H, W) from disturbed or undisturbed pixels, varied if a generator is given."""
-
-    def fits(self, seen: Seen) -> bool:
-        """Whether the photo fits its reference as genuine photos do; always true without a reference."""
+    def inputs(self, seen: Sequence[Seen], device: torch.device) -> Tensor:
+        """A network's input (B, 3, H, W) from undisturbed photos, as an examination has it."""
 
 
 @dataclass(frozen=True)
@@ -77,37 +67,21 @@ class Seen:
 
 
 class PhotoView:
-    """The photo alone: toned, scaled, padded (FWD).
-
-    Photos are kept, and disturbed, at their own resolution as far as memory allows: what a grid costs of sharpness
-    there is gone once they are scaled.
-    """
+    """The photo alone: toned, scaled, padded (FWD). A training samples its own photos otherwise, see `PhotoBatches`."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         self._preprocessing = preprocessing
 
     def read(self, photos: Sequence[Photo]) -> list[Seen]:
-        """The photos, toned."""
+        """The photos, framed."""
         bar = tqdm(photos, "reading photos", unit="photo", leave=False)
-        toned = (self._preprocessing.tone(read_exhibit(photo.path).pixels) for photo in bar)
-        return [Seen(at_most(pixels, max(_LONG_SIDE, 2 * self._preprocessing.size))) for pixels in toned]
+        scaled = (self._preprocessing.tone_and_scale(read_exhibit(photo.path).pixels) for photo in bar)
+        return [Seen(self._preprocessing.frame(pixels)[0]) for pixels in scaled]
 
-    def key_edges(self, seen: Seen) -> Plane:
-        """The photo's own edges, since there is no reference that shows which of them matter."""
-        return edge_strength(seen.pixels)
-
-    def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
-        """A network's input (3, S, S)."""
-        del seen
-        framed, _ = self._preprocessing.frame(self._preprocessing.scale(pixels))
-        if generator is not None:
-            framed = vary(framed, generator)
-        return torch.from_numpy(self._preprocessing.normalised(framed))
-
-    def fits(self, seen: Seen) -> bool:
-        """Always true, since there is no reference."""
-        del seen
-        return True
+    def inputs(self, seen: Sequence[Seen], device: torch.device) -> Tensor:
+        """A network's input (B, 3, S, S)."""
+        framed = torch.from_numpy(np.stack([one.pixels for one in seen])).to(device)
+        return Normalisation(self._preprocessing, device)(framed.permute(0, 3, 1, 2))
 
 
 class RegisteredView:
@@ -142,12 +116,16 @@ class RegisteredView:
             seen.append(Seen(pixels, covered, registration))
         return seen
 
+    def inputs(self, seen: Sequence[Seen], device: torch.device) -> Tensor:
+        """A network's input (B, 3, H, W) from undisturbed photos."""
+        return torch.stack([self.tensor(one, one.pixels) for one in seen]).to(device)
+
     def key_edges(self, seen: Seen) -> Plane:
-        """The edges of the genuine reference."""
+        """The edges of the genuine reference, which locate the key areas of a photo."""
         return self.reference(seen).mean
 
     def tensor(self, seen: Seen, pixels: Pixels, generator: torch.Generator | None = None) -> Tensor:
-        """A network's input (3, H, W)."""
+        """A network's input (3, H, W) from disturbed or undisturbed pixels, varied if a generator is given."""
         if generator is not None:
             pixels = vary_registered(pixels, generator)
         return torch.from_numpy(stacked(self.stack, pixels, _covered(seen), self.reference(seen)))

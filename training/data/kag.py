@@ -18,11 +18,28 @@ def toss_coins(images: int, degree: int, generator: torch.Generator | None = Non
     return torch.rand(images, degree, degree - 1, generator=generator, device=device) < 0.5
 
 
+def source_columns(tosses: Tensor) -> Tensor:
+    """From which column each place of a grid gets its patch, when neighbours are swapped where a coin says so.
+
+    The paper's loop swaps in sequence, row by row and left to right, so that a patch can travel: before column c, the
+    patch in hand comes from the last column whose left coin was false. This is that loop in closed form.
+
+    Args:
+        tosses: bool (B, N, N - 1) on any device.
+
+    Returns:
+        int64 (B, N, N): of each row and column, the column in the same row.
+    """
+    batch, degree, _ = tosses.shape
+    column = torch.arange(degree, device=tosses.device).expand(batch, degree, degree)
+    no = torch.zeros(batch, degree, 1, dtype=torch.bool, device=tosses.device)
+    swapped_with_left, swapped_with_right = torch.cat([no, tosses], 2), torch.cat([tosses, no], 2)
+    held = torch.where(swapped_with_left, 0, column).cummax(dim=2).values
+    return torch.where(swapped_with_right, column + 1, held)
+
+
 def swap_patches(images: Tensor, tosses: Tensor) -> Tensor:
     """Swap horizontally adjacent patches, row by row and left to right, where a coin says so.
-
-    The paper's loop swaps in sequence, so that a patch can travel: before column c, the patch in hand comes
-    from the last column whose left coin was false. This is that loop in closed form.
 
     Args:
         images: (B, C, H, W) on any device; H and W are multiples of N.
@@ -33,14 +50,8 @@ def swap_patches(images: Tensor, tosses: Tensor) -> Tensor:
     """
     batch, channels, height, width = images.shape
     degree = tosses.shape[1]
-    column = torch.arange(degree, device=images.device).expand(batch, degree, degree)
-    no = torch.zeros(batch, degree, 1, dtype=torch.bool, device=images.device)
-    swapped_with_left, swapped_with_right = torch.cat([no, tosses], 2), torch.cat([tosses, no], 2)
-    held = torch.where(swapped_with_left, 0, column).cummax(dim=2).values
-    source = torch.where(swapped_with_right, column + 1, held)
-
     rows = images.reshape(batch, channels, degree, height // degree, degree, width // degree)
-    index = source[:, None, :, None, :, None].expand_as(rows)
+    index = source_columns(tosses)[:, None, :, None, :, None].expand_as(rows)
     return rows.gather(4, index).reshape(images.shape)
 
 

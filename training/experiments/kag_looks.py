@@ -42,7 +42,7 @@ def features_of(model: Model, photos: tuple[Photo, ...]) -> Features:
     seen = how.read(photos)
     pooled = []
     for start in range(0, len(seen), _BATCH):
-        images = torch.stack([how.tensor(one, one.pixels) for one in seen[start : start + _BATCH]])
+        images = how.inputs(seen[start : start + _BATCH], torch.device("cpu"))
         with torch.no_grad():
             pooled.append(network.features(images).mean((2, 3)))
     return Features(torch.cat(pooled).numpy(), [photo.class_name for photo in photos])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
+from training.fitting.device_speed import CompiledBackbones, CompileWhen, tuned_arithmetic
 from training.fitting.run_folder import RunFolder, TrainingRefused, require_setting
 
 logger = logging.getLogger(__name__)
@@ -60,8 +62,11 @@ class FitSettings:
     """Device; auto takes the first accelerator that is available."""
     bf16: bool = True
     """Mixed precision in bfloat16, on devices that support it."""
+    compile: CompileWhen = "auto"
+    """When backbones are compiled before they are trained, which takes a minute or more; auto compiles on CUDA."""
     workers: int = 0
-    """Processes that prepare images; 0 prepares them in the training process."""
+    """Processes that prepare images; 0 prepares them in the training process. Photos alone need none: whole batches
+    of them are made on the device."""
     resume: bool = False
     """Continue the run in `out` from its last checkpoint."""
 
@@ -98,6 +103,14 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, self.epoch))
         return ((self.epoch, index) for index in self._draw(generator))
+
+
+class BatchDataset(Dataset[Any], ABC):
+    """A dataset that makes whole batches itself, in the training process and on the device."""
+
+    @abstractmethod
+    def __getitems__(self, drawn: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+        """The batch of these (epoch, index)."""
 
 
 def shuffled(length: int, seed: int) -> EpochSampler:
@@ -145,7 +158,7 @@ def fit(
 
     Args:
         learner: Module whose forward takes a batch of the dataset and returns its loss.
-        dataset: Indexed by (epoch, index).
+        dataset: Indexed by (epoch, index), or a `BatchDataset`.
         sampler: The order of the dataset.
         validate: Gives the figures of the learner in evaluation mode; `score` is maximised.
         settings: The settings.
@@ -156,25 +169,15 @@ def fit(
         Diverged: if no epoch gave a finite validation score.
         TrainingRefused: if memory runs out.
     """
-    learner.to(memory_format=torch.channels_last)
-    loader = DataLoader(
-        dataset,
-        settings.batch,
-        sampler=sampler,
-        num_workers=settings.workers,
-        drop_last=len(sampler) > settings.batch,
-    )
-    optimiser = _optimiser(learner, settings)
-    wrapped, optimiser, loader = accelerator.prepare(learner, optimiser, loader)
-    schedule = _schedule(optimiser, settings, len(loader))
+    loop = Loop(learner, dataset, sampler, settings, accelerator)
     epoch, best, best_epoch = 0, -float("inf"), 0
     best_learner: dict[str, Tensor] = {}
 
     checkpoint = run.load_checkpoint()
     if checkpoint:
         learner.load_state_dict(checkpoint["learner"])
-        optimiser.load_state_dict(checkpoint["optimiser"])
-        schedule.load_state_dict(checkpoint["schedule"])
+        loop.optimiser.load_state_dict(checkpoint["optimiser"])
+        loop.schedule.load_state_dict(checkpoint["schedule"])
         epoch, best, best_epoch = checkpoint["epoch"], checkpoint["best"], checkpoint["best_epoch"]
         best_learner = checkpoint["best_learner"]
         logger.info("continuing after epoch %d", epoch)
@@ -183,15 +186,7 @@ def fit(
         started = time.monotonic()
         sampler.epoch = epoch
         torch.manual_seed(derive_seed(settings.seed, epoch))
-        loss = _train_epoch(
-            wrapped,
-            loader,
-            optimiser,
-            schedule,
-            accelerator,
-            settings,
-            f"epoch {epoch + 1}/{settings.epochs}",
-        )
+        loss = loop.steps(loop.loader, f"epoch {epoch + 1}/{settings.epochs}")
 
         scores = _validate_on_main(learner, validate, accelerator)
         epoch += 1
@@ -202,8 +197,8 @@ def fit(
             run.save_checkpoint(
                 {
                     "learner": learner.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
+                    "optimiser": loop.optimiser.state_dict(),
+                    "schedule": loop.schedule.state_dict(),
                     "epoch": epoch,
                     "best": best,
                     "best_epoch": best_epoch,
@@ -212,7 +207,7 @@ def fit(
                 {
                     "epoch": epoch,
                     "loss": loss,
-                    "rate": schedule.get_last_lr()[0],
+                    "rate": loop.schedule.get_last_lr()[0],
                     **scores,
                     "seconds": round(time.monotonic() - started, 1),
                 },
@@ -237,37 +232,80 @@ def fit(
     learner.load_state_dict(run.load_best())
 
 
-def _train_epoch(
-    wrapped: nn.Module,
-    loader: DataLoader[Any],
-    optimiser: Any,
-    schedule: LRScheduler,
-    accelerator: Accelerator,
-    settings: FitSettings,
-    title: str,
-) -> float:
-    """One pass over the data; the mean loss of its steps."""
-    wrapped.train()
-    losses = []
-    try:
-        for batch in tqdm(loader, title, unit="step", leave=False, disable=not accelerator.is_main_process):
-            with accelerator.autocast():
-                loss = wrapped(batch)
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(wrapped.parameters(), 5.0)
-            optimiser.step()
-            optimiser.zero_grad()
-            schedule.step()
-            losses.append(loss.detach())
-    except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        msg = (
-            f"Memory ran out with {settings.batch} samples a step; use a smaller --batch or --size, or the small "
-            f"preset, and start again into another --out."
-        )
-        raise TrainingRefused(msg) from error
-    return float(torch.stack(losses).mean())
+class Loop:
+    """What takes the steps of a training, on its device.
+
+    Args are those of `fit`.
+
+    Attributes:
+        loader: The batches of an epoch, or this process's share of them.
+        optimiser: The optimiser.
+        schedule: The schedule of learning rates.
+    """
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        dataset: Dataset[Any],
+        sampler: EpochSampler,
+        settings: FitSettings,
+        accelerator: Accelerator,
+    ) -> None:
+        learner.to(memory_format=torch.channels_last)
+        optimiser, loader = _optimiser(learner, settings), _loader(dataset, sampler, settings)
+        self._wrapped, self.optimiser, self.loader = accelerator.prepare(learner, optimiser, loader)
+        self.schedule = _schedule(self.optimiser, settings, len(self.loader))
+        self._compiled = CompiledBackbones(learner, settings.compile, accelerator.device)
+        self._accelerator = accelerator
+        self._batch = settings.batch
+
+    def steps(self, batches: Iterable[Any], title: str) -> float:
+        """One step a batch; the mean of their losses.
+
+        The loop asks for no value before its last step, so that a device never waits for this process.
+
+        Raises:
+            TrainingRefused: if memory runs out.
+        """
+        self._wrapped.train()
+        accelerator, losses = self._accelerator, []
+        bar = tqdm(batches, title, unit="step", leave=False, disable=not accelerator.is_main_process)
+        try:
+            with tuned_arithmetic(accelerator.device), self._compiled.in_use():
+                for batch in bar:
+                    with accelerator.autocast():
+                        loss = self._wrapped(batch)
+                    accelerator.backward(loss)
+                    accelerator.clip_grad_norm_(self._wrapped.parameters(), 5.0)
+                    self.optimiser.step()
+                    self.optimiser.zero_grad()
+                    self.schedule.step()
+                    losses.append(loss.detach())
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            msg = (
+                f"Memory ran out with {self._batch} samples a step; use a smaller --batch or --size, or the small "
+                f"preset, and start again into another --out."
+            )
+            raise TrainingRefused(msg) from error
+        return float(torch.stack(losses).mean())
+
+
+def _loader(dataset: Dataset[Any], sampler: EpochSampler, settings: FitSettings) -> DataLoader[Any]:
+    whole = isinstance(dataset, BatchDataset)
+    return DataLoader(
+        dataset,
+        settings.batch,
+        sampler=sampler,
+        num_workers=0 if whole else settings.workers,
+        collate_fn=_as_made if whole else None,
+        drop_last=len(sampler) > settings.batch,
+    )
+
+
+def _as_made(batch: Any) -> Any:
+    return batch
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -35,7 +35,9 @@ class FusionLoss(nn.Module):
             disturbed: 1 where the image was disturbed, int64 (B,).
         """
         weight, told = self.class_weights, label != UNLABELLED
+        # A mask by product: to pick what is told, the device would have to be waited for.
+        of_label = weight[label.clamp(min=0)] * told
         each = functional.cross_entropy(logits.main.float(), label, weight, ignore_index=UNLABELLED, reduction="sum")
-        main = each / weight[label[told]].sum().clamp(min=weight.min())
+        main = each / of_label.sum().clamp(min=weight.min())
         auxiliary = functional.cross_entropy(logits.auxiliary.float(), disturbed)
         return self.alpha * main + (1 - self.alpha) * auxiliary

@@ -31,8 +31,8 @@ _OWN_FILES = ("settings", "manifest", "metrics", "checkpoint", "log")
 # Settings that may differ between a run and its continuation without changing its result. The paths of data and start
 # may differ, since the manifest holds their content.
 _FREE = {
-    *("resume", "device", "workers", "title", "part", "licence", "remarks", "steps_in_head", "heatmap", "cache"),
-    *("out", "data", "start_from"),
+    *("resume", "device", "workers", "compile", "title", "part", "licence", "remarks", "steps_in_head", "heatmap"),
+    *("cache", "out", "data", "start_from"),
 }
 
 

@@ -10,10 +10,10 @@ import torch
 
 from inference.models.weights import load_model
 from inference.records import Refusal
-from training.authenticity.samples import TrainingPhotos, genuine_training
+from training.authenticity.photo_batches import PhotoBatches
+from training.authenticity.samples import genuine_training
 from training.authenticity.settings import PRESETS, AuthenticitySettings
 from training.authenticity.train import train
-from training.authenticity.views import PhotoView
 from training.data.photos.photo_set import read_photo_set
 
 
@@ -49,12 +49,10 @@ def test_no_counterfeit_is_left_in_training_and_all_elsewhere(photo_folder: Path
 def test_every_counterfeit_it_draws_was_made_by_a_disturbance(photo_folder: Path, tmp_path: Path) -> None:
     chosen = settings(photo_folder, tmp_path, disturbed_share=0.4)
     photos = genuine_training(read_photo_set(photo_folder))
-    training = TrainingPhotos(photos, chosen, PhotoView(chosen.preprocessing))
-    drawn = [training[0, index] for index in range(len(training))]
-    labels = torch.stack([sample["label"] for sample in drawn])
-    disturbed = torch.stack([sample["disturbed"] for sample in drawn])
-    assert 0 < int(disturbed.sum()) < len(drawn)
-    assert torch.equal(labels == photos.classes.index("belt/counterfeit"), disturbed == 1)
+    training = PhotoBatches(photos, chosen, torch.device("cpu"))
+    drawn = training.__getitems__([(0, index) for index in range(len(training))])
+    assert 0 < int(drawn["disturbed"].sum()) < len(training)
+    assert torch.equal(drawn["label"] == photos.classes.index("belt/counterfeit"), drawn["disturbed"] == 1)
 
 
 def test_the_card_says_that_no_counterfeit_was_met(photo_folder: Path, tmp_path: Path) -> None:

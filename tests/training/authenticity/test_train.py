@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections import Counter
@@ -17,11 +16,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import optimize  # type: ignore[import-untyped]
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
@@ -32,19 +29,15 @@ from inference.request import Request
 from training.__main__ import main
 from training.assessment.evaluate import examine_all
 from training.authenticity import train as authenticity
-from training.authenticity.samples import TrainingPhotos, class_weights, training_share
+from training.authenticity.samples import class_weights, training_share
 from training.authenticity.settings import PRESETS, AuthenticitySettings
-from training.authenticity.views import PhotoView, RegisteredView
+from training.authenticity.views import RegisteredView
 from training.data.photos.photo import Label, Photo, PhotoSet, Split
 from training.data.photos.photo_set import read_photo_set
-from training.data.variations import vary
 from training.figures.metrics import auc
-from training.fitting.fit import EpochSampler
-from training.fitting.fusion_loss import UNLABELLED
 from training.fitting.run_folder import TrainingRefused
 
 SIZE = 32
-Pixels = NDArray[np.uint8]
 
 CLASSES = ("belt/counterfeit", "belt/genuine")
 
@@ -58,107 +51,6 @@ def small(data: Path, **changes: Any) -> AuthenticitySettings:
 @pytest.fixture(scope="module")
 def photos(photo_folder: Path) -> PhotoSet:
     return read_photo_set(photo_folder)
-
-
-def training_photos(photos: PhotoSet, settings: AuthenticitySettings) -> TrainingPhotos:
-    """What training draws where it looks at photos alone."""
-    return TrainingPhotos(photos, settings, PhotoView(settings.preprocessing))
-
-
-def test_every_disturbed_photo_becomes_a_disturbed_counterfeit_of_its_series(
-    photos: PhotoSet, photo_folder: Path
-) -> None:
-    training = training_photos(photos, small(photo_folder, disturbed_share=1.0))
-    for index in range(len(training)):
-        sample = training[0, index]
-        assert CLASSES[int(sample["label"])] == "belt/counterfeit"
-        assert int(sample["disturbed"]) == 1
-
-
-def test_a_disturbed_photo_may_be_left_to_the_auxiliary_task(photos: PhotoSet, photo_folder: Path) -> None:
-    told = training_photos(photos, small(photo_folder, disturbed_share=0.5))
-    left = training_photos(photos, small(photo_folder, disturbed_share=0.5, disturbed_are_counterfeits=False))
-    assert {int(told[0, index]["disturbed"]) for index in range(len(told))} == {0, 1}
-    for index in range(len(told)):
-        first, second = told[0, index], left[0, index]
-        assert torch.equal(first["image"], second["image"])
-        assert torch.equal(first["disturbed"], second["disturbed"])
-        assert int(second["label"]) == (UNLABELLED if first["disturbed"] else int(first["label"]))
-
-
-def test_a_disturbed_photo_keeps_its_series(photos: PhotoSet, photo_folder: Path) -> None:
-    of_two_series = replace(
-        photos, photos=tuple(replace(photo, series="ab"[i % 2]) for i, photo in enumerate(photos.photos))
-    )
-    training = training_photos(of_two_series, small(photo_folder, disturbed_share=0.5, augment=False))
-    for index, photo in enumerate(of_two_series.of("train")):
-        sample = training[1, index]
-        stated = of_two_series.classes[int(sample["label"])]
-        assert stated == (f"{photo.series}/counterfeit" if sample["disturbed"] else photo.class_name)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
-def test_the_stated_share_is_disturbed(share: float, photos: PhotoSet, photo_folder: Path) -> None:
-    training = training_photos(photos, small(photo_folder, disturbed_share=share, augment=False))
-    disturbed = [int(training[epoch, index]["disturbed"]) for epoch in range(10) for index in range(len(training))]
-    tolerance = 4 * math.sqrt(share * (1 - share) / len(disturbed))
-    assert np.mean(disturbed) == pytest.approx(share, abs=tolerance)
-
-
-def test_an_undisturbed_photo_is_what_an_examination_sees(photos: PhotoSet, photo_folder: Path) -> None:
-    settings = small(photo_folder, disturbed_share=0.0, augment=False)
-    training = training_photos(photos, settings)
-    for index in (0, 7, 40):
-        exhibit = read_exhibit(photos.of("train")[index].path)
-        assert torch.equal(training[3, index]["image"], torch.from_numpy(settings.preprocessing(exhibit.pixels).values))
-
-
-def test_padding_is_never_disturbed(photos: PhotoSet, photo_folder: Path) -> None:
-    settings = small(photo_folder, disturbed_share=1.0, augment=False)
-    photo = read_exhibit(photos.of("train")[0].path)
-    plain = torch.from_numpy(settings.preprocessing(photo.pixels).values)
-    disturbed = training_photos(photos, settings)[0, 0]["image"]
-    grey = 128 / 255 * 2 - 1
-    left = round((SIZE - SIZE * photo.width / photo.height) / 2) - 1
-    for edge in (slice(None, left), slice(SIZE - left, None)):
-        assert plain[..., edge].allclose(torch.tensor(grey), atol=1e-6)
-        assert disturbed[..., edge].allclose(torch.tensor(grey), atol=1e-6)
-    assert not disturbed.allclose(plain)
-
-
-def test_epoch_and_index_decide_a_sample(photos: PhotoSet, photo_folder: Path) -> None:
-    first, second = (training_photos(photos, small(photo_folder)) for _ in range(2))
-    torch.manual_seed(1)
-    sample = first[2, 5]
-    torch.manual_seed(2)
-    second[0, 0]
-    assert all(torch.equal(value, second[2, 5][key]) for key, value in sample.items())
-    of_another_seed = training_photos(photos, small(photo_folder, fit=replace(PRESETS["small"].fit, seed=1)))
-    for other in (first[3, 5], of_another_seed[2, 5]):
-        assert not torch.equal(sample["image"], other["image"])
-
-
-def test_drawing_a_sample_leaves_the_randomness_of_training_alone(photos: PhotoSet, photo_folder: Path) -> None:
-    training = training_photos(photos, small(photo_folder))
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
-    training[0, 0]
-    assert torch.equal(torch.rand(3), expected)
-
-
-def test_worker_processes_draw_the_same_samples(photos: PhotoSet, photo_folder: Path) -> None:
-    training = training_photos(photos, small(photo_folder))
-
-    def draw(workers: int) -> list[dict[str, torch.Tensor]]:
-        sampler = EpochSampler(
-            lambda generator: torch.randperm(len(training), generator=generator).tolist(), len(training), seed=0
-        )
-        sampler.epoch = 4
-        return list(DataLoader(training, 8, sampler=sampler, num_workers=workers))
-
-    for alone, shared in zip(draw(0), draw(2), strict=True):
-        assert all(torch.equal(value, shared[key]) for key, value in alone.items())
 
 
 def listed(counts: dict[str, int]) -> PhotoSet:
@@ -263,18 +155,6 @@ def test_settings_that_nothing_can_be_trained_with_are_refused(changes: dict[str
     with pytest.raises(TrainingRefused, match=words) as refusal:
         small(Path("none"), **changes)
     assert str(refusal.value).endswith(".")
-
-
-def test_a_photo_is_varied_and_never_mirrored(discs: Pixels, clockwise: Callable[[Pixels], bool]) -> None:
-    generator, seen = torch.Generator().manual_seed(0), set()
-    assert not any(clockwise(mirrored) for mirrored in (discs[:, ::-1], discs[::-1], discs.transpose(1, 0, 2)))
-    for _ in range(100):
-        varied = vary(discs, generator)
-        assert varied.dtype == np.uint8
-        assert varied.shape == discs.shape
-        assert clockwise(varied)
-        seen.add(varied.tobytes())
-    assert len(seen) == 100
 
 
 def test_validation_scores_are_of_log_probability_class_and_authenticity() -> None:

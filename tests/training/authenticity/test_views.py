@@ -14,6 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.intake.exhibit import read_exhibit
@@ -22,12 +23,13 @@ from inference.preprocessing import resize
 from inference.reference.registration import register_best
 from inference.request import Request
 from training.authenticity import views
-from training.authenticity.samples import TrainingPhotos
+from training.authenticity.samples import RegisteredSamples
 from training.authenticity.settings import PRESETS, AuthenticitySettings
-from training.authenticity.views import PhotoView, RegisteredView, Seen, View
+from training.authenticity.views import PhotoView, RegisteredView, Seen
 from training.data.kag import on_grid
 from training.data.photos.photo import Photo, PhotoSet, Split
 from training.data.variations import vary_registered
+from training.fitting.fit import shuffled
 
 Pixels = NDArray[np.uint8]
 NAMES = ("alba/genuine", "alba/counterfeit", "quorum/genuine", "quorum/counterfeit")
@@ -90,7 +92,7 @@ def test_training_and_examination_make_one_input_of_a_registered_photo(
         expected = examiner.view(Request(read_exhibit(photo.path), photo.series))
         assert expected.reference is not None
         assert np.array_equal(seen.pixels, expected.reference.registered)
-        assert torch.equal(how.tensor(seen, seen.pixels), expected.tensor)
+        assert torch.equal(how.inputs([seen], torch.device("cpu"))[0], expected.tensor)
 
 
 def test_training_and_examination_make_one_input_of_a_photo_alone(
@@ -100,8 +102,7 @@ def test_training_and_examination_make_one_input_of_a_photo_alone(
     how, photos = PhotoView(examiner.card.preprocessing), listed(folder, "train")
     for photo, seen in zip(photos, how.read(photos), strict=True):
         expected = examiner.view(Request(read_exhibit(photo.path))).tensor
-        assert torch.equal(how.tensor(seen, seen.pixels), expected)
-        assert how.key_edges(seen).shape == seen.pixels.shape[:2]
+        assert torch.equal(how.inputs([seen], torch.device("cpu"))[0], expected)
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -237,11 +238,11 @@ def test_other_references_have_a_cache_of_their_own(
 # ---- what training draws
 
 
-def training(how: View, photos: Sequence[Photo], **changes: Any) -> TrainingPhotos:
+def training(how: RegisteredView, photos: Sequence[Photo], **changes: Any) -> RegisteredSamples:
     settings: AuthenticitySettings = replace(
         PRESETS["small"], data=Path("none"), **{"segment_degree": DEGREE, "augment": False, **changes}
     )
-    return TrainingPhotos(PhotoSet(tuple(photos), "", "0" * 64), settings, how)
+    return RegisteredSamples(PhotoSet(tuple(photos), "", "0" * 64), settings, how)
 
 
 @pytest.mark.parametrize(("swapped", "warped"), [(0.0, 1.0), (0.4, 1.0), (1.0, 1.0), (0.0, 0.0), (0.5, 0.5)])
@@ -282,24 +283,35 @@ def test_a_disturbance_changes_the_photo_and_leaves_the_reference_beside_it(
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_undisturbed_photos_pass_the_grid_where_others_are_disturbed_on_it(
-    share: float, registered: tuple[RegisteredView, Path], folder: Path, tiny_models: Path
+    share: float, registered: tuple[RegisteredView, Path], folder: Path
 ) -> None:
+    photos, how = listed(folder, "train"), registered[0]
+    # 9 divides neither side of what it sees.
+    drawn, plain = training(how, photos, disturbed_share=share, segment_degree=9), 0
+    for index, seen in enumerate(how.read(photos)):
+        height, width = seen.pixels.shape[:2]
+        gridded = resize(on_grid(seen.pixels, 9), width, height)
+        assert not np.array_equal(gridded, seen.pixels)
+        expected = how.tensor(seen, gridded if share else seen.pixels)
+        for epoch in range(12):
+            sample = drawn[epoch, index]
+            if not sample["disturbed"]:
+                plain += 1
+                assert torch.equal(sample["image"], expected)
+    assert plain > 8
+
+
+def test_worker_processes_draw_the_same_samples(registered: tuple[RegisteredView, Path], folder: Path) -> None:
     photos = listed(folder, "train")
-    alone = PhotoView(load_model("tiny_parts", tiny_models).card.preprocessing)
-    for how in (registered[0], alone):
-        # 9 divides neither side of what either look sees.
-        drawn, plain = training(how, photos, disturbed_share=share, segment_degree=9), 0
-        for index, seen in enumerate(how.read(photos)):
-            height, width = seen.pixels.shape[:2]
-            gridded = resize(on_grid(seen.pixels, 9), width, height)
-            assert not np.array_equal(gridded, seen.pixels)
-            expected = how.tensor(seen, gridded if share else seen.pixels)
-            for epoch in range(12):
-                sample = drawn[epoch, index]
-                if not sample["disturbed"]:
-                    plain += 1
-                    assert torch.equal(sample["image"], expected)
-        assert plain > 8
+    drawn = training(registered[0], photos, disturbed_share=0.3, warped_share=0.5, augment=True)
+
+    def draw(workers: int) -> list[dict[str, torch.Tensor]]:
+        sampler = shuffled(len(drawn), seed=0)
+        sampler.epoch = 4
+        return list(DataLoader(drawn, 2, sampler=sampler, num_workers=workers))
+
+    for alone, shared in zip(draw(0), draw(2), strict=True):
+        assert all(torch.equal(value, shared[key]) for key, value in alone.items())
 
 
 def test_epoch_and_index_decide_what_is_warped(registered: tuple[RegisteredView, Path], folder: Path) -> None:

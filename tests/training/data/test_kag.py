@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.preprocessing import resize
-from training.data.kag import disturb, on_grid, swap_patches, toss_coins
+from training.data.kag import disturb, on_grid, source_columns, swap_patches, toss_coins
 
 DEVICES = [
     "cpu",
@@ -83,6 +83,14 @@ def test_it_equals_the_literal_loop_for_every_sequence_of_coins(degree: int) -> 
     tosses = sequences[:, None].expand(-1, degree, -1)
     images = numbered_columns(degree, len(sequences))
     assert torch.equal(swap_patches(images, tosses), literal_loop(images, tosses))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("batch", "degree"), [(1, 1), (5, 2), (3, 7), (4, 20)])
+def test_a_patchs_source_is_the_column_that_the_loop_brings_there(batch: int, degree: int, device: str) -> None:
+    tosses = toss_coins(batch, degree, torch.Generator().manual_seed(2)).to(device)
+    numbered = torch.arange(degree, device=device).expand(batch, 1, degree, degree)
+    assert torch.equal(source_columns(tosses)[:, None], literal_loop(numbered, tosses))
 
 
 @pytest.mark.parametrize("degree", [1, 2, 20])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,7 @@ from torch.utils.data import Dataset
 
 from inference.models.weights import load_model
 from training.data.manifest import Manifest
-from training.fitting.fit import EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
+from training.fitting.fit import BatchDataset, EpochSampler, FitSettings, Scores, accelerator_for, derive_seed, fit
 from training.fitting.run_folder import RunFolder, TrainingRefused
 
 SAMPLES = 11
@@ -37,6 +38,19 @@ class Points(Dataset[dict[str, Tensor]]):
         self.drawn.append(drawn)
         x = torch.randn(3, generator=torch.Generator().manual_seed(derive_seed(*drawn)))
         return {"x": x, "y": x.sum()}
+
+
+class BatchedPoints(BatchDataset):
+    """The same points, made a batch at a time."""
+
+    def __init__(self) -> None:
+        self.points = Points()
+        self.process = os.getpid()
+
+    def __getitems__(self, drawn: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+        assert os.getpid() == self.process
+        each = [self.points[one] for one in drawn]
+        return {name: torch.stack([one[name] for one in each]) for name in ("x", "y")}
 
 
 class Plane(nn.Module):
@@ -71,6 +85,7 @@ def fit_plane(
     out: Path,
     validate: Callable[[nn.Module], Scores] = closeness,
     learner: nn.Module | None = None,
+    dataset: BatchDataset | None = None,
     **settings: Any,
 ) -> tuple[nn.Module, Points]:
     stated = FitSettings(out=out, batch=BATCH, device="cpu", bf16=False, **settings)
@@ -80,7 +95,7 @@ def fit_plane(
     sampler = EpochSampler(
         lambda generator: torch.randperm(SAMPLES, generator=generator).tolist(), SAMPLES, stated.seed
     )
-    fit(learner, points, sampler, validate, stated, run, accelerator_for(stated))
+    fit(learner, dataset or points, sampler, validate, stated, run, accelerator_for(stated))
     return learner, points
 
 
@@ -115,6 +130,17 @@ def test_an_epoch_draws_each_sample_at_most_once_in_whole_batches(tmp_path: Path
     _, points = fit_plane(tmp_path, epochs=3)
     assert max(Counter(points.drawn).values()) == 1
     assert Counter(epoch for epoch, _ in points.drawn) == dict.fromkeys(range(3), SAMPLES // BATCH * BATCH)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_dataset_that_makes_whole_batches_teaches_the_same(workers: int, tmp_path: Path) -> None:
+    """In the training process: no other may use its device."""
+    one_by_one, _ = fit_plane(tmp_path / "one by one", epochs=3, learning_rate=0.05)
+    batched = BatchedPoints()
+    together, _ = fit_plane(tmp_path / "together", dataset=batched, epochs=3, learning_rate=0.05, workers=workers)
+    assert len(batched.points.drawn) == 3 * (SAMPLES // BATCH * BATCH)
+    for name, value in one_by_one.state_dict().items():
+        assert torch.equal(value, together.state_dict()[name])
 
 
 def test_it_learns_and_says_so(tmp_path: Path) -> None:
