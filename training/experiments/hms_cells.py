@@ -33,14 +33,18 @@ from training.data.manifest import Manifest
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.data.pictures import Pictures
+from training.experiments.budget import require_budget
 from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
+from training.fitting.watch import Fitting
 from training.trademark.learner import log_odds_in_epoch
 from training.trademark.samples import TrainingPairs
 from training.trademark.settings import BY_DISTANCE, PRESETS, TrademarkSettings
 
 logger = logging.getLogger(__name__)
+
+_EPOCHS = 30
 
 Row = dict[str, Any]
 """What a row changes in the settings of a training."""
@@ -95,8 +99,11 @@ class HmsProtocol:
     """Number of similar training pairs, one for each brand."""
     test_pairs: int = 1000
     """Most similar test pairs, three for each brand."""
-    epochs: int = 30
-    """Passes over the training pairs."""
+    epochs: int | None = None
+    """Passes over the training pairs; 30 by default."""
+    minutes: float | None = None
+    """Minutes for all cells together, in place of `epochs`: a few steps of each network are timed, and every cell takes
+    as many passes as then fit. What was found is kept in the folder for the next table."""
     size: int = 64
     """Side of the input in pixels, at least 32."""
     pretrained: bool = False
@@ -114,6 +121,12 @@ class HmsProtocol:
         varied = (self.losses, self.backbones, self.heads, self.seeds)
         require_setting(all(varied), "Name at least one of each to vary.")
         require_setting(min(self.training_pairs, self.test_pairs) >= 1, "There is at least one pair to train and test.")
+        require_budget(self.minutes, self.epochs)
+
+    @property
+    def passes(self) -> int:
+        """Passes over the training pairs."""
+        return self.epochs or _EPOCHS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +169,8 @@ class Cell:
         """What `python -m training trademark` would be given."""
         paper, changed = PRESETS["paper"], dict(self.loss)
         out = protocol.out / "cells" / self.name
-        how = {name: changed.pop(name, getattr(protocol, name)) for name in ("epochs", "optimiser", "device")}
+        plain = {"epochs": protocol.passes, "optimiser": protocol.optimiser, "device": protocol.device}
+        how = {name: changed.pop(name, value) for name, value in plain.items()}
         stated: Row = {
             "data": protocol.data,
             "name": "cell",
@@ -242,8 +256,9 @@ class Study:
         return RunFolder(settings.fit.out, settings, self._manifest(settings), resume=True, owner=False)
 
     def _test(self, cell: Cell) -> dict[str, Any]:
+        logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
         try:
-            network = self._train(cell)
+            network = self.train(cell.settings(self.protocol))
         except Diverged as diverged:
             logger.warning("%s: %s", cell.name, diverged)
             return {"diverged": str(diverged)}
@@ -254,12 +269,19 @@ class Study:
     def _manifest(self, settings: TrademarkSettings) -> Manifest:
         return self.marks.manifest.with_start(settings.start_from)
 
-    def _train(self, cell: Cell) -> Siamese:
-        logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
-        settings = cell.settings(self.protocol)
+    def train(self, settings: TrademarkSettings, fitted_by: Fitting = fit) -> Siamese:
+        """Train a network on the marks, and keep its run in its folder.
+
+        Args:
+            settings: Of the run.
+            fitted_by: What fits the network: `fit`, or a watch over it.
+
+        Raises:
+            Refusal: as training does.
+        """
         accelerator = accelerator_for(settings.fit)
         run = RunFolder(settings.fit.out, settings, self._manifest(settings), resume=settings.fit.resume)
-        torch.manual_seed(cell.seed)
+        torch.manual_seed(settings.fit.seed)
         learner, _ = settings.build_learner()
         training = TrainingPairs(self.marks, self.pictures, [[] for _ in self.pictures], settings)
 
@@ -270,8 +292,8 @@ class Study:
             scores = learner.validated(self.pictures, shown, self.preprocessing, device)
             return {"score": auc(scores["similar"], scores["random"])}
 
-        sampler = EpochSampler(training.draw, len(training), cell.seed)
-        fit(learner, training, sampler, validate, settings.fit, run, accelerator)
+        sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
+        fitted_by(learner, training, sampler, validate, settings.fit, run, accelerator)
         return learner.network.eval()
 
 

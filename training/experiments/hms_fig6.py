@@ -33,6 +33,12 @@ VARIED: dict[str, tuple[str, tuple[float, ...], dict[str, Any]]] = {
 Point = tuple[str, float, list[Metric]]
 
 
+def cells(protocol: HmsProtocol) -> list[Cell]:
+    """What the figure is made of; a point that is varied twice has one cell."""
+    points = [point_cell(*point, protocol, seed) for point in settings() for seed in protocol.seeds]
+    return [*dict.fromkeys(points)]
+
+
 def run(protocol: HmsProtocol) -> list[str]:
     """Train what is missing, for the first backbone and head; hms_fig6.md, .csv and .png; the first one's lines."""
     study = Study(protocol)
