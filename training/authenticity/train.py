@@ -41,7 +41,7 @@ def train(
     *,
     every: PhotoSet | None = None,
     for_examiners: bool = True,
-    fitted_by: Fitting = fit,
+    fitted_by: Fitting | None = None,
 ) -> Card | None:
     """Read the photos, fit, judge, and write weights and card into the run folder.
 
@@ -50,7 +50,7 @@ def train(
         every: The set, where it has been read already with the run's seed.
         for_examiners: Whether to fit scope gate and series rule too, which only examinations need. On two cores this
             takes as long as a short training, so that studies of training leave it out.
-        fitted_by: What fits the network: `fit`, or a watch over it.
+        fitted_by: What fits the network in place of `fit`: a watch over it.
 
     Returns:
         The card; None in the processes of a distributed run that do not write it.
@@ -95,7 +95,7 @@ def train(
             logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
         return validation_scores(logits, labels, photos.classes)
 
-    fitted_by(method.learner(network, weights), training, sampler, validate, settings.fit, run, accelerator)
+    (fitted_by or fit)(method.learner(network, weights), training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
     best: Any = build_network(method.network, stated)

@@ -162,8 +162,13 @@ class Cell:
         """Its folder."""
         row = self.row.replace(".", "p")
         words = "".join(letter if letter.isalnum() else " " for letter in row).lower().split()
-        by_distance = dict(self.loss).get("method") in BY_DISTANCE
-        return f"{'_'.join(words)}-{self.backbone}-{'distance' if by_distance else self.head}-{self.seed}"
+        head = "distance" if self.by_distance else self.head
+        return f"{'_'.join(words)}-{self.backbone}-{head}-{self.seed}"
+
+    @property
+    def by_distance(self) -> bool:
+        """Whether its method compares by distance, whatever its head."""
+        return dict(self.loss).get("method") in BY_DISTANCE
 
     def settings(self, protocol: HmsProtocol) -> TrademarkSettings:
         """What `python -m training trademark` would be given."""
@@ -177,7 +182,7 @@ class Cell:
             "fit": finished_once(paper.fit, out, self.seed, **how),
             "preprocessing": replace(paper.preprocessing, size=protocol.size),
             "backbone": self.backbone,
-            "pair_feature": self.head,
+            "pair_feature": paper.pair_feature if self.by_distance else self.head,
             "pretrained": protocol.pretrained,
         }
         return replace(paper, **(stated | changed))
@@ -269,12 +274,12 @@ class Study:
     def _manifest(self, settings: TrademarkSettings) -> Manifest:
         return self.marks.manifest.with_start(settings.start_from)
 
-    def train(self, settings: TrademarkSettings, fitted_by: Fitting = fit) -> Siamese:
+    def train(self, settings: TrademarkSettings, fitted_by: Fitting | None = None) -> Siamese:
         """Train a network on the marks, and keep its run in its folder.
 
         Args:
             settings: Of the run.
-            fitted_by: What fits the network: `fit`, or a watch over it.
+            fitted_by: What fits the network in place of `fit`: a watch over it.
 
         Raises:
             Refusal: as training does.
@@ -293,7 +298,7 @@ class Study:
             return {"score": auc(scores["similar"], scores["random"])}
 
         sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
-        fitted_by(learner, training, sampler, validate, settings.fit, run, accelerator)
+        (fitted_by or fit)(learner, training, sampler, validate, settings.fit, run, accelerator)
         return learner.network.eval()
 
 

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from training.experiments.hms_cells import Cell, HmsFaces, HmsProtocol, Study
 from training.fitting.fit import Diverged
 from training.fitting.watch import Watch
-from training.trademark.settings import BY_DISTANCE
 
 logger = logging.getLogger(__name__)
 
@@ -83,4 +82,4 @@ def paced(study: Study, cell: Cell) -> Pace:
 
 
 def _kind(cell: Cell) -> tuple[str, bool]:
-    return cell.backbone, dict(cell.loss).get("method") in BY_DISTANCE
+    return cell.backbone, cell.by_distance

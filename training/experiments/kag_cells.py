@@ -26,7 +26,7 @@ from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
 from training.experiments.budget import require_budget
 from training.figures.metrics import over_seeds
-from training.fitting.fit import finished_once, fit
+from training.fitting.fit import finished_once
 from training.fitting.run_folder import RunFolder, require_setting
 from training.fitting.watch import Fitting
 
@@ -172,14 +172,16 @@ def cells_of(protocol: KagProtocol, rows: Mapping[str, Changes], sets: int | Non
     return [Cell.of(protocol, changes, data, seed) for seed, data, changes in combinations]
 
 
-def trained(protocol: KagProtocol, cell: Cell, *, every: PhotoSet | None = None, fitted_by: Fitting = fit) -> Card:
+def trained(
+    protocol: KagProtocol, cell: Cell, *, every: PhotoSet | None = None, fitted_by: Fitting | None = None
+) -> Card:
     """The card of a cell, which is trained when it is first asked for and never again.
 
     Args:
         protocol: The protocol.
         cell: The cell.
         every: Its set, where it has been read already.
-        fitted_by: What fits its network: `fit`, or a watch over it.
+        fitted_by: What fits its network in place of `fit`: a watch over it.
 
     Raises:
         Refusal: as training does; also if the cell was trained with other settings or on another set.

@@ -181,7 +181,7 @@ def test_a_network_that_diverges_is_a_cell_that_says_so(
         msg = "No epoch gave a figure."
         raise Diverged(msg)
 
-    monkeypatch.setattr(Study, "train", diverge)
+    monkeypatch.setattr(hms_cells, "fit", diverge)
     text = hms_table1.run(protocol(mark_folder, tmp_path, losses=("SphereFace",)))
     assert text.count("| SphereFace | diverged |") == 4
 
@@ -232,7 +232,7 @@ def test_fine_tuning_diverges_where_its_start_does(
         msg = "No epoch gave a figure."
         raise Diverged(msg)
 
-    monkeypatch.setattr(Study, "train", diverge)
+    monkeypatch.setattr(hms_cells, "fit", diverge)
     text = hms_table5.run(data_driven(mark_folder, tmp_path, faces=many_people, losses=("fine-tuning",)))
     assert text.count("| fine-tuning | diverged |") == 6
     assert [path.name for path in tmp_path.glob("cells/*")] == ["faces-six_layer_cnn-interacting-0"]
