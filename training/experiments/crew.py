@@ -24,6 +24,9 @@ from training.fitting.watch import OutOfTime
 
 logger = logging.getLogger(__name__)
 
+_LEAVE = 0.5
+"""Seconds that a process has to end by itself."""
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -52,7 +55,8 @@ class Crew(Generic[J, R]):
     def __init__(self, work: Callable[[J], R], count: int) -> None:
         self._work = work
         self._threads = max(1, (os.cpu_count() or 1) // count)
-        self._workers = [self._started() for _ in range(count)]
+        self._workers = {place: self._started() for place in range(count)}
+        self._places = range(count)
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +64,7 @@ class Crew(Generic[J, R]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.end()
 
     def done(self, jobs: Iterable[J], until: float) -> Iterator[tuple[J, R | Failure]]:
@@ -77,7 +81,7 @@ class Crew(Generic[J, R]):
             ready = wait([*pipes], max(0.0, until - time.monotonic()))
             if not ready:
                 for place, job in running.items():
-                    self._replace(place)
+                    self._workers.pop(place).end()
                     yield job, Failure("time was out", interrupted=True)
                 return
             places = [place for pipe, place in pipes.items() if pipe in ready]
@@ -86,26 +90,31 @@ class Crew(Generic[J, R]):
             yield from ended
 
     def _give(self, waiting: Iterator[J], running: dict[int, J]) -> None:
-        for place, worker in enumerate(self._workers):
+        for place in self._places:
             if place in running:
                 continue
             for job in waiting:
-                worker.pipe.send(job)
+                self._send(place, job)
                 running[place] = job
                 break
+
+    def _send(self, place: int, job: J) -> None:
+        if place not in self._workers:
+            self._workers[place] = self._started()
+        try:
+            self._workers[place].pipe.send(job)
+        except OSError:
+            # It died while it had nothing to do.
+            self._workers.pop(place).end()
+            self._send(place, job)
 
     def _result(self, place: int) -> R | Failure:
         try:
             result: R | Failure = self._workers[place].pipe.recv()
         except (EOFError, OSError):
-            status = self._workers[place].end()
-            self._replace(place)
+            status = self._workers.pop(place).end()
             return Failure(f"its process died (status {status}): memory may have run out")
         return result
-
-    def _replace(self, place: int) -> None:
-        self._workers[place].end()
-        self._workers[place] = self._started()
 
     def _started(self) -> _Worker:
         return _Worker(self._work, self._threads)
@@ -125,6 +134,8 @@ class _Worker:
     def end(self) -> int | None:
         """End it; its exit status, below 0 the signal that it died of."""
         self.pipe.close()
+        # Without a pipe it ends by itself, unless it does a job.
+        self._process.join(_LEAVE)
         self._process.terminate()
         self._process.join()
         return self._process.exitcode

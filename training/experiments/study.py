@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from inference.files import write_whole
 from inference.networks.backbones import BackboneName
 from training.authenticity.samples import training_share
@@ -30,7 +32,6 @@ from training.experiments.packing import pack
 from training.experiments.study_board import PACKS, THROUGHPUT, Board, environment, is_finished
 from training.experiments.study_plan import LEAST_STEPS, ORDER, Planned, data_of, epochs_within, planned
 from training.experiments.study_sets import made_sets
-from training.fitting.fit import accelerator_for
 from training.fitting.run_folder import require_setting
 from training.fitting.watch import Watch
 
@@ -74,9 +75,9 @@ class KagStudy:
         require_setting(self.minutes > 0, f"--minutes is above 0, not {self.minutes}.")
         require_setting(self.at_once is None or self.at_once >= 1, f"--at-once is at least 1, not {self.at_once}.")
 
-    def kag_protocol(self, kind: str) -> KagProtocol:
-        """The protocol of its cells on a kind of device, such as cuda; one epoch stands for those not found yet."""
-        protocol = self.protocol or ("paper" if kind == "cuda" else "reduced")
+    def kag_protocol(self, *, cuda: bool) -> KagProtocol:
+        """The protocol of its cells, on CUDA or elsewhere; one epoch stands for those not found yet."""
+        protocol = self.protocol or ("paper" if cuda else "reduced")
         return KagProtocol(
             data_of(self.out),
             self.out,
@@ -141,12 +142,14 @@ def run(study: KagStudy) -> list[str]:
     until = began + 60 * study.minutes * (1 - _SPARED)
     for left_over in study.out.glob("**/.timed-*"):
         shutil.rmtree(left_over)
-    device = accelerator_for(study.kag_protocol("").base(study.out).fit).device
-    protocol = study.kag_protocol(device.type)
-    at_once = study.at_once or (_AT_ONCE[protocol.protocol] if device.type == "cuda" else 1)
-    write_whole(study.out / "environment.json", (json.dumps(environment(device, at_once), indent=1) + "\n").encode())
+    cuda = study.device in ("auto", "cuda") and torch.cuda.is_available()
+    protocol = study.kag_protocol(cuda=cuda)
+    at_once = study.at_once or (_AT_ONCE[protocol.protocol] if cuda else 1)
+    # The processes start while the sets are made, and are there when they are needed.
     with Crew(work, at_once) as crew:
         made_sets(study.out, 60 * study.minutes * _RENDERED)
+        where = environment(at_once, cuda=cuda)
+        write_whole(study.out / "environment.json", (json.dumps(where, indent=1) + "\n").encode())
         photos = {data: read_once(data, 0) for data in protocol.data}
         order = [*planned(ORDER)]
         waiting = [one for one in order if not is_finished(one, protocol)]
@@ -204,8 +207,8 @@ def _epochs(
 ) -> int:
     """The epochs of the study's cells, found by its first call."""
     kept = kept_epochs(study.out)
-    if kept:
-        return kept.epochs
+    if kept or not prices:
+        return kept.epochs if kept else protocol.base(protocol.data[0]).fit.epochs
     every, batch = photos[protocol.data[0]], protocol.base(protocol.data[0]).fit.batch
     least = math.ceil(LEAST_STEPS / steps_an_epoch(len(every.of("train")), batch))
     epochs = epochs_within(prices, least, _PLANNED * seconds, at_once)

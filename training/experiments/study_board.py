@@ -154,10 +154,10 @@ def drawn(curves: Mapping[Planned, Sequence[Mapping[str, Any]]]) -> bytes:
     return png_of(figure, 110)
 
 
-def environment(device: torch.device, at_once: int) -> dict[str, Any]:
+def environment(at_once: int, *, cuda: bool) -> dict[str, Any]:
     """What the figures of a study may depend on beside its settings; no path and no name of a machine."""
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": torch.cuda.get_device_name() if cuda else "no CUDA",
         "cuda": torch.version.cuda,
         "processors": os.cpu_count(),
         "architecture": platform.machine(),

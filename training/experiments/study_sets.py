@@ -59,9 +59,14 @@ def _items_within(settings: RenderedSettings, typefaces: Sequence[Typeface], sec
         rendered = replace(settings, items=first, out=Path(folder) / "rendered")
         _make(rendered, typefaces, Path(folder) / "cut")
     taken = time.monotonic() - began
-    items = min(most, max(least, int((seconds - taken) / len(SETS) / (taken / first))))
+    items = items_within(seconds - taken, taken / first, least, most)
     logger.info("%d items took %.0f s: each set has %d", first, taken, items)
     return items
+
+
+def items_within(seconds: float, each: float, least: int, most: int) -> int:
+    """Items of a set if all sets take so many seconds together and an item takes `each`; at least `least`."""
+    return min(most, max(least, int(seconds / len(SETS) / each)))
 
 
 def _make(settings: RenderedSettings, typefaces: Sequence[Typeface], cut: Path) -> None:

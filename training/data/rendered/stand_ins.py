@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import string
 import tarfile
 from dataclasses import replace
@@ -58,6 +59,8 @@ def packed(typeface: Typeface, font: TTFont, cache: Path) -> Typeface:
 
 def stand_in(name: str) -> TTFont:
     """The letters that the parts need, from one of matplotlib's typefaces."""
+    # It tells of each table that it leaves alone.
+    logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
     font = TTFont(Path(mpl.get_data_path(), "fonts", "ttf", f"{name}.ttf"))
     options = Options()
     options.layout_features, options.hinting, options.notdef_outline = [], False, True
