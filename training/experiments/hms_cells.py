@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.files import csv_bytes, write_whole
+from inference.files import write_whole
 from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import LinearFeature, Siamese
@@ -34,7 +34,7 @@ from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.data.pictures import Pictures
 from training.experiments.budget import require_budget
-from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
+from training.figures.metrics import auc, auc_metric, class_metrics, share_by_source
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
 from training.fitting.watch import Fitting
@@ -67,9 +67,6 @@ LOSSES: dict[str, Row] = {
 whether a gain comes from margins (softmax, s = 90, has HMS's s and none) or from s."""
 
 Kind = Literal["random", "hard"]
-Figure = Callable[[JudgedPairs, Kind], Metric]
-Table = dict[tuple[str, LinearFeature, BackboneName], list[Metric]]
-Tables = dict[tuple[str, Kind], Table]
 
 
 @dataclass(frozen=True)
@@ -369,51 +366,3 @@ def ranking(judged: JudgedPairs, kind: Kind) -> Metric:
     return auc_metric(
         judged.log_odds["similar"], judged.log_odds[kind], judged.families["similar"], judged.families[kind], kind
     )
-
-
-def tabled(
-    protocol: HmsProtocol,
-    judge: Callable[[Cell], JudgedPairs | None],
-    name: str,
-    figures: dict[str, Figure],
-    kinds: Sequence[Kind],
-) -> list[str]:
-    """Run whatever is not finished; write NAME.csv and NAME.md after every cell; the Markdown's lines."""
-    found: Tables = {key: {} for key in product(figures, kinds)}
-    rows: list[list[Any]] = []
-    text: list[str] = []
-    for cell in cells(protocol):
-        judged = judge(cell)
-        for (figure, kind), table in found.items():
-            key = (cell.row, cell.head, cell.backbone)
-            metrics = table.setdefault(key, [])
-            if judged is None:
-                rows.append([*key, cell.seed, kind, figure, "diverged", "", ""])
-                continue
-            metric = figures[figure](judged, kind)
-            metrics.append(metric)
-            rows.append([*key, cell.seed, kind, figure, metric.value, metric.low, metric.high])
-        text = list(_lines(protocol, found))
-        write_whole(protocol.out / f"{name}.md", ("\n".join(text) + "\n").encode())
-        columns = ["loss", "head", "backbone", "seed", "dissimilar pairs", "figure", "value", "low", "high"]
-        write_whole(protocol.out / f"{name}.csv", csv_bytes(columns, rows))
-    return text
-
-
-def _lines(protocol: HmsProtocol, found: Tables) -> Iterator[str]:
-    for ((figure, kind), table), head in product(found.items(), protocol.heads):
-        yield f"{figure}, {head} head, {kind} dissimilar pairs:"
-        yield ""
-        yield f"| loss | {' | '.join(protocol.backbones)} |"
-        yield "|---" * (1 + len(protocol.backbones)) + "|"
-        for row in protocol.losses:
-            values = [table.get((row, head, backbone)) for backbone in protocol.backbones]
-            yield f"| {row} | {' | '.join(map(stated_cell, values))} |"
-        yield ""
-
-
-def stated_cell(metrics: list[Metric] | None) -> str:
-    """A cell that is not there yet, or diverged; one run with its interval; of several the mean, least and greatest."""
-    if metrics is None:
-        return ""
-    return over_seeds(metrics) or "diverged"

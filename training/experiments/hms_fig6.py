@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from inference.files import csv_bytes, write_whole
 from inference.models.card import Metric
-from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
+from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy
+from training.experiments.hms_tables import stated_cell
 from training.figures.plots import png_of
 
 PAPER: dict[str, Any] = {

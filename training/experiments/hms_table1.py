@@ -7,7 +7,8 @@ accuracy.
 from __future__ import annotations
 
 from training.experiments import hms_cells
-from training.experiments.hms_cells import Cell, HmsProtocol, Study, accuracy, ranking, tabled
+from training.experiments.hms_cells import Cell, HmsProtocol, Study, accuracy, ranking
+from training.experiments.hms_tables import tabled
 
 
 def cells(protocol: HmsProtocol) -> list[Cell]:

@@ -6,7 +6,8 @@ From the cells of Table 1.
 from __future__ import annotations
 
 from training.experiments import hms_cells
-from training.experiments.hms_cells import Cell, HmsProtocol, Study, f1, tabled
+from training.experiments.hms_cells import Cell, HmsProtocol, Study, f1
+from training.experiments.hms_tables import tabled
 
 
 def cells(protocol: HmsProtocol) -> list[Cell]:

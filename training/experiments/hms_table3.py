@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import partial
 
 from training.experiments import hms_cells
-from training.experiments.hms_cells import Cell, HmsFaces, Study, accuracy, ranking, tabled
+from training.experiments.hms_cells import Cell, HmsFaces, Study, accuracy, ranking
+from training.experiments.hms_tables import tabled
 
 
 def cells(protocol: HmsFaces) -> list[Cell]:

@@ -22,7 +22,8 @@ from training.data.faces import face_set, read_face
 from training.data.marks.mark_set import MarkSet
 from training.data.pictures import Pictures
 from training.experiments import hms_cells
-from training.experiments.hms_cells import Cell, HmsProtocol, Kind, Row, Study, accuracy, f1, ranking, tabled
+from training.experiments.hms_cells import Cell, HmsProtocol, Kind, Row, Study, accuracy, f1, ranking
+from training.experiments.hms_tables import tabled
 from training.fitting.run_folder import require_setting
 from training.trademark.train import draft
 

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from training.experiments.packing import pack
 from training.experiments.study_board import PACKS, THROUGHPUT, Board, environment, is_finished
 from training.experiments.study_plan import LEAST_STEPS, ORDER, Planned, data_of, epochs_within, planned
 from training.experiments.study_sets import made_sets
+from training.fitting.pretrained import fetch_nothing
 from training.fitting.run_folder import require_setting
 from training.fitting.watch import Watch
 
@@ -46,8 +46,6 @@ _PLANNED = 0.9
 _AT_ONCE = {"reduced": 4, "paper": 2}
 """Cells at a time on a GPU. Small networks leave most of it idle; the paper's fills it, but not while one of two reads,
 judges or writes. On a processor cells would only take turns."""
-_ANSWER = 5.0
-"""Seconds that a network may take to answer where weights would be fetched; a lent machine often has none."""
 _PACKED = ("cell.json", "cell.safetensors", "log.jsonl", "settings.json", "metrics.json", THROUGHPUT)
 
 
@@ -114,7 +112,7 @@ def work(job: Job) -> Pace | None:
     Raises:
         Refusal: as training does; OutOfTime where the cell has to go on another time.
     """
-    socket.setdefaulttimeout(_ANSWER)
+    fetch_nothing()
     settings = job.cell.settings(job.protocol)
     if job.until is None:
         return paced(settings, job.photos)
@@ -132,14 +130,17 @@ def work(job: Job) -> Pace | None:
     return None
 
 
-def run(study: KagStudy) -> list[str]:
+def run(study: KagStudy, began: float | None = None) -> list[str]:
     """Make the sets, time the methods, and train cell after cell until time is out; the lines of study.md.
+
+    Args:
+        study: The study.
+        began: Reading of `time.monotonic` when its command began; by default now.
 
     Raises:
         Refusal: if time is too short for one cell, or the folder holds cells of other settings.
     """
-    began = time.monotonic()
-    until = began + 60 * study.minutes * (1 - _SPARED)
+    until = (time.monotonic() if began is None else began) + 60 * study.minutes * (1 - _SPARED)
     for left_over in study.out.glob("**/.timed-*"):
         shutil.rmtree(left_over)
     cuda = study.device in ("auto", "cuda") and torch.cuda.is_available()
@@ -172,27 +173,29 @@ def _prices(
     until: float,
 ) -> tuple[dict[Planned, Price], dict[Planned, str]]:
     """The prices of cells, and why some have none; all methods are timed, side by side as they will be trained."""
-    kinds = {one: one.cell(protocol).kind for one in waiting}
-    first = {kind: one for one, kind in reversed(kinds.items())}
-    jobs = [Job(one, protocol, kind, photos[kind.data], None) for kind, one in reversed(first.items())]
+    # Photos of both sets are alike, so that the first one's stand for them.
+    kinds = {one: replace(one.cell(protocol).kind, data=protocol.data[0]) for one in waiting}
+    of_kind = {kind: one for one, kind in kinds.items()}
+    jobs = [Job(of_kind[kind], protocol, kind, photos[kind.data], None) for kind in dict.fromkeys(kinds.values())]
     paces = {job.cell: pace for job, pace in crew.done(jobs, until)}
     prices: dict[Planned, Price] = {}
     reasons: dict[Planned, str] = {}
     for one, kind in kinds.items():
         pace = paces.get(kind)
         if isinstance(pace, Pace):
-            prices[one] = _price(protocol, one, photos[kind.data], pace)
+            prices[one] = _price(protocol, one, photos, pace)
         else:
             reasons[one] = pace.sentence if isinstance(pace, Failure) else "time was out before its method was timed"
     return prices, reasons
 
 
-def _price(protocol: KagProtocol, one: Planned, every: PhotoSet, pace: Pace) -> Price:
-    cell, photos = one.cell(protocol), training_share(every, one.share)
+def _price(protocol: KagProtocol, one: Planned, photos: Mapping[Path, PhotoSet], pace: Pace) -> Price:
+    cell = one.cell(protocol)
+    used = training_share(photos[cell.data], one.share)
 
     def price(epochs: int) -> float:
         settings = cell.settings(replace(protocol, epochs=epochs))
-        return pace.seconds(photos, settings.fit.batch, settings.fit.epochs)
+        return pace.seconds(used, settings.fit.batch, settings.fit.epochs)
 
     return price
 

@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -165,5 +165,12 @@ def environment(at_once: int, *, cuda: bool) -> dict[str, Any]:
         "cells_at_once": at_once,
         "assay": code_version(),
         "python": platform.python_version(),
-        **{name: version(name) for name in _STATED},
+        **{name: _version(name) for name in _STATED},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -113,6 +113,15 @@ def test_minutes_are_timed_once_and_serve_the_folder(
     assert minutes.settled(kag_table7, kag(photo_folder, tmp_path, epochs=3)).epochs == 3
 
 
+def test_minutes_are_asked_for_on_the_command_line(start_training: Any, photo_folder: Path, tmp_path: Path) -> None:
+    network = ("--size", 32, "--backbone", "six_layer_cnn", "--device", "cpu")
+    asked = ("experiment", "kag_fig9", "--data", photo_folder, "--out", tmp_path / "out", *network)
+    process = start_training(*asked, "--minutes", SHORT)
+    _, errors = process.communicate(timeout=900)
+    assert process.returncode == 2
+    assert "0.0001 minutes are too few: one epoch of each of 1 cells takes about 1; give --minutes 1 or more" in errors
+
+
 @pytest.mark.parametrize("protocol", [KagProtocol, HmsProtocol])
 def test_a_study_has_epochs_or_minutes(protocol: Any) -> None:
     data = (Path("set"),) if protocol is KagProtocol else Path("set")

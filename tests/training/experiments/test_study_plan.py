@@ -11,6 +11,7 @@ import pytest
 
 from inference.records import Refusal
 from tests.training.experiments.test_budget import Cost, naive_makespan
+from training.__main__ import study_kag
 from training.experiments.budget import Price
 from training.experiments.kag_cells import METHODS, KagProtocol
 from training.experiments.study_plan import ORDER, SETS, Stage, data_of, epochs_within, order_in_words, planned
@@ -45,7 +46,8 @@ def test_each_place_in_the_order_is_a_cell_of_its_own_shared_with_the_tables() -
     assert [data.parent.name for data in data_of(Path("out"))] == [*SETS.values()]
 
 
-def test_the_page_states_the_order() -> None:
+def test_help_and_page_state_the_order() -> None:
+    assert order_in_words() in (study_kag.__doc__ or "")
     page = " ".join((ROOT / "docs" / "training.md").read_text(encoding="utf-8").split())
     for stage in ORDER:
         assert stage.words in page
