@@ -59,9 +59,10 @@ def most_epochs(prices: Sequence[Price], seconds: float, at_once: int = 1) -> in
     return below
 
 
-def affordable(prices: Sequence[Price], epochs: int, seconds: float, at_once: int = 1) -> int:
-    """How many trainings, from the first on, end in time with so many epochs."""
-    count = 0
-    while count < len(prices) and makespan([price(epochs) for price in prices[: count + 1]], at_once) <= seconds:
-        count += 1
-    return count
+def affordable(prices: Sequence[Price], epochs: int, seconds: float, at_once: int = 1) -> list[int]:
+    """Which trainings end in time with so many epochs, one after the other: what is too dear is passed over."""
+    chosen: list[int] = []
+    for number in range(len(prices)):
+        if makespan([prices[one](epochs) for one in (*chosen, number)], at_once) <= seconds:
+            chosen.append(number)
+    return chosen

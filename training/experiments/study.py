@@ -22,7 +22,7 @@ from inference.files import write_whole
 from inference.networks.backbones import BackboneName
 from training.authenticity.samples import training_share
 from training.data.photos.photo import PhotoSet
-from training.experiments.budget import Price
+from training.experiments.budget import Price, affordable
 from training.experiments.crew import Crew, Failure
 from training.experiments.kag_cells import Cell, KagProtocol, read_once, trained
 from training.experiments.kag_pace import Pace, paced, steps_an_epoch
@@ -158,7 +158,7 @@ def run(study: KagStudy, began: float | None = None) -> list[str]:
         epochs = _epochs(study, protocol, photos, [*prices.values()], until - time.monotonic(), at_once)
         board = Board(replace(protocol, epochs=epochs), photos, order, reasons)
         board.write()
-        for job, result in crew.done(_jobs(board, prices, until), until):
+        for job, result in crew.done(_jobs(board, prices, until, at_once), until):
             if isinstance(result, Failure):
                 board.reasons[job.planned] = result.sentence
             board.write()
@@ -220,15 +220,19 @@ def _epochs(
     return epochs
 
 
-def _jobs(board: Board, prices: Mapping[Planned, Price], until: float) -> Iterator[Job]:
-    """Cells to train, in their order: the first of all, and each that would end in time when a process is free for it.
+def _jobs(board: Board, prices: Mapping[Planned, Price], until: float, at_once: int) -> Iterator[Job]:
+    """Cells to train: in their order those that were planned for, then each that would still end in time.
 
-    What does not fit is passed over for what does.
+    If none would, the first one is begun all the same, to be gone on with another time.
     """
-    for number, (one, price) in enumerate(prices.items()):
-        seconds, left = price(board.protocol.base(board.protocol.data[0]).fit.epochs), until - time.monotonic()
-        if number and seconds > left:
+    epochs, begun = board.protocol.base(board.protocol.data[0]).fit.epochs, False
+    every = [*prices]
+    left = _PLANNED * (until - time.monotonic())
+    first = [every[number] for number in affordable([*prices.values()], epochs, left, at_once)]
+    for one in dict.fromkeys([*first, *every]):
+        seconds, left = prices[one](epochs), until - time.monotonic()
+        if begun and one not in first and seconds > left:
             board.reasons[one] = f"it would take about {seconds:.0f} s, and {max(0.0, left):.0f} s were left"
             continue
-        cell = one.cell(board.protocol)
+        begun, cell = True, one.cell(board.protocol)
         yield Job(one, board.protocol, cell, board.photos[cell.data], until)

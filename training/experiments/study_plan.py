@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from training.data.rendered.plan import Mould
-from training.experiments.budget import Price, affordable, makespan, most_epochs
+from training.experiments.budget import Price, affordable, most_epochs
 from training.experiments.kag_cells import METHODS, Cell, KagProtocol
 from training.fitting.run_folder import require_setting
 
@@ -81,7 +81,7 @@ def planned(stages: Iterable[Stage]) -> Iterator[Planned]:
 
 
 def epochs_within(prices: Sequence[Price], least: int, seconds: float, at_once: int) -> int:
-    """The epochs of every cell: as many as fit for as many cells, from the first on, as can have the least.
+    """The epochs of every cell: as many as fit for those that can all have the least, the first of the order first.
 
     Args:
         prices: Those of the cells, in their order.
@@ -90,16 +90,16 @@ def epochs_within(prices: Sequence[Price], least: int, seconds: float, at_once: 
         at_once: How many cells are trained at a time.
 
     Raises:
-        TrainingRefused: if not even the first cell can have the least.
+        TrainingRefused: if no cell can have the least.
     """
-    count = affordable(prices, least, seconds, at_once)
-    needed = math.ceil(makespan([price(least) for price in prices[:1]]) / 60)
+    chosen = affordable(prices, least, seconds, at_once)
+    needed = math.ceil(min(price(least) for price in prices) / 60)
     require_setting(
-        count >= 1,
-        f"{max(0.0, seconds) / 60:.1f} minutes are left for training, and the first cell takes about {needed} for its "
-        f"{LEAST_STEPS} steps; give more --minutes, or a smaller --size or --backbone. The rendered sets are kept.",
+        bool(chosen),
+        f"{max(0.0, seconds) / 60:.1f} minutes are left for training, and no cell takes less than about {needed} for "
+        f"its {LEAST_STEPS} steps; give more --minutes, or a smaller --size or --backbone. The rendered sets are kept.",
     )
-    return most_epochs(prices[:count], seconds, at_once)
+    return most_epochs([prices[number] for number in chosen], seconds, at_once)
 
 
 def data_of(out: Path) -> tuple[Path, ...]:

@@ -91,16 +91,19 @@ def test_no_budget_is_exceeded_and_one_epoch_more_would_exceed_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "seconds", "at_once", "count"),
+    ("epochs", "seconds", "at_once", "chosen"),
     [
-        (2, 100.0, 1, 3),
-        (2, 12.0, 1, 3),
-        (2, 11.9, 1, 2),
-        (2, 3.9, 1, 0),
-        (2, 8.0, 2, 3),
-        (2, 7.9, 2, 2),
-        (9, 8.0, 9, 0),
+        (2, 100.0, 1, [0, 1, 2, 3]),
+        (2, 18.0, 1, [0, 1, 2, 3]),
+        (2, 17.9, 1, [0, 1, 2]),
+        (2, 13.9, 1, [0, 1]),
+        (2, 9.9, 1, [0, 2]),
+        (2, 3.9, 1, []),
+        (2, 10.0, 2, [0, 1, 2, 3]),
+        (2, 9.9, 2, [0, 1, 2]),
+        (9, 18.0, 9, [0, 2, 3]),
     ],
 )
-def test_as_many_trainings_as_fit_from_the_first_on(epochs: int, seconds: float, at_once: int, count: int) -> None:
-    assert affordable([Cost(0, 2), Cost(0, 2), Cost(0, 2)], epochs, seconds, at_once) == count
+def test_what_is_too_dear_is_passed_over(epochs: int, seconds: float, at_once: int, chosen: list[int]) -> None:
+    """Four trainings of 2, 3, 2 and 2 seconds an epoch."""
+    assert affordable([Cost(0, 2), Cost(0, 3), Cost(0, 2), Cost(0, 2)], epochs, seconds, at_once) == chosen

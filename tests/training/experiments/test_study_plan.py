@@ -55,16 +55,18 @@ def test_help_and_page_state_the_order() -> None:
 
 
 def naive(prices: Sequence[Price], least: int, seconds: float, at_once: int) -> int | None:
-    """Count up: how many cells can have the least, and then how many epochs these can have."""
+    """Count up: cell by cell, which can have the least beside those before; then how many epochs these can have."""
 
-    def whole(count: int, epochs: int) -> float:
-        return naive_makespan([price(epochs) for price in prices[:count]], at_once)
+    def whole(cells: Sequence[Price], epochs: int) -> float:
+        return naive_makespan([price(epochs) for price in cells], at_once)
 
-    count = max((n for n in range(len(prices) + 1) if whole(n, least) <= seconds), default=0)
-    if not count:
+    chosen: list[Price] = []
+    for price in prices:
+        chosen += [price] if whole([*chosen, price], least) <= seconds else []
+    if not chosen:
         return None
     epochs = least
-    while whole(count, epochs + 1) <= seconds:
+    while whole(chosen, epochs + 1) <= seconds:
         epochs += 1
     return epochs
 
@@ -78,6 +80,8 @@ def naive(prices: Sequence[Price], least: int, seconds: float, at_once: int) -> 
         ([1.0, 1.0, 1.0], 5, 10.0, 2, 5),
         ([1.0, 1.0, 1.0], 6, 10.0, 2, 10),
         ([1.0, 1.0, 2.0], 2, 10.0, 2, 3),
+        # One that is too dear is passed over, and those after it are not.
+        ([1.0, 9.0, 1.0], 2, 10.0, 1, 5),
         ([3.0], 4, 10.0, 1, None),
         ([1.0], 1, -5.0, 1, None),
     ],
@@ -88,7 +92,7 @@ def test_the_rule_of_the_budget(
     prices = [Cost(0, cost) for cost in costs]
     assert naive(prices, least, seconds, at_once) == epochs
     if epochs is None:
-        with pytest.raises(Refusal, match=r"minutes are left for training, .*; give more --minutes"):
+        with pytest.raises(Refusal, match=r"minutes are left for training, and no cell .*; give more --minutes"):
             epochs_within(prices, least, seconds, at_once)
     else:
         assert epochs_within(prices, least, seconds, at_once) == epochs
