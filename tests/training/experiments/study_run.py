@@ -65,7 +65,7 @@ def prepare(out: Path, epochs: int = EPOCHS) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    study.ORDER = STAGES[:1]
+    study.ORDER = STAGES[2:]
     try:
         study.run(small(Path(sys.argv[1])))
     except KeyboardInterrupt:

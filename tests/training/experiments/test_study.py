@@ -110,8 +110,6 @@ def test_a_study_trains_its_cells_two_at_once_and_says_which_it_could_not(tmp_pa
     before = trained_cells(tmp_path)
     assert run(small(tmp_path)) == lines
     assert trained_cells(tmp_path) == before
-    with pytest.raises(Refusal, match=r"preprocessing.size = 32, not 40; .*choose another --out"):
-        run(small(tmp_path, size=40))
 
 
 def test_a_study_that_is_stopped_leaves_whole_files_and_goes_on(
@@ -119,7 +117,7 @@ def test_a_study_that_is_stopped_leaves_whole_files_and_goes_on(
 ) -> None:
     epochs = 20
     prepare(tmp_path, epochs)
-    log = tmp_path / "cells" / "one_mould-alpha_1p0-disturbed_share_0p0-0" / "log.jsonl"
+    log = tmp_path / "cells" / "open-0" / "log.jsonl"
     command = [sys.executable, "-m", "tests.training.experiments.study_run", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ, start_new_session=True) as process:
         while process.poll() is None and not log.exists():
@@ -130,9 +128,9 @@ def test_a_study_that_is_stopped_leaves_whole_files_and_goes_on(
     before = log.read_text().splitlines()
     assert 0 < len(before) < epochs
 
-    monkeypatch.setattr(study, "ORDER", STAGES[:1])
+    monkeypatch.setattr(study, "ORDER", STAGES[2:])
     lines = run(small(tmp_path))
-    assert "2 of 2 cells are finished." in lines
+    assert "1 of 1 cells are finished." in lines
     after = log.read_text().splitlines()
     assert after[: len(before)] == before
     assert [json.loads(line)["epoch"] for line in after] == [*range(1, epochs + 1)]
