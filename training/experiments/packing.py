@@ -14,12 +14,12 @@ MOST = 15_000_000
 README = """# Packed cells
 Each finished cell is a tar archive cut into files of at most 15 MB. To join and unpack one, in a shell:
 
-    cat NAME.tar.* | tar x
+    cat NAME.tar.* | tar xf -
 
 In the command prompt of Windows:
 
-    copy /b NAME.tar.* NAME.tar
-    tar -xf NAME.tar
+    copy /b NAME.tar.* joined.tar
+    tar -xf joined.tar
 
 It unpacks to a folder NAME: card (cell.json), weights (cell.safetensors), log (log.jsonl, one line an epoch),
 settings.json and metrics.json. With the first two in `weights/`, the app examines photos by it.
