@@ -137,19 +137,19 @@ def _stated(one: Planned) -> list[Any]:
 
 def drawn(curves: Mapping[Planned, Sequence[Mapping[str, Any]]]) -> bytes:
     """Validation score over the share of a cell's epochs as a PNG: a panel a set and share, a colour a row."""
-    panels = [*dict.fromkeys((one.mould, one.share) for one in curves)]
+    begun = {one: curve for one, curve in curves.items() if curve}
+    panels = [*dict.fromkeys((one.mould, one.share) for one in begun or curves)]
     rows = [*dict.fromkeys(one.row for one in curves)]
     figure = Figure(figsize=(4.2 * len(panels), 4), layout="constrained")
     axes = dict(zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True))
     for (mould, share), axis in axes.items():
         axis.set(title=f"{SETS[mould]}, {share:.0%} of the items", xlabel="epoch", ylabel="validation score")
-    for one, curve in curves.items():
+    for one, curve in begun.items():
         line = [(epoch["epoch"], epoch["score"]) for epoch in curve]
-        if line:
-            label = one.row if one.seed == 0 else None
-            axes[one.mould, one.share].plot(*zip(*line, strict=True), color=f"C{rows.index(one.row)}", label=label)
-    for axis in axes.values():
-        if axis.lines:
+        label = f"{one.row}, {one.seed}" if one.seed else one.row
+        axes[one.mould, one.share].plot(*zip(*line, strict=True), color=f"C{rows.index(one.row)}", label=label)
+    if begun:
+        for axis in axes.values():
             axis.legend(fontsize="x-small")
     return png_of(figure, 110)
 
