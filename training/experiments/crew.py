@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -145,6 +146,7 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], threads: int) -> None:
     """Do jobs until there are no more."""
     # Ctrl-C reaches every process of a terminal; the one that commands ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_the_one_that_commands, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     keep_freed_memory()
     torch.set_num_threads(threads)
@@ -155,6 +157,13 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], threads: int) -> None:
         except EOFError:
             return
         pipe.send(_result_of(work, job))
+
+
+def _end_with_the_one_that_commands() -> None:
+    commander = parent_process()
+    if commander is not None:
+        commander.join()
+        os._exit(1)
 
 
 def _result_of(work: Callable[[Any], Any], job: Any) -> Any:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.training.experiments.crew_jobs import work
 from training.experiments.crew import Crew, Failure
 
+ROOT = Path(__file__).parents[3]
 Result = tuple[int, int, list[str]]
 
 
@@ -90,3 +94,18 @@ def test_a_crew_that_is_left_leaves_no_process() -> None:
         done = dict(crew.done(["a"], soon()))["a"]
         assert not isinstance(done, Failure)
     assert not alive(done[0])
+
+
+def test_a_crew_ends_with_the_process_that_commands_it_however_that_ends(tmp_path: Path) -> None:
+    file = tmp_path / "number"
+    command = [sys.executable, "-m", "tests.training.experiments.crew_jobs", str(file)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        while process.poll() is None and not (file.exists() and file.read_text()):
+            time.sleep(0.05)
+        process.kill()
+    worker = int(file.read_text())
+    for _ in range(600):
+        if not alive(worker):
+            return
+        time.sleep(0.1)
+    pytest.fail("the process is still there")
