@@ -30,13 +30,20 @@ from training.fitting.fit import Scores, accelerator_for, fit, shuffled
 from training.fitting.model_settings import UNJUDGED, draft_card
 from training.fitting.pretrained import start_from_imagenet, start_from_model
 from training.fitting.run_folder import RunFolder, recorded_manifest, set_name
+from training.fitting.watch import Fitting
 
 logger = logging.getLogger(__name__)
 _EVALUATION_BATCH = 32
 _MET = "It has met no counterfeiter but those of its training set, and knows no other series."
 
 
-def train(settings: AuthenticitySettings, *, every: PhotoSet | None = None, for_examiners: bool = True) -> Card | None:
+def train(
+    settings: AuthenticitySettings,
+    *,
+    every: PhotoSet | None = None,
+    for_examiners: bool = True,
+    fitted_by: Fitting | None = None,
+) -> Card | None:
     """Read the photos, fit, judge, and write weights and card into the run folder.
 
     Args:
@@ -44,6 +51,7 @@ def train(settings: AuthenticitySettings, *, every: PhotoSet | None = None, for_
         every: The set, where it has been read already with the run's seed.
         for_examiners: Whether to fit scope gate and series rule too, which only examinations need. On two cores this
             takes as long as a short training, so that studies of training leave it out.
+        fitted_by: What fits the network in place of `fit`: a watch over it.
 
     Returns:
         The card; None in the processes of a distributed run that do not write it.
@@ -92,7 +100,7 @@ def train(settings: AuthenticitySettings, *, every: PhotoSet | None = None, for_
             logits = torch.cat([network.head(network.features(images)).float().cpu() for images in batches])
         return validation_scores(logits, labels, photos.classes)
 
-    fit(method.learner(network, weights), training, sampler, validate, settings.fit, run, accelerator)
+    (fitted_by or fit)(method.learner(network, weights), training, sampler, validate, settings.fit, run, accelerator)
     if not accelerator.is_main_process:
         return None
     best: Any = build_network(method.network, stated)

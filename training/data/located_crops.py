@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -21,6 +24,7 @@ from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.records import Crop, Exhibit
 from training.data.photos.photo import Photo
 from training.data.photos.photo_set import read_photo_set
+from training.data.processes import worker_processes
 
 _COLUMNS = ("path", "series", "label", "item", "split", "counterfeiter", "severity", "mask", "twin")
 
@@ -44,7 +48,7 @@ class LocatedCropsSettings:
 
 
 def cut_located_parts(settings: LocatedCropsSettings) -> str:
-    """Write the crops and their manifest.csv.
+    """Write the crops and their manifest.csv, with as many processes as there are processors.
 
     Returns:
         A sentence for each class on how many photos are in the set, and how many were left out.
@@ -52,19 +56,30 @@ def cut_located_parts(settings: LocatedCropsSettings) -> str:
     Raises:
         Refusal: if the set or the locator cannot be read.
     """
-    locator = Locator.load(settings.locator, settings.weights)
+    Locator.load(settings.locator, settings.weights)
     photos = read_photo_set(settings.data, seed=settings.seed).photos
-    rows, kept = [], Counter[str]()
-    for number, photo in enumerate(tqdm(photos, "cutting out", unit="photo")):
-        exhibit = read_exhibit(photo.path)
-        found = next((one for one in locator.locate(exhibit) if one.part == settings.part), None)
-        if found is None:
-            continue
-        rows.append(_written(photo, exhibit, found.crop, settings.out, f"{number:06d}"))
-        kept[photo.class_name] += 1
-    write_whole(settings.out / "manifest.csv", csv_bytes(_COLUMNS, rows))
+    with worker_processes() as pool:
+        cut = pool.map(_cut_out, range(len(photos)), photos, repeat(settings), chunksize=4)
+        rows = list(tqdm(cut, "cutting out", total=len(photos), unit="photo"))
+    write_whole(settings.out / "manifest.csv", csv_bytes(_COLUMNS, [row for row in rows if row]))
     every = Counter(photo.class_name for photo in photos)
+    kept = Counter(photo.class_name for photo, row in zip(photos, rows, strict=True) if row)
     return "\n".join(f"{name}: {kept[name]} of {count} photos" for name, count in sorted(every.items()))
+
+
+def _cut_out(number: int, photo: Photo, settings: LocatedCropsSettings) -> list[str] | None:
+    """Cut the part out of a photo; its row of the manifest, or None without a part. In a process of its own."""
+    exhibit = read_exhibit(photo.path)
+    found = _opened(settings.locator, settings.weights).locate(exhibit)
+    crop = next((one.crop for one in found if one.part == settings.part), None)
+    return _written(photo, exhibit, crop, settings.out, f"{number:06d}") if crop else None
+
+
+@lru_cache(maxsize=1)
+def _opened(name: str, folder: Path) -> Locator:
+    """The locator of a process, which computes on one thread: there are as many processes as processors."""
+    torch.set_num_threads(1)
+    return Locator.load(name, folder)
 
 
 def _written(photo: Photo, exhibit: Exhibit, crop: Crop, out: Path, name: str) -> list[str]:

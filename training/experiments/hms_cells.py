@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.files import csv_bytes, write_whole
+from inference.files import write_whole
 from inference.models.card import Metric
 from inference.networks.backbones import BackboneName
 from inference.networks.hms import LinearFeature, Siamese
@@ -33,14 +33,18 @@ from training.data.manifest import Manifest
 from training.data.marks.mark_set import MarkSet, Pair, read_mark_set
 from training.data.photos.photo import Split
 from training.data.pictures import Pictures
-from training.figures.metrics import auc, auc_metric, class_metrics, over_seeds, share_by_source
+from training.experiments.budget import require_budget
+from training.figures.metrics import auc, auc_metric, class_metrics, share_by_source
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
+from training.fitting.watch import Fitting
 from training.trademark.learner import log_odds_in_epoch
 from training.trademark.samples import TrainingPairs
 from training.trademark.settings import BY_DISTANCE, PRESETS, TrademarkSettings
 
 logger = logging.getLogger(__name__)
+
+_EPOCHS = 30
 
 Row = dict[str, Any]
 """What a row changes in the settings of a training."""
@@ -63,9 +67,6 @@ LOSSES: dict[str, Row] = {
 whether a gain comes from margins (softmax, s = 90, has HMS's s and none) or from s."""
 
 Kind = Literal["random", "hard"]
-Figure = Callable[[JudgedPairs, Kind], Metric]
-Table = dict[tuple[str, LinearFeature, BackboneName], list[Metric]]
-Tables = dict[tuple[str, Kind], Table]
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,11 @@ class HmsProtocol:
     """Number of similar training pairs, one for each brand."""
     test_pairs: int = 1000
     """Most similar test pairs, three for each brand."""
-    epochs: int = 30
-    """Passes over the training pairs."""
+    epochs: int | None = None
+    """Passes over the training pairs; 30 by default."""
+    minutes: float | None = None
+    """Minutes for all cells together, in place of `epochs`: a few steps of each network are timed, and every cell takes
+    as many passes as then fit. What was found is kept in the folder for the next table."""
     size: int = 64
     """Side of the input in pixels, at least 32."""
     pretrained: bool = False
@@ -114,6 +118,12 @@ class HmsProtocol:
         varied = (self.losses, self.backbones, self.heads, self.seeds)
         require_setting(all(varied), "Name at least one of each to vary.")
         require_setting(min(self.training_pairs, self.test_pairs) >= 1, "There is at least one pair to train and test.")
+        require_budget(self.minutes, self.epochs)
+
+    @property
+    def passes(self) -> int:
+        """Passes over the training pairs."""
+        return self.epochs or _EPOCHS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,18 +159,20 @@ class Cell:
         """Its folder."""
         row = self.row.replace(".", "p")
         words = "".join(letter if letter.isalnum() else " " for letter in row).lower().split()
-        return f"{'_'.join(words)}-{self.backbone}-{'distance' if self.by_distance else self.head}-{self.seed}"
+        head = "distance" if self.by_distance else self.head
+        return f"{'_'.join(words)}-{self.backbone}-{head}-{self.seed}"
 
     @property
     def by_distance(self) -> bool:
-        """Whether its method compares by distance, so that its tables of all heads share it."""
+        """Whether its method compares by distance, whatever its head."""
         return dict(self.loss).get("method") in BY_DISTANCE
 
     def settings(self, protocol: HmsProtocol) -> TrademarkSettings:
         """What `python -m training trademark` would be given."""
         paper, changed = PRESETS["paper"], dict(self.loss)
         out = protocol.out / "cells" / self.name
-        how = {name: changed.pop(name, getattr(protocol, name)) for name in ("epochs", "optimiser", "device")}
+        plain = {"epochs": protocol.passes, "optimiser": protocol.optimiser, "device": protocol.device}
+        how = {name: changed.pop(name, value) for name, value in plain.items()}
         stated: Row = {
             "data": protocol.data,
             "name": "cell",
@@ -246,8 +258,9 @@ class Study:
         return RunFolder(settings.fit.out, settings, self._manifest(settings), resume=True, owner=False)
 
     def _test(self, cell: Cell) -> dict[str, Any]:
+        logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
         try:
-            network = self._train(cell)
+            network = self.train(cell.settings(self.protocol))
         except Diverged as diverged:
             logger.warning("%s: %s", cell.name, diverged)
             return {"diverged": str(diverged)}
@@ -258,12 +271,19 @@ class Study:
     def _manifest(self, settings: TrademarkSettings) -> Manifest:
         return self.marks.manifest.with_start(settings.start_from)
 
-    def _train(self, cell: Cell) -> Siamese:
-        logger.info("%s, %s, %s head, seed %d", cell.row, cell.backbone, cell.head, cell.seed)
-        settings = cell.settings(self.protocol)
+    def train(self, settings: TrademarkSettings, fitted_by: Fitting | None = None) -> Siamese:
+        """Train a network on the marks, and keep its run in its folder.
+
+        Args:
+            settings: Of the run.
+            fitted_by: What fits the network in place of `fit`: a watch over it.
+
+        Raises:
+            Refusal: as training does.
+        """
         accelerator = accelerator_for(settings.fit)
         run = RunFolder(settings.fit.out, settings, self._manifest(settings), resume=settings.fit.resume)
-        torch.manual_seed(cell.seed)
+        torch.manual_seed(settings.fit.seed)
         learner, _ = settings.build_learner()
         training = TrainingPairs(self.marks, self.pictures, [[] for _ in self.pictures], settings)
 
@@ -274,8 +294,8 @@ class Study:
             scores = learner.validated(self.pictures, shown, self.preprocessing, device)
             return {"score": auc(scores["similar"], scores["random"])}
 
-        sampler = EpochSampler(training.draw, len(training), cell.seed)
-        fit(learner, training, sampler, validate, settings.fit, run, accelerator)
+        sampler = EpochSampler(training.draw, len(training), settings.fit.seed)
+        (fitted_by or fit)(learner, training, sampler, validate, settings.fit, run, accelerator)
         return learner.network.eval()
 
 
@@ -346,51 +366,3 @@ def ranking(judged: JudgedPairs, kind: Kind) -> Metric:
     return auc_metric(
         judged.log_odds["similar"], judged.log_odds[kind], judged.families["similar"], judged.families[kind], kind
     )
-
-
-def tabled(
-    protocol: HmsProtocol,
-    judge: Callable[[Cell], JudgedPairs | None],
-    name: str,
-    figures: dict[str, Figure],
-    kinds: Sequence[Kind],
-) -> list[str]:
-    """Run whatever is not finished; write NAME.csv and NAME.md after every cell; the Markdown's lines."""
-    found: Tables = {key: {} for key in product(figures, kinds)}
-    rows: list[list[Any]] = []
-    text: list[str] = []
-    for cell in cells(protocol):
-        judged = judge(cell)
-        for (figure, kind), table in found.items():
-            key = (cell.row, cell.head, cell.backbone)
-            metrics = table.setdefault(key, [])
-            if judged is None:
-                rows.append([*key, cell.seed, kind, figure, "diverged", "", ""])
-                continue
-            metric = figures[figure](judged, kind)
-            metrics.append(metric)
-            rows.append([*key, cell.seed, kind, figure, metric.value, metric.low, metric.high])
-        text = list(_lines(protocol, found))
-        write_whole(protocol.out / f"{name}.md", ("\n".join(text) + "\n").encode())
-        columns = ["loss", "head", "backbone", "seed", "dissimilar pairs", "figure", "value", "low", "high"]
-        write_whole(protocol.out / f"{name}.csv", csv_bytes(columns, rows))
-    return text
-
-
-def _lines(protocol: HmsProtocol, found: Tables) -> Iterator[str]:
-    for ((figure, kind), table), head in product(found.items(), protocol.heads):
-        yield f"{figure}, {head} head, {kind} dissimilar pairs:"
-        yield ""
-        yield f"| loss | {' | '.join(protocol.backbones)} |"
-        yield "|---" * (1 + len(protocol.backbones)) + "|"
-        for row in protocol.losses:
-            values = [table.get((row, head, backbone)) for backbone in protocol.backbones]
-            yield f"| {row} | {' | '.join(map(stated_cell, values))} |"
-        yield ""
-
-
-def stated_cell(metrics: list[Metric] | None) -> str:
-    """A cell that is not there yet, or diverged; one run with its interval; of several the mean, least and greatest."""
-    if metrics is None:
-        return ""
-    return over_seeds(metrics) or "diverged"

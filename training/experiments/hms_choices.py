@@ -24,7 +24,8 @@ from training.assessment.mark_trials import frozen_embeddings, nearest_negatives
 from training.assessment.marks import pair_figures
 from training.data.marks.mark_set import MarkSet, read_mark_set
 from training.data.pictures import Pictures
-from training.experiments.hms_cells import judged_in_epoch, read_judged, stated_cell, stated_pairs
+from training.experiments.hms_cells import judged_in_epoch, read_judged, stated_pairs
+from training.experiments.hms_tables import stated_cell
 from training.fitting.fit import Diverged, EpochSampler, Scores, accelerator_for, finished_once, fit
 from training.fitting.run_folder import RunFolder, require_setting
 from training.trademark.learner import SiameseLearner, log_odds_in_epoch, mean_auc

@@ -51,13 +51,18 @@ def _distance(pairs: Spots) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=1))
 
 
+def cells(protocol: HmsProtocol) -> list[Cell]:
+    """What the figure is made of: each loss with the first backbone and head, its first seed."""
+    return [
+        Cell(row, tuple(LOSSES[row].items()), protocol.backbones[0], protocol.heads[0], protocol.seeds[0])
+        for row in protocol.losses
+    ]
+
+
 def run(protocol: HmsProtocol) -> list[str]:
     """Draw the first backbone and head of the protocol, its first seed: hms_fig3.png and .md; the latter's lines."""
-    study, spreads = Study(protocol), {}
-    for row in protocol.losses:
-        cell = Cell(row, tuple(LOSSES[row].items()), protocol.backbones[0], protocol.heads[0], protocol.seeds[0])
-        if study.judged(cell) is not None:
-            spreads[row] = _spread(study, cell)
+    study = Study(protocol)
+    spreads = {cell.row: _spread(study, cell) for cell in cells(protocol) if study.judged(cell) is not None}
     lines = ["| loss | distance of similar over dissimilar pairs |", "|---|---|"]
     lines += [f"| {row} | {spread.compactness:.3f} |" for row, spread in spreads.items()]
     write_whole(protocol.out / "hms_fig3.md", ("\n".join(lines) + "\n").encode())

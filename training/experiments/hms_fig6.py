@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from inference.files import csv_bytes, write_whole
 from inference.models.card import Metric
-from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy, stated_cell
+from training.experiments.hms_cells import LOSSES, Cell, HmsProtocol, Study, accuracy
+from training.experiments.hms_tables import stated_cell
 from training.figures.plots import png_of
 
 PAPER: dict[str, Any] = {
@@ -31,6 +32,12 @@ VARIED: dict[str, tuple[str, tuple[float, ...], dict[str, Any]]] = {
 """What is varied, by its name in the paper: the setting, its values, and what else it changes."""
 
 Point = tuple[str, float, list[Metric]]
+
+
+def cells(protocol: HmsProtocol) -> list[Cell]:
+    """What the figure is made of; a point that is varied twice has one cell."""
+    points = [point_cell(*point, protocol, seed) for point in settings() for seed in protocol.seeds]
+    return [*dict.fromkeys(points)]
 
 
 def run(protocol: HmsProtocol) -> list[str]:

@@ -6,7 +6,14 @@ accuracy.
 
 from __future__ import annotations
 
-from training.experiments.hms_cells import HmsProtocol, Study, accuracy, ranking, tabled
+from training.experiments import hms_cells
+from training.experiments.hms_cells import Cell, HmsProtocol, Study, accuracy, ranking
+from training.experiments.hms_tables import tabled
+
+
+def cells(protocol: HmsProtocol) -> list[Cell]:
+    """What the table is made of."""
+    return [*hms_cells.cells(protocol)]
 
 
 def run(protocol: HmsProtocol) -> list[str]:

@@ -5,7 +5,14 @@ From the cells of Table 1.
 
 from __future__ import annotations
 
-from training.experiments.hms_cells import HmsProtocol, Study, f1, tabled
+from training.experiments import hms_cells
+from training.experiments.hms_cells import Cell, HmsProtocol, Study, f1
+from training.experiments.hms_tables import tabled
+
+
+def cells(protocol: HmsProtocol) -> list[Cell]:
+    """What the table is made of."""
+    return [*hms_cells.cells(protocol)]
 
 
 def run(protocol: HmsProtocol) -> list[str]:

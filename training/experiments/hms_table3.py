@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from training.experiments.hms_cells import HmsFaces, Study, accuracy, ranking, tabled
+from training.experiments import hms_cells
+from training.experiments.hms_cells import Cell, HmsFaces, Study, accuracy, ranking
+from training.experiments.hms_tables import tabled
+
+
+def cells(protocol: HmsFaces) -> list[Cell]:
+    """What the table is made of."""
+    return [*hms_cells.cells(protocol)]
 
 
 def run(protocol: HmsFaces) -> list[str]:

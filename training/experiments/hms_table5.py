@@ -21,7 +21,9 @@ from training.assessment.judged_pairs import JudgedPairs
 from training.data.faces import face_set, read_face
 from training.data.marks.mark_set import MarkSet
 from training.data.pictures import Pictures
-from training.experiments.hms_cells import Cell, HmsProtocol, Kind, Row, Study, accuracy, f1, ranking, tabled
+from training.experiments import hms_cells
+from training.experiments.hms_cells import Cell, HmsProtocol, Kind, Row, Study, accuracy, f1, ranking
+from training.experiments.hms_tables import tabled
 from training.fitting.run_folder import require_setting
 from training.trademark.train import draft
 
@@ -88,7 +90,7 @@ class FaceStudy(Study):
         compare, whatever the head of the fine-tuned cell, and is thrown away.
         """
         people = {self.marks.families[index] for index in self.marks.of("train")}
-        epochs = math.ceil(self.protocol.epochs * self.protocol.training_pairs / len(people))
+        epochs = math.ceil(self.protocol.passes * self.protocol.training_pairs / len(people))
         learns = (("method", "softmax"), ("scale", 1.0), ("data", self.faces), ("epochs", epochs))
         return replace(tuned, row="faces", loss=learns, head="interacting")
 
@@ -107,6 +109,19 @@ class FaceStudy(Study):
             stated = draft(settings, self.marks, start, words=False)
             save_model(stated, self.network(self.cell(tuned)).state_dict(), card.parent)
         return card
+
+
+def cells(protocol: HmsDataDriven) -> list[Cell]:
+    """What the table is made of, for its price: fine-tuning as two trainings of all layers, on faces and on marks.
+
+    Of faces a network draws as many pairs as of marks, so that both cost as much.
+    """
+    plain = (("method", "softmax"), ("scale", 1.0))
+    made = []
+    for cell in hms_cells.cells(protocol):
+        tuned = cell.row == FINE_TUNING
+        made += [replace(cell, row="faces", loss=plain), replace(cell, loss=plain)] if tuned else [cell]
+    return made
 
 
 def run(protocol: HmsDataDriven) -> list[str]:

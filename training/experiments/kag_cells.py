@@ -24,14 +24,18 @@ from training.authenticity.methods import settled
 from training.authenticity.settings import PRESETS, AuthenticitySettings
 from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
+from training.experiments.budget import require_budget
 from training.figures.metrics import over_seeds
 from training.fitting.fit import finished_once
 from training.fitting.run_folder import RunFolder, require_setting
+from training.fitting.watch import Fitting
 
 logger = logging.getLogger(__name__)
 
 Changes = Mapping[str, Any]
 Find = Callable[[Card], Metric | None]
+_AT_NO_COST = ("alpha", "epochs", "padding", "segment_degree", "training_share")
+"""Settings that change nothing of what a step takes."""
 
 METHODS: dict[str, Changes] = {
     "ECA Net": {"method": "eca_net"},
@@ -74,6 +78,9 @@ class KagProtocol:
     epochs: int | None = None
     """Passes over all training photos; by default those of the protocol. With fewer items a run takes more passes, so
     that every run takes as many steps."""
+    minutes: float | None = None
+    """Minutes for all cells together, in place of `epochs`: a few steps of each method are timed, and every cell takes
+    as many passes as then fit. What was found is kept in the folder for the next table."""
     size: int | None = None
     """Side of the input in pixels; by default that of the protocol."""
     backbone: BackboneName | None = None
@@ -87,6 +94,7 @@ class KagProtocol:
             len({called(data) for data in self.data}) == len(self.data),
             "Two sets have the same name, by which their cells are told apart; rename the folder of one.",
         )
+        require_budget(self.minutes, self.epochs)
 
     def base(self, data: Path) -> AuthenticitySettings:
         """What all cells on a set have in common; the paper's KAG-MTLN, with FWD."""
@@ -119,6 +127,12 @@ class Cell:
         return cls(data, tuple(sorted(differing.items())), seed)
 
     @property
+    def kind(self) -> Cell:
+        """The plainest cell whose steps take as long."""
+        costly = tuple((name, value) for name, value in self.changes if name not in _AT_NO_COST)
+        return replace(self, changes=costly, seed=0)
+
+    @property
     def name(self) -> str:
         """Its folder; tables that have the same cell share it."""
         words = [called(self.data)]
@@ -146,20 +160,40 @@ def called(data: Path) -> str:
     return data.parent.name if data.suffix else data.name
 
 
-def trained(protocol: KagProtocol, cell: Cell) -> Card:
+def cells_of(protocol: KagProtocol, rows: Mapping[str, Changes], sets: int | None = 1) -> list[Cell]:
+    """The cells of a table in the order in which they are trained: seed by seed, set by set.
+
+    Args:
+        protocol: The protocol.
+        rows: What each row changes in the protocol.
+        sets: How many of the protocol's sets have a table; by default the first, None for all.
+    """
+    combinations = product(protocol.seeds, protocol.data[:sets], rows.values())
+    return [Cell.of(protocol, changes, data, seed) for seed, data, changes in combinations]
+
+
+def trained(
+    protocol: KagProtocol, cell: Cell, *, every: PhotoSet | None = None, fitted_by: Fitting | None = None
+) -> Card:
     """The card of a cell, which is trained when it is first asked for and never again.
+
+    Args:
+        protocol: The protocol.
+        cell: The cell.
+        every: Its set, where it has been read already.
+        fitted_by: What fits its network in place of `fit`: a watch over it.
 
     Raises:
         Refusal: as training does; also if the cell was trained with other settings or on another set.
     """
     settings = cell.settings(protocol)
     card = settings.fit.out / f"{settings.name}.json"
-    photos = read_once(settings.data, settings.fit.seed)
+    photos = every or read_once(settings.data, settings.fit.seed)
     if card.exists():
         RunFolder(settings.fit.out, settled(settings), photos.manifest, resume=True, owner=False)
     else:
         logger.info("training %s", cell.name)
-        authenticity.train(settings, every=photos, for_examiners=False)
+        authenticity.train(settings, every=photos, for_examiners=False, fitted_by=fitted_by)
     return read_card(card)
 
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from inference.files import write_whole
-from training.experiments.kag_cells import FIGURES, METHODS, Cell, KagProtocol, tabled, trained
+from training.experiments.kag_cells import FIGURES, METHODS, Cell, Changes, KagProtocol, cells_of, tabled, trained
 from training.figures.plots import png_of
+
+
+def cells(protocol: KagProtocol) -> list[Cell]:
+    """What the figure is made of."""
+    return cells_of(protocol, _rows(protocol))
 
 
 def run(protocol: KagProtocol) -> list[str]:
     """Train whatever cell is missing, and write kag_fig10.md, .csv and .png; the table's lines in Markdown."""
-    rows = {
+    lines = tabled(protocol, "kag_fig10", _rows(protocol), FIGURES)
+    write_whole(protocol.out / "kag_fig10.png", drawn(protocol))
+    return lines
+
+
+def _rows(protocol: KagProtocol) -> dict[str, Changes]:
+    return {
         f"{name}, {share:.0%} of the items": {**changes, "training_share": share}
         for share in protocol.shares
         for name, changes in METHODS.items()
     }
-    lines = tabled(protocol, "kag_fig10", rows, FIGURES)
-    write_whole(protocol.out / "kag_fig10.png", drawn(protocol))
-    return lines
 
 
 def drawn(protocol: KagProtocol) -> bytes:

@@ -14,15 +14,25 @@ from training.figures.tsne import draw_tsne
 _PARTS = (16, 4, 1)
 
 
+def cells(protocol: KagProtocol) -> list[Cell]:
+    """What the figure is made of."""
+    return [*_by_epochs(protocol).values()]
+
+
 def run(protocol: KagProtocol) -> list[str]:
     """Train KAG-MTLN to a sixteenth, a quarter and all epochs, and write kag_fig12.png and .md; the latter's lines."""
-    photos, data = photos_of(protocol), protocol.data[0]
-    whole = protocol.base(data).fit.epochs
-    panels = {}
-    for epochs in dict.fromkeys(max(1, whole // part) for part in _PARTS):
-        cell = Cell.of(protocol, {"epochs": epochs}, data, protocol.seeds[0])
-        panels[f"{epochs} epochs"] = features_of(model_of(protocol, cell), photos.of("test"))
+    photos = photos_of(protocol).of("test")
+    panels = {
+        f"{epochs} epochs": features_of(model_of(protocol, cell), photos)
+        for epochs, cell in _by_epochs(protocol).items()
+    }
     write_whole(protocol.out / "kag_fig12.png", draw_tsne(panels))
     lines = ["| | silhouette |", "|---|---|", *(f"| {name} | {one.silhouette:.3f} |" for name, one in panels.items())]
     write_whole(protocol.out / "kag_fig12.md", ("\n".join(lines) + "\n").encode())
     return lines
+
+
+def _by_epochs(protocol: KagProtocol) -> dict[int, Cell]:
+    whole, data = protocol.base(protocol.data[0]).fit.epochs, protocol.data[0]
+    shown = sorted({max(1, whole // part) for part in _PARTS})
+    return {epochs: Cell.of(protocol, {"epochs": epochs}, data, protocol.seeds[0]) for epochs in shown}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.experiments.kag_cells import FIGURES, METHODS, KagProtocol, tabled
+from training.experiments.kag_cells import FIGURES, METHODS, Cell, KagProtocol, cells_of, tabled
 
 ROWS = {
     f"{name}{words}": {**changes, "padding": padding}
@@ -10,6 +10,11 @@ ROWS = {
     for words, padding in (("", "none"), (" (+FWD)", "gray"))
 }
 """Without FWD a photo is stretched to a square."""
+
+
+def cells(protocol: KagProtocol) -> list[Cell]:
+    """What the table is made of."""
+    return cells_of(protocol, ROWS, None)
 
 
 def run(protocol: KagProtocol) -> list[str]:

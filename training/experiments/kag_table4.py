@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from training.experiments.kag_cells import FIGURES, KagProtocol, tabled
+from training.experiments.kag_cells import FIGURES, Cell, KagProtocol, cells_of, tabled
 
 ROWS = {name: {"padding": name} for name in ("none", "black", "white", "gray", "random", "uniform")}
+
+
+def cells(protocol: KagProtocol) -> list[Cell]:
+    """What the table is made of."""
+    return cells_of(protocol, ROWS)
 
 
 def run(protocol: KagProtocol) -> list[str]:

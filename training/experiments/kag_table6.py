@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from training.experiments.kag_cells import FIGURES, KagProtocol, tabled
+from training.experiments.kag_cells import FIGURES, Cell, KagProtocol, cells_of, tabled
 
 _BACKBONES = ("vgg19", "resnet50", "resnet101", "efficientnet_b2", "efficientnet_lite0")
 ROWS = {name: {"backbone": name} for name in _BACKBONES}
+
+
+def cells(protocol: KagProtocol) -> list[Cell]:
+    """What the table is made of."""
+    return cells_of(protocol, ROWS)
 
 
 def run(protocol: KagProtocol) -> list[str]:

@@ -6,13 +6,18 @@ say which.
 
 from __future__ import annotations
 
-from training.experiments.kag_cells import FIGURES, KagProtocol, tabled
+from training.experiments.kag_cells import FIGURES, Cell, KagProtocol, cells_of, tabled
 
 ROWS = {
     "KAG-MTLN": {},
     "-auxiliary": {"alpha": 1.0},
     "-auxiliary, -KAG": {"alpha": 1.0, "disturbed_share": 0.0},
 }
+
+
+def cells(protocol: KagProtocol) -> list[Cell]:
+    """What the table is made of."""
+    return cells_of(protocol, ROWS)
 
 
 def run(protocol: KagProtocol) -> list[str]:

@@ -41,6 +41,14 @@ _TORCHVISION = {
 _CLASSIFIERS = ("fc.", "classifier.", "head.")
 """What its networks call the layers that a feature extractor drops."""
 
+_fetches = True
+
+
+def fetch_nothing() -> None:
+    """From here on, this process takes no weights that it would have to fetch."""
+    global _fetches
+    _fetches = False
+
 
 def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
     """Load ImageNet weights into a backbone if they are available.
@@ -59,6 +67,7 @@ def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
         return "random weights"
     weights = torchvision.models.get_model_weights(_TORCHVISION[plain]).DEFAULT
     try:
+        _require_fetched(weights.url)
         state = weights.get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError) as error:
         logger.warning(
@@ -67,6 +76,12 @@ def start_from_imagenet(backbone: Backbone, name: BackboneName) -> str:
         return f"random weights ({weights} could not be loaded)"
     _load_plain(backbone, {f"body.{key}": value for key, value in state.items() if not key.startswith(_CLASSIFIERS)})
     return f"torchvision's {weights}{beside}"
+
+
+def _require_fetched(url: str) -> None:
+    if not _fetches and not Path(torch.hub.get_dir(), "checkpoints", Path(url).name).exists():
+        reason = "they are not here, and nothing is fetched"
+        raise URLError(reason)
 
 
 def _load_plain(backbone: Backbone, state: Mapping[str, torch.Tensor]) -> None:

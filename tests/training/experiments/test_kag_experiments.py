@@ -184,7 +184,7 @@ def test_a_cell_of_another_set_of_the_same_name_is_not_taken_for_one_of_this(
 ) -> None:
     trained(protocol(photo_folder, out), Cell(photo_folder, (), 0))
     other = shutil.copytree(photo_folder, tmp_path / photo_folder.name)
-    next(path for path in other.rglob("*") if path.is_file()).unlink()
+    next(other.glob("genuine/*/*")).unlink()
     with pytest.raises(Refusal, match="1 file gone"):
         trained(protocol(other, out), Cell(other, (), 0))
 

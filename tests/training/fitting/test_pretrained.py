@@ -23,6 +23,7 @@ from training.fitting import pretrained
 from training.fitting.pretrained import (
     LITE0,
     convert_lite0,
+    fetch_nothing,
     frozen_backbone,
     start_from_imagenet,
     start_from_model,
@@ -82,6 +83,25 @@ def test_a_resnet_starts_from_torchvisions_weights_where_they_lie(torch_home: Pa
     with torch.no_grad():
         logits = whole.eval().fc(backbone(images).mean((2, 3)))
         assert torch.allclose(logits, whole(images), atol=1e-5)
+
+
+def test_where_nothing_is_fetched_only_weights_that_lie_there_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_the_machine: list[str]
+) -> None:
+    """Here the network is there to be asked, and is not."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setattr(pretrained, "_fetches", True)
+    fetch_nothing()
+    start = start_from_imagenet(build_backbone("resnet18"), "resnet18")
+    assert start == "random weights (ResNet18_Weights.IMAGENET1K_V1 could not be loaded)"
+    assert left_the_machine == []
+
+    file = tmp_path / "hub" / "checkpoints" / RESNET18.url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), file)
+    start = start_from_imagenet(build_backbone("resnet18"), "resnet18")
+    assert start == "torchvision's ResNet18_Weights.IMAGENET1K_V1"
 
 
 WITH_ATTENTION: tuple[BackboneName, ...] = ("efficientnet_lite0_eca", "efficientnet_lite0_cbam")

@@ -46,8 +46,21 @@ def build_rendered(settings: RenderedSettings, typefaces: Sequence[Typeface] = T
         RenderingRefusal: if the folder holds anything but a set with the same settings.
         PackageRefused: if a typeface cannot be fetched.
     """
+    items = render_items(settings, typefaces)
+    found = audit(settings.out / "manifest.csv", settings.seed)
+    write_whole(settings.out / "AUDIT.md", found.page().encode())
+    logger.info("%d photos of %d items in %s; %s", len(items) * settings.photos, len(items), settings.out, found)
+    return found
+
+
+def render_items(settings: RenderedSettings, typefaces: Sequence[Typeface] = TYPEFACES) -> list[Item]:
+    """Render the set, or what is still missing of it, without the audit; its items.
+
+    Raises:
+        RenderingRefusal, PackageRefused: as `build_rendered` does.
+    """
     Typefaces(settings.cache, typefaces).fetch()
-    claim_folder(settings.out, readme_of(settings))
+    claim_folder(settings.out, readme_of(settings, stand_ins=tuple(typefaces) != TYPEFACES))
     items = plan(settings)
     missing = [item for item in items if not all((settings.out / file).exists() for file in _files(item, settings))]
     render, words = partial(_render, settings=settings, typefaces=tuple(typefaces)), f"rendering {settings.part}"
@@ -59,10 +72,7 @@ def build_rendered(settings: RenderedSettings, typefaces: Sequence[Typeface] = T
             bar.update()
     write_whole(settings.out / "contact_sheet.jpg", contact_sheet(settings.out, items))
     write_whole(settings.out / "manifest.csv", manifest(items, settings.photos))
-    found = audit(settings.out / "manifest.csv", settings.seed)
-    write_whole(settings.out / "AUDIT.md", found.page().encode())
-    logger.info("%d photos of %d items in %s; %s", len(items) * settings.photos, len(items), settings.out, found)
-    return found
+    return items
 
 
 def _files(item: Item, settings: RenderedSettings) -> Iterator[Path]:

@@ -67,8 +67,13 @@ def library_versions() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def readme_of(settings: RenderedSettings) -> str:
-    """The set's page; equal for equal settings, renderer and libraries only."""
+def readme_of(settings: RenderedSettings, *, stand_ins: bool = False) -> str:
+    """The set's page; equal for equal settings, renderer and libraries only.
+
+    Args:
+        settings: Of the set.
+        stand_ins: Whether other typefaces stand in for the listed ones.
+    """
     part = settings.kind
     hands = "\n".join(
         f"| {series.name} | {hand.name} | {', '.join(hand.alterations)}"
@@ -84,6 +89,8 @@ def readme_of(settings: RenderedSettings) -> str:
     if settings.mould == "hand":
         counts += " --mould hand"
         moulds = "\n- each counterfeiter has one mould: alterations, grade and die are the same in all its items"
+    if stand_ins:
+        moulds += "\n- other typefaces stand in for those that the renderer lists: the command below gives other bytes"
     ratio = ":".join(f"{10 * share:.4g}" for share in (1 - 2 * settings.held_out, *[settings.held_out] * 2))
     return f"""# A rendered set: {part.title}s
 

@@ -14,9 +14,8 @@ from fontTools.ttLib import TTFont
 
 from inference.records import Refusal
 from training.data.rendered.house import PARTS
+from training.data.rendered.stand_ins import packed
 from training.data.rendered.typefaces import TYPEFACES, Polygon, Typeface, Typefaces
-
-from .conftest import packed
 
 Box = tuple[int, int, int, int]
 CAP = 500
