@@ -22,8 +22,8 @@ import tyro
 from benchmarks.examination import exhibit
 from benchmarks.kag_disturbance import seconds_in_turn
 from inference.grad_cam import HeadGradCam
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import load_model
+from inference.places import WEIGHTS_FOLDER
 from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 from inference.trademark.local_features import local_agreement, local_features
 from inference.trademark.sub_scores import variants

@@ -26,8 +26,9 @@ from inference.authenticity.examiner import AuthenticityExaminer, log_odds_genui
 from inference.grad_cam import HeadGradCam
 from inference.intake.exhibit import exhibit_from_pixels
 from inference.models.card import Card
-from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
+from inference.models.catalogue import read_catalogue
 from inference.models.weights import load_model
+from inference.places import WEIGHTS_FOLDER
 from inference.records import Exhibit
 from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 

@@ -21,7 +21,6 @@ from inference.collections.enrolling import Enrolment
 from inference.collections.examiner import CollectionExaminer
 from inference.collections.files import (
     BEST_FIT,
-    REFERENCES_FOLDER,
     CollectionRefused,
     Collections,
     load_collection,
@@ -32,8 +31,9 @@ from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.examiner import Examiner
 from inference.locator.examiner import Locator
 from inference.models.card import Card, Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER, Catalogue, read_catalogue
+from inference.models.catalogue import Catalogue, read_catalogue
 from inference.models.weights import Model
+from inference.places import REFERENCES_FOLDER, WEIGHTS_FOLDER
 from inference.progress import Progress, untold
 from inference.records import (
     Comparison,

@@ -18,11 +18,11 @@ from inference.evidence.calibration import Calibration, outcome
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.grad_cam import HeadGradCam, Target
 from inference.models.card import Card, Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.embedding import frozen_embedding
 from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.two_halves import TwoHalves
+from inference.places import WEIGHTS_FOLDER
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
 from inference.request import Request
 from inference.scope.checks import gate_checks, refusal

@@ -23,12 +23,12 @@ from inference.evidence.collection_rule import SIDES, CollectionRule
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.heatmap import over_frame
 from inference.models.card import Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.embedding import frozen_embedding
 from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.backbones import Backbone
 from inference.networks.comparator import Comparator
+from inference.places import WEIGHTS_FOLDER
 from inference.progress import Progress, untold
 from inference.records import (
     Deviation,
