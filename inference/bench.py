@@ -48,7 +48,7 @@ from inference.records import (
     Verdict,
     WitnessName,
 )
-from inference.reference.registration import register
+from inference.reference.registration import best_fit
 from inference.register.opening import open_store
 from inference.register.register import Register
 from inference.request import Means, Request
@@ -285,7 +285,7 @@ class Bench:
             raise CollectionRefused(msg)
         part = request.exhibit.crop(request.crop)
         found = [self.collection(name) for name in names]
-        return max(found, key=lambda one: register(part, one.reference).score)
+        return found[best_fit(part, [one.reference for one in found])]
 
     def locator(self, name: str | None = None) -> Locator:
         """The locator of that name, or the first one.

@@ -23,14 +23,15 @@ from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.two_halves import TwoHalves
 from inference.places import WEIGHTS_FOLDER
+from inference.planes import Planes
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
 from inference.request import Request
 from inference.scope.checks import gate_checks, refusal
 from inference.scope.embedding import FrozenEmbedding
 from inference.scope.gate_card import Sees
 
-ScopeViews = tuple[NDArray[np.uint8], Mapping[Sees, NDArray[np.uint8]]]
-"""A part whose quality is measured, uint8 (H, W, 3), and what there is to tell its kind by, uint8 (h, w, 3) each."""
+ScopeViews = tuple[Planes, Mapping[Sees, NDArray[np.uint8]]]
+"""A part whose quality is measured, and what there is to tell its kind by, uint8 (h, w, 3) each."""
 
 
 class Examiner(ABC):

@@ -14,6 +14,7 @@ from torch import Tensor
 from inference.examiner import Examiner, ScopeViews
 from inference.models.card import Card, WeightsRefused
 from inference.networks.hms import Siamese
+from inference.planes import Planes
 from inference.records import (
     Comparison,
     Crop,
@@ -363,7 +364,7 @@ class TrademarkExaminer(Examiner):
 
 
 def _shown_to_gate(mark: FramedMark) -> ScopeViews:
-    return mark.pixels, {"ink": as_ink(mark.pixels)}
+    return Planes(mark.pixels), {"ink": as_ink(mark.pixels)}
 
 
 def log_odds_similar(logits: Tensor) -> Tensor:
