@@ -7,7 +7,7 @@ the model has not learned from such photos. A part far beyond it is refused, bec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ _AROUND_PEAK = 15
 _COARSEST_MOIRE = 10
 _WINDOW = 9
 _BLOCK, _LEAST_CELLS = 8, 8
+# Of second differences, up to eight times 255 each, in a block.
+_ROUGHEST = 8 * 255 * _BLOCK**2
 _FAINT_STEP = 0.1
 # Rows in a band.
 _BAND = 256
@@ -144,14 +146,25 @@ def noise(part: Planes) -> float:
     Source: J. Immerkær: Fast noise variance estimation, 1996, on blocks; the smoothest tenth counts, so that grain and
     edges do not.
     """
-    # Whole numbers throughout, which are faster than floating point and are counted rather than sorted.
-    rough = cv2.sepFilter2D(part.grey, cv2.CV_16S, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)
-    sums = cv2.boxFilter(np.abs(rough, out=rough), cv2.CV_32S, (_BLOCK, _BLOCK), normalize=False)
-    rank = _SMOOTHEST * (sums.size - 1)
-    around = [int(rank), min(int(rank) + 1, sums.size - 1)]
-    ranked = np.searchsorted(np.cumsum(np.bincount(sums.ravel())), around, side="right")
-    means = (ranked / _BLOCK**2).astype(np.float32)
+    # Whole numbers, which are counted rather than sorted.
+    counts = sum(np.bincount(sums.ravel(), minlength=_ROUGHEST + 1) for sums in _rough_sums(part.grey))
+    rank = _SMOOTHEST * (part.grey.size - 1)
+    around = [int(rank), min(int(rank) + 1, part.grey.size - 1)]
+    means = (np.searchsorted(np.cumsum(counts), around, side="right") / _BLOCK**2).astype(np.float32)
     return float(np.quantile(means / 6 * np.sqrt(np.pi / 2), rank - int(rank)))
+
+
+def _rough_sums(grey: Plane) -> Iterator[NDArray[np.int32]]:
+    """Sums of the second differences in the 8 x 8 pixels around each pixel, a band of rows at a time."""
+    height = len(grey)
+    for top in range(0, height, _BAND):
+        bottom = min(top + _BAND, height)
+        # What a band's rows need of its neighbours: half a block, and a row more for the differences.
+        first, last = max(0, top - _BLOCK // 2), min(height, bottom + _BLOCK // 2)
+        above = min(first, 1)
+        rough = cv2.sepFilter2D(grey[first - above : last + 1], cv2.CV_16S, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)
+        sums = cv2.boxFilter(np.abs(rough[above : above + last - first]), cv2.CV_32S, (_BLOCK, _BLOCK), normalize=False)
+        yield np.asarray(sums, np.int32)[top - first : bottom - first]
 
 
 def spread(part: Planes) -> float:
