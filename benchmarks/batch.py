@@ -46,13 +46,13 @@ def main(settings: Settings) -> None:
         for number, path in enumerate(chosen):
             shutil.copyfile(path, photos / f"{number:06d}.jpg")
         bench = Bench(ROOT / "weights", references=ROOT / "references")
-        memory: list[tuple[float, int]] = []
+        memory = [(time.monotonic(), megabytes(os.getpid(), "VmRSS"))]
         with closing(Batches(Path(folder) / "batches", bench)) as batches:
             batch = batches.begin("", Means(model=settings.model), [photos])
             begun = time.monotonic()
             while batches.told.running:
-                memory.append((time.monotonic(), megabytes(os.getpid(), "VmRSS")))
                 time.sleep(1)
+                memory.append((time.monotonic(), megabytes(os.getpid(), "VmRSS")))
             done = batch.state.done
         print(f"{done} of {len(chosen)} photos, {done / (time.monotonic() - begun):.2f} a second")
         print(told_growth(memory))

@@ -1,9 +1,9 @@
 """What comparing two marks costs beside two bare forward passes of the same network, in one run.
 
-Run by hand: `python -m benchmarks.comparison`. Five ways take turns: the network alone on both prepared marks; the
+Run by hand: `python -m benchmarks.comparison`. Six ways take turns: the network alone on both prepared marks; the
 same with both heatmaps; all embeddings that the sub-scores need; the local features of both and what of them agrees;
-and the whole comparison, from decoded pixels to the record. Memory is the process's peak after each way, the bare one
-first, so that what a way adds shows.
+and the comparison, from decoded pixels to the record, without the sub-scores and with them. Memory is the process's
+peak after each way, the bare one first, so that what a way adds shows.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import tyro
 from benchmarks.examination import exhibit
 from benchmarks.kag_disturbance import seconds_in_turn
 from inference.grad_cam import HeadGradCam
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import load_model
+from inference.places import WEIGHTS_FOLDER
 from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 from inference.trademark.local_features import local_agreement, local_features
 from inference.trademark.sub_scores import variants
@@ -73,6 +73,7 @@ def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
         "with both heatmaps": with_heatmaps,
         f"{len(views)} further variants": lambda: examiner.embed(views),
         "local features": lambda: local_agreement(*(local_features(mark.pixels) for mark in marks)),
+        "without sub-scores": lambda: examiner.compare_batch([(marks[0], marks[1])], in_other_ways=False),
         "whole comparison": lambda: examiner.compare(*marks),
     }
 

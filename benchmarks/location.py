@@ -19,8 +19,8 @@ import tyro
 from benchmarks.examination import exhibit
 from benchmarks.kag_disturbance import seconds_in_turn
 from inference.locator.examiner import Locator
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import load_model
+from inference.places import WEIGHTS_FOLDER
 
 BARE = "backbone"
 

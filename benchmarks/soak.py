@@ -88,7 +88,7 @@ def main(settings: Settings) -> None:
 
         share_freed_memory()  # as the app does when it starts
         bench = Bench(ROOT / "weights", references=ROOT / "references")
-        expected = [said(single(bench, *turn)) for turn in asked()]
+        expected = [said(single(bench, *turn)) for turn in asked()[: settings.calls]]
         page = workbench(bench, register=f"{folder}/register", batches=Path(folder) / "page")
         address = launch(page, prevent_thread_lock=True, quiet=True)
         numbers = [[*range(one, settings.calls, settings.clients)] for one in range(settings.clients)]
@@ -126,7 +126,7 @@ def report(
 def told_growth(memory: list[tuple[float, int]]) -> str:
     """How memory, in seconds and megabytes, grew: at first, half way, at the end, and the slope of the second half."""
     seconds, resident = np.array(memory[len(memory) // 2 :], float).T
-    slope = np.polyfit(seconds - seconds[0], resident, 1)[0] * (seconds[-1] - seconds[0])
+    slope = np.polyfit(seconds - seconds[0], resident, 1)[0] * (seconds[-1] - seconds[0]) if len(seconds) > 1 else 0.0
     return (
         f"memory {memory[0][1]} MB at first, {resident[0]:.0f} MB half way, {resident[-1]:.0f} MB at the end; by a "
         f"straight line {slope:+.1f} MB ({slope / resident[0]:+.2%}) over the second half"

@@ -21,7 +21,6 @@ from inference.collections.enrolling import Enrolment
 from inference.collections.examiner import CollectionExaminer
 from inference.collections.files import (
     BEST_FIT,
-    REFERENCES_FOLDER,
     CollectionRefused,
     Collections,
     load_collection,
@@ -32,8 +31,9 @@ from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.examiner import Examiner
 from inference.locator.examiner import Locator
 from inference.models.card import Card, Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER, Catalogue, read_catalogue
+from inference.models.catalogue import Catalogue, read_catalogue
 from inference.models.weights import Model
+from inference.places import REFERENCES_FOLDER, WEIGHTS_FOLDER
 from inference.progress import Progress, untold
 from inference.records import (
     Comparison,
@@ -48,7 +48,7 @@ from inference.records import (
     Verdict,
     WitnessName,
 )
-from inference.reference.registration import register
+from inference.reference.registration import best_fit
 from inference.register.opening import open_store
 from inference.register.register import Register
 from inference.request import Means, Request
@@ -285,7 +285,7 @@ class Bench:
             raise CollectionRefused(msg)
         part = request.exhibit.crop(request.crop)
         found = [self.collection(name) for name in names]
-        return max(found, key=lambda one: register(part, one.reference).score)
+        return found[best_fit(part, [one.reference for one in found])]
 
     def locator(self, name: str | None = None) -> Locator:
         """The locator of that name, or the first one.

@@ -18,19 +18,20 @@ from inference.evidence.calibration import Calibration, outcome
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.grad_cam import HeadGradCam, Target
 from inference.models.card import Card, Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.embedding import frozen_embedding
 from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.two_halves import TwoHalves
+from inference.places import WEIGHTS_FOLDER
+from inference.planes import Planes
 from inference.records import Evidence, Heatmap, InconclusiveBand, Placement, Provenance, ScopeCheck
 from inference.request import Request
 from inference.scope.checks import gate_checks, refusal
 from inference.scope.embedding import FrozenEmbedding
 from inference.scope.gate_card import Sees
 
-ScopeViews = tuple[NDArray[np.uint8], Mapping[Sees, NDArray[np.uint8]]]
-"""A part whose quality is measured, uint8 (H, W, 3), and what there is to tell its kind by, uint8 (h, w, 3) each."""
+ScopeViews = tuple[Planes, Mapping[Sees, NDArray[np.uint8]]]
+"""A part whose quality is measured, and what there is to tell its kind by, uint8 (h, w, 3) each."""
 
 
 class Examiner(ABC):

@@ -17,8 +17,8 @@ from inference.casework.custody import Custody, check_case, files_of
 from inference.casework.lines import Line
 from inference.casework.log import CaseRefused, Entry
 from inference.casework.verification import case_lines, reopened, verify_reports
+from inference.places import REGISTER
 from inference.records import Comparison, as_json
-from inference.register.opening import REGISTER
 from ui.answers import answer_api
 from ui.cases_in_use import CasesInUse
 from ui.markup import render

@@ -12,7 +12,7 @@ import gradio as gr
 from inference.batches.batches import BATCHES_FOLDER
 from inference.bench import Bench
 from inference.casework.cases import Cases
-from inference.register.opening import REGISTER
+from inference.places import REGISTER
 from ui.authenticate import authenticate_tab
 from ui.batch import batch_tab
 from ui.case import case_tab

@@ -16,6 +16,7 @@ from inference.authenticity.near_duplicates import originals
 from inference.examiner import Examiner, ScopeViews
 from inference.heatmap import over_frame
 from inference.networks.cut_backbone import CutBackbone
+from inference.planes import Planes
 from inference.records import (
     AuthenticityOutcome,
     Crop,
@@ -35,6 +36,7 @@ from inference.reference.laid_part import LaidPart
 from inference.reference.reference import Reference
 from inference.request import Request
 from inference.scope.checks import fit_checks, physical_checks, refusal
+from inference.scope.gate_card import Sees
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class View:
 
     Attributes:
         request: What was asked.
+        part: What is examined of the exhibit.
         tensor: The network's input (3, H, W).
         placement: Where the part, or the registered part, lies in it.
         sentences: What was done to the pixels, in order.
@@ -51,6 +54,7 @@ class View:
     """
 
     request: Request
+    part: Planes
     tensor: Tensor
     placement: Placement
     sentences: tuple[str, ...]
@@ -148,11 +152,12 @@ class AuthenticityExaminer(Examiner):
             known = ", ".join(self.card.series)
             msg = f"{self.card.name} does not know the series {series!r}; it knows {known}."
             raise Refusal(msg)
-        part = request.exhibit.crop(request.crop)
+        part = Planes(request.exhibit.crop(request.crop))
+        height, width = part.pixels.shape[:2]
         if stack is None:
-            prepared = self.card.preprocessing(part)
+            prepared = self.card.preprocessing(part.pixels)
             size = self.card.preprocessing.size
-            return View(request, torch.from_numpy(prepared.values), prepared.placement, prepared.sentences, size)
+            return View(request, part, torch.from_numpy(prepared.values), prepared.placement, prepared.sentences, size)
         candidates = [reference for reference in self._references if series in (None, reference.series)]
         laid = LaidPart.over(part, candidates)
         registered, reference = laid.registered, laid.reference
@@ -162,12 +167,12 @@ class AuthenticityExaminer(Examiner):
         lead = self.card.series_rule.least_lead if self.card.series_rule else 0.0
         beside = laid.compared(away, deviation, measured, lead)
         sentences = (
-            f"{part.shape[1]} x {part.shape[0]} registered to the genuine reference of {reference.series}, "
+            f"{width} x {height} registered to the genuine reference of {reference.series}, "
             f"{registered.shape[1]} x {registered.shape[0]} pixels, by a homography",
             f"stacked with it as {', '.join(stack.channels)}, {stack.width} x {stack.height} pixels",
         )
         size = max(stack.width, stack.height)
-        return View(request, tensor, stack.placement(reference), sentences, size, beside)
+        return View(request, part, tensor, stack.placement(reference), sentences, size, beside)
 
     def scope_views(self, request: Request) -> ScopeViews:
         """The part as it was cropped, and registered where it is laid beside a reference."""
@@ -260,8 +265,10 @@ class AuthenticityExaminer(Examiner):
 
 
 def _shown_to_gate(view: View) -> ScopeViews:
-    part = view.request.exhibit.crop(view.request.crop)
-    return part, {"part": part, **({"registered part": view.reference.registered} if view.reference else {})}
+    shown: dict[Sees, NDArray[np.uint8]] = {"part": view.part.pixels}
+    if view.reference is not None:
+        shown["registered part"] = view.reference.registered
+    return view.part, shown
 
 
 def _counted(verdicts: Sequence[Verdict]) -> tuple[int | None, ...]:

@@ -19,6 +19,7 @@ from inference.collections.registered_photos import LEAST_AGREEMENT, RegisteredP
 from inference.collections.witnesses import DeviationMap, Witness, usual_of
 from inference.evidence.collection_rule import CollectionRule
 from inference.models.provenance import code_version
+from inference.planes import Planes
 from inference.progress import Progress, untold
 from inference.records import Crop, Exhibit, Refusal, WitnessName
 from inference.reference.alignment import Registration
@@ -280,7 +281,7 @@ def _listed(
 
 
 def _fit(photo: KnownPhoto, reference: Reference) -> _Fit:
-    (fit, *_), mirror = register_both_ways(photo.pixels, [reference])
+    (fit, *_), mirror = register_both_ways(Planes(photo.pixels), [reference])
     if mirror.score > fit.score:
         return _Fit(fit, "it shows the part mirrored")
     if fit.score < reference.least_score:

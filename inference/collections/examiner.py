@@ -23,12 +23,13 @@ from inference.evidence.collection_rule import SIDES, CollectionRule
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.heatmap import over_frame
 from inference.models.card import Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.embedding import frozen_embedding
 from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.backbones import Backbone
 from inference.networks.comparator import Comparator
+from inference.places import WEIGHTS_FOLDER
+from inference.planes import Planes
 from inference.progress import Progress, untold
 from inference.records import (
     Deviation,
@@ -129,7 +130,7 @@ class CollectionExaminer:
                 reaches outside the picture.
         """
         self._require_own(collection, request)
-        part = request.exhibit.crop(request.crop)
+        part = Planes(request.exhibit.crop(request.crop))
         laid = LaidPart.over(part, [collection.reference])
         if collection.bends:
             straight, seen = straightened(laid.registered, laid.covered, collection.reference.mean)

@@ -18,11 +18,11 @@ from inference.collections.registered_photos import RegisteredPhotos
 from inference.collections.witnesses import Usual
 from inference.files import sha256, write_whole
 from inference.models.stated_files import StatedFile
+from inference.places import REFERENCES_FOLDER
 from inference.records import Refusal
 from inference.reference.reference import Reference
 
 logger = logging.getLogger(__name__)
-REFERENCES_FOLDER = Path(__file__).parents[2] / "references"
 BEST_FIT = "best-fit"
 """In place of a name, the collection whose reference a part fits best. No name has a hyphen."""
 

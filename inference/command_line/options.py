@@ -9,9 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from inference.collections.files import REFERENCES_FOLDER
-from inference.models.catalogue import WEIGHTS_FOLDER
-from inference.register.opening import REGISTER
+from inference.places import REFERENCES_FOLDER, REGISTER, WEIGHTS_FOLDER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
 Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]
@@ -201,6 +199,17 @@ class SearchOptions(RegisterOptions, FactsOptions):
 @dataclass(frozen=True)
 class InfoOptions(RegisterOptions):
     """Print what a register holds: its marks, its columns, and what could not be taken in."""
+
+
+@dataclass(frozen=True)
+class RegisterCommand:
+    """Take marks into a register, search it for those that a mark resembles, or print what it holds."""
+
+    action: (
+        Annotated[AddOptions, tyro.conf.subcommand("add")]
+        | Annotated[SearchOptions, tyro.conf.subcommand("search")]
+        | Annotated[InfoOptions, tyro.conf.subcommand("info")]
+    )
 
 
 @dataclass(frozen=True)

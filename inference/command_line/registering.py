@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from typing import Annotated
-
-import tyro
 
 from inference.bench import Bench
 from inference.casework.searches import make_search_report
 from inference.command_line.choices import crops, grounds
 from inference.command_line.issuing import facts_of, print_issued
-from inference.command_line.options import AddOptions, InfoOptions, RegisterOptions, SearchOptions
+from inference.command_line.options import AddOptions, InfoOptions, RegisterCommand, RegisterOptions, SearchOptions
 from inference.command_line.terminal import told_on_terminal
 from inference.command_line.text import json_text, search_text
 from inference.intake.grounds import read_laid_on
@@ -20,15 +17,10 @@ from inference.records import Refusal
 from inference.register.opening import is_register
 from inference.register.register import Register, parsed_filters
 
-Action = (
-    Annotated[AddOptions, tyro.conf.subcommand("add")]
-    | Annotated[SearchOptions, tyro.conf.subcommand("search")]
-    | Annotated[InfoOptions, tyro.conf.subcommand("info")]
-)
 
-
-def register(action: Action) -> None:
+def register(command: RegisterCommand) -> None:
     """Take marks into a register, search it for those that a mark resembles, or print what it holds."""
+    action = command.action
     if isinstance(action, AddOptions):
         _add(action)
     elif isinstance(action, SearchOptions):

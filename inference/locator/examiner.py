@@ -14,8 +14,8 @@ from torchvision.ops import remove_small_boxes
 from typing_extensions import Self
 
 from inference.models.card import DetectionRule, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model
+from inference.places import WEIGHTS_FOLDER
 from inference.records import Crop, Detection, Exhibit, Located
 
 Pixels = NDArray[np.uint8]

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from inference.models.card import CARD_FORMAT, Card, Task, WeightsRefused
 from inference.models.format_2 import with_keys
 from inference.models.stated_files import StatedFile
+from inference.places import WEIGHTS_FOLDER
 
 logger = logging.getLogger(__name__)
-WEIGHTS_FOLDER = Path(__file__).parents[2] / "weights"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import load_model
+from inference.places import WEIGHTS_FOLDER
 from inference.scope.embedding import FrozenEmbedding
 
 _NAME = "efficientnet_lite0"

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from inference.files import write_whole
 from inference.models.card import CARD_FORMAT, Card, WeightsRefused
-from inference.models.catalogue import CARD_FILE, WEIGHTS_FOLDER, parse_card
+from inference.models.catalogue import CARD_FILE, parse_card
 from inference.networks import build_network
+from inference.places import WEIGHTS_FOLDER
 from inference.records import as_json, require
 from inference.reference.reference import Reference
 from inference.scope.gate import ScopeGate

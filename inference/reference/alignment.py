@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.records import require
-from inference.reference.edges import COARSE, FINE, MIDDLE, EdgePyramid, blurred, require_pixels, scaling_up, shrunk
-from inference.reference.geometry import Matrix, Pixels, Plane, enclosed_area, frame_corners, normalised, warp
-from inference.reference.landmarks import find_landmarks, matched_homography, matched_similarity
+from inference.reference.edges import COARSE, FINE, MIDDLE, require_pixels
+from inference.reference.geometry import Matrix, Pixels, enclosed_area, frame_corners, normalised, warp
+from inference.reference.landmarks import Landmarks, matched_homography, matched_similarity
+from inference.reference.pyramid import EdgePyramid
 from inference.reference.tiles import moved_by_tiles
 
 # Blur of a photo and of a mean, which is smooth already; it removes the grain of a material.
@@ -83,20 +84,18 @@ class Registration:
         return cls(stated["series"], homography, stated["score"], stated["covered"])
 
 
-def align(views: EdgePyramid, means: Mapping[str, Plane], side: int = MIDDLE) -> list[Registration]:
+def align(views: EdgePyramid, means: Mapping[str, EdgePyramid], side: int = MIDDLE) -> list[Registration]:
     """Registrations to all references, the best first; only the best is refined at full size.
 
     Args:
         views: The part.
-        means: Edge strength of the reference of each series.
+        means: The reference of each series.
         side: Long side in pixels of the pictures whose landmarks are matched.
     """
-    found = find_landmarks(views.edges(side), _LANDMARK_BLURS[0])
     fits = []
     for series, mean in means.items():
-        template = shrunk(mean, side)
-        matched = matched_similarity(found, find_landmarks(template, _LANDMARK_BLURS[1]), side)
-        start = normalised(scaling_up(mean, template) @ matched @ views.scaling(side))
+        matched = matched_similarity(*_landmarks(views, mean, side), side)
+        start = normalised(mean.scaling_up(side) @ matched @ views.scaling(side))
         fits.append(_careful(series, views, mean, start))
     fits.sort(key=lambda fit: -fit.score)
     first = fits[0]
@@ -106,27 +105,28 @@ def align(views: EdgePyramid, means: Mapping[str, Plane], side: int = MIDDLE) ->
     return [scored(first.series, views, means[first.series], fine), *fits[1:]]
 
 
-def _in_perspective(series: str, views: EdgePyramid, mean: Plane) -> Registration:
+def _in_perspective(series: str, views: EdgePyramid, mean: EdgePyramid) -> Registration:
     """A registration that starts from the landmarks of an oblique view."""
-    template = shrunk(mean, FINE)
-    found, known = (
-        find_landmarks(edges, blur) for edges, blur in zip((views.edges(FINE), template), _LANDMARK_BLURS, strict=True)
-    )
-    matched = matched_homography(found, known, FINE)
+    matched = matched_homography(*_landmarks(views, mean, FINE), FINE)
     # Without agreement the photo stays as it lies, whose low score shows the bad fit.
-    seen = matched is not None and is_view(matched, template.shape, views.edges(FINE).size)
-    start = scaling_up(mean, template) @ (matched if seen else np.eye(3)) @ views.scaling(FINE)
+    seen = matched is not None and is_view(matched, mean.edges(FINE).shape, views.edges(FINE).size)
+    start = mean.scaling_up(FINE) @ (matched if seen else np.eye(3)) @ views.scaling(FINE)
     return _careful(series, views, mean, normalised(start))
 
 
-def align_from(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Registration:
+def _landmarks(views: EdgePyramid, mean: EdgePyramid, side: int) -> tuple[Landmarks, Landmarks]:
+    """The landmarks of a part and of a reference."""
+    return views.landmarks(side, _LANDMARK_BLURS[0]), mean.landmarks(side, _LANDMARK_BLURS[1])
+
+
+def align_from(series: str, views: EdgePyramid, mean: EdgePyramid, start: Matrix) -> Registration:
     """A registration improved by tiles and ECC, then refined at full size."""
     return scored(
         series, views, mean, polished_by_ecc(views, mean, _careful(series, views, mean, start).homography, FINE)
     )
 
 
-def _careful(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Registration:
+def _careful(series: str, views: EdgePyramid, mean: EdgePyramid, start: Matrix) -> Registration:
     """A registration improved by tiles, then by ECC."""
     coarse = max(
         (start, moved_by_tiles(views, mean, start, _REACHES[0])),
@@ -140,18 +140,16 @@ def _careful(series: str, views: EdgePyramid, mean: Plane, start: Matrix) -> Reg
     return max((scored(series, views, mean, one) for one in polished), key=lambda fit: fit.score)
 
 
-def polished_by_ecc(views: EdgePyramid, mean: Plane, homography: Matrix, side: int) -> Matrix:
+def polished_by_ecc(views: EdgePyramid, mean: EdgePyramid, homography: Matrix, side: int) -> Matrix:
     """A homography improved by ECC at a long side of `side`, or unchanged if that scores no better."""
-    template, edges = shrunk(mean, side), views.edges(side)
-    up, down = scaling_up(mean, template), views.scaling(side)
+    up, down = mean.scaling_up(side), views.scaling(side)
     blur = 1.5 if side < FINE else 1.0
+    template, edges = mean.blurred(side, blur), views.blurred(side, blur)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 1e-4)
     start = normalised(down @ np.linalg.inv(homography) @ up).astype(np.float32)
     seen = np.ones(edges.shape, np.uint8)
     try:
-        _, found = cv2.findTransformECC(
-            blurred(template, blur), blurred(edges, blur), start, cv2.MOTION_HOMOGRAPHY, criteria, seen, 1
-        )
+        _, found = cv2.findTransformECC(template, edges, start, cv2.MOTION_HOMOGRAPHY, criteria, seen, 1)
     except cv2.error:
         # ECC did not converge from here.
         return homography
@@ -161,21 +159,21 @@ def polished_by_ecc(views: EdgePyramid, mean: Plane, homography: Matrix, side: i
     return max((homography, polished), key=lambda tried: edge_correlation(views, mean, tried, side)[0])
 
 
-def scored(series: str, views: EdgePyramid, mean: Plane, homography: Matrix) -> Registration:
+def scored(series: str, views: EdgePyramid, mean: EdgePyramid, homography: Matrix) -> Registration:
     """A homography as a registration, with its score at the common size of all scores."""
     return Registration(series, homography, *edge_correlation(views, mean, homography, MIDDLE))
 
 
-def edge_correlation(views: EdgePyramid, mean: Plane, homography: Matrix, side: int) -> tuple[float, float]:
+def edge_correlation(views: EdgePyramid, mean: EdgePyramid, homography: Matrix, side: int) -> tuple[float, float]:
     """Correlation of edge strengths where the part covers the reference, and the covered share."""
-    template, edges = shrunk(mean, side), views.edges(side)
-    inner = np.linalg.inv(scaling_up(mean, template)) @ homography @ np.linalg.inv(views.scaling(side))
+    template, edges = mean.edges(side), views.blurred(side, 1.0)
+    inner = np.linalg.inv(mean.scaling_up(side)) @ homography @ np.linalg.inv(views.scaling(side))
     size = template.shape[::-1]
     seen = cv2.warpPerspective(np.ones_like(edges), inner, size) > 0.99
     covered = float(seen.mean())
     if covered < _LEAST_COVERED or not is_view(inner, template.shape, edges.size):
         return -1.0, covered
-    laid = cv2.warpPerspective(blurred(edges, 1.0), inner, size)
+    laid = cv2.warpPerspective(edges, inner, size)
     a, b = laid[seen] - laid[seen].mean(), template[seen] - template[seen].mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     if norm == 0:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from inference.planes import Planes
 from inference.records import Refusal, require
 from inference.reference.alignment import Registration, align, edge_correlation, polished_by_ecc, scored
-from inference.reference.edges import FINE, MIDDLE, EdgePyramid, blurred, edge_strength, local_mean, tolerant
+from inference.reference.edges import FINE, MIDDLE, blurred, edge_strength, local_mean, tolerant
 from inference.reference.geometry import (
     Matrix,
     Pixels,
@@ -24,6 +25,7 @@ from inference.reference.geometry import (
     scaling,
     warp,
 )
+from inference.reference.pyramid import EdgePyramid, PartPyramid
 from inference.reference.reference import Reference
 from inference.scope.measures import blur
 
@@ -57,7 +59,7 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = FINE)
     require(long_side >= 64, f"a reference is at least 64 pixels long, not {long_side}")
     chosen = np.unique(np.linspace(0, len(parts) - 1, min(len(parts), MOST_PHOTOS)).astype(int))
     _require_photos(series, len(chosen))
-    views = [EdgePyramid(parts[i]) for i in chosen]
+    views = [PartPyramid(Planes(parts[i])) for i in chosen]
     frame, fits = _first_frame(series, views)
     kept = _best_half(fits)
     _require_photos(series, len(kept))
@@ -66,10 +68,10 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = FINE)
     cropped = _crop(_shared_box(laid, turned.shape), long_side)
     laid = [(view, cropped.into @ homography) for view, homography in laid]
     # A mean shows what single photos hide, so that further photos fit it.
-    mean = EdgeStatistics(laid, cropped.shape).mean()
+    mean = EdgePyramid(EdgeStatistics(laid, cropped.shape).mean())
     laid = [(view, align(view, {series: mean})[0].homography) for view in views]
     laid = _without_strays(series, laid, mean)
-    mean = EdgeStatistics(laid, cropped.shape).mean()
+    mean = EdgePyramid(EdgeStatistics(laid, cropped.shape).mean())
     laid = [(view, polished_by_ecc(view, mean, homography, FINE)) for view, homography in laid]
     laid = _without_strays(series, laid, mean)
     edges = EdgeStatistics(laid, cropped.shape)
@@ -80,7 +82,7 @@ def build_reference(series: str, parts: Sequence[Pixels], long_side: int = FINE)
         edges.spread(),
         _least_score(laid, edges),
         max(enlargement(homography, cropped.shape) for _, homography in laid),
-        _most_blurred([warp(view.part, homography, cropped.shape)[0] for view, homography in laid]),
+        _most_blurred([warp(view.part.pixels, homography, cropped.shape)[0] for view, homography in laid]),
         len(laid),
     )
 
@@ -93,16 +95,17 @@ class _Frame:
     into: Matrix
 
 
-_Laid = Sequence[tuple[EdgePyramid, Matrix]]
+_Laid = Sequence[tuple[PartPyramid, Matrix]]
 
 
-def _first_frame(series: str, views: Sequence[EdgePyramid]) -> tuple[tuple[int, int], list[Registration]]:
+def _first_frame(series: str, views: Sequence[PartPyramid]) -> tuple[tuple[int, int], list[Registration]]:
     """The shape of the photo that the others fit best, and their registrations to it."""
     candidates = np.unique(np.linspace(0, len(views) - 1, 4).astype(int))
     probes = [views[i] for i in np.unique(np.linspace(0, len(views) - 1, 9).astype(int))]
 
-    def lay(seed: EdgePyramid, others: Sequence[EdgePyramid]) -> list[Registration]:
-        return [align(other, {series: seed.edges(FINE)})[0] for other in others]
+    def lay(seed: PartPyramid, others: Sequence[PartPyramid]) -> list[Registration]:
+        frame = {series: EdgePyramid(seed.edges(FINE))}
+        return [align(other, frame)[0] for other in others]
 
     medians = [float(np.median([fit.score for fit in lay(views[i], probes)])) for i in candidates]
     seed = views[candidates[int(np.argmax(medians))]]
@@ -118,12 +121,12 @@ def _best_half(fits: Sequence[Registration]) -> list[int]:
 
 def _most_blurred(registered: Sequence[Pixels]) -> float:
     """Blur that all but 1% of further photos stay below: a one-sided prediction bound for normally distributed blur."""
-    values = np.array([blur(photo) for photo in registered])
+    values = np.array([blur(Planes(photo)) for photo in registered])
     reach = stdtrit(len(values) - 1, 1 - _SOFTER) * np.sqrt(1 + 1 / len(values))
     return min(1.0, float(values.mean() + reach * values.std(ddof=1)))
 
 
-def _without_strays(series: str, laid: _Laid, mean: Plane) -> list[tuple[EdgePyramid, Matrix]]:
+def _without_strays(series: str, laid: _Laid, mean: EdgePyramid) -> list[tuple[PartPyramid, Matrix]]:
     """Photos registered to a mean, without those that fit it far worse than the others."""
     kept = _that_fit([scored(series, view, mean, homography) for view, homography in laid])
     _require_photos(series, len(kept))
@@ -233,7 +236,7 @@ class EdgeStatistics:
         variance = self._squares / count - (self._sum / count) ** 2
         return (np.sqrt(np.maximum(variance, 0)) * self.seen).astype(np.float32)
 
-    def mean_without(self, view: EdgePyramid, homography: Matrix) -> Plane:
+    def mean_without(self, view: PartPyramid, homography: Matrix) -> Plane:
         """The mean of all photos but one, float32 (h, w)."""
         edges, inside = self._of(view, homography)
         return self._mean(self._sum - edges, self._count - inside)
@@ -241,8 +244,8 @@ class EdgeStatistics:
     def _mean(self, total: Plane, count: Plane) -> Plane:
         return np.clip(total / np.maximum(count, 1) * self.seen, 0, 1).astype(np.float32)
 
-    def _of(self, view: EdgePyramid, homography: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
-        registered, inside = warp(view.part, homography, self._shape)
+    def _of(self, view: PartPyramid, homography: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
+        registered, inside = warp(view.part.pixels, homography, self._shape)
         return tolerant(edge_strength(registered)) * inside, inside
 
 
@@ -250,7 +253,7 @@ def _mean_picture(laid: _Laid, shape: tuple[int, int]) -> Pixels:
     """Mean of registered photos, uint8 (h, w, 3)."""
     total = np.zeros((*shape, 3), np.float64)
     for view, homography in laid:
-        total += warp(view.part, homography, shape)[0]
+        total += warp(view.part.pixels, homography, shape)[0]
     return np.round(total / len(laid)).astype(np.uint8)
 
 
@@ -261,8 +264,8 @@ def _least_score(laid: _Laid, edges: EdgeStatistics) -> float:
     edges but wrong letters. `low` is a low quantile of the scores of genuine photos, each against the mean of the
     others. A counterfeit with several wrong letters scores between the two; it is compared, and not refused.
     """
-    scores = [edge_correlation(view, edges.mean_without(view, h), h, MIDDLE)[0] for view, h in laid]
-    mirrored = {"": flipped(edges.mean())}
+    scores = [edge_correlation(view, EdgePyramid(edges.mean_without(view, h)), h, MIDDLE)[0] for view, h in laid]
+    mirrored = {"": EdgePyramid(flipped(edges.mean()))}
     some = np.unique(np.linspace(0, len(laid) - 1, min(len(laid), _DECOYS)).astype(int))
     by_chance = [align(laid[i][0], mirrored)[0].score for i in some]
     low = float(np.quantile(scores, _LOW_QUANTILE))

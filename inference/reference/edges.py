@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from inference.records import require
-from inference.reference.geometry import Matrix, Pixels, Plane, scaling
+from inference.reference.geometry import Pixels, Plane
 
 COARSE, MIDDLE, FINE = 112, 224, 448
 
@@ -39,36 +39,6 @@ def edge_strength(pixels: Pixels) -> Plane:
     contrast = local_contrast(pixels)
     x, y = (cv2.Sobel(contrast, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     return np.tanh(np.hypot(x, y) * np.float32(1.2 * max(1.0, max(pixels.shape[:2]) / FINE)))
-
-
-class EdgePyramid:
-    """A part's edge strength at several sizes, each made once."""
-
-    def __init__(self, part: Pixels) -> None:
-        self.part = part
-        self._made: dict[int, Plane] = {}
-
-    @classmethod
-    def of_edges(cls, edges: Plane) -> EdgePyramid:
-        """The pyramid of a part from its edge strength alone, float32 (h, w)."""
-        views = cls(np.zeros((*edges.shape, 3), np.uint8))
-        views._made = {side: shrunk(edges, side) for side in (COARSE, MIDDLE, FINE)}
-        return views
-
-    def edges(self, side: int) -> Plane:
-        """Edge strength at a long side of at most `side` pixels."""
-        if side not in self._made:
-            height, width = self.part.shape[:2]
-            ratio = min(1.0, side / max(height, width))
-            size = max(8, round(width * ratio)), max(8, round(height * ratio))
-            small = cv2.resize(self.part, size, interpolation=cv2.INTER_AREA) if ratio < 1 else self.part
-            self._made[side] = edge_strength(np.asarray(small, np.uint8))
-        return self._made[side]
-
-    def scaling(self, side: int) -> Matrix:
-        """Homography from pixels of the part to pixels of `edges(side)`."""
-        height, width = self.edges(side).shape
-        return scaling(width / self.part.shape[1], height / self.part.shape[0])
 
 
 def require_pixels(pixels: Pixels, what: str) -> None:
@@ -106,8 +76,3 @@ def shrunk(plane: Plane, side: int) -> Plane:
     return cv2.resize(
         plane, (max(4, round(width * ratio)), max(4, round(height * ratio))), interpolation=cv2.INTER_AREA
     )
-
-
-def scaling_up(plane: Plane, shrunk: Plane) -> Matrix:
-    """Homography from pixels of a shrunk plane to pixels of the plane."""
-    return scaling(plane.shape[1] / shrunk.shape[1], plane.shape[0] / shrunk.shape[0])

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.planes import Planes
 from inference.records import MirrorTrial, ReferenceComparison
 from inference.reference.alignment import Registration
 from inference.reference.geometry import Pixels, Plane, enlargement
@@ -38,8 +39,8 @@ class LaidPart:
     covered: NDArray[np.bool_] = field(repr=False)
 
     @classmethod
-    def over(cls, part: Pixels, references: Sequence[Reference]) -> LaidPart:
-        """The part, uint8 (H, W, 3), over the best of several references of different series.
+    def over(cls, part: Planes, references: Sequence[Reference]) -> LaidPart:
+        """The part over the best of several references of different series.
 
         Raises:
             ValueError: as `register_both_ways`.
@@ -47,7 +48,7 @@ class LaidPart:
         fits, mirror = register_both_ways(part, references)
         by_series = {reference.series: reference for reference in references}
         reference = by_series[fits[0].series]
-        registered, covered = fits[0].apply(part, reference.mean.shape)
+        registered, covered = fits[0].apply(part.pixels, reference.mean.shape)
         return cls(fits, mirror, reference, by_series[mirror.series], registered, covered)
 
     def compared(
@@ -65,7 +66,7 @@ class LaidPart:
             least_score=self.reference.least_score,
             enlarged=enlargement(best.homography, self.registered.shape),
             most_enlarged=self.reference.most_enlarged,
-            blurred=blur(self.registered),
+            blurred=blur(Planes(self.registered)),
             most_blurred=self.reference.most_blurred,
             covered=best.covered,
             runner_up={other.series: other.score for other in others},

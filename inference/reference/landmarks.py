@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inference.reference.edges import MIDDLE, blurred
+from inference.reference.edges import MIDDLE
 from inference.reference.geometry import Matrix, Plane
 
 _LANDMARKS = 800
@@ -33,9 +33,8 @@ class Landmarks:
     descriptors: Plane
 
 
-def find_landmarks(edges: Plane, blur: float) -> Landmarks:
-    """The most distinctive places of a picture of edge strengths (h, w)."""
-    smooth = blurred(edges, blur)
+def find_landmarks(smooth: Plane) -> Landmarks:
+    """The most distinctive places of a blurred picture of edge strengths (h, w)."""
     levels = np.clip(smooth * (255 / max(float(np.quantile(smooth, 0.995)), 1e-3)), 0, 255).astype(np.uint8)
     sift = cv2.SIFT.create(_LANDMARKS, contrastThreshold=_FAINTEST_LANDMARK, edgeThreshold=_STRAIGHTEST_LANDMARK)
     points, descriptors = sift.detectAndCompute(levels, None)

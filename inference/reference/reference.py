@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from inference.records import require
 from inference.reference.alignment import Registration, align, align_from, edge_correlation
-from inference.reference.edges import MIDDLE, EdgePyramid, require_pixels
+from inference.reference.edges import MIDDLE, require_pixels
 from inference.reference.features import GenuineFeatures
 from inference.reference.geometry import Pixels, Plane, flipped, quarter_turns
+from inference.reference.pyramid import EdgePyramid
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,27 @@ class Reference:
             array.setflags(write=False)
 
     @cached_property
+    def edges(self) -> EdgePyramid:
+        """The mean edge strength at several sizes; photos are registered to it, and share what is found in it."""
+        return EdgePyramid(self.mean)
+
+    @cached_property
     def handedness(self) -> float:
         """How much distinguishes the reference from its mirror image, 0 (nothing) to 1; computed once.
 
         It is 1 - (correlation of the best-registered mirror image) / (correlation of the reference with itself), at
         least 0.
         """
-        own = edge_correlation(EdgePyramid.of_edges(self.mean), self.mean, np.eye(3), MIDDLE)[0]
+        own = edge_correlation(self.edges, self.edges, np.eye(3), MIDDLE)[0]
         return float(np.clip(1 - self.mirror_image.score / own, 0, 1)) if own > 0 else 0.0
 
     @cached_property
     def mirror_image(self) -> Registration:
         """The best registration of the reference's own mirror image, flipped left to right."""
-        mirror, means = EdgePyramid.of_edges(flipped(self.mean)), {self.series: self.mean}
+        mirror = EdgePyramid(flipped(self.mean))
         starts = (quarter_turns(quarters, self.mean.shape) for quarters in range(4))
-        tried = (align_from(self.series, mirror, self.mean, start) for start in starts)
-        return max((align(mirror, means)[0], *tried), key=lambda fit: fit.score)
+        tried = (align_from(self.series, mirror, self.edges, start) for start in starts)
+        return max((align(mirror, {self.series: self.edges})[0], *tried), key=lambda fit: fit.score)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays that a weights file holds, without the name of the series."""

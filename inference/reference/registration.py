@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from inference.planes import Planes
 from inference.records import require
 from inference.reference.alignment import Registration, align, align_from
-from inference.reference.edges import FINE, EdgePyramid, require_pixels
-from inference.reference.geometry import Pixels, Plane, flipped, flipping, normalised
+from inference.reference.edges import FINE, require_pixels
+from inference.reference.geometry import Pixels, flipping, normalised
+from inference.reference.pyramid import EdgePyramid, PartPyramid
 from inference.reference.reference import Reference
 
 
@@ -37,7 +39,17 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
     Raises:
         ValueError: if the part is not such pixels, there is no reference, or two references name one series.
     """
-    views, by_series = EdgePyramid(part), _by_series(part, references)
+    return _best(PartPyramid(Planes(part)), _by_series(part, references))
+
+
+def best_fit(part: Pixels, references: Sequence[Reference]) -> int:
+    """Number of the reference that a part fits best, each by itself; several may be of one series."""
+    views = PartPyramid(Planes(part))
+    scores = [_best(views, _by_series(part, [reference]))[0].score for reference in references]
+    return scores.index(max(scores))
+
+
+def _best(views: EdgePyramid, by_series: Mapping[str, Reference]) -> tuple[Registration, ...]:
     fits = align(views, _means(by_series))
     if not _fits(fits[0], by_series):
         # Before it counts as a bad fit, it is searched with twice the detail.
@@ -45,7 +57,7 @@ def register_best(part: Pixels, references: Sequence[Reference]) -> tuple[Regist
     return tuple(fits)
 
 
-def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[tuple[Registration, ...], Registration]:
+def register_both_ways(part: Planes, references: Sequence[Reference]) -> tuple[tuple[Registration, ...], Registration]:
     """The part laid over each of several references, and its mirror image over the one that it fits best.
 
     Registration finds turned parts, so that one mirror trial covers all flips. Mirrored outlines are similar, so that
@@ -62,28 +74,28 @@ def register_both_ways(part: Pixels, references: Sequence[Reference]) -> tuple[t
     Raises:
         ValueError: as `register_best`.
     """
-    by_series = _by_series(part, references)
-    fits, mirrored = register_best(part, references), flipped(part)
+    views, by_series = PartPyramid(part), _by_series(part.pixels, references)
+    fits = _best(views, by_series)
     if _fits(fits[0], by_series):
         mirror = max(
-            align(EdgePyramid(mirrored), _means(by_series))[0],
-            register_across(mirrored, by_series[fits[0].series], fits[0]),
+            align(views.mirrored, _means(by_series))[0],
+            register_across(views.mirrored, by_series[fits[0].series], fits[0]),
             key=lambda fit: fit.score,
         )
     else:
-        mirror = register_best(mirrored, references)[0]
+        mirror = _best(views.mirrored, by_series)[0]
     if mirror.score > fits[0].score:
-        back = register_across(part, by_series[mirror.series], mirror)
+        back = register_across(views, by_series[mirror.series], mirror)
         if back.score > fits[0].score:
             fits = (back, *(fit for fit in fits if fit.series != back.series))
     return fits, mirror
 
 
-def register_across(part: Pixels, reference: Reference, other: Registration) -> Registration:
+def register_across(views: PartPyramid, reference: Reference, other: Registration) -> Registration:
     """The part laid over a reference, starting from the registration of its mirror image."""
-    width = reference.mean.shape[1]
-    start = reference.mirror_image.homography @ flipping(width) @ other.homography @ flipping(part.shape[1])
-    return align_from(reference.series, EdgePyramid(part), reference.mean, normalised(start))
+    (_, width), (_, across) = reference.mean.shape, views.shape
+    start = reference.mirror_image.homography @ flipping(width) @ other.homography @ flipping(across)
+    return align_from(reference.series, views, reference.edges, normalised(start))
 
 
 def _by_series(part: Pixels, references: Sequence[Reference]) -> dict[str, Reference]:
@@ -95,8 +107,8 @@ def _by_series(part: Pixels, references: Sequence[Reference]) -> dict[str, Refer
     return by_series
 
 
-def _means(by_series: Mapping[str, Reference]) -> dict[str, Plane]:
-    return {series: reference.mean for series, reference in by_series.items()}
+def _means(by_series: Mapping[str, Reference]) -> dict[str, EdgePyramid]:
+    return {series: reference.edges for series, reference in by_series.items()}
 
 
 def _fits(fit: Registration, by_series: Mapping[str, Reference]) -> bool:

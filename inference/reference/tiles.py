@@ -6,27 +6,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.reference.edges import COARSE, EdgePyramid, blurred, scaling_up, shrunk
+from inference.reference.edges import COARSE
 from inference.reference.geometry import Matrix, Plane, normalised
+from inference.reference.pyramid import EdgePyramid
 
 _TILE = 36
+_SMOOTH = 1.2
 _ROBUST_ROUNDS = 8
 # Least share of the frame's area after a step; less is a collapse.
 _LEAST_STEP = 0.1
 
 
-def moved_by_tiles(views: EdgePyramid, mean: Plane, homography: Matrix, reach: int) -> Matrix:
+def moved_by_tiles(views: EdgePyramid, mean: EdgePyramid, homography: Matrix, reach: int) -> Matrix:
     """A homography after the step on which most tiles of the reference agree.
 
     Args:
         views: The part.
-        mean: The reference's edge strength.
+        mean: The reference.
         homography: From pixels of the part to those of the reference.
         reach: Radius of the search for a tile, in pixels of a frame `COARSE` long.
     """
-    template = blurred(shrunk(mean, COARSE), 1.2)
-    edges = blurred(views.edges(COARSE), 1.2)
-    down = np.linalg.inv(scaling_up(mean, template))
+    template, edges = mean.blurred(COARSE, _SMOOTH), views.blurred(COARSE, _SMOOTH)
+    down = np.linalg.inv(mean.scaling_up(COARSE))
     inner = down @ homography @ np.linalg.inv(views.scaling(COARSE))
     margin = np.array([[1, 0, reach], [0, 1, reach], [0, 0, 1]]) @ inner
     size = template.shape[1] + 2 * reach, template.shape[0] + 2 * reach

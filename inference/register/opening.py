@@ -8,9 +8,6 @@ from inference.register.local_store import FILE, LocalStore
 from inference.register.store import RegisterRefused, Store
 from inference.trademark.embedder import MarkEmbedder
 
-REGISTER = "register"
-"""Where a register lies unless another place is named."""
-
 
 def is_register(place: str) -> bool:
     """Whether a register is kept at a place; looking for one makes none.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.planes import Planes
 from inference.records import LEAST_HANDEDNESS, CheckStatus, ReferenceComparison, ScopeCheck
 from inference.scope.embedding import FrozenEmbedding
 from inference.scope.gate import ScopeGate
@@ -19,18 +20,19 @@ _BLANK_SPREAD = 2.0
 _MORE_ENLARGED = 1.1
 
 
-def physical_checks(part: NDArray[np.uint8], size: int) -> tuple[ScopeCheck, ...]:
-    """Checks of a part, uint8 (H, W, 3); `size` is the long side in pixels of the network's input."""
-    return resolution_check(part.shape[1], part.shape[0], size), _content(part)
+def physical_checks(part: Planes, size: int) -> tuple[ScopeCheck, ...]:
+    """Checks of a part; `size` is the long side in pixels of the network's input."""
+    height, width = part.pixels.shape[:2]
+    return resolution_check(width, height, size), _content(part)
 
 
 def gate_checks(
-    part: NDArray[np.uint8], views: Mapping[Sees, NDArray[np.uint8]], gate: ScopeGate, embed: FrozenEmbedding
+    part: Planes, views: Mapping[Sees, NDArray[np.uint8]], gate: ScopeGate, embed: FrozenEmbedding
 ) -> tuple[ScopeCheck, ...]:
     """Checks of a part or mark against the pictures that a model was trained on.
 
     Args:
-        part: uint8 (H, W, 3), a photo's part or a framed mark, whose measures are checked.
+        part: A photo's part or a framed mark, whose measures are checked.
         views: The views by which its kind can be recognised, uint8 (h, w, 3) each.
         gate: The model's gate; its card says which view it takes.
         embed: The frozen embedding that the gate was fitted with.
@@ -147,7 +149,7 @@ def resolution_check(width: int, height: int, size: int) -> ScopeCheck:
     return ScopeCheck("resolution", status, float(long_side), text)
 
 
-def _content(part: NDArray[np.uint8]) -> ScopeCheck:
+def _content(part: Planes) -> ScopeCheck:
     values = spread(part)
     if values < _BLANK_SPREAD:
         text = f"The part is blank (its values spread by {values:.1f} of 255); choose a picture that shows something."

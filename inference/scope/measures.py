@@ -7,7 +7,7 @@ the model has not learned from such photos. A part far beyond it is refused, bec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.planes import Plane, Planes
 from inference.preprocessing import at_most
 from inference.records import ScopeCheck
-
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 _SCALE = 448
 _SPECTRUM = 512
@@ -29,15 +27,17 @@ _AROUND_PEAK = 15
 _COARSEST_MOIRE = 10
 _WINDOW = 9
 _BLOCK, _LEAST_CELLS = 8, 8
+# Of second differences, up to eight times 255 each, in a block.
+_ROUGHEST = 8 * 255 * _BLOCK**2
 _FAINT_STEP = 0.1
-# Rows in a band; a whole picture in floating point would take too much memory.
+# Rows in a band.
 _BAND = 256
 _DARKEST, _BRIGHTEST = 2, 253
 _MOST_PIXELS = 0.95
 _SMOOTHEST = 0.1
 _FAR_BEYOND = 1.25
-# The difference of two Laplacians: 0 on planes and on straight edges.
-_LAPLACIANS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+# Along both axes it is the difference of two Laplacians: 0 on planes and on straight edges.
+_SECOND_DIFFERENCE = np.array([1, -2, 1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Measure:
     """One number of a part; higher is worse.
 
     Attributes:
-        of: Computes the number of a part, uint8 (H, W, 3).
+        of: Computes the number of a part.
         harmless: Up to this number nothing is reported, whatever the training photos have.
         states: The start of a sentence that states the number.
         shown: Format of the number.
@@ -53,14 +53,14 @@ class Measure:
         unusable: Above this number a part is refused, unless the training photos come near it themselves.
     """
 
-    of: Callable[[Pixels], float]
+    of: Callable[[Planes], float]
     harmless: float
     states: str
     shown: str
     advice: str
     unusable: float = math.inf
 
-    def check(self, name: str, part: Pixels, usual: float) -> ScopeCheck:
+    def check(self, name: str, part: Planes, usual: float) -> ScopeCheck:
         """Check a part's measure against the training photos."""
         value = self.of(part)
         stated = f"{self.states.format(self.shown.format(value))}; in training it was up to {self.shown.format(usual)}"
@@ -71,61 +71,66 @@ class Measure:
         return ScopeCheck(name, "ok", value, f"{stated}.")
 
 
-def blur(part: Pixels) -> float:
+def blur(part: Planes) -> float:
     """Blur of a part, 0 (sharp) to 1, at a long side of at most 448 pixels: how little it loses when it is blurred.
 
     Source: F. Crété et al.: The blur effect: perception and estimation with a new no-reference perceptual blur metric,
     2007. A blurred picture hardly changes when it is blurred again, whatever it shows. Noise counts as sharp.
     """
-    grey = _grey(at_most(part, _SCALE))
+    grey = cv2.cvtColor(at_most(part.near, _SCALE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     return max(_left_after_blur(grey), _left_after_blur(np.ascontiguousarray(grey.T)))
 
 
-def _left_after_blur(grey: Plane) -> float:
+def _left_after_blur(grey: NDArray[Any]) -> float:
     """Share of the steps from row to row that remains when columns are smoothed; 1 without any step."""
     steps, smoothed = (np.abs(np.diff(plane, axis=0)) for plane in (grey, cv2.blur(grey, (1, _WINDOW))))
     total = float(steps.sum())
     return 1 - float(np.maximum(steps - smoothed, 0).sum()) / total if total > 0 else 1.0
 
 
-def clipped(part: Pixels) -> float:
+def clipped(part: Planes) -> float:
     """Share of pixels that are nearly black or nearly white and have lost their detail, 0 to 1."""
-    dark, bright = cv2.inRange(part, (0,) * 3, (_DARKEST,) * 3), cv2.inRange(part, (_BRIGHTEST,) * 3, (255,) * 3)
-    return (cv2.countNonZero(dark) + cv2.countNonZero(bright)) / dark.size
+    red, green, blue = part.channels
+    dark = cv2.max(cv2.max(red, green), blue) <= _DARKEST
+    bright = cv2.min(cv2.min(red, green), blue) >= _BRIGHTEST
+    return (np.count_nonzero(dark) + np.count_nonzero(bright)) / red.size
 
 
-def blocks(part: Pixels) -> float:
+def blocks(part: Planes) -> float:
     """Steps across the lines of an eight-pixel grid, as a multiple of the steps within its cells; 1 without a grid.
 
     Coarse JPEG leaves such a grid, which stays when the picture is saved again; a resized picture has none. The grid
     must run both ways, so that stripes do not count.
     """
-    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-    return min(_grid_step(grey), _grid_step(grey.T))
+    grey = part.grey
+    down, across = (grey[:-1], grey[1:]), (grey[:, :-1], grey[:, 1:])
+    return min(_grid_step(*down, along=1), _grid_step(*across, along=0))
 
 
-def _grid_step(grey: NDArray[Any]) -> float:
-    """Mean step between rows at the largest of eight phases, as a multiple of the median phase."""
-    bands = (grey[top : top + _BAND + 1].astype(np.float32) for top in range(0, max(1, len(grey) - 1), _BAND))
-    steps = np.concatenate([np.abs(np.diff(band, axis=0)).mean(1) for band in bands])
-    cells = len(steps) // _BLOCK
+def _grid_step(before: Plane, after: Plane, along: int) -> float:
+    """Mean step between lines that run along an axis at the largest of eight phases, as a multiple of the median."""
+    length, lines = before.shape[along], before.shape[1 - along]
+    cells = lines // _BLOCK
     if cells < _LEAST_CELLS:
         return 1.0
-    phases = steps[: cells * _BLOCK].reshape(cells, _BLOCK).mean(0) + _FAINT_STEP
+    # Whole numbers, so that no sum is rounded.
+    steps = cv2.reduce(cv2.absdiff(before, after), along, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    means = (steps / length).astype(np.float32)
+    phases = means[: cells * _BLOCK].reshape(cells, _BLOCK).mean(0) + _FAINT_STEP
     return float(phases.max() / np.median(phases))
 
 
-def moire(part: Pixels) -> float:
+def moire(part: Planes) -> float:
     """Height of the sharpest peak in the spectrum over its surroundings, in nats; 0 for a part that is too small.
 
     A photo of a screen or of a raster print has such a peak. Periods of less than ten pixels are searched in the middle
     of the part at its own scale, but not near the axes, where upright edges and JPEG blocks have their peaks.
     """
-    height, width = (min(side, _SPECTRUM) for side in part.shape[:2])
+    height, width = (min(side, _SPECTRUM) for side in part.grey.shape)
     if min(height, width) < _LEAST_SPECTRUM:
         return 0.0
-    top, left = (part.shape[0] - height) // 2, (part.shape[1] - width) // 2
-    grey = _grey(np.ascontiguousarray(part[top : top + height, left : left + width]))
+    top, left = (part.grey.shape[0] - height) // 2, (part.grey.shape[1] - width) // 2
+    grey = part.grey[top : top + height, left : left + width].astype(np.float32)
     grey = (grey - grey.mean()) * np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     spectrum = np.log(np.abs(np.fft.fftshift(np.fft.fft2(grey))) + 1).astype(np.float32)
     above = spectrum - cv2.blur(spectrum, (_AROUND_PEAK, _AROUND_PEAK))
@@ -135,46 +140,53 @@ def moire(part: Pixels) -> float:
     return float(above[fine & off_axis].max())
 
 
-def noise(part: Pixels) -> float:
+def noise(part: Planes) -> float:
     """Standard deviation of the noise where the part is smoothest, in grey levels of 255.
 
     Source: J. Immerkær: Fast noise variance estimation, 1996, on blocks; the smoothest tenth counts, so that grain and
     edges do not.
     """
-    rough = cv2.filter2D(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), cv2.CV_32F, _LAPLACIANS)
-    rough = cv2.blur(np.abs(rough, out=rough), (_BLOCK, _BLOCK)).ravel()
-    # Only the two values around the quantile are scaled, not all.
-    rank = _SMOOTHEST * (rough.size - 1)
-    around = [int(rank), min(int(rank) + 1, rough.size - 1)]
-    rough.partition(around)
-    return float(np.quantile(rough[around] / 6 * np.sqrt(np.pi / 2), rank - int(rank)))
+    # Whole numbers, which are counted rather than sorted.
+    counts = sum(np.bincount(sums.ravel(), minlength=_ROUGHEST + 1) for sums in _rough_sums(part.grey))
+    rank = _SMOOTHEST * (part.grey.size - 1)
+    around = [int(rank), min(int(rank) + 1, part.grey.size - 1)]
+    means = (np.searchsorted(np.cumsum(counts), around, side="right") / _BLOCK**2).astype(np.float32)
+    return float(np.quantile(means / 6 * np.sqrt(np.pi / 2), rank - int(rank)))
 
 
-def spread(part: Pixels) -> float:
-    """The largest standard deviation of a channel, in levels of 255.
-
-    Squares are added in the order of the pixels, as numpy does, but a band at a time to save memory.
-    """
-    return max(_deviation(cv2.extractChannel(part, channel)) for channel in range(3))
-
-
-def _deviation(plane: NDArray[Any]) -> float:
-    squares = np.square(np.arange(256) - plane.sum(dtype=np.float64) / plane.size)
-    total = np.zeros(1)
-    for top in range(0, len(plane), _BAND):
-        total = np.add.accumulate(np.append(total, cv2.LUT(plane[top : top + _BAND], squares)))[-1:]
-    return float(np.sqrt(total[0] / plane.size))
+def _rough_sums(grey: Plane) -> Iterator[NDArray[np.int32]]:
+    """Sums of the second differences in the 8 x 8 pixels around each pixel, a band of rows at a time."""
+    height = len(grey)
+    for top in range(0, height, _BAND):
+        bottom = min(top + _BAND, height)
+        # What a band's rows need of its neighbours: half a block, and a row more for the differences.
+        first, last = max(0, top - _BLOCK // 2), min(height, bottom + _BLOCK // 2)
+        above = min(first, 1)
+        rough = cv2.sepFilter2D(grey[first - above : last + 1], cv2.CV_16S, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)
+        sums = cv2.boxFilter(np.abs(rough[above : above + last - first]), cv2.CV_32S, (_BLOCK, _BLOCK), normalize=False)
+        yield np.asarray(sums, np.int32)[top - first : bottom - first]
 
 
-def colours(part: Pixels) -> float:
+def spread(part: Planes) -> float:
+    """The largest standard deviation of a channel, in levels of 255."""
+    return max(map(_deviation, part.channels))
+
+
+def _deviation(plane: Plane) -> float:
+    """Standard deviation of a plane (H, W), from how often each level occurs."""
+    # In bands, since OpenCV counts in single precision.
+    bands = (plane[top : top + _BAND] for top in range(0, len(plane), _BAND))
+    counts = sum(cv2.calcHist([band], [0], None, [256], (0, 256)).ravel().astype(np.float64) for band in bands)
+    levels = np.arange(256)
+    return float(np.sqrt(counts @ np.square(levels - counts @ levels / plane.size) / plane.size))
+
+
+def colours(part: Planes) -> float:
     """Number of colours, of 4,096, that make up 95% of the pixels: few in a mark, many in a photo."""
-    coarse = (part >> 4).astype(np.int64) @ np.array([256, 16, 1])
+    red, green, blue = ((channel >> 4).astype(np.uint16) for channel in part.channels)
+    coarse = red << 8 | green << 4 | blue
     counts = np.sort(np.bincount(coarse.ravel()))[::-1]
     return float(np.searchsorted(np.cumsum(counts), _MOST_PIXELS * coarse.size) + 1)
-
-
-def _grey(part: Pixels) -> Plane:
-    return cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 PHOTO_MEASURES: Mapping[str, Measure] = {

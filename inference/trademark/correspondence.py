@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,23 +51,23 @@ def correspondences(
     here, there = (_unit(vectors - middle) for vectors in chosen)
     weights = [np.sqrt(_at(heatmap, places)) for heatmap, (_, places) in zip(evidence, cells, strict=True)]
     matches = np.maximum(here @ there.T, 0) * np.outer(*weights)
-    best_second, best_first = matches.argmax(axis=1), matches.argmax(axis=0)
-    mutual = [
-        (float(matches[a, b]), a, int(b))
-        for a, b in enumerate(best_second)
-        if best_first[b] == a and matches[a, b] >= LEAST
-    ]
-    kept: list[tuple[float, int, int]] = []
-    for value, a, b in sorted(mutual, key=lambda match: (-match[0], match[1])):
+    in_first = np.arange(len(matches))
+    in_second = matches.argmax(axis=1)
+    values = matches[in_first, in_second]
+    mutual = np.flatnonzero((matches.argmax(axis=0)[in_second] == in_first) & (values >= LEAST))
+    kept: list[tuple[int, int]] = []
+    for a in mutual[np.argsort(-values[mutual], kind="stable")].tolist():
+        b = int(in_second[a])
         beside = any(
-            min(_steps(cells[0][0], a, other_a), _steps(cells[1][0], b, other_b)) < _APART
-            for _, other_a, other_b in kept
+            min(_steps(cells[0][0], a, other_a), _steps(cells[1][0], b, other_b)) < _APART for other_a, other_b in kept
         )
-        if not beside and len(kept) < MOST:
-            kept.append((value, a, b))
+        if not beside:
+            kept.append((a, b))
+        if len(kept) == MOST:
+            break
     return tuple(
-        Correspondence(number, (cells[0][1][a], cells[1][1][b]), min(value, 1.0))
-        for number, (value, a, b) in enumerate(kept, 1)
+        Correspondence(number, (_place(cells[0][1][a]), _place(cells[1][1][b])), min(float(values[a]), 1.0))
+        for number, (a, b) in enumerate(kept, 1)
     )
 
 
@@ -77,24 +76,25 @@ def _steps(cells: NDArray[np.intp], one: int, other: int) -> int:
     return int(np.abs(cells[one] - cells[other]).max())
 
 
-def _cells_inside(heatmap: Heatmap, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], list[Place]]:
-    """Rows and columns (n, 2) of the cells whose middle lies in the examined mark, and their places in it."""
+def _place(found: NDArray[np.float64]) -> Place:
+    x, y = found.tolist()
+    return x, y
+
+
+def _cells_inside(heatmap: Heatmap, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Rows and columns (n, 2) of cells whose middle lies in the examined mark, and their places x, y in it (n, 2)."""
     place = heatmap.placement
-    inside, places = [], []
-    for row, column in np.ndindex(*shape):
-        x = ((column + 0.5) / shape[1] - place.left) / place.width
-        y = ((row + 0.5) / shape[0] - place.top) / place.height
-        if 0 <= x <= 1 and 0 <= y <= 1:
-            inside.append((row, column))
-            places.append((x, y))
-    return np.array(inside, np.intp).reshape(-1, 2), places
+    cells = np.argwhere(np.ones(shape, bool))
+    middles = (cells[:, ::-1] + 0.5) / shape[::-1]
+    places = (middles - (place.left, place.top)) / (place.width, place.height)
+    inside = ((places >= 0) & (places <= 1)).all(axis=1)
+    return cells[inside], places[inside]
 
 
-def _at(heatmap: Heatmap, places: Sequence[Place], grid: int = 64) -> NDArray[np.float32]:
-    """The heatmap at places of the mark, as a share of full scale (n,)."""
-    values = strength(heatmap, grid, grid)
-    indices = [(min(int(y * grid), grid - 1), min(int(x * grid), grid - 1)) for x, y in places]
-    return values[tuple(np.array(indices).T)]
+def _at(heatmap: Heatmap, places: NDArray[np.float64], grid: int = 64) -> NDArray[np.float32]:
+    """The heatmap at places of the mark (n, 2), as a share of full scale (n,)."""
+    across, down = np.minimum((places * grid).astype(np.intp), grid - 1).T
+    return strength(heatmap, grid, grid)[down, across]
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from inference.examiner import Examiner, ScopeViews
 from inference.models.card import Card, WeightsRefused
 from inference.networks.hms import Siamese
+from inference.planes import Planes
 from inference.records import (
     Comparison,
     Crop,
@@ -29,57 +30,19 @@ from inference.trademark.checks import mark_checks
 from inference.trademark.correspondence import correspondences
 from inference.trademark.framing import FRAMING, as_ink, frame_mark
 from inference.trademark.local_features import local_features
-from inference.trademark.mark_view import Element, MarkView, elements_of
+from inference.trademark.mark_view import MarkView, elements_of
 from inference.trademark.scores import EmbeddedMark, PairScore, pair_score
+from inference.trademark.seen import Maps, PairMaps, Seen
 from inference.trademark.sub_scores import Variants, sub_scores, variants
 
 Pair = tuple[Exhibit, Exhibit]
 Crops = tuple[Crop | None, Crop | None]
-Maps = NDArray[np.float32]
 
 _COMPARED_AT_ONCE = 512
 """Embeddings that are compared together: what is computed of them stays in a core's cache."""
 _AT_ONCE_ON_A_CPU, _AT_ONCE = 8, 128
 """Images in one pass. On a CPU a map of more would take over 32 MB, which glibc requests from the system anew for each
 layer: that made a pass take three times as long."""
-
-
-class PairMaps(NamedTuple):
-    """The maps of one mark of a pair.
-
-    Attributes:
-        leaning: Raw heatmap for the side to which the pair leans (h, w).
-        shared: Raw heatmap for similarity (h, w).
-        finer: The finer feature map (C, h', w'), in which areas are located.
-    """
-
-    leaning: Maps
-    shared: Maps
-    finer: Maps
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """The network's output for B pairs: all first marks, then all second marks.
-
-    Attributes:
-        leaning: Raw heatmaps for the side to which each pair leans (2 * B, h, w).
-        shared: Raw heatmaps for similarity (2 * B, h, w).
-        finer: Finer feature maps (2 * B, C, h', w').
-        embedded: Embeddings (2 * B, C).
-    """
-
-    leaning: Maps
-    shared: Maps
-    finer: Maps
-    embedded: Tensor
-
-    def of(self, index: int, swapped: bool = False) -> list[PairMaps]:
-        """The maps of the two marks of a pair, the second mark first if they are swapped."""
-        both = [index, len(self.leaning) // 2 + index]
-        return [
-            PairMaps(self.leaning[mark], self.shared[mark], self.finer[mark]) for mark in sorted(both, reverse=swapped)
-        ]
 
 
 class TrademarkExaminer(Examiner):
@@ -161,7 +124,7 @@ class TrademarkExaminer(Examiner):
         for index, swap in enumerate(swapped):
             both = embedded[index], embedded[len(ordered) + index]
             scored.append(self.score(*(both[::-1] if swap else both)))
-        elements = self._elements(pairs, scored)
+        elements = self._elements(pairs, scored, seen.features)
         further: list[tuple[SubScore, ...]] = [()] * len(pairs)
         if in_other_ways:
             others = [
@@ -269,35 +232,50 @@ class TrademarkExaminer(Examiner):
         )
 
     def _elements(
-        self, pairs: Sequence[tuple[MarkView, MarkView]], scored: Sequence[PairScore]
+        self, pairs: Sequence[tuple[MarkView, MarkView]], scored: Sequence[PairScore], wholes: Tensor
     ) -> dict[int, ElementFinding]:
-        """The findings of the most similar elements of pairs of views by the pair's index, without their evidence."""
+        """The findings of the most similar elements of pairs of views by the pair's index, without their evidence.
+
+        Args:
+            pairs: The views.
+            scored: What is weighed of each pair.
+            wholes: Feature maps of all first marks in canonical order, then of all second ones (2 * B, C, h, w).
+        """
         rule = self.card.element_rule
-        chosen = {index: one.element for index, one in enumerate(scored) if one.element is not None}
+        # An element stands beside the other mark as a whole, which has been seen; `mark` is the one that has it.
+        chosen = [
+            (index, one.element, 0 if one.element.numbers[0] else 1) for index, one in enumerate(scored) if one.element
+        ]
         if rule is None or not chosen:
             return {}
-        both = [
-            [view.elements[number - 1] if number else view for view, number in zip(pairs[index], numbers, strict=True)]
-            for index, numbers in ((index, element.numbers) for index, element in chosen.items())
-        ]
-        swapped = [scored[index].swapped for index in chosen]
-        ordered = [pair[::-1] if swap else pair for pair, swap in zip(both, swapped, strict=True)]
-        seen = self._forward_pairs([pair[place].image for place in (0, 1) for pair in ordered])
-        found = {}
-        for number, (index, element) in enumerate(chosen.items()):
+        elements = [pairs[index][mark].elements[found.numbers[mark] - 1] for index, found, mark in chosen]
+        features, _ = self._features([element.image for element in elements])
+
+        def in_place(place: int) -> list[Tensor]:
+            """The feature maps of all first or of all second marks, in canonical order."""
+            return [
+                own if place == mark ^ scored[index].swapped else wholes[place * len(pairs) + index]
+                for (index, _, mark), own in zip(chosen, features, strict=True)
+            ]
+
+        shared = self._shared_maps(torch.stack([*in_place(0), *in_place(1)]))
+        findings = {}
+        for number, ((index, found, mark), element) in enumerate(zip(chosen, elements, strict=True)):
+            raw = shared[number :: len(chosen)]
+            prepared = [view.prepared for view in pairs[index]]
+            prepared[mark] = element.prepared
             first, second = (
-                self._heatmap(maps.shared, self.sides[0], one.prepared.placement)
-                for maps, one in zip(seen.of(number, swapped[number]), both[number], strict=True)
+                self._heatmap(own, self.sides[0], one.placement)
+                for own, one in zip(raw[::-1] if scored[index].swapped else raw, prepared, strict=True)
             )
-            places = [one.place if isinstance(one, Element) else None for one in both[number]]
-            found[index] = ElementFinding(
-                places=(places[0], places[1]),
-                log_odds=element.log_odds,
-                agreement=element.agreement,
-                score=element.raised(rule.agreement_weight),
+            findings[index] = ElementFinding(
+                places=(None, element.place) if mark else (element.place, None),
+                log_odds=found.log_odds,
+                agreement=found.agreement,
+                score=found.raised(rule.agreement_weight),
                 heatmaps=(first, second),
             )
-        return found
+        return findings
 
     def _sub_scores(
         self, overall: Sequence[float], wholes: Tensor, others: Sequence[tuple[Variants, ...]], swapped: Sequence[bool]
@@ -315,8 +293,9 @@ class TrademarkExaminer(Examiner):
         found = []
         for index, ((first, second), swap) in enumerate(zip(ordered, swapped, strict=True)):
             a = wholes[index]
-            (grey_a,) = (next(rest) for _ in first.tensors)
-            grey_b, *turned_b = (next(rest) for _ in second.tensors)
+            grey_a = a if first.grey is None else next(rest)
+            grey_b = wholes[len(ordered) + index] if second.grey is None else next(rest)
+            turned_b = [next(rest) for _ in second.turned]
             grey, *turned = self.compare_embedded([(grey_a, grey_b), *((a, each) for each in turned_b)])
             found.append(sub_scores(overall[index], grey, turned, turned_mark=1 if swap else 2))
         return found
@@ -326,7 +305,7 @@ class TrademarkExaminer(Examiner):
         most = _AT_ONCE_ON_A_CPU if self.device.type == "cpu" else _AT_ONCE
         batches = (images[start : start + most] for start in range(0, len(images), most))
         with self._lock, torch.no_grad():
-            return torch.cat([self._siamese(torch.stack(list(batch)).to(self.device)) for batch in batches])
+            return torch.cat([self._siamese(self._stacked(batch)) for batch in batches])
 
     @property
     def compact_channels(self) -> int:
@@ -353,20 +332,32 @@ class TrademarkExaminer(Examiner):
         with torch.no_grad():
             return log_odds_similar(head.logits(head.pair(first, second)).double())
 
-    def _forward_pairs(self, tensors: Sequence[Tensor]) -> _Seen:
+    def _forward_pairs(self, tensors: Sequence[Tensor]) -> Seen:
         """The network's output for all first marks, then all second marks (2 * B, 3, S, S)."""
+        features, finer = self._features(tensors)
         with self._lock:
+            _, leaning = self._grad_cam(features, lambda logits: log_odds_similar(logits).abs())
             with torch.no_grad():
-                feature_map, finer = self._siamese.features_and_finer(torch.stack(list(tensors)).to(self.device))
-            _, leaning = self._grad_cam(feature_map, lambda logits: log_odds_similar(logits).abs())
-            _, shared = self._grad_cam(feature_map, log_odds_similar)
-            with torch.no_grad():
-                embedded = self._siamese.head.embed(feature_map)
-        return _Seen(leaning, shared, finer.float().cpu().numpy(), embedded)
+                embedded = self._siamese.head.embed(features)
+        return Seen(features, leaning, self._shared_maps(features), finer.float().cpu().numpy(), embedded)
+
+    def _features(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The feature maps of images (3, S, S), and the finer ones before them; see `Siamese`."""
+        with self._lock, torch.no_grad():
+            return self._siamese.features_and_finer(self._stacked(tensors))
+
+    def _shared_maps(self, features: Tensor) -> Maps:
+        """Raw heatmaps for similarity of all first marks, then all second marks, from their feature maps."""
+        with self._lock:
+            return self._grad_cam(features, log_odds_similar)[1]
+
+    def _stacked(self, images: Sequence[Tensor]) -> Tensor:
+        """Images (3, S, S) as the network takes them fastest: in memory pixel by pixel, (n, 3, S, S)."""
+        return torch.stack([*images]).to(self.device, memory_format=torch.channels_last)
 
 
 def _shown_to_gate(mark: FramedMark) -> ScopeViews:
-    return mark.pixels, {"ink": as_ink(mark.pixels)}
+    return Planes(mark.pixels), {"ink": as_ink(mark.pixels)}
 
 
 def log_odds_similar(logits: Tensor) -> Tensor:

@@ -31,17 +31,17 @@ class Variants:
     """The variants of one mark.
 
     Attributes:
-        grey: The mark without colour, (3, S, S).
+        grey: The mark without colour, (3, S, S); None where it has none, so that it is seen already.
         turned: The mark in the seven other rotations and mirrorings, each (3, S, S); empty if it is not turned.
     """
 
-    grey: Tensor
+    grey: Tensor | None
     turned: tuple[Tensor, ...]
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """All of them, in this order."""
-        return (self.grey, *self.turned)
+        return self.turned if self.grey is None else (self.grey, *self.turned)
 
 
 def variants(mark: Pixels, framed: Tensor, preprocessing: Preprocessing, *, turn: bool) -> Variants:
@@ -53,8 +53,9 @@ def variants(mark: Pixels, framed: Tensor, preprocessing: Preprocessing, *, turn
         preprocessing: The model's preprocessing.
         turn: Whether this mark is turned; it suffices to turn one of two.
     """
+    grey = without_colour(mark)
     return Variants(
-        grey=torch.from_numpy(preprocessing(without_colour(mark)).values),
+        grey=None if np.array_equal(grey, mark) else torch.from_numpy(preprocessing(grey).values),
         turned=tuple(turned_views(framed).values()) if turn else (),
     )
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from app import OFFLINE
-from inference.models.catalogue import WEIGHTS_FOLDER, read_catalogue
+from inference.models.catalogue import read_catalogue
+from inference.places import WEIGHTS_FOLDER
 
 # Before anything imports Gradio.
 os.environ.update(OFFLINE)
@@ -56,7 +57,7 @@ def serve(leftovers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """
     from inference.bench import Bench
     from inference.casework.cases import Cases
-    from inference.collections.files import REFERENCES_FOLDER
+    from inference.places import REFERENCES_FOLDER
     from ui.workbench import launch, workbench
 
     pages = []

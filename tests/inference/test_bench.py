@@ -15,9 +15,9 @@ from inference.authenticity.examiner import AuthenticityExaminer
 from inference.bench import Bench
 from inference.evidence.scale import VerbalScale
 from inference.models.card import Task, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.embedding import frozen_embedding
 from inference.models.weights import load_model
+from inference.places import WEIGHTS_FOLDER
 from inference.records import Exhibit, Refusal
 from inference.request import Request
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.places import WEIGHTS_FOLDER
 
 
 @dataclass(frozen=True)

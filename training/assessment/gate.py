@@ -20,6 +20,7 @@ from inference.examiner import Examiner
 from inference.models.card import Card, Metric, Task
 from inference.models.embedding import frozen_embedding
 from inference.models.weights import Model, load_model, save_model
+from inference.planes import Planes
 from inference.records import Refusal
 from inference.scope.checks import gate_checks, physical_checks
 from inference.scope.gate import ScopeGate, Spread, as_rows, neighbour_distance
@@ -131,7 +132,7 @@ def fit_scope_gate(examiner: Examiner, pictures: Sequence[Picture], in_scenes: S
     measures = MARK_MEASURES if task == "trademark" else PHOTO_MEASURES
     embed = frozen_embedding()
 
-    def taken(part: Pixels, shown: Mapping[Sees, Pixels]) -> tuple[Sees, NDArray[np.float16], list[float]]:
+    def taken(part: Planes, shown: Mapping[Sees, Pixels]) -> tuple[Sees, NDArray[np.float16], list[float]]:
         sees = next(view for view in _SHOWN if view in shown)
         return sees, embed(shown[sees]).astype(np.float16), [measure.of(part) for measure in measures.values()]
 
@@ -329,7 +330,7 @@ def _excesses(gate: ScopeGate, examiner: Examiner, pictures: Sequence[Picture]) 
 def _of_each(
     examiner: Examiner,
     pictures: Sequence[Picture],
-    taken: Callable[[Pixels, Mapping[Sees, Pixels]], T],
+    taken: Callable[[Planes, Mapping[Sees, Pixels]], T],
     degrade: Degradation | None = None,
 ) -> list[T]:
     """What is taken of each picture, degraded or not, as the examiner shows it to a gate."""
@@ -342,7 +343,7 @@ def _of_each(
         return list(tqdm(found, "seeing what a scope gate sees", total=len(pictures), unit="picture", leave=False))
 
 
-def _statuses(gate: ScopeGate, part: Pixels, shown: Mapping[Sees, Pixels]) -> set[str]:
+def _statuses(gate: ScopeGate, part: Planes, shown: Mapping[Sees, Pixels]) -> set[str]:
     # Only a part that is too small for any network fails the resolution check here.
     return {
         check.status

@@ -21,6 +21,7 @@ from inference.collections.witnesses import (
     both_witnesses,
 )
 from inference.networks.comparator import Comparator
+from inference.planes import Planes
 from inference.reference.cells import wholly
 from inference.reference.difference import deviation_from
 from inference.reference.edges import edge_strength, tolerant
@@ -139,7 +140,7 @@ class BlurAlone:
     def map(self, pixels: Pixels, covered: Mask, kept: Kept) -> DeviationMap:
         """Blur, 0 to 1, the same everywhere."""
         del kept
-        return _by_cell(np.full((1, 1), blur(pixels)), covered)
+        return _by_cell(np.full((1, 1), blur(Planes(pixels))), covered)
 
 
 def _by_cell(values: NDArray[Any], covered: Mask, interpolation: int = cv2.INTER_LINEAR) -> DeviationMap:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from inference.files import csv_bytes, png_bytes, write_whole
 from inference.intake.exhibit import read_exhibit
 from inference.locator.examiner import Locator
-from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.places import WEIGHTS_FOLDER
 from inference.records import Crop, Exhibit
 from training.data.photos.photo import Photo
 from training.data.photos.photo_set import read_photo_set

@@ -20,10 +20,10 @@ from torch import nn
 
 from inference.collections.witnesses import PatchFeatures
 from inference.models.card import Card, Task
-from inference.models.catalogue import WEIGHTS_FOLDER
 from inference.models.weights import Model, load_model, save_model
 from inference.networks.backbones import Backbone, BackboneName, build_backbone
 from inference.networks.hms import Siamese
+from inference.places import WEIGHTS_FOLDER
 from inference.preprocessing import HALF, Preprocessing
 from inference.records import Refusal
 

@@ -22,6 +22,7 @@ from inference.drawing import DIFFERENCE_FULL_SCALE, difference_picture, overlay
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import SeriesRule
 from inference.models.weights import Model, load_model
+from inference.planes import Planes
 from inference.records import Crop, Exhibit, ReferenceComparison, ScopeCheck, Verdict, as_json
 from inference.reference.difference import anomaly, difference
 from inference.reference.reference import Reference
@@ -302,7 +303,7 @@ def test_a_part_out_of_focus_is_refused(
     verdict = examiner.examine(read_exhibit(file.getvalue(), "blurred.png"), "alba")
     check = check_of("sharpness", verdict)
     assert check.status == status, check.text
-    assert check.value == blur(view_of(verdict).registered)
+    assert check.value == blur(Planes(view_of(verdict).registered))
     assert (verdict.outcome == "out of scope") == (status == "refuse")
 
 

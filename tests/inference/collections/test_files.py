@@ -14,7 +14,8 @@ import pytest
 from inference.collections.collection import Collection
 from inference.collections.examiner import CollectionExaminer
 from inference.collections.files import CollectionRefused, load_collection, read_collections, save_collection
-from inference.models.catalogue import WEIGHTS_FOLDER, read_card
+from inference.models.catalogue import read_card
+from inference.places import WEIGHTS_FOLDER
 from inference.records import as_json
 from inference.request import Request
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from inference.authenticity.examiner import AuthenticityExaminer
-from inference.command_line import commands
+from inference.command_line import examining
 from inference.drawing import element_picture, in_two_colours, lay_over, overlay, picture, ringed
 from inference.evidence.calibration import Calibration, as_ratio
 from inference.examiner import as_probability
@@ -394,7 +394,7 @@ def test_an_interruption_ends_quietly(desk: Path, called: Callable[..., Ran], mo
     def interrupted(*_: object) -> Exhibit:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "read_laid_on", interrupted)
+    monkeypatch.setattr(examining, "read_laid_on", interrupted)
     assert called("examine", desk / "part.png", "--weights", desk / "weights") == Ran(130, "", "")
 
 

@@ -22,9 +22,10 @@ import torch
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.models.card import HISTOGRAM_BINS, Card, Confusion, Histogram, Metric, WeightsRefused
-from inference.models.catalogue import WEIGHTS_FOLDER, read_card, read_catalogue
+from inference.models.catalogue import read_card, read_catalogue
 from inference.models.weights import load_model, save_model
 from inference.networks.kag_mtln import KagMtln
+from inference.places import WEIGHTS_FOLDER
 from inference.records import as_json
 from inference.reference.reference import Reference
 

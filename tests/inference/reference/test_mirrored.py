@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from inference.authenticity.examiner import AuthenticityExaminer
 from inference.models.weights import Model, load_model
+from inference.planes import Planes
 from inference.records import LEAST_HANDEDNESS, NEARLY_AS_WELL, Exhibit, MirrorTrial, ScopeCheck, Verdict
 from inference.reference.building import build_reference
+from inference.reference.pyramid import PartPyramid
 from inference.reference.reference import Reference
 from inference.reference.registration import register_across, register_best, register_both_ways
 from inference.request import Request
@@ -209,8 +211,8 @@ def test_the_mirror_image_is_laid_over_every_reference_that_the_part_was(
     tiny_references: tuple[Reference, ...], lettered: Any
 ) -> None:
     part = lettered.photo("quorum/genuine", 50)
-    as_it_is, mirror = register_both_ways(part, tiny_references)
-    other_way, back = register_both_ways(flipped(part), tiny_references)
+    as_it_is, mirror = register_both_ways(Planes(part), tiny_references)
+    other_way, back = register_both_ways(Planes(flipped(part)), tiny_references)
     assert [fit.stated() for fit in as_it_is] == [fit.stated() for fit in register_best(part, tiny_references)]
     assert (back.series, mirror.series) == ("quorum", other_way[0].series)
     assert back.score == pytest.approx(as_it_is[0].score, abs=0.002)
@@ -223,9 +225,10 @@ def test_a_fit_that_one_way_misses_is_found_from_the_other(
 ) -> None:
     reference = tiny_references[number]
     part = lettered.photo(f"{reference.series}/genuine", 50)
-    (known,), mirror = register_both_ways(part, [reference])
-    assert register_across(part, reference, mirror).score == pytest.approx(known.score, abs=0.01)
-    assert register_across(flipped(part), reference, known).score == pytest.approx(mirror.score, abs=0.01)
+    (known,), mirror = register_both_ways(Planes(part), [reference])
+    views = PartPyramid(Planes(part))
+    assert register_across(views, reference, mirror).score == pytest.approx(known.score, abs=0.01)
+    assert register_across(views.mirrored, reference, known).score == pytest.approx(mirror.score, abs=0.01)
 
 
 HANDED = 0.2

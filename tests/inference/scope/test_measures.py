@@ -1,4 +1,4 @@
-"""Measures of large parts are made in bands, and come to the same bits as the plain formula on the whole."""
+"""Measures are counted in whole numbers, and come to the same bits as the plain formula in floating point."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from inference.intake.depth import in_mode, pixels_of
+from inference.planes import NEAR_SIDE, Planes
+from inference.preprocessing import at_most
 from inference.scope.gate_card import MEASURE_NAMES
-from inference.scope.measures import MEASURES, blocks, clipped, noise, spread
+from inference.scope.measures import MEASURES, blocks, blur, clipped, colours, moire, noise, spread
 
 SIZES = [(1, 1), (1, 40), (40, 1), (9, 8), (64, 71), (257, 300), (700, 65), (1030, 515)]
 MIDDLE = np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
@@ -49,6 +51,26 @@ def plain_noise(part: np.ndarray) -> float:
     return float(np.quantile(rough, 0.1))
 
 
+def plain_moire(part: np.ndarray) -> float:
+    height, width = (min(side, 512) for side in part.shape[:2])
+    if min(height, width) < 64:
+        return 0.0
+    top, left = (part.shape[0] - height) // 2, (part.shape[1] - width) // 2
+    middle = grey(np.ascontiguousarray(part[top : top + height, left : left + width]))
+    window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
+    spectrum = np.log(np.abs(np.fft.fftshift(np.fft.fft2((middle - middle.mean()) * window))) + 1).astype(np.float32)
+    above = spectrum - cv2.blur(spectrum, (15, 15))
+    down, across = (np.abs(np.fft.fftshift(np.fft.fftfreq(side))) for side in (height, width))
+    fine = np.hypot(down[:, None], across[None, :]) > 1 / 10
+    return float(above[fine & (down > 3 / height)[:, None] & (across > 3 / width)[None, :]].max())
+
+
+def plain_colours(part: np.ndarray) -> float:
+    _, counts = np.unique((part >> 4).reshape(-1, 3), axis=0, return_counts=True)
+    covered = np.cumsum(np.sort(counts)[::-1])
+    return float((covered < 0.95 * len(part) * len(part[0])).sum() + 1)
+
+
 def plain_blocks(part: np.ndarray) -> float:
     def step(plane: np.ndarray) -> float:
         steps = np.abs(np.diff(plane, axis=0)).mean(1)
@@ -64,11 +86,54 @@ def plain_blocks(part: np.ndarray) -> float:
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize(
     ("measure", "plain"),
-    [(spread, plain_spread), (clipped, plain_clipped), (noise, plain_noise), (blocks, plain_blocks)],
-    ids=["spread", "clipped", "noise", "blocks"],
+    [
+        (clipped, plain_clipped),
+        (noise, plain_noise),
+        (blocks, plain_blocks),
+        (moire, plain_moire),
+        (colours, plain_colours),
+    ],
+    ids=["clipped", "noise", "blocks", "moire", "colours"],
 )
 def test_a_measure_is_that_of_the_plain_formula_to_the_bit(measure: Callable, plain: Callable, name: str) -> None:
-    assert measure(PICTURES[name]).hex() == plain(PICTURES[name]).hex()
+    assert measure(Planes(PICTURES[name])).hex() == plain(PICTURES[name]).hex()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_spread_is_that_of_the_plain_formula(name: str) -> None:
+    """The plain formula rounds at every pixel, the counts of levels do not."""
+    assert spread(Planes(PICTURES[name])) == pytest.approx(plain_spread(PICTURES[name]), rel=1e-10, abs=1e-10)
+
+
+def test_levels_are_counted_beyond_what_single_precision_holds() -> None:
+    """Single precision stops counting at 2 ** 24, a little more than 16 million pixels."""
+    half = np.zeros((6000, 6000), np.uint8)
+    half[:3000] = 9
+    assert spread(Planes(cv2.merge([half, half, half]))) == 4.5
+
+
+def photographed(height: int, width: int, grain: float, softness: float) -> np.ndarray:
+    """A large photo of shapes, more or less soft and grainy."""
+    rng = np.random.default_rng(height + width)
+    coarse = rng.integers(0, 256, (height // 60, width // 60, 3), dtype=np.uint8)
+    picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
+    soft = cv2.GaussianBlur(picture, (0, 0), softness).astype(np.float32)
+    return np.clip(soft + rng.normal(0, grain, (height, width, 1)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(512, 640), (1100, 1791), (3, 1700)])
+def test_blur_of_a_part_below_1792_pixels_is_that_of_the_picture_at_448(size: tuple[int, int]) -> None:
+    part = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    assert Planes(part).near is part
+    assert blur(Planes(part)).hex() == blur(Planes(at_most(part, 448))).hex()
+
+
+@pytest.mark.parametrize("size", [(1344, 1792), (3000, 4000), (2999, 2003)])
+@pytest.mark.parametrize(("grain", "softness"), [(0, 4), (12, 4), (4, 30)])
+def test_blur_of_a_larger_part_is_nearly_so(size: tuple[int, int], grain: float, softness: float) -> None:
+    part = photographed(*size, grain, softness)
+    assert NEAR_SIDE <= max(Planes(part).near.shape) < 2 * NEAR_SIDE
+    assert blur(Planes(part)) == pytest.approx(blur(Planes(at_most(part, 448))), abs=0.005)
 
 
 @pytest.mark.parametrize("size", SIZES)

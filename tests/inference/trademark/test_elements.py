@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,12 +13,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from inference.grad_cam import HeadGradCam
 from inference.intake.exhibit import exhibit_from_pixels
 from inference.models.card import ElementRule
 from inference.models.weights import Model, load_model
 from inference.records import Comparison, Crop, as_json
 from inference.trademark.elements import MOST, elements
-from inference.trademark.examiner import TrademarkExaminer
+from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 from inference.trademark.framing import MARGIN
 from inference.trademark.local_features import local_features
 from inference.trademark.scores import EmbeddedMark, pair_score
@@ -248,6 +250,39 @@ def test_the_element_that_is_shown_is_the_most_similar_to_the_whole_other_mark(e
                 every[of_first, of_second] = examiner.compare_embedded([(seen[0], seen[1])])[0]
     assert found.log_odds == pytest.approx(max(every.values()), abs=1e-3)
     assert every[found.places] == pytest.approx(found.log_odds, abs=1e-3)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_heatmaps_of_an_element_are_those_of_a_pass_of_their_own(
+    examiner: TrademarkExaminer, swapped: bool
+) -> None:
+    """The whole mark beside it was seen before; here the network sees both again."""
+    drawn = [lockup(1), large(symbol(1))]
+    views = [examiner.view(exhibit_from_pixels(mark, "mark.png")) for mark in (drawn[::-1] if swapped else drawn)]
+    element = examiner.judge([(views[0], views[1])])[0].element
+    assert element is not None
+    images = []
+    for view, place in zip(views, element.places, strict=True):
+        images.append(next((one for one in view.elements if one.place == place), view).image)
+    canonical = views[0].order <= views[1].order
+    network: Any = examiner.model.network
+    with torch.no_grad():
+        feature_maps = network.features(torch.stack(images if canonical else images[::-1]))
+    _, raw = HeadGradCam(network.head)(feature_maps, log_odds_similar)
+    for heatmap, expected in zip(element.heatmaps, raw if canonical else raw[::-1], strict=True):
+        np.testing.assert_allclose(heatmap.raw, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_several_pairs_have_the_elements_of_each_alone(examiner: TrademarkExaminer) -> None:
+    marks = [examiner.view(exhibit_from_pixels(mark, "mark.png")) for mark in (lockup(1), large(symbol(1)), lockup(2))]
+    pairs = [(marks[0], marks[1]), (marks[1], marks[2]), (marks[2], marks[0])]
+    for together, pair in zip(examiner.judge(pairs), pairs, strict=True):
+        alone = examiner.judge([pair])[0]
+        assert (together.element is None) == (alone.element is None)
+        if together.element is not None and alone.element is not None:
+            assert together.element.places == alone.element.places
+            for one, other in zip(together.element.heatmaps, alone.element.heatmaps, strict=True):
+                np.testing.assert_allclose(one.raw, other.raw, rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_without_the_rule_weighs_only_wholes(model: Model) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from inference.intake.exhibit import exhibit_from_pixels
 from inference.preprocessing import Preprocessing
 from inference.records import Exhibit, SubScore
 from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
@@ -50,6 +51,13 @@ def test_only_one_mark_is_turned() -> None:
     assert [len(variants(part, framed, SETTINGS, turn=turn).tensors) for turn in (False, True)] == [1, 8]
 
 
+def test_a_mark_without_colours_is_not_seen_again_without_them() -> None:
+    part = without_colour(drawn((10, 10, 109, 109)))
+    framed = torch.from_numpy(SETTINGS(part).values)
+    seen = [variants(part, framed, SETTINGS, turn=turn) for turn in (False, True)]
+    assert [(one.grey, len(one.tensors)) for one in seen] == [(None, 0), (None, 7)]
+
+
 def test_the_best_look_is_named() -> None:
     found = sub_scores(-3.0, -1.0, [-4, -2, -5, -6, 2, -7, -8], turned_mark=1)
     assert [(score.name, score.log_odds) for score in found] == [
@@ -69,10 +77,14 @@ def examiner(tiny_models: Path) -> TrademarkExaminer:
     return TrademarkExaminer.load("tiny_marks", tiny_models)
 
 
+@pytest.mark.parametrize("colourless", [(), (0,), (1,), (0, 1)])
 def test_scores_are_those_of_looks_compared_one_by_one(
-    examiner: TrademarkExaminer, striped: Callable[..., Exhibit]
+    colourless: tuple[int, ...], examiner: TrademarkExaminer, striped: Callable[..., Exhibit]
 ) -> None:
-    first, second = striped("blue/genuine", 1), striped("red/counterfeit", 2, 70, 40)
+    first, second = (
+        exhibit_from_pixels(without_colour(mark.pixels), mark.name) if number in colourless else mark
+        for number, mark in enumerate((striped("blue/genuine", 1), striped("red/counterfeit", 2, 70, 40)))
+    )
     network, preprocessing = cast("Any", examiner._network), examiner.card.preprocessing
 
     def log_odds(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -87,7 +99,7 @@ def test_scores_are_those_of_looks_compared_one_by_one(
     grey = (torch.from_numpy(preprocessing(without_colour(mark)).values) for mark in (of_first, of_second))
     expected = [log_odds(a, b), log_odds(*grey), max(log_odds(still, each) for each in views)]
     comparison = examiner.compare(first, second)
-    assert [score.log_odds for score in comparison.sub_scores] == pytest.approx(expected, abs=1e-4)
+    assert [score.log_odds for score in comparison.sub_scores] == pytest.approx(expected, abs=1e-5)
     assert comparison.sub_scores[0].log_odds == comparison.log_odds
 
 

@@ -22,6 +22,7 @@ from inference.models.card import Card
 from inference.models.embedding import frozen_embedding
 from inference.models.format_2 import with_keys
 from inference.models.weights import load_model, save_model
+from inference.planes import Planes
 from inference.records import ScopeCheck
 from inference.reference.reference import Reference
 from inference.reference.registration import register_best
@@ -219,7 +220,7 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
         best = register_best(pixels, tiny_references)[0]
         frame = next(one.picture.shape for one in tiny_references if one.series == best.series)
         views = {"part": pixels, "registered part": best.apply(pixels, frame)[0]}
-        checks = gate_checks(pixels, views, gate, frozen_embedding())
+        checks = gate_checks(Planes(pixels), views, gate, frozen_embedding())
         return next(check.value for check in checks if is_kind(check))
 
     photo = lettered.photo("alba/genuine", 400)
@@ -232,7 +233,7 @@ def test_beside_a_reference_the_gate_does_not_see_how_a_part_was_cropped_and_tur
     other = np.asarray(Image.fromarray(blobs).resize((148, 92), Image.Resampling.BICUBIC))
     assert excess(registered, other) > 1
     with pytest.raises(ValueError, match="examines the registered part, but there is none"):
-        gate_checks(photo, {"part": photo}, registered, frozen_embedding())
+        gate_checks(Planes(photo), {"part": photo}, registered, frozen_embedding())
 
 
 @pytest.mark.parametrize("stated", ["alba", "quorum", None])
@@ -241,9 +242,9 @@ def test_a_part_whose_series_is_stated_is_seen_over_that_reference(
 ) -> None:
     part, shown = guided.scope_views(replace(letters[0], series=stated).request())
     over = [reference for reference in guided.model.references if reference.series == (stated or "alba")]
-    best = register_best(part, over)[0]
-    assert np.array_equal(shown["registered part"], best.apply(part, over[0].picture.shape)[0])
-    assert np.array_equal(shown["part"], part)
+    best = register_best(part.pixels, over)[0]
+    assert np.array_equal(shown["registered part"], best.apply(part.pixels, over[0].picture.shape)[0])
+    assert np.array_equal(shown["part"], part.pixels)
 
 
 def is_kind(check: ScopeCheck) -> bool:

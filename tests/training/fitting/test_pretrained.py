@@ -14,10 +14,11 @@ import torch
 import torchvision
 
 from inference.models.card import Task
-from inference.models.catalogue import WEIGHTS_FOLDER, read_card
+from inference.models.catalogue import read_card
 from inference.models.weights import Model, load_model, save_model
 from inference.networks.backbones import BackboneName, build_backbone
 from inference.networks.comparator import Comparator
+from inference.places import WEIGHTS_FOLDER
 from inference.records import Refusal
 from training.fitting import pretrained
 from training.fitting.pretrained import (
