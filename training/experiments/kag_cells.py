@@ -26,6 +26,7 @@ from training.data.photos.photo import PhotoSet
 from training.data.photos.photo_set import read_photo_set
 from training.experiments.budget import require_budget
 from training.figures.metrics import over_seeds
+from training.fitting.device_speed import CompileWhen
 from training.fitting.fit import finished_once
 from training.fitting.run_folder import RunFolder, require_setting
 from training.fitting.watch import Fitting
@@ -87,6 +88,8 @@ class KagProtocol:
     """Network of all methods but Swin; by default that of the protocol."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device."""
+    compile: CompileWhen = "auto"
+    """When backbones are compiled before they are trained; see `python -m training authenticity`."""
 
     def __post_init__(self) -> None:
         require_setting(bool(self.data and self.seeds and self.shares), "Name at least one of each to vary.")
@@ -100,7 +103,7 @@ class KagProtocol:
         """What all cells on a set have in common; the paper's KAG-MTLN, with FWD."""
         preset = PRESETS["paper" if self.protocol == "paper" else "small"]
         padded = replace(preset.preprocessing, padding="gray", size=self.size or preset.preprocessing.size)
-        fitting = replace(preset.fit, epochs=self.epochs or preset.fit.epochs, device=self.device)
+        fitting = replace(preset.fit, epochs=self.epochs or preset.fit.epochs, device=self.device, compile=self.compile)
         backbone = self.backbone or preset.backbone
         return replace(preset, data=data, name="cell", fit=fitting, preprocessing=padded, backbone=backbone)
 

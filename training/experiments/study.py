@@ -84,6 +84,7 @@ class KagStudy:
             size=self.size,
             backbone=self.backbone,
             device=self.device,
+            compile="never",  # it would take a minute or more of each cell
         )
 
 
