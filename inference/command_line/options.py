@@ -11,6 +11,7 @@ import tyro
 
 from inference.collections.files import REFERENCES_FOLDER
 from inference.models.catalogue import WEIGHTS_FOLDER
+from inference.models.engines.choice import EngineChoice
 from inference.register.opening import REGISTER
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
@@ -31,6 +32,9 @@ class ModelOptions:
     """Folder of the models."""
     device: str = "cpu"
     """cpu, cuda or mps."""
+    engine: EngineChoice = "auto"
+    """What runs the networks: auto takes OpenVINO on a cpu where it is installed, else torch. A report is verified by
+    the engine that made it, unless one is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from inference.examiner import Examiner, ScopeViews
 from inference.models.card import Card, WeightsRefused
+from inference.models.engines.engine import Engine, Run
 from inference.networks.hms import Siamese
 from inference.records import (
     Comparison,
@@ -100,6 +102,15 @@ class TrademarkExaminer(Examiner):
     @property
     def _siamese(self) -> Siamese:
         return cast("Siamese", self.model.network)
+
+    @property
+    def _first_half(self) -> Run:
+        return self._siamese.features_and_finer
+
+    @cached_property
+    def _embedding(self) -> Engine:
+        """What runs the pass to the embeddings, of which no heatmap is made."""
+        return self._engine_of("embeddings", self._siamese)
 
     def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
         """One comparison; the same, to the bit, whichever mark comes first.
@@ -321,9 +332,9 @@ class TrademarkExaminer(Examiner):
 
     def embed(self, images: Sequence[Tensor]) -> Tensor:
         """Embeddings (n, C) of images (3, S, S)."""
-        batches = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
-        with self._lock, torch.no_grad():
-            return torch.cat([self._siamese(torch.stack(list(batch)).to(self.device)) for batch in batches])
+        batches = (torch.stack([*images[start : start + _BATCH]]) for start in range(0, len(images), _BATCH))
+        with self._lock:
+            return torch.cat([self._embedding.features(batch.to(self.device))[0] for batch in batches])
 
     @property
     def compact_channels(self) -> int:
@@ -353,13 +364,12 @@ class TrademarkExaminer(Examiner):
     def _forward_pairs(self, tensors: Sequence[Tensor]) -> _Seen:
         """The network's output for all first marks, then all second marks (2 * B, 3, S, S)."""
         with self._lock:
-            with torch.no_grad():
-                feature_map, finer = self._siamese.features_and_finer(torch.stack(list(tensors)).to(self.device))
+            feature_map, *finer = self._engine.features(torch.stack(list(tensors)).to(self.device))
             _, leaning = self._grad_cam(feature_map, lambda logits: log_odds_similar(logits).abs())
             _, shared = self._grad_cam(feature_map, log_odds_similar)
             with torch.no_grad():
                 embedded = self._siamese.head.embed(feature_map)
-        return _Seen(leaning, shared, finer.float().cpu().numpy(), embedded)
+        return _Seen(leaning, shared, (finer or [feature_map])[0].float().cpu().numpy(), embedded)
 
 
 def _shown_to_gate(mark: FramedMark) -> ScopeViews:

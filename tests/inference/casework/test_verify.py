@@ -99,7 +99,7 @@ def test_an_untouched_report_agrees_line_by_line(issued: Issued, called: Callabl
             "code",
             "libraries",
         ),
-        *("stated heatmap", "outcome", "log odds", "evidence", "heatmap"),
+        *("stated heatmap", "engine", "outcome", "log odds", "evidence", "heatmap"),
     ]
 
 
@@ -323,7 +323,7 @@ def test_a_twin_that_is_not_the_one_issued_is_named(issued: Issued) -> None:
 
 
 def test_other_library_versions_are_told_and_do_not_fail(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "library_versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr(verification, "library_versions", lambda _: {"numpy": "99"})
     lines = verify_report(issued.report, Bench(issued.weights))
     (libraries,) = [line for line in lines if line.subject == "libraries"]
     assert libraries.status == "told"
