@@ -55,7 +55,8 @@ class OpenVinoEngine:
         # PyTorch's tracing and OpenVINO raise errors of many kinds, and each means that PyTorch has to run the pass.
         except Exception as error:
             logger.debug("OpenVINO cannot run %s", one, exc_info=True)
-            msg = f"OpenVINO cannot run {one.model} ({one.name}) here: {_in_a_line(error)}; use --engine torch."
+            why = error if isinstance(error, EngineRefused) else f"it fails with {type(error).__name__}"
+            msg = f"OpenVINO cannot run {one.model} ({one.name}) here: {why}; use --engine torch."
             raise EngineRefused(msg) from error
         self._lock = Lock()
 
@@ -92,7 +93,8 @@ def _compiled(one: Pass, folder: Path) -> _Compiled:
             try:
                 return _agreeing(core.import_model(content, "CPU", settings), probe, expected)
             except (RuntimeError, EngineRefused) as error:
-                logger.warning("%s is not used (%s); it is compiled again.", kept.path, _in_a_line(error))
+                logger.debug("%s cannot be used", kept.path, exc_info=True)
+                logger.warning("%s is not used (%s); it is compiled again.", kept.path, type(error).__name__)
         compiled = core.compile_model(_converted(one), "CPU", settings)
         agreeing = _agreeing(compiled, probe, expected)
         exported = io.BytesIO()
@@ -151,10 +153,9 @@ def _converted(one: Pass) -> Any:
 
     images = torch.zeros(2, 3, *(one.size or _TRACED))
     with torch.no_grad(), warnings.catch_warnings():
-        # PyTorch advises `torch.export`, which takes ten times as long and cannot leave height and width open. What a
-        # trace cannot follow it warns of, too: shapes that become constants, which the probe tries, and values.
+        # PyTorch advises `torch.export`, which takes ten times as long and cannot leave height and width open. It warns
+        # of shapes and values that become constants in a trace, too; the probe has others.
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("error", "Converting a tensor to a NumPy array")
         traced = torch.jit.trace(_AsModule(one.run).eval(), images, check_trace=False)
     # The decoder must outlive the conversion, which reads it as it goes.
     decoder = TorchScriptPythonDecoder(traced)
@@ -162,8 +163,3 @@ def _converted(one: Pass) -> Any:
     model = frontend.convert(frontend.load(decoder))
     model.reshape([-1, 3, *(one.size or (-1, -1))])
     return model
-
-
-def _in_a_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".;")
