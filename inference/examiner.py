@@ -70,7 +70,7 @@ class Examiner(ABC):
         if card.calibration is not None and card.calibration.sides != self.sides:
             msg = f"The card of {card.name} is not calibrated for {' and '.join(self.sides)}; restore the card."
             raise WeightsRefused(msg)
-        self._frozen = (embed or frozen_embedding()) if card.scope_gate else None
+        self._frozen = (embed or frozen_embedding(make_engine=make_engine)) if card.scope_gate else None
         if self._frozen and card.scope_gate and self._frozen.sha256 != card.scope_gate.embedding_sha256:
             msg = f"The scope gate of {card.name} needs another embedding; fit it again with python -m training scope."
             raise WeightsRefused(msg)

@@ -35,8 +35,9 @@ pytest.importorskip("openvino")
 
 PROJECT = Path(__file__).parents[4]
 PARTS = sorted((PROJECT / "ui" / "examples" / "parts").glob("*.jpg"))
+LABELS = [path for path in PARTS if path.name.startswith("round_label")]
 PAIRS = sorted(path for path in (PROJECT / "ui" / "examples" / "marks").iterdir() if path.is_dir())
-COLLECTIONS = ("round_label_atelier", "round_label_lumiere")
+COLLECTION = "round_label_atelier"
 NATS, SHARE_OF_FULL_SCALE = 1e-3, 1e-3
 
 SHIPPED = (
@@ -99,7 +100,7 @@ def engines(passes: dict[str, Pass]) -> dict[str, OpenVinoEngine]:
 
 
 def sizes(one: Pass) -> list[tuple[int, int]]:
-    return [one.size] if one.size else [(320, 448), (512, 288), (32, 64)]
+    return [one.size] if one.size else [(96, 160), (192, 64)]
 
 
 def away(engine: Engine, one: Pass, images: Tensor) -> float:
@@ -148,8 +149,9 @@ def benches() -> dict[str, Bench]:
 
 
 @pytest.mark.parametrize("path", PARTS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("model", ["leather_tag", "metal_buckle"])
-def test_verdicts_on_the_examples_are_the_same(model: str, path: Path, benches: dict[str, Bench]) -> None:
+def test_verdicts_on_the_examples_are_the_same(path: Path, benches: dict[str, Bench]) -> None:
+    """Each by the model of its part; that of tags refuses the labels."""
+    model = "metal_buckle" if path.name.startswith("metal_buckle") else "leather_tag"
     by_reference, compiled = (benches[name].examine(Request(exhibit(path)), model) for name in ("torch", "openvino"))
     assert (compiled.outcome, compiled.series) == (by_reference.outcome, by_reference.series)
     assert compiled.log_odds == pytest.approx(by_reference.log_odds, abs=NATS)
@@ -178,17 +180,17 @@ def test_a_comparison_is_the_same_to_the_bit_whichever_mark_comes_first(benches:
     assert (one.heatmaps[0].raw == other.heatmaps[1].raw).all()
 
 
-@pytest.mark.parametrize("collection", COLLECTIONS)
-def test_examinations_beside_collections_are_the_same(collection: str, benches: dict[str, Bench]) -> None:
-    request = Request(exhibit(next(path for path in PARTS if path.name.startswith("round_label-atelier"))))
-    by_reference, compiled = (benches[name].examine_beside(request, collection) for name in ("torch", "openvino"))
+@pytest.mark.parametrize("path", LABELS, ids=lambda path: path.stem)
+def test_examinations_beside_a_collection_are_the_same(path: Path, benches: dict[str, Bench]) -> None:
+    request = Request(exhibit(path))
+    by_reference, compiled = (benches[name].examine_beside(request, COLLECTION) for name in ("torch", "openvino"))
     assert compiled.outcome == by_reference.outcome
     assert compiled.score == pytest.approx(by_reference.score, abs=NATS)
     for before, after in zip(by_reference.witnesses, compiled.witnesses, strict=True):
         assert abs(after.heatmap.raw - before.heatmap.raw).max() <= SHARE_OF_FULL_SCALE * after.heatmap.full_scale
 
 
-@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PARTS[::2], ids=lambda path: path.stem)
 def test_the_same_parts_are_located(path: Path, benches: dict[str, Bench]) -> None:
     by_reference, compiled = (benches[name].detections(exhibit(path)) for name in ("torch", "openvino"))
     assert [(one.part, one.crop) for one in compiled] == [(one.part, one.crop) for one in by_reference]
@@ -207,7 +209,7 @@ def test_records_state_the_engine_and_its_version(benches: dict[str, Bench]) -> 
     }
     assert "openvino" not in stated["torch"].libraries
     assert openvino.get_version().startswith(stated["openvino"].libraries["openvino"])
-    assert benches["openvino"].examine_beside(request, COLLECTIONS[0]).provenance.engine == "openvino"
+    assert benches["openvino"].examine_beside(request, COLLECTION).provenance.engine == "openvino"
 
 
 SIX = Pass("features", "tiny", "a" * 64, build_backbone("six_layer_cnn").eval().requires_grad_(False), (64, 96))
