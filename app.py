@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from inference.records import Refusal
+from inference.records import EngineChoice, Refusal
 from ui.doors.login import Login, read_login
 from ui.doors.names import THIS_MACHINE, Names
 from ui.uploads import ended_by_signals, uploads_folder
@@ -41,7 +41,7 @@ class Options:
     """Folder with the models and their cards."""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
     """Device of the networks."""
-    engine: Literal["auto", "torch", "openvino"] = "auto"
+    engine: EngineChoice = "auto"
     """What runs the networks: auto takes OpenVINO on a cpu where it is installed, else torch."""
     auth: str | None = None
     """Login that the page asks for, as user:password; without one, everybody who reaches the page may use it. All users

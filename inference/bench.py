@@ -32,7 +32,7 @@ from inference.examiner import Examiner
 from inference.locator.examiner import Locator
 from inference.models.card import Card, Task, WeightsRefused
 from inference.models.catalogue import Catalogue, read_catalogue
-from inference.models.engines.choice import EngineChoice, engine_for, engine_name
+from inference.models.engines.choice import engine_for, engine_name
 from inference.models.weights import Model
 from inference.places import REFERENCES_FOLDER, WEIGHTS_FOLDER
 from inference.progress import Progress, untold
@@ -41,6 +41,7 @@ from inference.records import (
     Crop,
     Detection,
     Deviation,
+    EngineChoice,
     EngineName,
     Exhibit,
     Located,

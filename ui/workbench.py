@@ -12,8 +12,8 @@ import gradio as gr
 from inference.batches.batches import BATCHES_FOLDER
 from inference.bench import Bench
 from inference.casework.cases import Cases
-from inference.models.engines.choice import EngineChoice
 from inference.places import REGISTER
+from inference.records import EngineChoice
 from ui.authenticate import authenticate_tab
 from ui.batch import batch_tab
 from ui.case import case_tab

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from inference.models.engines.choice import EngineChoice
 from inference.places import REFERENCES_FOLDER, REGISTER, WEIGHTS_FOLDER
+from inference.records import EngineChoice
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
 Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]

@@ -13,6 +13,7 @@ from inference.records.validation import require
 
 CheckStatus = Literal["ok", "warn", "refuse"]
 EngineName = Literal["torch", "openvino"]
+EngineChoice = Literal["auto", "torch", "openvino"]
 FIRST_STEP = 1 / 256
 """Share of full scale below which a heatmap shows nothing."""
 LEAST_HANDEDNESS = 0.04

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from importlib.util import find_spec
-from typing import Literal
 
 from inference.models.engines.engine import (
     Engine,
@@ -14,9 +13,7 @@ from inference.models.engines.engine import (
     by_torch,
 )
 from inference.models.engines.openvino_engine import OpenVinoEngine
-from inference.records import EngineName
-
-EngineChoice = Literal["auto", "torch", "openvino"]
+from inference.records import EngineChoice, EngineName
 
 logger = logging.getLogger(__name__)
 
