@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from inference.records import Refusal
+from inference.records import EngineChoice, Refusal
 from ui.doors.login import Login, read_login
 from ui.doors.names import THIS_MACHINE, Names
 from ui.uploads import ended_by_signals, uploads_folder
@@ -41,6 +41,8 @@ class Options:
     """Folder with the models and their cards."""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
     """Device of the networks."""
+    engine: EngineChoice = "auto"
+    """What runs the networks: auto takes OpenVINO on a cpu where it is installed, else torch."""
     auth: str | None = None
     """Login that the page asks for, as user:password; without one, everybody who reaches the page may use it. All users
     of this machine can read it in the list of processes; --auth-file or the variable ASSAY_AUTH hide it from them."""
@@ -103,6 +105,7 @@ def main(options: Options) -> None:
             serve(
                 weights=options.weights,
                 device=options.device,
+                engine=options.engine,
                 host=options.host,
                 port=options.port,
                 login=options.login,

@@ -32,6 +32,7 @@ from inference.examiner import Examiner
 from inference.locator.examiner import Locator
 from inference.models.card import Card, Task, WeightsRefused
 from inference.models.catalogue import Catalogue, read_catalogue
+from inference.models.engines.choice import engine_for, engine_name
 from inference.models.weights import Model
 from inference.places import REFERENCES_FOLDER, WEIGHTS_FOLDER
 from inference.progress import Progress, untold
@@ -40,6 +41,8 @@ from inference.records import (
     Crop,
     Detection,
     Deviation,
+    EngineChoice,
+    EngineName,
     Exhibit,
     Located,
     PartFinding,
@@ -71,6 +74,10 @@ class Bench:
         device: Where they run: cpu, cuda or mps.
         scale: The verbal scale for likelihood ratios.
         references: Folder of the reference collections.
+        engine: What runs the networks' passes without a graph.
+
+    Raises:
+        EngineRefused: if that engine is not here, or does not run on the device.
     """
 
     def __init__(
@@ -79,11 +86,15 @@ class Bench:
         device: str = "cpu",
         scale: VerbalScale = ENFSI_2015,
         references: Path = REFERENCES_FOLDER,
+        engine: EngineChoice = "torch",
     ) -> None:
         self.weights = weights
         self.device = device
         self.scale = scale
         self.references = references
+        self._make_engine = engine_for(engine, device)
+        both = engine == "auto" and engine_name(engine, device) != "torch"
+        self._by_torch = Bench(weights, device, scale, references, "torch") if both else self
         self._parts: dict[str, AuthenticityExaminer] = {}
         self._marks: dict[str, TrademarkExaminer] = {}
         self._locators: dict[str, Locator] = {}
@@ -92,6 +103,13 @@ class Bench:
         self._found: OrderedDict[tuple[str, str | None], tuple[Detection, ...]] = OrderedDict()
         self._loading = Lock()
         self._searching = Lock()
+
+    def by_engine(self, name: EngineName) -> Bench:
+        """The bench of the same folders that repeats what an engine made: by that engine, where `auto` leaves it open.
+
+        Where an engine was chosen, or that one is not here, it is this bench.
+        """
+        return self._by_torch if name == "torch" else self
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -296,7 +314,7 @@ class Bench:
         chosen = self.chosen("locator", name)
         with self._loading:
             if chosen not in self._locators:
-                self._locators[chosen] = Locator.load(chosen, self.weights, self.device)
+                self._locators[chosen] = Locator.load(chosen, self.weights, self.device, self._make_engine)
             return self._locators[chosen]
 
     def detections(self, exhibit: Exhibit) -> tuple[Detection, ...]:
@@ -327,8 +345,11 @@ class Bench:
 
     def cards(self, *records: Record) -> dict[str, Card]:
         """The cards of the models that made these records, by model name."""
-        examiners: dict[str, Examiner | CollectionExaminer] = {**self._parts, **self._marks, **self._comparators}
+        examiners = self._by_torch._loaded() | self._loaded()
         return {name: examiners[name].card for name in {record.provenance.model for record in records}}
+
+    def _loaded(self) -> dict[str, Examiner | CollectionExaminer]:
+        return {**self._parts, **self._marks, **self._comparators}
 
     def chosen(self, task: Task, name: str | None) -> str:
         """The model of that name for a task, or the first in alphabetical order.
@@ -355,7 +376,7 @@ class Bench:
         name = self.chosen(kind.task, model or None)
         with self._loading:
             if name not in loaded:
-                loaded[name] = kind.load(name, self.weights, self.device, self.scale)
+                loaded[name] = kind.load(name, self.weights, self.device, self.scale, self._make_engine)
             return loaded[name]
 
 

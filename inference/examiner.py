@@ -19,6 +19,7 @@ from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.grad_cam import HeadGradCam, Target
 from inference.models.card import Card, Task, WeightsRefused
 from inference.models.embedding import frozen_embedding
+from inference.models.engines.engine import Engine, MakeEngine, Pass, Run, by_torch
 from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.two_halves import TwoHalves
@@ -42,10 +43,12 @@ class Examiner(ABC):
         device: Where it runs: cpu, cuda or mps.
         scale: The verbal scale for likelihood ratios.
         embed: The frozen embedding of its scope gate; by default the shipped one.
+        make_engine: What makes the engines of its passes without a graph.
 
     Raises:
         WeightsRefused: if the model is for another task, its card lacks what a verdict needs, or its gate needs another
             embedding.
+        EngineRefused: if the engine cannot run the network.
     """
 
     task: ClassVar[Task]
@@ -58,6 +61,7 @@ class Examiner(ABC):
         device: str = "cpu",
         scale: VerbalScale = ENFSI_2015,
         embed: FrozenEmbedding | None = None,
+        make_engine: MakeEngine = by_torch,
     ) -> None:
         card = model.card
         self.require_task(card)
@@ -67,7 +71,7 @@ class Examiner(ABC):
         if card.calibration is not None and card.calibration.sides != self.sides:
             msg = f"The card of {card.name} is not calibrated for {' and '.join(self.sides)}; restore the card."
             raise WeightsRefused(msg)
-        self._frozen = (embed or frozen_embedding()) if card.scope_gate else None
+        self._frozen = (embed or frozen_embedding(make_engine=make_engine)) if card.scope_gate else None
         if self._frozen and card.scope_gate and self._frozen.sha256 != card.scope_gate.embedding_sha256:
             msg = f"The scope gate of {card.name} needs another embedding; fit it again with python -m training scope."
             raise WeightsRefused(msg)
@@ -83,8 +87,21 @@ class Examiner(ABC):
         self._gate = model.gate
         network = model.network.to(self.device).eval().requires_grad_(False)
         self._network = cast("TwoHalves", network)
+        self._make_engine = make_engine
+        self._engine = self._engine_of("features", self._first_half)
         self._grad_cam = HeadGradCam(self._network.head, card.heatmap_method)
         self._lock = Lock()
+
+    @property
+    def _first_half(self) -> Run:
+        """The pass to the feature map that enters the head."""
+        return self._network.features
+
+    def _engine_of(self, name: str, run: Run) -> Engine:
+        """What runs a pass of the network over its input."""
+        stack, side = self.card.stack, self.card.preprocessing.size
+        size = (stack.height, stack.width) if stack else (side, side)
+        return self._make_engine(Pass(name, self.card.name, self.card.weights_sha256, run, size))
 
     def require_task(self, card: Card) -> None:
         """Guard an examiner against a model that is not for its task.
@@ -98,14 +115,20 @@ class Examiner(ABC):
 
     @classmethod
     def load(
-        cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu", scale: VerbalScale = ENFSI_2015
+        cls,
+        name: str,
+        folder: Path = WEIGHTS_FOLDER,
+        device: str = "cpu",
+        scale: VerbalScale = ENFSI_2015,
+        make_engine: MakeEngine = by_torch,
     ) -> Self:
         """The examiner with the model of that name.
 
         Raises:
             WeightsRefused: if the model cannot be loaded, or is for another task.
+            EngineRefused: if the engine cannot run its network.
         """
-        return cls(load_model(name, folder), device, scale, frozen_embedding(folder))
+        return cls(load_model(name, folder), device, scale, frozen_embedding(folder, make_engine), make_engine)
 
     @abstractmethod
     def scope_views(self, request: Request) -> ScopeViews:
@@ -122,8 +145,7 @@ class Examiner(ABC):
     def _forward(self, images: Sequence[Tensor], target: Target) -> tuple[Tensor, NDArray[np.float32]]:
         """Logits on the CPU and raw heatmaps (B, h, w) of images (3, S, S), for a target of the head."""
         with self._lock:
-            with torch.no_grad():
-                feature_map = self._network.features(torch.stack(list(images)).to(self.device))
+            (feature_map,) = self._engine.features(torch.stack(list(images)).to(self.device))
             logits, maps = self._grad_cam(feature_map, target)
         return logits.cpu(), maps
 
@@ -181,7 +203,8 @@ class Examiner(ABC):
             settings=settings,
             preprocessing=sentences,
             device=str(self.device),
-            libraries=library_versions(),
+            libraries=library_versions(self._engine.name),
+            engine=self._engine.name,
         )
 
 

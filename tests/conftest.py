@@ -31,6 +31,7 @@ from inference.evidence.calibration import Calibration
 from inference.evidence.collection_rule import PROPOSITIONS, SIDES, CollectionRule, EnrolledCalibration
 from inference.intake.exhibit import read_exhibit
 from inference.models.card import Card, DetectionRule, ElementRule, Task
+from inference.models.engines import openvino_engine
 from inference.models.weights import Model, load_model, save_model
 from inference.networks import build_network
 from inference.networks.comparator import Comparator
@@ -66,6 +67,15 @@ PART, GROUND = (132, 76), 8
 LEAST_SCORE = 0.75
 # Six poolings of five leave 2 x 2 cells of 40 pixels: small, and yet a map with places in it.
 PREPROCESSING = Preprocessing(size=40)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this process compiles is kept in a folder of the tests', not in the user's cache."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openvino_engine, "compiled_folder", lambda: folder)
+        yield
 
 
 @pytest.fixture(scope="session")

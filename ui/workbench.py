@@ -13,6 +13,7 @@ from inference.batches.batches import BATCHES_FOLDER
 from inference.bench import Bench
 from inference.casework.cases import Cases
 from inference.places import REGISTER
+from inference.records import EngineChoice
 from ui.authenticate import authenticate_tab
 from ui.batch import batch_tab
 from ui.case import case_tab
@@ -126,6 +127,7 @@ def serve(
     *,
     weights: Path,
     device: str,
+    engine: EngineChoice,
     host: str,
     port: int,
     login: Login | None,
@@ -143,6 +145,7 @@ def serve(
     Args:
         weights: Folder with the models and their cards.
         device: Where the networks run.
+        engine: What runs them.
         host: Address to serve on.
         port: Port to serve on.
         login: The login that the page asks for; None for none.
@@ -156,10 +159,11 @@ def serve(
         root_path: Sub-path under which a proxy serves it; empty for none.
 
     Raises:
-        Refusal: if the case folder cannot be used.
+        Refusal: if the case folder cannot be used, or the engine cannot run.
     """
     share_freed_memory()
-    bench, cases = Bench(weights, device, references=references), Cases(case_folder) if case_folder else None
+    bench = Bench(weights, device, references=references, engine=engine)
+    cases = Cases(case_folder) if case_folder else None
     reads_files = host in THIS_MACHINE and not served_as
     launch(
         workbench(bench, cases, public, register, reads_files, batches),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Literal, cast
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from inference.authenticity.near_duplicates import originals
 from inference.examiner import Examiner, ScopeViews
 from inference.heatmap import over_frame
+from inference.models.engines.engine import Engine
 from inference.networks.cut_backbone import CutBackbone
 from inference.planes import Planes
 from inference.records import (
@@ -178,6 +180,11 @@ class AuthenticityExaminer(Examiner):
         """The part as it was cropped, and registered where it is laid beside a reference."""
         return _shown_to_gate(self.view(request))
 
+    @cached_property
+    def _quarter(self) -> Engine:
+        """What runs the pass to the features that a reference keeps."""
+        return self._engine_of("quarter", cast("CutBackbone", self._network).backbone.quarter)
+
     def _difference(
         self, registered: NDArray[np.uint8], covered: NDArray[np.bool_], reference: Reference, tensor: Tensor
     ) -> tuple[NDArray[np.float32], float]:
@@ -186,9 +193,9 @@ class AuthenticityExaminer(Examiner):
         if reference.features is None or stack is None:
             away = difference(registered, covered, reference)
             return away, anomaly(away, covered)
-        with self._lock, torch.no_grad():
-            backbone = cast("CutBackbone", self._network).backbone
-            features = backbone.quarter(tensor[None].to(self.device))[0].cpu().numpy()
+        with self._lock:
+            (quarter,) = self._quarter.features(tensor[None].to(self.device))
+        features = quarter[0].cpu().numpy()
         cells = stack.covered_cells(covered, reference)
         away = reference.features.difference(features, cells)
         height, width = covered.shape

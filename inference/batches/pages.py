@@ -53,7 +53,10 @@ def _overview(imprint: Imprint, state: BatchState, examinations: Sequence[dict[s
 def _models(examinations: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Each model, collection and version that examined, once."""
     provenances = [one["record"]["provenance"] for one in examinations]
-    tools = dict.fromkeys(f"Assay {one['code_version']}, device {one['device']}" for one in provenances)
+    tools = dict.fromkeys(
+        f"Assay {one['code_version']}, device {one['device']}, engine {one.get('engine', 'torch')}"
+        for one in provenances
+    )
     models = dict.fromkeys(
         f"{one['model']}, weights SHA-256 {one['weights_sha256']}, card SHA-256 {one['card_sha256']}"
         for one in provenances

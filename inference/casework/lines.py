@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inference.files import sha256
+from inference.records import EngineName
 
 TOLERANCE = 1e-3
 """Tolerance of log odds (nats), scores and log10 LRs, and of a heatmap (share of its full scale): how much another
@@ -78,6 +79,13 @@ def versions_line(subject: str, then: Mapping[str, str], now: Mapping[str, str])
     if not changed:
         return Line("agrees", subject, "the same versions.")
     return Line("told", subject, f"{'; '.join(changed)}.")
+
+
+def engine_line(then: EngineName, now: EngineName) -> Line:
+    """Whether the engine that looked looks again; another one is only told, since findings must agree by it too."""
+    if now == then:
+        return Line("agrees", "engine", f"{now}.")
+    return Line("told", "engine", f"{then} then, {now} now: what follows agrees or differs as made again by {now}.")
 
 
 def stated_again(subject: str, then: Any, now: Any) -> Line:

@@ -15,7 +15,7 @@ from reportlab.platypus import Flowable, Spacer
 from inference.bench import Bench
 from inference.casework.case import CaseFolder
 from inference.casework.facts import CaseFacts
-from inference.casework.lines import Line, compared, file_line, image_line, stated_again, versions_line
+from inference.casework.lines import Line, compared, engine_line, file_line, image_line, stated_again, versions_line
 from inference.casework.page_pictures import thumbnail
 from inference.casework.report import Report, assembled
 from inference.casework.sections import case as case_section
@@ -90,7 +90,7 @@ def verify_search(
     ]
     yield from inputs
     yield versions_line("code", {"Assay": then.code_version}, {"Assay": code_version()})
-    yield versions_line("libraries", then.libraries, library_versions())
+    yield versions_line("libraries", then.libraries, library_versions(then.engine))
     if register is None or not is_register(register):
         where = f"there is none in {register}" if register else "none is named"
         yield Line("differs", "register", f"{where}; name it with --register.")
@@ -99,10 +99,11 @@ def verify_search(
         yield Line("differs", "rankings", "they were not made again: an input is not as stated.")
         return
     try:
-        with closed_after(bench.register(register, then.model)) as opened:
+        with closed_after(bench.by_engine(then.engine).register(register, then.model)) as opened:
             yield compared("register", opened.store.version, then.register, "the report")
             exhibit = read_exhibit(found[expected][0], name, then.ground)
             now = StatedSearch.read(as_json(opened.search(exhibit, then.crop, then.most, then.filters)))
+            yield engine_line(then.engine, now.engine)
     except Refusal as refusal:
         yield Line("differs", "rankings", f"they were not made again: {refusal}")
         return

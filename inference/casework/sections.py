@@ -203,7 +203,7 @@ def method(provenance: Provenance, card: Card) -> Flowable:
     settings = "; ".join(f"{name}: {value}" for name, value in provenance.settings.items())
     libraries = ", ".join(f"{name} {version}" for name, version in provenance.libraries.items())
     pairs = [
-        ("Tool", f"Assay {provenance.code_version}, device {provenance.device}"),
+        ("Tool", f"Assay {provenance.code_version}, device {provenance.device}, engine {provenance.engine}"),
         ("Model", f"{provenance.model} ({card.title}), made {card.made}"),
         ("Weights SHA-256", provenance.weights_sha256),
         ("Card SHA-256", f"{provenance.card_sha256} (calibration and figures with it)"),

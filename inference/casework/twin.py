@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inference.casework.log import Head
 from inference.casework.report import REPORT_FORMAT, run_id
-from inference.records import Crop, Detection, Ground, Located, Refusal, require
+from inference.records import Crop, Detection, EngineName, Ground, Located, Refusal, require
 
 _READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -37,6 +37,7 @@ class StatedExamination:
     card_sha256: str
     code_version: str
     libraries: dict[str, str]
+    engine: EngineName
     outcome: str
     score: float
     evidence: dict[str, Any] | None
@@ -70,6 +71,7 @@ class StatedExamination:
             card_sha256=str(provenance["card_sha256"]),
             code_version=str(provenance["code_version"]),
             libraries=dict(provenance["libraries"]),
+            engine=_engine(provenance),
             outcome=str(record["outcome"]),
             score=float(record["score"] if task == "collection" else record["log_odds"]),
             evidence=record["evidence"],
@@ -136,6 +138,7 @@ class StatedSearch:
     card_sha256: str
     code_version: str
     libraries: dict[str, str]
+    engine: EngineName
     rankings: dict[str, list[dict[str, Any]]]
 
     @classmethod
@@ -154,6 +157,7 @@ class StatedSearch:
             card_sha256=str(provenance["card_sha256"]),
             code_version=str(provenance["code_version"]),
             libraries=dict(provenance["libraries"]),
+            engine=_engine(provenance),
             rankings={one["name"]: [_found(mark) for mark in one["marks"]] for one in record["rankings"]},
         )
 
@@ -161,6 +165,13 @@ class StatedSearch:
 def _found(mark: Mapping[str, Any]) -> dict[str, Any]:
     """A found mark without its source, which may lie elsewhere on another machine."""
     return {name: value for name, value in mark.items() if name != "source"}
+
+
+def _engine(provenance: Mapping[str, Any]) -> EngineName:
+    """The engine that looked; a report that states none was made by torch."""
+    engine: EngineName = provenance.get("engine", "torch")
+    require(engine in get_args(EngineName), f"{engine} is no engine")
+    return engine
 
 
 def _ground(exhibit: Mapping[str, Any]) -> Ground | None:

@@ -20,6 +20,7 @@ from inference.casework.lines import (
     TOLERANCE,
     Line,
     compared,
+    engine_line,
     file_line,
     hashed,
     image_line,
@@ -191,7 +192,7 @@ class _Repetition:
         ]
         yield from inputs
         yield versions_line("code", {"Assay": examination.code_version}, {"Assay": code_version()})
-        yield versions_line("libraries", examination.libraries, library_versions())
+        yield versions_line("libraries", examination.libraries, library_versions(examination.engine))
         for raw, expected in zip(examination.maps, examination.map_hashes, strict=True):
             if raw is not None:
                 yield compared("stated heatmap", map_sha256(raw), expected, "the hash it states of its own map")
@@ -199,8 +200,10 @@ class _Repetition:
             yield Line("differs", "findings", "they were not made again: an input is not as stated.")
             return
         if examination.located is not None:
-            yield _proposal(examination.located, self._exhibits(examination)[0], self._bench)
+            bench = self._bench.by_engine(examination.engine)
+            yield _proposal(examination.located, self._exhibits(examination)[0], bench)
         now = StatedExamination.read(stated(self.again(number, examination)))
+        yield engine_line(examination.engine, now.engine)
         if (now.weights_sha256, now.card_sha256) != (examination.weights_sha256, examination.card_sha256):
             told = f"{examination.model} was loaded before its files were changed; restart Assay and verify again."
             yield Line("differs", "findings", told)
@@ -212,8 +215,9 @@ class _Repetition:
         if not self._verdicts.keys() >= set(part.examinations):
             yield Line("differs", "finding", "it was not made again, because its examinations were not.")
             return
+        verdicts = [self._verdicts[number] for number in part.examinations]
         try:
-            made = self._bench.combine([self._verdicts[number] for number in part.examinations])
+            made = self._bench.by_engine(verdicts[0].provenance.engine).combine(verdicts)
         except Refusal as refusal:
             yield Line("differs", "finding", f"it cannot be made again: {refusal}")
             return
@@ -236,17 +240,17 @@ class _Repetition:
 
     def again(self, number: int, examination: StatedExamination) -> Record:
         """Examine again what the examination with that number, from 1, was made of."""
-        exhibits = self._exhibits(examination)
+        exhibits, bench = self._exhibits(examination), self._bench.by_engine(examination.engine)
         if examination.task == "authenticity":
             request = Request(exhibits[0], examination.series, examination.crops[0], examination.located)
-            verdict = self._bench.examine(request, examination.model)
+            verdict = bench.examine(request, examination.model)
             self._verdicts[number] = verdict
             return verdict
         if examination.collection is not None:
             request = Request(exhibits[0], None, examination.crops[0], examination.located)
-            return self._bench.examine_beside(request, examination.collection[0])
+            return bench.examine_beside(request, examination.collection[0])
         (one, other), (first, second) = exhibits, examination.crops
-        return self._bench.compare(one, other, examination.model, (first, second))
+        return bench.compare(one, other, examination.model, (first, second))
 
 
 def _collection(stated: tuple[str, str] | None, bench: Bench) -> Iterator[Line]:

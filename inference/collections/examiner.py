@@ -17,17 +17,17 @@ from inference.collections.bending import straightened
 from inference.collections.collection import Collection
 from inference.collections.enrolling import Enrolment, enrol
 from inference.collections.registered_photos import LEAST_AGREEMENT, agreement
-from inference.collections.witnesses import DeviationMap, Mask, PatchFeatures, Plane, both_witnesses
+from inference.collections.witnesses import DeviationMap, Mask, PatchFeatures, Plane, both_witnesses, patch_levels
 from inference.evidence.calibration import outcome
 from inference.evidence.collection_rule import SIDES, CollectionRule
 from inference.evidence.scale import ENFSI_2015, VerbalScale
 from inference.heatmap import over_frame
 from inference.models.card import Task, WeightsRefused
-from inference.models.embedding import frozen_embedding
+from inference.models.embedding import FROZEN, frozen_embedding
+from inference.models.engines.engine import MakeEngine, Pass, by_torch
 from inference.models.provenance import code_version, library_versions
 from inference.models.weights import Model, load_model
 from inference.networks.backbones import Backbone
-from inference.networks.comparator import Comparator
 from inference.places import WEIGHTS_FOLDER
 from inference.planes import Planes
 from inference.progress import Progress, untold
@@ -64,9 +64,11 @@ class CollectionExaminer:
         device: Where it runs: cpu, cuda or mps.
         scale: The verbal scale for likelihood ratios.
         frozen: The frozen embedding whose patches are the second witness; by default the shipped one.
+        make_engine: What makes the engines of both networks.
 
     Raises:
         WeightsRefused: if the model is for another task, or its card does not say how witnesses are weighed.
+        EngineRefused: if the engine cannot run a network.
     """
 
     task: ClassVar[Task] = "comparator"
@@ -77,6 +79,7 @@ class CollectionExaminer:
         device: str = "cpu",
         scale: VerbalScale = ENFSI_2015,
         frozen: FrozenEmbedding | None = None,
+        make_engine: MakeEngine = by_torch,
     ) -> None:
         card = model.card
         if card.task != self.task:
@@ -90,23 +93,32 @@ class CollectionExaminer:
         self.device = device
         self.scale = scale
         self._card_sha256 = model.card_sha256
-        network = cast("Comparator", model.network.to(device).eval().requires_grad_(False))
+        network = model.network.to(device).eval().requires_grad_(False)
+        self._engine = make_engine(Pass("log odds", card.name, card.weights_sha256, network))
         frozen = frozen or frozen_embedding()
-        patches = PatchFeatures(cast("Backbone", frozen.backbone), frozen.preprocessing)
-        self._witnesses = both_witnesses(network, patches, device)
+        patches = Pass("patches", FROZEN, frozen.sha256, patch_levels(cast("Backbone", frozen.backbone)))
+        self._witnesses = both_witnesses(
+            self._engine, PatchFeatures(make_engine(patches), frozen.preprocessing), device
+        )
         self._made_with: dict[WitnessName, str] = {"comparator": card.weights_sha256, "patches": frozen.sha256}
         self._lock = Lock()
 
     @classmethod
     def load(
-        cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu", scale: VerbalScale = ENFSI_2015
+        cls,
+        name: str,
+        folder: Path = WEIGHTS_FOLDER,
+        device: str = "cpu",
+        scale: VerbalScale = ENFSI_2015,
+        make_engine: MakeEngine = by_torch,
     ) -> Self:
         """The examiner with the comparator of that name.
 
         Raises:
             WeightsRefused: if it cannot be loaded, or is for another task.
+            EngineRefused: if the engine cannot run a network.
         """
-        return cls(load_model(name, folder), device, scale, frozen_embedding(folder))
+        return cls(load_model(name, folder), device, scale, frozen_embedding(folder), make_engine)
 
     def enrol(self, enrolment: Enrolment, progress: Progress = untold) -> Collection:
         """A collection of genuine photos; see `enrol` of enrolling.
@@ -232,7 +244,8 @@ class CollectionExaminer:
                 "compared with it by local contrast and edges, and patch by patch with the genuine photos",
             ),
             device=str(self.device),
-            libraries=library_versions(),
+            libraries=library_versions(self._engine.name),
+            engine=self._engine.name,
         )
 
 

@@ -25,8 +25,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.collections.registered_photos import RegisteredPhotos
+from inference.models.engines.engine import Engine, Run
 from inference.networks.backbones import Backbone
-from inference.networks.comparator import Comparator, most_altered
+from inference.networks.comparator import most_altered
 from inference.preprocessing import Preprocessing
 from inference.records import WitnessName, require
 from inference.reference import channels
@@ -115,10 +116,15 @@ def beside(witness: Witness, photos: RegisteredPhotos, photo: int, others: Seque
 
 
 class ComparatorWitness:
-    """What a comparator sees, in evaluation mode on its device: log odds that each cell is altered."""
+    """What a comparator sees: log odds that each cell is altered.
 
-    def __init__(self, network: Comparator, device: str = "cpu") -> None:
-        self._network = network
+    Args:
+        engine: Runs the comparator, in evaluation mode, to its maps of log odds.
+        device: Where it runs.
+    """
+
+    def __init__(self, engine: Engine, device: str = "cpu") -> None:
+        self._engine = engine
         self._device = device
 
     def keep(self, photos: RegisteredPhotos, chosen: Sequence[int]) -> Kept:
@@ -129,32 +135,36 @@ class ComparatorWitness:
         """Log odds in nats."""
         stack = channels.beside(pixels, covered, kept["edges"].astype(np.float32))
         height, width = covered.shape
-        with torch.no_grad():
-            image = torch.from_numpy(_padded(stack))[None].to(self._device, memory_format=torch.channels_last)
-            log_odds = self._network(image)[0].float().cpu().numpy()
+        image = torch.from_numpy(_padded(stack))[None].to(self._device, memory_format=torch.channels_last)
+        (maps,) = self._engine.features(image)
+        log_odds = maps[0].float().cpu().numpy()
         return DeviationMap(np.ascontiguousarray(log_odds[: height // CELL, : width // CELL]), wholly(covered))
+
+
+def patch_levels(backbone: Backbone) -> Run:
+    """The pass of a backbone to the feature maps in which patches are compared: an eighth and a sixteenth."""
+    return lambda images: backbone.levels(images)[:2]
 
 
 class PatchFeatures:
     """Features of patches by a frozen ImageNet network.
 
     Args:
-        backbone: The network, in evaluation mode.
+        engine: Runs `patch_levels` of the network, in evaluation mode.
         preprocessing: Of its input.
     """
 
-    def __init__(self, backbone: Backbone, preprocessing: Preprocessing) -> None:
-        self._backbone = backbone
+    def __init__(self, engine: Engine, preprocessing: Preprocessing) -> None:
+        self._engine = engine
         self._preprocessing = preprocessing
 
     def __call__(self, registered: Pixels) -> Plane:
         """Unit features of each eighth of a registered photo, uint8 (H, W, 3), with their neighbours: (C, h, w)."""
         height, width = (side // (2 * CELL) for side in registered.shape[:2])
         stack = self._preprocessing.normalised(registered)
-        with torch.no_grad():
-            finer, coarser = self._backbone.levels(torch.from_numpy(_padded(stack))[None])[:2]
-            coarser = functional.interpolate(coarser, size=finer.shape[-2:], mode="bilinear", align_corners=False)
-            joined = torch.cat([functional.normalize(_with_neighbours(one)) for one in (finer, coarser)], dim=1)
+        finer, coarser = self._engine.features(torch.from_numpy(_padded(stack))[None])
+        coarser = functional.interpolate(coarser, size=finer.shape[-2:], mode="bilinear", align_corners=False)
+        joined = torch.cat([functional.normalize(_with_neighbours(one)) for one in (finer, coarser)], dim=1)
         return np.ascontiguousarray((joined[0, :, :height, :width] / 2**0.5).numpy())
 
 
@@ -274,6 +284,6 @@ def usual_of(maps: Sequence[DeviationMap]) -> Usual:
     return Usual(mean.astype(np.float32), spread.astype(np.float32))
 
 
-def both_witnesses(comparator: Comparator, patches: PatchFeatures, device: str = "cpu") -> dict[WitnessName, Witness]:
-    """The witnesses of a collection: a comparator, in evaluation mode on its device, and a memory of patches."""
+def both_witnesses(comparator: Engine, patches: PatchFeatures, device: str = "cpu") -> dict[WitnessName, Witness]:
+    """The witnesses of a collection: what runs a comparator on its device, and a memory of patches."""
     return {"comparator": ComparatorWitness(comparator, device), "patches": PatchWitness(patches)}

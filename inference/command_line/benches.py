@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from inference.bench import Bench
-from inference.command_line.options import BatchOptions, BenchOptions, ExamineOptions, ReportOptions
+from inference.command_line.options import (
+    BatchOptions,
+    BenchOptions,
+    CollectionOptions,
+    ExamineOptions,
+    ModelOptions,
+    ReportOptions,
+)
 from inference.evidence.scale import ENFSI_2015, VerbalScale
+from inference.places import REFERENCES_FOLDER
 from inference.request import Means
 
 
-def bench_for(options: BenchOptions) -> Bench:
-    """The bench with the folder, the device and the verbal scale that a command names.
+def bench_for(options: ModelOptions) -> Bench:
+    """The bench with the folders, the device, the engine and the verbal scale that a command names.
 
     Raises:
-        Refusal: if the named file is not a verbal scale.
+        Refusal: if the named file is not a verbal scale, or the engine cannot run.
     """
-    scale = VerbalScale.read(options.verbal_scale) if options.verbal_scale else ENFSI_2015
-    return Bench(options.weights, options.device, scale, options.collections)
+    stated = options.verbal_scale if isinstance(options, BenchOptions) else None
+    return Bench(
+        options.weights,
+        options.device,
+        VerbalScale.read(stated) if stated else ENFSI_2015,
+        options.collections if isinstance(options, CollectionOptions) else REFERENCES_FOLDER,
+        options.engine,
+    )
 
 
 def means_of(options: ExamineOptions | ReportOptions | BatchOptions, model: str | None) -> Means:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inference.bench import Bench
 from inference.collections.collection import name_of
 from inference.collections.enrolling import Enrolment, KnownPhoto
 from inference.command_line.benches import bench_for, means_of
@@ -19,7 +18,7 @@ def locate(options: LocateOptions) -> None:
     """Print the detections on a photo, best first."""
     (ground,) = grounds(options.ground, 1)
     exhibit = read_laid_on(options.photo, ground)
-    locator = Bench(options.weights, options.device).locator(options.model)
+    locator = bench_for(options).locator(options.model)
     detections = locator.locate(exhibit)
     if options.json:
         print(json_text(detections))
@@ -65,7 +64,7 @@ def enrol(options: EnrolOptions) -> None:
         bends=options.bends,
         keep_pictures=options.keep_pictures,
     )
-    bench = Bench(options.weights, options.device, references=options.collections)
+    bench = bench_for(options)
     name = name_of(options.part, options.series)
     if name in bench.collections.cards and not options.replace:
         msg = f"There is a collection {name} in {options.collections}; give --replace to take its place."

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from inference.places import REFERENCES_FOLDER, REGISTER, WEIGHTS_FOLDER
+from inference.records import EngineChoice
 
 Crops = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]x,y,w,h[,turn]")]
 Grounds = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="[N=]white|black|grey")]
@@ -29,6 +30,9 @@ class ModelOptions:
     """Folder of the models."""
     device: str = "cpu"
     """cpu, cuda or mps."""
+    engine: EngineChoice = "auto"
+    """What runs the networks: auto takes OpenVINO on a cpu where it is installed, else torch. A report is verified by
+    the engine that made it, unless one is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from contextlib import closing
 
 from inference.bench import Bench
 from inference.casework.searches import make_search_report
+from inference.command_line.benches import bench_for
 from inference.command_line.choices import crops, grounds
 from inference.command_line.issuing import facts_of, print_issued
 from inference.command_line.options import AddOptions, InfoOptions, RegisterCommand, RegisterOptions, SearchOptions
@@ -42,7 +43,7 @@ def _add(options: AddOptions) -> None:
 def _search(options: SearchOptions) -> None:
     (crop,), (ground,) = crops(options.crop, 1), grounds(options.ground, 1)
     exhibit, facts = read_laid_on(options.mark, ground), facts_of(options)
-    bench = Bench(options.weights, options.device)
+    bench = bench_for(options)
     with closing(_opened(options, bench)) as opened:
         found = opened.search(exhibit, crop, options.most, parsed_filters(options.where))
     print(json_text(found) if options.json else search_text(found))
@@ -63,7 +64,7 @@ def _opened(options: RegisterOptions, bench: Bench | None = None) -> Register:
     if not isinstance(options, AddOptions) and not is_register(options.register):
         msg = f"There is no register in {options.register}; make one with python -m inference register add."
         raise Refusal(msg)
-    bench = bench or Bench(options.weights, options.device)
+    bench = bench or bench_for(options)
     return bench.register(options.register, options.model)
 
 

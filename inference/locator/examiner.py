@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from torchvision.ops import remove_small_boxes
 from typing_extensions import Self
 
 from inference.models.card import DetectionRule, WeightsRefused
+from inference.models.engines.engine import MakeEngine, Pass, by_torch
 from inference.models.weights import Model, load_model
+from inference.networks.locator import Locator as LocatorNetwork
 from inference.places import WEIGHTS_FOLDER
 from inference.records import Crop, Detection, Exhibit, Located
 
@@ -27,12 +29,13 @@ class Locator:
     Args:
         model: The model.
         device: Where it runs: cpu, cuda or mps.
+        make_engine: What makes the engine of its network.
 
     Raises:
         WeightsRefused: if the model is for another task, or its card lacks the rule for detections.
     """
 
-    def __init__(self, model: Model, device: str = "cpu") -> None:
+    def __init__(self, model: Model, device: str = "cpu", make_engine: MakeEngine = by_torch) -> None:
         card = model.card
         if card.task != "locator":
             msg = f"{card.name} is a model for {card.task}, not a locator; choose a locator."
@@ -44,17 +47,20 @@ class Locator:
         self.rule: DetectionRule = card.find_rule
         self.device = torch.device(device)
         self.card_sha256 = model.card_sha256
-        self._network = cast("Any", model.network.to(self.device).eval().requires_grad_(False))
+        self._network = cast("LocatorNetwork", model.network.to(self.device).eval().requires_grad_(False))
+        self._engine = make_engine(Pass("features", card.name, card.weights_sha256, self._network.features))
         self._lock = Lock()
 
     @classmethod
-    def load(cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu") -> Self:
+    def load(
+        cls, name: str, folder: Path = WEIGHTS_FOLDER, device: str = "cpu", make_engine: MakeEngine = by_torch
+    ) -> Self:
         """The locator with the model of that name.
 
         Raises:
             WeightsRefused: if the model cannot be loaded, or is for another task.
         """
-        return cls(load_model(name, folder), device)
+        return cls(load_model(name, folder), device, make_engine)
 
     def locate(self, exhibit: Exhibit) -> tuple[Detection, ...]:
         """The detections on a picture, best first; none if no score is high enough."""
@@ -88,7 +94,8 @@ class Locator:
         scaled = preprocessing.tone_and_scale(pixels)
         image = torch.from_numpy(preprocessing.normalised(scaled)).to(self.device)
         with self._lock, torch.no_grad():
-            found = self._network([image])[0]
+            batch = self._network.batch([image])
+            (found,) = self._network.boxes(batch, self._engine.features(batch.tensors))
         height, width = scaled.shape[:2]
         zoom = np.array([pixels.shape[1] / width, pixels.shape[0] / height] * 2, np.float32)
         # A box in the padding below or beside the picture has no extent inside it.

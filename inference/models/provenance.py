@@ -6,7 +6,10 @@ import hashlib
 import platform
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+
+from inference.records import EngineName
 
 ASSAY_VERSION = "0.1.0"
 
@@ -37,6 +40,7 @@ def hash_of_findings_code(package: Path) -> str:
 
 
 @cache
-def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that the numbers depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in _DISTRIBUTIONS}
+def library_versions(engine: EngineName = "torch") -> dict[str, str]:
+    """Versions of Python and of the libraries that the numbers of an engine depend on."""
+    libraries = {"python": platform.python_version()} | {name: version(name) for name in _DISTRIBUTIONS}
+    return libraries if engine == "torch" or find_spec(engine) is None else libraries | {engine: version(engine)}

@@ -149,11 +149,10 @@ class Siamese(nn.Module):
         last = functional.interpolate(levels[-1], size=finer.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat([last, finer], dim=1)
 
-    def features_and_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature maps, and the last finer ones before them, which locate areas better."""
+    def features_and_finer(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The feature maps, and the last finer ones before them, which locate areas better; a pyramid's are fine."""
         if self.pyramid is not None:
-            joined = self.features(images)
-            return joined, joined
+            return (self.features(images),)
         finer = last = images
         for step in self.backbone.steps:
             following = step(last)

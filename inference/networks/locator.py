@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS
 from torchvision.models.detection.fcos import FCOSHead
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
@@ -22,6 +23,8 @@ from inference.networks.backbones import Backbone, BackboneName, build_backbone
 Detections = list[dict[str, Tensor]]
 
 _STRIDES = (8, 16, 32)
+_OF_CELLS = ("cls_logits", "bbox_regression", "bbox_ctrness")
+"""What FCOS says of each cell, by its own names."""
 _LEAST_SCORE = 0.02
 """Least score of a box; curves of precision over recall need no lower one."""
 
@@ -102,7 +105,35 @@ class Locator(nn.Module):
             For each picture `boxes` (n, 4), left, top, right, bottom in its pixels; `labels` (n,), from 0; `scores`
             (n,), 0 to 1.
         """
-        detections: Detections = self.fcos(images)
+        batch = self.batch(images)
+        return self.boxes(batch, self.features(batch.tensors))
+
+    def batch(self, images: list[Tensor]) -> ImageList:
+        """Pictures (3, h, w) as one batch, with zeros below and beside them up to multiples of 32."""
+        batch: ImageList = self.fcos.transform(images)[0]
+        return batch
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images (B, 3, H, W), sides multiples of 32, to all that their boxes are made of.
+
+        Returns:
+            The pyramid's five maps (B, C, h, w), the finest first; and of all n cells of these, in this order, the
+            logits of their kinds (B, n, K), distances to the sides of a box (B, n, 4), and centredness (B, n, 1).
+        """
+        maps = [*self.fcos.backbone(images).values()]
+        said = self.fcos.head(maps)
+        return (*maps, *(said[name] for name in _OF_CELLS))
+
+    def boxes(self, batch: ImageList, features: tuple[Tensor, ...]) -> Detections:
+        """The boxes in each picture of a batch, from its `features`; see `forward`."""
+        maps = list(features[: -len(_OF_CELLS)])
+        cells = [one.shape[2] * one.shape[3] for one in maps]
+        of_cells = dict(zip(_OF_CELLS, features[-len(_OF_CELLS) :], strict=True))
+        detections: Detections = self.fcos.postprocess_detections(
+            {name: [*values.split(cells, dim=1)] for name, values in of_cells.items()},
+            [[*anchors.split(cells)] for anchors in self.fcos.anchor_generator(batch, maps)],
+            batch.image_sizes,
+        )
         return detections
 
     def loss(self, images: list[Tensor], targets: Detections) -> Tensor:

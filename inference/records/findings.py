@@ -12,6 +12,8 @@ from inference.records.exhibit import UNSTATED
 from inference.records.validation import require
 
 CheckStatus = Literal["ok", "warn", "refuse"]
+EngineName = Literal["torch", "openvino"]
+EngineChoice = Literal["auto", "torch", "openvino"]
 FIRST_STEP = 1 / 256
 """Share of full scale below which a heatmap shows nothing."""
 LEAST_HANDEDNESS = 0.04
@@ -275,7 +277,8 @@ class Provenance:
         settings: What the examiner chose (series, crop), as text.
         preprocessing: What was done to the pixels, in order, as sentences.
         device: Where it ran.
-        libraries: Versions of the libraries the numbers depend on.
+        libraries: Versions of the libraries the numbers depend on, the engine's among them.
+        engine: What ran the networks' passes without a graph; a record that states none was made by torch.
     """
 
     model: str
@@ -286,3 +289,4 @@ class Provenance:
     preprocessing: tuple[str, ...]
     device: str
     libraries: dict[str, str]
+    engine: EngineName = "torch"

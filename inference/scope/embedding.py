@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
-from typing import cast
 
 import numpy as np
 import torch
@@ -21,12 +21,20 @@ class FrozenEmbedding:
         backbone: Images (B, 3, S, S) to its last feature map (B, C, h, w).
         preprocessing: The preprocessing of its input.
         sha256: SHA-256 of its weights file.
+        features: What runs the backbone, to its last feature map alone.
     """
 
-    def __init__(self, backbone: nn.Module, preprocessing: Preprocessing, sha256: str) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        preprocessing: Preprocessing,
+        sha256: str,
+        features: Callable[[Tensor], tuple[Tensor, ...]],
+    ) -> None:
         self.sha256 = sha256
         self.backbone = backbone.eval().requires_grad_(False)
         self.preprocessing = preprocessing
+        self._features = features
         self._lock = Lock()
 
     def __call__(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -35,6 +43,6 @@ class FrozenEmbedding:
         Parts are embedded one at a time, so that no bit of an embedding depends on a batch.
         """
         image = torch.from_numpy(self.preprocessing(part).values)[None]
-        with self._lock, torch.no_grad():
-            feature_map = cast("Tensor", self.backbone(image))
+        with self._lock:
+            (feature_map,) = self._features(image)
         return np.asarray(functional.normalize(feature_map.mean((2, 3)))[0].numpy())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from inference.examiner import Examiner, ScopeViews
 from inference.models.card import Card, WeightsRefused
+from inference.models.engines.engine import Engine, Run
 from inference.networks.hms import Siamese
 from inference.planes import Planes
 from inference.records import (
@@ -65,6 +67,15 @@ class TrademarkExaminer(Examiner):
     @property
     def _siamese(self) -> Siamese:
         return cast("Siamese", self.model.network)
+
+    @property
+    def _first_half(self) -> Run:
+        return self._siamese.features_and_finer
+
+    @cached_property
+    def _embedding(self) -> Engine:
+        """What runs the pass to the embeddings, of which no heatmap is made."""
+        return self._engine_of("embeddings", self._siamese)
 
     def compare(self, first: Exhibit, second: Exhibit, crops: Crops = (None, None)) -> Comparison:
         """One comparison; the same, to the bit, whichever mark comes first.
@@ -304,8 +315,8 @@ class TrademarkExaminer(Examiner):
         """Embeddings (n, C) of images (3, S, S)."""
         most = _AT_ONCE_ON_A_CPU if self.device.type == "cpu" else _AT_ONCE
         batches = (images[start : start + most] for start in range(0, len(images), most))
-        with self._lock, torch.no_grad():
-            return torch.cat([self._siamese(self._stacked(batch)) for batch in batches])
+        with self._lock:
+            return torch.cat([self._embedding.features(self._stacked(batch))[0] for batch in batches])
 
     @property
     def compact_channels(self) -> int:
@@ -343,8 +354,9 @@ class TrademarkExaminer(Examiner):
 
     def _features(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The feature maps of images (3, S, S), and the finer ones before them; see `Siamese`."""
-        with self._lock, torch.no_grad():
-            return self._siamese.features_and_finer(self._stacked(tensors))
+        with self._lock:
+            features, *finer = self._engine.features(self._stacked(tensors))
+        return features, (finer or [features])[0]
 
     def _shared_maps(self, features: Tensor) -> Maps:
         """Raw heatmaps for similarity of all first marks, then all second marks, from their feature maps."""

@@ -19,7 +19,12 @@ EXAMPLES = ROOT / "ui" / "examples"
 SMALLEST: dict[str, tuple[str, str]] = {
     "batch": (f"--photos {EXAMPLES / 'parts'} --most 1", "1 of 1 photos"),
     "comparison": ("--model tiny_marks --weights {models} --side 64 --rounds 1", "whole comparison"),
+    "engines": ("--weights {models} --batches 1 --varying 64 64 --rounds 1", "of 64 x 64"),
     "examination": ("--weights {models} --photo 132 --rounds 1", "series alba"),
+    "fast_path": (
+        "--backbone six_layer_cnn --size 32 --photos 8 --width 64 --height 48 --batch 2 --device cpu --rounds 1",
+        "of the bare step's speed",
+    ),
     "kag_disturbance": ("--batch 1 --size 40 --rounds 1", "times as long"),
     "large_pictures": ("--calls 10 --side 200", "times the memory after 10"),
     "location": ("--photo 64 --rounds 1", "photo to finds"),

@@ -20,6 +20,7 @@ from inference.collections.witnesses import (
     Witness,
     both_witnesses,
 )
+from inference.models.engines.engine import TorchEngine
 from inference.networks.comparator import Comparator
 from inference.planes import Planes
 from inference.reference.cells import wholly
@@ -32,7 +33,9 @@ from training.fitting.pretrained import frozen_patches
 
 def collection_witnesses(network: Comparator, device: str = "cpu") -> dict[str, Witness]:
     """Those of a collection, the memory of patches by the frozen network that is shipped."""
-    return {str(name): witness for name, witness in both_witnesses(network, frozen_patches(), device).items()}
+    return {
+        str(name): witness for name, witness in both_witnesses(TorchEngine(network), frozen_patches(), device).items()
+    }
 
 
 def witnesses_of(network: Comparator, device: str = "cpu") -> dict[str, Witness]:

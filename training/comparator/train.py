@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from inference.collections.witnesses import ComparatorWitness
 from inference.models.card import Card
+from inference.models.engines.engine import TorchEngine
 from inference.networks.comparator import Comparator
 from training.assessment.collection_rule import FittedRule, fit_collection_rule
 from training.assessment.house_witnesses import collection_witnesses
@@ -60,7 +61,7 @@ def train(settings: ComparatorSettings) -> Card | None:
     start = _start(network, settings)
     training = TrainingCrops(houses["train"], settings)
     logger.info("%d houses, %d photos; it starts from %s", len(houses["train"]), len(training), start)
-    judging = ComparatorWitness(network, str(accelerator.device))
+    judging = ComparatorWitness(TorchEngine(network), str(accelerator.device))
 
     def validate(_: nn.Module) -> Scores:
         bar = tqdm(houses["val"], "validating", unit="house", leave=False)

@@ -18,8 +18,9 @@ import torch
 import torchvision
 from torch import nn
 
-from inference.collections.witnesses import PatchFeatures
+from inference.collections.witnesses import PatchFeatures, patch_levels
 from inference.models.card import Card, Task
+from inference.models.engines.engine import TorchEngine
 from inference.models.weights import Model, load_model, save_model
 from inference.networks.backbones import Backbone, BackboneName, build_backbone
 from inference.networks.hms import Siamese
@@ -228,7 +229,7 @@ def _load_by_order(backbone: nn.Module, values: list[torch.Tensor]) -> None:
 def frozen_patches() -> PatchFeatures:
     """Features of patches by the pretrained EfficientNet-Lite0, unchanged."""
     backbone, preprocessing = frozen_backbone()
-    return PatchFeatures(cast("Backbone", backbone), preprocessing)
+    return PatchFeatures(TorchEngine(patch_levels(cast("Backbone", backbone))), preprocessing)
 
 
 def frozen_backbone() -> tuple[nn.Module, Preprocessing]:

@@ -21,7 +21,7 @@ from inference.casework.log import verify_log
 from inference.casework.twin import ReportRefused
 from inference.casework.verification import verify_report
 from inference.intake import transparency
-from inference.records import Crop, Exhibit
+from inference.records import Crop, EngineName, Exhibit
 from tests.inference.command_line.ran import Ran
 
 TIME = "2026-11-22T16:30:05+08:00"
@@ -99,7 +99,7 @@ def test_an_untouched_report_agrees_line_by_line(issued: Issued, called: Callabl
             "code",
             "libraries",
         ),
-        *("stated heatmap", "outcome", "log odds", "evidence", "heatmap"),
+        *("stated heatmap", "engine", "outcome", "log odds", "evidence", "heatmap"),
     ]
 
 
@@ -133,7 +133,7 @@ def test_both_findings_on_two_marks_are_verified(
     assert (ran.status, ran.error) == (0, "")
     made = Issued(Path(ran.out.splitlines()[1]), symbol_and_lockup[0], weighing_models)
     images = [symbol_and_lockup[0].parent]
-    lines = [*verify_report(made.report, Bench(weighing_models), images=images)]
+    lines = [*verify_report(made.report, Bench(weighing_models, engine="auto"), images=images)]
     assert [line.subject for line in lines if line.status != "agrees"] == []
     assert {"wholes", "element"} <= {line.subject for line in lines}
     assert [line.subject for line in lines].count("heatmap") == 4
@@ -323,13 +323,40 @@ def test_a_twin_that_is_not_the_one_issued_is_named(issued: Issued) -> None:
 
 
 def test_other_library_versions_are_told_and_do_not_fail(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "library_versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr(verification, "library_versions", lambda _: {"numpy": "99"})
     lines = verify_report(issued.report, Bench(issued.weights))
     (libraries,) = [line for line in lines if line.subject == "libraries"]
     assert libraries.status == "told"
     assert "numpy" in libraries.text
     assert "99 now" in libraries.text
     assert not [line for line in lines if line.status == "differs"]
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_findings_are_made_again_by_the_engine_that_made_them(engine: str, issue: Callable[..., Issued]) -> None:
+    issued = issue("case", "--engine", engine)
+    lines = {line.subject: line for line in verify_report(issued.report, Bench(issued.weights, engine="auto"))}
+    assert {line.status for line in lines.values()} == {"agrees"}
+    assert lines["engine"].text == f"{engine}."
+    assert lines["heatmap"].text == "its values differ from the stated ones by up to 0 of full scale."
+
+
+@pytest.mark.parametrize(("then", "now"), [("torch", "openvino"), ("openvino", "torch")])
+def test_another_engine_that_was_chosen_is_told_and_agrees(
+    then: str, now: EngineName, issue: Callable[..., Issued]
+) -> None:
+    issued = issue("case", "--engine", then)
+    lines = {line.subject: line for line in verify_report(issued.report, Bench(issued.weights, engine=now))}
+    assert (lines["engine"].status, lines["engine"].text.split(":")[0]) == ("told", f"{then} then, {now} now")
+    assert {line.status for name, line in lines.items() if name != "engine"} == {"agrees"}
+
+
+def test_a_report_that_states_no_engine_is_one_of_torch(issue: Callable[..., Issued]) -> None:
+    issued = issue("case", "--engine", "torch")
+    changed_twin(issued, lambda content: content["examinations"][0]["record"]["provenance"].pop("engine"))
+    lines = {line.subject: line for line in verify_report(issued.report, Bench(issued.weights, engine="auto"))}
+    assert (lines["engine"].status, lines["engine"].text) == ("agrees", "torch.")
+    assert {lines[name].status for name in ("run id", "outcome", "log odds", "heatmap")} == {"agrees"}
 
 
 def test_status_1_if_something_differs(issued: Issued, called: Callable[..., Ran]) -> None:
@@ -544,7 +571,7 @@ def located(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit], c
 
 
 def test_what_a_locator_proposed_is_stated_and_found_again(located: Issued) -> None:
-    lines = verify_report(located.report, Bench(located.weights))
+    lines = verify_report(located.report, Bench(located.weights, engine="auto"))
     assert {line.status for line in lines} == {"agrees"}
     proposals = [line for line in lines if line.subject.startswith("proposal")]
     assert [line.subject for line in proposals] == ["proposal 1", "proposal 2"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -12,12 +12,14 @@ import pytest
 from inference.collections.collection import Collection
 from inference.collections.enrolling import KnownPhoto
 from inference.collections.examiner import CollectionExaminer
-from inference.collections.witnesses import PatchFeatures, PatchWitness
+from inference.collections.witnesses import PatchFeatures, PatchWitness, patch_levels
 from inference.evidence.collection_rule import PATCHES_HEARD_FROM, SIDES
 from inference.intake.exhibit import exhibit_from_pixels
 from inference.models.card import WeightsRefused
 from inference.models.embedding import frozen_embedding
+from inference.models.engines.engine import TorchEngine
 from inference.models.weights import Model
+from inference.networks.backbones import Backbone
 from inference.records import Crop, Deviation, Refusal
 from inference.reference.geometry import flipped
 from inference.request import Request
@@ -30,7 +32,8 @@ def altered(examiner: CollectionExaminer, labels: Collection, lettered: Any) -> 
 
 def test_each_witness_is_judged_beside_what_it_keeps(labels: Collection, altered: Deviation) -> None:
     frozen = frozen_embedding()
-    witness = PatchWitness(PatchFeatures(frozen.backbone, frozen.preprocessing))  # type: ignore[arg-type]
+    levels = TorchEngine(patch_levels(cast("Backbone", frozen.backbone)))
+    witness = PatchWitness(PatchFeatures(levels, frozen.preprocessing))
     known = labels.known["patches"]
     height, width = labels.reference.mean.shape
     homography = np.array(altered.reference.homography)

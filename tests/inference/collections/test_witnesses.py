@@ -13,9 +13,11 @@ from inference.collections.witnesses import (
     PatchFeatures,
     PatchMemory,
     PatchWitness,
+    patch_levels,
     patches_in,
     usual_of,
 )
+from inference.models.engines.engine import TorchEngine
 from inference.networks.backbones import build_backbone
 from inference.networks.comparator import Comparator
 from inference.preprocessing import Preprocessing
@@ -37,7 +39,7 @@ def test_a_frame_of_any_size_has_a_map_of_its_own_cells(network: Comparator, hei
     edges = rng.random((height, width)).astype(np.float32)
     covered = np.ones((height, width), bool)
     covered[:, :5] = False
-    found = ComparatorWitness(network).map(pixels, covered, {"edges": edges})
+    found = ComparatorWitness(TorchEngine(network)).map(pixels, covered, {"edges": edges})
     assert found.values.shape == found.covered.shape == (height // 4, width // 4)
     assert not found.covered[:, :2].any()
     assert found.covered[:, 2:].all()
@@ -98,7 +100,7 @@ def test_cells_are_those_of_a_quarter(height: int, width: int) -> None:
 def features() -> PatchFeatures:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return PatchFeatures(build_backbone("six_layer_cnn").eval(), Preprocessing(size=64))
+        return PatchFeatures(TorchEngine(patch_levels(build_backbone("six_layer_cnn").eval())), Preprocessing(size=64))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (70, 83)])

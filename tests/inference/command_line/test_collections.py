@@ -79,7 +79,8 @@ def test_a_photo_is_examined_beside_a_collection(enrol: Command, bench: Path, ca
     where = "--weights", bench / "weights", "--collections", tmp_path
     asked = bench / "questioned.png"
     ran = called("examine", asked, "--references", "label_quorum", *where, "--heatmaps", tmp_path / "maps")
-    found = Bench(bench / "weights", references=tmp_path).examine_beside(Request(read_exhibit(asked)), "label_quorum")
+    by_the_same = Bench(bench / "weights", references=tmp_path, engine="auto")
+    found = by_the_same.examine_beside(Request(read_exhibit(asked)), "label_quorum")
     lines = ran.out.splitlines()
     assert (ran.status, ran.error) == (0, "")
     assert lines[:2] == [found.outcome.upper(), found.reason]

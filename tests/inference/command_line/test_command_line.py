@@ -22,6 +22,7 @@ from inference.examiner import as_probability
 from inference.intake.exhibit import read_exhibit
 from inference.locator.examiner import Locator
 from inference.models.catalogue import read_card
+from inference.models.engines.choice import engine_for
 from inference.models.weights import load_model, save_model
 from inference.records import Crop, Exhibit, Ground, as_json
 from inference.trademark.examiner import TrademarkExaminer
@@ -29,6 +30,7 @@ from inference.trademark.local_features import local_agreement, local_features
 from tests.inference.command_line.ran import ROOT, Ran, assert_refused, started
 
 EXAMPLES = ROOT / "ui" / "examples" / "marks"
+AUTO = engine_for("auto", "cpu")
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_examine_prints_the_verdict_of_a_crop_and_writes_its_heatmap(desk: Path)
         "examine", desk / "part.png", "--weights", desk / "weights", "--crop", "10,5,50,40", "--heatmaps", target
     )
     exhibit, crop = read_exhibit(desk / "part.png"), Crop(10, 5, 50, 40)
-    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(exhibit, crop=crop)
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights", make_engine=AUTO).examine(exhibit, crop=crop)
     lines = ran.out.splitlines()
     assert (ran.status, ran.error) == (0, "")
     assert lines[:2] == ["COUNTERFEIT", verdict.reason]
@@ -117,7 +119,9 @@ def test_a_calibrated_model_prints_what_the_findings_weigh(desk: Path, called: C
 
 def test_examine_prints_the_examiners_own_record_as_json(desk: Path, called: Callable[..., Ran]) -> None:
     ran = called("examine", desk / "part.png", "--weights", desk / "weights", "--series", "red", "--json")
-    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(read_exhibit(desk / "part.png"), "red")
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights", make_engine=AUTO).examine(
+        read_exhibit(desk / "part.png"), "red"
+    )
     assert (ran.status, ran.error) == (0, "")
     assert json.loads(ran.out) == as_json(verdict)
 
@@ -126,7 +130,7 @@ def test_compare_prints_the_comparison_and_writes_both_heatmaps(desk: Path, call
     target = desk / "heatmaps"
     ran = called("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", "--heatmaps", target)
     marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
-    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks)
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights", make_engine=AUTO).compare(*marks)
     lines = ran.out.splitlines()
     assert (ran.status, ran.error) == (0, "")
     assert lines[:3] == [
@@ -159,7 +163,7 @@ def test_compare_takes_a_crop_of_each_mark(
     options: tuple[str, ...], crops: tuple[Crop | None, Crop | None], desk: Path, called: Callable[..., Ran]
 ) -> None:
     marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
-    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks, crops)
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights", make_engine=AUTO).compare(*marks, crops)
     command = ("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", *options)
     ran = called(*command, "--json")
     assert (ran.status, ran.error) == (0, "")
@@ -227,7 +231,7 @@ def test_a_transparent_mark_is_laid_on_the_ground_that_is_asked_for(
     asked = [part for option in options for part in ("--ground", option)]
     command = ("compare", see_through, desk / "mark.png", "--weights", desk / "weights", *asked)
     pair = read_exhibit(see_through, ground=ground), read_exhibit(desk / "mark.png")
-    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*pair)
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights", make_engine=AUTO).compare(*pair)
     ran = called(*command, "--json")
     assert (ran.status, ran.error) == (0, "")
     assert json.loads(ran.out) == as_json(comparison)
@@ -239,7 +243,7 @@ def test_a_transparent_mark_is_laid_on_the_ground_that_is_asked_for(
 def test_a_transparent_photo_is_examined_on_the_ground_that_is_asked_for(
     see_through: Path, desk: Path, called: Callable[..., Ran]
 ) -> None:
-    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights").examine(
+    verdict = AuthenticityExaminer.load("tiny_parts", desk / "weights", make_engine=AUTO).examine(
         read_exhibit(see_through, ground="grey")
     )
     ran = called("examine", see_through, "--weights", desk / "weights", "--ground", "grey", "--json")
@@ -277,7 +281,7 @@ def test_compare_writes_one_mark_over_the_other_where_they_agree(desk: Path, cal
     paths = sorted((EXAMPLES / "1-lookalike-pair").glob("*"))
     assert called("compare", *paths, "--weights", desk / "weights", "--heatmaps", target).status == 0
     pair = [read_exhibit(path) for path in paths]
-    first, second = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*pair).compared
+    first, second = TrademarkExaminer.load("tiny_marks", desk / "weights", make_engine=AUTO).compare(*pair).compared
     laid = lay_over(first, second, local_agreement(local_features(first), local_features(second)))
     assert laid is not None
     assert np.array_equal(np.asarray(Image.open(target / "laid_over.png")), in_two_colours(first, laid))
@@ -287,7 +291,9 @@ def test_compare_tells_both_findings_and_shows_the_elements(
     weighing_models: Path, symbol_and_lockup: tuple[Path, Path], tmp_path: Path, called: Callable[..., Ran]
 ) -> None:
     ran = called("compare", *symbol_and_lockup, "--weights", weighing_models, "--heatmaps", tmp_path)
-    found = TrademarkExaminer.load("tiny_marks", weighing_models).compare(*map(read_exhibit, symbol_and_lockup))
+    found = TrademarkExaminer.load("tiny_marks", weighing_models, make_engine=AUTO).compare(
+        *map(read_exhibit, symbol_and_lockup)
+    )
     assert found.whole is not None
     assert found.element is not None
     assert found.element.evidence is not None
@@ -305,7 +311,7 @@ def test_compare_tells_both_findings_and_shows_the_elements(
 def test_compare_prints_the_examiners_own_record_as_json(desk: Path) -> None:
     ran = started("compare", desk / "mark.png", desk / "other.png", "--weights", desk / "weights", "--json")
     marks = read_exhibit(desk / "mark.png"), read_exhibit(desk / "other.png")
-    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights").compare(*marks)
+    comparison = TrademarkExaminer.load("tiny_marks", desk / "weights", make_engine=AUTO).compare(*marks)
     assert (ran.status, ran.error) == (0, "")
     assert json.loads(ran.out) == as_json(comparison)
 
@@ -408,7 +414,9 @@ def shelf(tmp_path: Path, goods_models: Path, goods: Callable[..., Exhibit]) -> 
 
 
 def test_locate_lists_the_parts_of_a_photo(shelf: Path, called: Callable[..., Ran]) -> None:
-    detections = Locator.load("tiny_locator", shelf / "weights").locate(read_exhibit(shelf / "bag.png"))
+    detections = Locator.load("tiny_locator", shelf / "weights", make_engine=AUTO).locate(
+        read_exhibit(shelf / "bag.png")
+    )
     ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights")
     assert (ran.status, ran.error) == (0, "")
     assert ran.out.splitlines() == [f"striped_part at {find.crop}, score {find.score:.3f}" for find in detections]
@@ -423,7 +431,9 @@ def test_the_parts_of_a_transparent_photo_are_looked_for_on_the_ground_that_is_a
     pixels = np.asarray(Image.open(shelf / "bag.png").convert("RGBA")).copy()
     pixels[:20] = 0
     Image.fromarray(pixels).save(shelf / "bag.png")
-    detections = Locator.load("tiny_locator", shelf / "weights").locate(read_exhibit(shelf / "bag.png", ground="white"))
+    detections = Locator.load("tiny_locator", shelf / "weights", make_engine=AUTO).locate(
+        read_exhibit(shelf / "bag.png", ground="white")
+    )
     ran = called("locate", shelf / "bag.png", "--weights", shelf / "weights", "--ground", "white", "--json")
     assert json.loads(ran.out) == as_json(detections)
     assert_refused(
@@ -443,8 +453,8 @@ def test_nothing_found_is_said_with_what_to_do(shelf: Path, called: Callable[...
 
 def test_every_found_part_is_examined_with_the_model_for_it(shelf: Path, called: Callable[..., Ran]) -> None:
     exhibit = read_exhibit(shelf / "bag.png")
-    locator = Locator.load("tiny_locator", shelf / "weights")
-    examiner = AuthenticityExaminer.load("tiny_parts", shelf / "weights")
+    locator = Locator.load("tiny_locator", shelf / "weights", make_engine=AUTO)
+    examiner = AuthenticityExaminer.load("tiny_parts", shelf / "weights", make_engine=AUTO)
     detections = locator.locate(exhibit)
     verdicts = [examiner.examine(exhibit, None, find.crop, locator.located(find)) for find in detections]
     command = ("examine", shelf / "bag.png", "--locate", "--weights", shelf / "weights")

@@ -65,7 +65,7 @@ def test_a_search_prints_every_ranking(desk: Path, weighing_models: Path, called
     assert first.startswith("   1 ")
     assert first.endswith("disc.png; Nice 25; owner Müller  (both as they are)")
     record = as_json(
-        Bench(weighing_models)
+        Bench(weighing_models, engine="auto")
         .register(str(desk / "register"))
         .search(read_exhibit(desk / "marks" / "disc.png"), most=10)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -55,6 +55,16 @@ def test_every_part_is_found_and_nothing_else(locator: Locator, goods: Any, seed
     assert [find.score for find in detections] == sorted((find.score for find in detections), reverse=True)
     for box in boxes:
         assert max(overlap(box, corners(find.crop)) for find in detections) > 0.55
+
+
+def test_the_two_halves_give_the_boxes_of_fcos(goods_models: Path) -> None:
+    network = cast("LocatorNetwork", load_model("tiny_locator", goods_models).network)
+    pictures = [torch.randn(3, 64, 96), torch.randn(3, 80, 50)]
+    with torch.no_grad():
+        for ours, theirs in zip(network(pictures), network.fcos(pictures), strict=True):
+            assert len(ours["boxes"]) > 0
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(locator: Locator, goods: Any) -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from inference.collections.registered_photos import RegisteredPhotos
-from inference.collections.witnesses import PatchFeatures
+from inference.collections.witnesses import PatchFeatures, patch_levels
+from inference.models.engines.engine import TorchEngine
 from inference.networks.backbones import build_backbone
 from inference.preprocessing import Preprocessing
 from training.assessment.house_witnesses import PaDiM, PatchCore
@@ -22,7 +23,7 @@ HEIGHT, WIDTH, PHOTOS = 64, 96, 4
 def features() -> PatchFeatures:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return PatchFeatures(build_backbone("six_layer_cnn").eval(), Preprocessing(size=64))
+        return PatchFeatures(TorchEngine(patch_levels(build_backbone("six_layer_cnn").eval())), Preprocessing(size=64))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from inference.collections.registered_photos import RegisteredPhotos
 from inference.collections.witnesses import ComparatorWitness, DeviationMap, Kept, Mask
+from inference.models.engines.engine import TorchEngine
 from inference.models.weights import load_model
 from inference.networks.comparator import Comparator, most_altered
 from inference.reference.edges import edge_strength, tolerant
@@ -222,7 +223,7 @@ def test_a_run_leaves_a_comparator_that_tells_houses_it_never_met(
     assert any("Beside 5 genuine items: No likelihood ratio is given" in limit for limit in card.limits)
     losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < losses[0]
-    found = examine_house(ComparatorWitness(cast("Comparator", model.network)), houses["test"][0], 5)
+    found = examine_house(ComparatorWitness(TorchEngine(model.network)), houses["test"][0], 5)
     assert found is not None
     assert found.auc > 0.7
     assert np.nanmean(found.pixel_aucs) > 0.7
