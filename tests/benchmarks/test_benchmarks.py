@@ -13,13 +13,14 @@ import cv2
 import pytest
 import torch
 import tyro
+from accelerate.state import AcceleratorState
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "ui" / "examples"
 SMALLEST: dict[str, tuple[str, str]] = {
     "batch": (f"--photos {EXAMPLES / 'parts'} --most 1", "1 of 1 photos"),
     "comparison": ("--model tiny_marks --weights {models} --side 64 --rounds 1", "whole comparison"),
-    "engines": ("--weights {models} --batches 1 --varying 64 64 --rounds 1", "of 64 x 64"),
+    "engines": ("--weights {models} --batches 1 --varying 64 64 --rounds 1", "openvino"),
     "examination": ("--weights {models} --photo 132 --rounds 1", "series alba"),
     "fast_path": (
         "--backbone six_layer_cnn --size 32 --photos 8 --width 64 --height 48 --batch 2 --device cpu --rounds 1",
@@ -52,7 +53,9 @@ def models(tiny_models: Path, guided_models: Path, tmp_path: Path) -> Path:
 def process_as_it_was(leftovers: None) -> Iterator[None]:
     """Benchmarks set threads and variables of the process that is theirs alone when they are run by hand."""
     threads, variables = (cv2.getNumThreads(), torch.get_num_threads()), dict(os.environ)
+    AcceleratorState._reset_state(reset_partial_state=True)
     yield
+    AcceleratorState._reset_state(reset_partial_state=True)
     cv2.setNumThreads(threads[0])
     torch.set_num_threads(threads[1])
     os.environ.clear()

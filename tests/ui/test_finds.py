@@ -173,7 +173,7 @@ def doors_bench(request: pytest.FixtureRequest, goods_models: Path, tmp_path: Pa
     card = json.loads((models / "tiny_locator.json").read_text())
     card["find_rule"]["close_up"] = 0.25 if request.param == "a close-up" else 1
     (models / "tiny_locator.json").write_text(json.dumps(card))
-    return Bench(models)
+    return Bench(models, engine="auto")
 
 
 def test_what_is_found_is_one_record_and_one_run_whichever_door_it_came_through(

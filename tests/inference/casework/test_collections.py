@@ -31,7 +31,7 @@ class Issued:
 
     def lines(self) -> dict[str, Line]:
         """The lines of a verification, by subject and examination."""
-        bench = Bench(self.weights, references=self.references)
+        bench = Bench(self.weights, references=self.references, engine="auto")
         return {line.subject: line for line in verify_report(self.report, bench)}
 
 
