@@ -13,7 +13,7 @@ app: $(VENV)/app.stamp
 # A process a core with one thread each: the tests run small networks, and waiting threads cost more than they bring.
 test: export OMP_NUM_THREADS := 1
 test: check browser
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

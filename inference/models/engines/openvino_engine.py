@@ -8,6 +8,7 @@ import json
 import logging
 import platform
 import warnings
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -81,9 +82,7 @@ class _Compiled:
 
 def _compiled(one: Pass, folder: Path) -> _Compiled:
     """A pass, kept from an earlier start, or compiled now and kept; either way it agrees with PyTorch on a probe."""
-    import openvino
-
-    core, settings = openvino.Core(), _settings()
+    core, settings = _core(), _settings()
     probe = torch.randn(1, 3, *(one.size or _PROBED), generator=torch.Generator().manual_seed(0))
     expected = TorchEngine(one.run).features(probe)
     kept = KeptFile(folder, _key(one, settings, core.get_property("CPU", "FULL_DEVICE_NAME")))
@@ -101,6 +100,18 @@ def _compiled(one: Pass, folder: Path) -> _Compiled:
         compiled.export_model(exported)
         kept.write(exported.getvalue())
         return agreeing
+
+
+@cache
+def _core() -> Any:
+    """The one core of this process, never let go.
+
+    With the first model a core gives the calling thread a stack for signals, which goes when the core goes. If another
+    thread lets it go, the first one keeps the address, and the next signal, such as Ctrl-C, ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _settings() -> dict[str, str]:

@@ -324,6 +324,29 @@ def test_two_processes_that_start_at_once_share_one_whole_file(tmp_path: Path) -
     assert KeptFile(folder, file.stem).read() is not None
 
 
+_SIGNAL_AFTERWARDS = """
+import faulthandler, os, signal, sys, torch
+from pathlib import Path
+from threading import Thread
+from inference.models.engines.engine import Pass
+from inference.models.engines.openvino_engine import OpenVinoEngine
+faulthandler.enable()  # it gives this thread a stack for signals; without one a handler does not need it
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+engines = [OpenVinoEngine(Pass("features", "relu", "a" * 64, torch.relu, (8, 8)), Path(sys.argv[1]))]
+thread = Thread(target=engines.clear)
+thread.start()
+thread.join()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_is_heard_after_another_thread_let_an_engine_go(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_AFTERWARDS, str(tmp_path)], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout) == (0, "heard\n"), ran.stderr
+
+
 def test_it_works_where_no_folder_can_be_made(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("a file stands in the place of the folder")
     assert away(OpenVinoEngine(SIX, tmp_path / "file" / "cache"), SIX, IMAGES) < AGREEMENT
@@ -394,9 +417,8 @@ def test_a_pass_that_holds_for_the_images_of_the_trace_alone_shows_on_the_probe(
 
 
 def test_a_lower_precision_shows_on_the_probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import openvino
 
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in openvino_engine._core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor has no bfloat16")
     monkeypatch.setattr(openvino_engine, "PRECISION", "bf16")
     with pytest.raises(EngineRefused, match="its maps differ from PyTorch's by"):
