@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -96,7 +97,10 @@ class Preprocessing:
     def normalised(self, framed: Pixels) -> NDArray[np.float32]:
         """Framed pixels, uint8 (`size`, `size`, 3), as a network's input, float32 (3, `size`, `size`)."""
         values = _normalised_values(self.mean, self.std)
-        return np.stack([values[channel][framed[..., channel]] for channel in range(3)])
+        planes = np.empty((3, *framed.shape[:2]), np.float32)
+        for channel, plane in enumerate(cv2.split(framed)):
+            cv2.LUT(plane, values[channel], planes[channel])
+        return planes
 
     def __call__(self, part: Pixels) -> Prepared:
         """The prepared part, with sentences on what was done."""

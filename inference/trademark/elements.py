@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from inference.records import Crop
 from inference.trademark.framing import MARGIN, darkest
@@ -63,8 +64,11 @@ def _groups(ink: Mask) -> list[Crop]:
     for gap in _GAPS:
         reach = 1 + 2 * round(gap * max(ink.shape) / 2)
         joined = cv2.dilate(ink.astype(np.uint8), np.ones((reach, reach), np.uint8))
-        count, labels, _, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        found += [box_of(ink & (labels == label)) for label in range(1, count) if (ink & (labels == label)).any()]
+        _, labels = cv2.connectedComponents(joined, connectivity=8)
+        found += [
+            Crop(across.start, down.start, across.stop - across.start, down.stop - down.start)
+            for down, across in ndimage.find_objects(labels * ink)
+        ]
     return found
 
 

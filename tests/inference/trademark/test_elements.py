@@ -18,11 +18,12 @@ from inference.intake.exhibit import exhibit_from_pixels
 from inference.models.card import ElementRule
 from inference.models.weights import Model, load_model
 from inference.records import Comparison, Crop, as_json
-from inference.trademark.elements import MOST, elements
+from inference.trademark.elements import MOST, _groups, elements
 from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 from inference.trademark.framing import MARGIN
 from inference.trademark.local_features import local_features
 from inference.trademark.scores import EmbeddedMark, pair_score
+from inference.trademark.windows import box_of
 
 Pixels = NDArray[np.uint8]
 SYMBOL = Crop(20, 20, 100, 100)
@@ -120,6 +121,17 @@ def test_elements_are_few_lie_inside_and_are_not_the_mark(mark: Pixels) -> None:
 
 def test_a_blank_sheet_has_none() -> None:
     assert elements(sheet(50, 40)) == ()
+
+
+@pytest.mark.parametrize("share", [0.002, 0.02, 0.5])
+def test_groups_are_boxes_around_the_ink_that_a_gap_leaves_together(share: float) -> None:
+    ink = np.random.default_rng(0).random((70, 100)) < share
+    expected = []
+    for reach in (1, 1 + 2 * round(0.03 * 50), 1 + 2 * round(0.08 * 50)):
+        joined = cv2.dilate(ink.astype(np.uint8), np.ones((reach, reach), np.uint8))
+        _, labels = cv2.connectedComponents(joined, connectivity=8)
+        expected += [box_of(ink & (labels == label)) for label in range(1, labels.max() + 1)]
+    assert _groups(ink) == expected
 
 
 def test_the_most_ink_comes_first_and_size_does_not_matter() -> None:

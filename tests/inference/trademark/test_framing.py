@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.records import Crop, FramedMark
-from inference.trademark.framing import MARGIN, darkest, frame_mark
+from inference.trademark.framing import MARGIN, _commonest, _without_specks, darkest, frame_mark
 
 Pixels = NDArray[np.uint8]
 
@@ -198,3 +198,20 @@ def test_the_smallest_pictures_are_framed(shape: tuple[int, int]) -> None:
 def test_the_darkest_channel_is_the_least_of_three(shape: tuple[int, int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     assert np.array_equal(darkest(pixels), [[min(pixel) for pixel in row] for row in pixels.tolist()])
+
+
+@pytest.mark.parametrize("levels", [2, 5, 256])
+def test_the_commonest_row_is_the_first_of_those_that_are_counted_most(levels: int) -> None:
+    cells = np.random.default_rng(0).integers(0, levels, (400, 3), np.int32)
+    rows = [tuple(row) for row in cells.tolist()]
+    assert tuple(_commonest(cells).tolist()) == max(sorted(set(rows)), key=rows.count)
+
+
+@pytest.mark.parametrize("ink", [0.0, 0.004, 0.05, 0.15, 1.0])
+def test_a_speck_is_a_group_of_ink_with_too_small_a_share(ink: float) -> None:
+    drawn = np.random.default_rng(0).random((200, 300)) < ink
+    drawn[5:25, 5:75] |= ink > 0
+    _, labels = cv2.connectedComponents(drawn.astype(np.uint8), connectivity=8)
+    groups = [labels == label for label in range(1, labels.max() + 1)]
+    kept = [group for group in groups if group.sum() >= max(2, 5e-4 * drawn.sum())]
+    assert np.array_equal(_without_specks(drawn), np.logical_or.reduce([np.zeros_like(drawn), *kept]))
