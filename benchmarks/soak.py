@@ -1,4 +1,4 @@
-"""A long day in one run: clients examine beside a batch; failures, differing verdicts, and memory that is kept.
+"""A long day in one run: clients examine beside a batch; failures, differing verdicts, waits, and memory that is kept.
 
 Run by hand, on Linux: `python -m benchmarks.soak`. The page is served in this process and a batch of the same photos,
 again and again, runs in it as the tab Batch runs one. Clients in processes of their own call `examine`, `compare` and
@@ -68,18 +68,35 @@ def single(bench: Bench, endpoint: str, files: tuple[Path, ...]) -> Any:
     return as_json(bench.examine(Request(exhibits[0])))
 
 
-def call(address: str, numbers: list[int]) -> list[tuple[int, Any]]:
-    """What a client is told, by the number of the call; in a process of its own."""
+@dataclass(frozen=True)
+class Told:
+    """What a client was told.
+
+    Attributes:
+        number: The number of the call.
+        record: The answer.
+        seconds: How long the client waited for it.
+    """
+
+    number: int
+    record: Any
+    seconds: float
+
+
+def call(address: str, numbers: list[int]) -> list[Told]:
+    """What a client is told; in a process of its own."""
     client, turns = gradio_client.Client(address, verbose=False), asked()
     told = []
     for number in numbers:
         endpoint, files = turns[number % len(turns)]
-        told.append((number, client.predict(*map(gradio_client.handle_file, map(str, files)), api_name=endpoint)))
+        begun = time.monotonic()
+        record = client.predict(*map(gradio_client.handle_file, map(str, files)), api_name=endpoint)
+        told.append(Told(number, record, time.monotonic() - begun))
     return told
 
 
 def main(settings: Settings) -> None:
-    """Print failures, differing verdicts, photos of the batch, and how memory grew."""
+    """Print failures, differing verdicts, photos of the batch, how long clients waited, and how memory grew."""
     os.environ.update(OFFLINE)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRADIO_TEMP_DIR"] = f"{folder}/uploads"
@@ -87,7 +104,7 @@ def main(settings: Settings) -> None:
         from ui.workbench import launch, workbench
 
         share_freed_memory()  # as the app does when it starts
-        bench = Bench(ROOT / "weights", references=ROOT / "references")
+        bench = Bench(ROOT / "weights", references=ROOT / "references", engine="auto")
         expected = [said(single(bench, *turn)) for turn in asked()[: settings.calls]]
         page = workbench(bench, register=f"{folder}/register", batches=Path(folder) / "page")
         address = launch(page, prevent_thread_lock=True, quiet=True)
@@ -117,10 +134,24 @@ def report(
     """Print what came of it."""
     failed = [error for one in running if (error := one.exception())]
     told = [each for one in running if not one.exception() for each in one.result()]
-    differing = [number for number, record in told if said(record) != expected[number % len(expected)]]
+    differing = [one for one in told if said(one.record) != expected[one.number % len(expected)]]
     print(f"{len(told)} of {settings.calls} calls answered by {settings.clients} clients; {len(failed)} clients failed")
     print(f"{len(differing)} verdicts differ from a single run; {photos} photos of batches beside them")
+    print(told_waiting([[each.seconds for each in one.result()] for one in running if not one.exception()]))
     print(told_growth(memory))
+
+
+def told_waiting(seconds: list[list[float]]) -> str:
+    """How long calls took, and whether one client waited longer than another, from the seconds of each one's calls."""
+    means = [np.mean(own) for own in seconds if own]
+    if not means:
+        return "no call was answered"
+    half, most = np.quantile(np.concatenate(seconds), (0.5, 0.95))
+    unequal = max(means) / min(means)
+    return (
+        f"half of the calls took up to {half:.2f} s, 95% up to {most:.2f} s; on average one client waited at most "
+        f"{unequal:.2f} times as long as another"
+    )
 
 
 def told_growth(memory: list[tuple[float, int]]) -> str:

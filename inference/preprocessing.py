@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -96,6 +95,8 @@ class Preprocessing:
 
     def normalised(self, framed: Pixels) -> NDArray[np.float32]:
         """Framed pixels, uint8 (`size`, `size`, 3), as a network's input, float32 (3, `size`, `size`)."""
+        import cv2  # here, because cards are read without it
+
         values = _normalised_values(self.mean, self.std)
         planes = np.empty((3, *framed.shape[:2]), np.float32)
         for channel, plane in enumerate(cv2.split(framed)):

@@ -15,6 +15,8 @@ import torch
 import tyro
 from accelerate.state import AcceleratorState
 
+from benchmarks import soak
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "ui" / "examples"
 SMALLEST: dict[str, tuple[str, str]] = {
@@ -62,8 +64,9 @@ def process_as_it_was(leftovers: None) -> Iterator[None]:
     os.environ.update(variables)
 
 
-def test_every_benchmark_is_run_here() -> None:
-    assert sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")) == sorted(SMALLEST)
+def test_every_benchmark_is_run_here_or_by_the_test_of_timings() -> None:
+    of_timings = {"__main__", "jobs"}
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == SMALLEST.keys() | of_timings
 
 
 @pytest.mark.parametrize("name", SMALLEST)
@@ -72,3 +75,15 @@ def test_a_benchmark_runs(name: str, models: Path, capsys: pytest.CaptureFixture
     benchmark: Any = import_module(f"benchmarks.{name}")
     benchmark.main(tyro.cli(benchmark.Settings, args=options.format(models=models).split()))
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        ([[1.0, 1.0], [2.0, 4.0]], "up to 1.50 s, 95% up to 3.70 s; on average one client waited at most 3.00 times"),
+        ([[2.0], []], "up to 2.00 s, 95% up to 2.00 s; on average one client waited at most 1.00 times"),
+        ([], "no call was answered"),
+    ],
+)
+def test_how_long_clients_waited(seconds: list[list[float]], told: str) -> None:
+    assert told in soak.told_waiting(seconds)
