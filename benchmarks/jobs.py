@@ -8,12 +8,12 @@ decoded pixels, or from files where the job has many, to the record.
 
 from __future__ import annotations
 
-import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -26,9 +26,12 @@ from torch import Tensor
 
 from benchmarks.engines import passes_of
 from benchmarks.examination import Whole
+from benchmarks.large_pictures import ROOT
+from benchmarks.location import without_graph
 from inference.authenticity.examiner import AuthenticityExaminer, log_odds_genuine
 from inference.batches.batch import Batch
 from inference.bench import Bench
+from inference.files import jpeg_bytes, png_bytes
 from inference.intake.exhibit import exhibit_from_pixels, read_exhibit
 from inference.locator.examiner import Locator
 from inference.models.engines.engine import Engine
@@ -42,7 +45,7 @@ from inference.request import Means, Request
 from inference.trademark.examiner import TrademarkExaminer, log_odds_similar
 
 STOCK, BY_TORCH, BARE, ASSAY = "PyTorch, stock", "Assay by PyTorch", "compiled network alone", "Assay"
-EXAMPLES = Path(__file__).parents[1] / "ui" / "examples"
+EXAMPLES = ROOT / "ui" / "examples"
 PHOTO = EXAMPLES / "parts" / "leather_tag-atelier-genuine-rendered.jpg"
 PAIR = EXAMPLES / "marks" / "1-lookalike-pair"
 PART, MARKS, LOCATOR = "leather_tag", "hms_icon_marks", "locator"
@@ -167,7 +170,7 @@ class Jobs:
         seen = AuthenticityExaminer.load(PART).view(Request(photo)).tensor[None]
         bare, stock = self._engine(PART, "features"), stock_heatmap(PART)
         pictures = (with_noise(photo.pixels, seed) for seed in count())
-        photos, names = files_of(pictures, self._each(self._settings.batch), "jpeg"), count()
+        photos, names = files_of(pictures, self._each(self._settings.batch), partial(jpeg_bytes, quality=75)), count()
 
         def examined(bench: Bench, turn: int) -> None:
             place = folder / f"batch {next(names)}"
@@ -186,7 +189,7 @@ class Jobs:
         return of_turn
 
     def _taking_in(self, folder: Path) -> Callable[[int], Ways]:
-        mark = read_exhibit(next(iter(sorted(PAIR.iterdir()))))
+        mark = read_exhibit(min(PAIR.iterdir()))
         network = cast("Any", load_model(MARKS).network)
         bare = self._engine(MARKS, "embeddings")
         names = count()
@@ -197,7 +200,7 @@ class Jobs:
         framed = registers[ASSAY].embedder.framed(mark)
         images = torch.stack([framed.whole, framed.grey, *framed.elements])
         pictures = (with_border(mark.pixels, wide) for wide in count(1))
-        marks = files_of(pictures, self._each(self._settings.taken), "png")
+        marks = files_of(pictures, self._each(self._settings.taken), png_bytes)
 
         def taken_in(register: Register, turn: int) -> None:
             register.take_in(written(folder / f"marks {next(names)}", marks[turn]), untold)
@@ -236,15 +239,11 @@ def with_border(pixels: np.ndarray, wide: int) -> np.ndarray:
     return np.pad(pixels, ((wide, wide), (wide, wide), (0, 0)), constant_values=255)
 
 
-def files_of(pictures: Iterator[np.ndarray], numbers: Sequence[int], kind: str) -> list[list[bytes]]:
-    """So many of some pictures each, as files of a kind."""
-    return [[_file(next(pictures), kind) for _ in range(number)] for number in numbers]
-
-
-def _file(pixels: np.ndarray, kind: str) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, kind)
-    return content.getvalue()
+def files_of(
+    pictures: Iterator[np.ndarray], numbers: Sequence[int], encoded: Callable[[Image.Image], bytes]
+) -> list[list[bytes]]:
+    """So many of some pictures each, as files."""
+    return [[encoded(Image.fromarray(next(pictures))) for _ in range(number)] for number in numbers]
 
 
 def written(folder: Path, files: Sequence[bytes]) -> Path:
@@ -253,12 +252,6 @@ def written(folder: Path, files: Sequence[bytes]) -> Path:
     for number, content in enumerate(files):
         (folder / f"{number:04d}").with_suffix(".jpg" if content[:2] == b"\xff\xd8" else ".png").write_bytes(content)
     return folder
-
-
-def without_graph(network: Any, images: Any) -> Any:
-    """A network's output, with no graph for gradients."""
-    with torch.no_grad():
-        return network(images)
 
 
 def stock_heatmap(name: str) -> Callable[[Tensor], Any]:

@@ -41,16 +41,18 @@ class Settings:
     """How often each way is timed, in turn."""
 
 
+def without_graph(network: Any, images: Any) -> Any:
+    """A network's output, with no graph for gradients."""
+    with torch.no_grad():
+        return network(images)
+
+
 def ways(settings: Settings) -> dict[str, Callable[[], Any]]:
     """The three ways, the backbone first."""
     locator = Locator.load(settings.model, settings.weights, settings.device)
     photo, preprocessing = exhibit(settings.photo, 0), locator.card.preprocessing
     image = torch.from_numpy(preprocessing.normalised(preprocessing.tone_and_scale(photo.pixels))).to(settings.device)
     network = cast("Any", load_model(settings.model, settings.weights).network.to(settings.device))
-
-    def without_graph(network: Any, images: Any) -> Any:
-        with torch.no_grad():
-            return network(images)
 
     return {
         BARE: lambda: without_graph(network.backbone, image[None]),
